@@ -1,0 +1,97 @@
+# The commands a person needs. Each sets up what it needs first; nothing asks a question.
+# Everything is built with the release profile, so that FAISS (five minutes) is built once.
+
+.DEFAULT_GOAL := help
+.NOTPARALLEL:
+# rustup's default place, for shells that have not read it into their PATH.
+export PATH := $(PATH):$(HOME)/.cargo/bin
+
+CARGO_FLAGS := --workspace --release --locked
+BIN := $(or $(CARGO_TARGET_DIR),target)/release
+CONTAINER ?= docker
+
+.PHONY: help
+help: ## List the targets
+	@sed -n 's/^\([a-z-]*\):.*## /\1\t/p' $(MAKEFILE_LIST) | expand -t 16
+
+# --- set-up ------------------------------------------------------------------------------------------------------
+
+.PHONY: setup
+setup: ## Install what is missing: system packages, CMake, ONNX Runtime
+	@scripts/setup/run
+
+.PHONY: setup-cuda
+setup-cuda: ## Fetch ONNX Runtime with CUDA, too, into .native/onnxruntime-gpu
+	@scripts/setup/run cuda
+
+# --- build and run -----------------------------------------------------------------------------------------------
+
+.PHONY: build
+build: setup ## Build sdd-server and drift-index into target/release
+	cargo build $(CARGO_FLAGS) --bins
+
+.PHONY: serve
+serve: build ## Serve the shipped model on http://127.0.0.1:8000 (SDD_PORT=9000, ARGS="--help", ...)
+	SDD_ONNXRUNTIME="$${SDD_ONNXRUNTIME:-$(CURDIR)/.native/onnxruntime/libonnxruntime.so}" \
+	OMP_WAIT_POLICY="$${OMP_WAIT_POLICY:-PASSIVE}" \
+	exec "$(BIN)/sdd-server" $(ARGS)
+
+.PHONY: bench
+bench: setup ## Run the benchmarks (BENCH=name for one)
+	cargo bench --workspace --locked $(if $(BENCH),--bench $(BENCH))
+
+.PHONY: train
+train: ## Train and export a model (DATA=folder of KolektorSDD, RUN=folder for the results)
+	@test -d "$(DATA)" && test -n "$(RUN)" || { echo "usage: make train DATA=folder RUN=folder (see scripts/train/README.md)"; exit 2; }
+	@scripts/setup/run train
+	mkdir -p "$(RUN)"
+	data="$$(realpath "$(DATA)")" && run="$$(realpath "$(RUN)")" && cd scripts/train && \
+	python=../../.native/train/bin/python && \
+	$$python -m sdd_train train --data "$$data" --run "$$run" && \
+	$$python -m sdd_train export --data "$$data" --run "$$run" --out "$$run/model.onnx"
+
+# --- checks ------------------------------------------------------------------------------------------------------
+
+.PHONY: test
+test: fmt-check lint doc test-python test-rust ## Run every check: format, lints, docs, Python comparisons, tests
+
+.PHONY: fmt
+fmt: setup ## Format the code
+	cargo fmt --all
+
+.PHONY: fmt-check
+fmt-check: setup
+	cargo fmt --all --check
+
+.PHONY: lint
+lint: setup ## Run clippy, warnings being errors
+	cargo clippy $(CARGO_FLAGS) --all-targets -- -D warnings
+
+.PHONY: doc
+doc: setup ## Build the API documentation, warnings being errors
+	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps
+
+.PHONY: test-rust
+test-rust: setup ## Run the Rust tests, doctests included
+	cargo test $(CARGO_FLAGS)
+
+.PHONY: test-python
+test-python: build ## Compare the real programs with Pillow, ONNX Runtime and FAISS in Python
+	@scripts/setup/run tests
+	.native/python/bin/python -B -m pytest -p no:cacheprovider scripts/tests
+	.native/python/bin/python -B -m pytest -p no:cacheprovider scripts/train/tests
+
+.PHONY: deny
+deny: ## Check licences, bans and sources of the dependencies
+	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
+	cargo deny check bans licenses sources
+
+# --- ship --------------------------------------------------------------------------------------------------------
+
+.PHONY: docker-build
+docker-build: ## Build the container image sdd-server (CONTAINER=podman for another engine)
+	$(CONTAINER) build -f docker/Dockerfile -t sdd-server .
+
+.PHONY: clean
+clean: ## Remove everything that was built or fetched
+	rm -rf "$(or $(CARGO_TARGET_DIR),target)" .native

@@ -1,0 +1,210 @@
+//! Image bytes in, prediction out: decoding, preprocessing, model and decision in a row.
+
+use std::path::{Path, PathBuf};
+
+use ndarray::{Array4, ArrayView1, Axis};
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::image::{self, ImageLimits};
+use crate::model::{Model, ModelOptions};
+use crate::prediction::Prediction;
+use crate::preprocess::Preprocessor;
+use crate::spec::{Decision, ModelSpec, Preprocessing};
+
+/// How far outside of `[0, 1]` rounding may put a probability.
+const PROBABILITY_SLACK: f32 = 1e-4;
+
+/// How a classifier is opened.
+#[derive(Debug, Clone, Default)]
+pub struct ClassifierOptions {
+    /// Where the model runs.
+    pub device: Device,
+    /// Threads that one inference is spread over; 0 counts as 1.
+    pub intra_op_threads: usize,
+    /// What one image may cost.
+    pub limits: ImageLimits,
+    /// A description to use instead of the model file's own.
+    pub sidecar: Option<PathBuf>,
+}
+
+/// A model with all that turns an image's bytes into its input. For one thread at a time;
+/// [`fork`](Classifier::fork) makes one for another.
+#[derive(Debug)]
+pub struct Classifier {
+    model: Model,
+    preprocessor: Preprocessor,
+    limits: ImageLimits,
+    /// Position among the labels of the one that a binary model's probability is of.
+    positive: usize,
+}
+
+impl Classifier {
+    /// Loads the model at `path`.
+    ///
+    /// # Errors
+    /// As [`Model::open`].
+    pub fn open(path: &Path, options: &ClassifierOptions) -> Result<Self> {
+        let model = Model::open(
+            path,
+            &ModelOptions {
+                device: options.device,
+                intra_op_threads: options.intra_op_threads,
+                sidecar: options.sidecar.clone(),
+            },
+        )?;
+        Ok(Self::new(model, options.limits.clone()))
+    }
+
+    /// The same classifier for another thread, sharing the weights.
+    ///
+    /// # Errors
+    /// As [`Model::fork`].
+    pub fn fork(&self) -> Result<Self> {
+        Ok(Self::new(self.model.fork()?, self.limits.clone()))
+    }
+
+    fn new(model: Model, limits: ImageLimits) -> Self {
+        let spec = model.spec();
+        let positive = match &spec.decision {
+            Decision::Binary { positive_label, .. } => {
+                spec.labels.iter().position(|label| label == positive_label)
+            }
+            Decision::Softmax => None,
+        };
+        Self {
+            preprocessor: Preprocessor::new(&spec.preprocessing),
+            positive: positive.unwrap_or(0),
+            model,
+            limits,
+        }
+    }
+
+    /// What the model says of itself.
+    #[must_use]
+    pub fn spec(&self) -> &ModelSpec {
+        self.model.spec()
+    }
+
+    /// SHA-256 of the model file, 64 hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        self.model.sha256()
+    }
+
+    /// The device in use: `Cpu` or `Cuda`, whatever was asked for.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.model.device()
+    }
+
+    /// Runs the model once on a blank input, so that the first image does not pay for what ONNX
+    /// Runtime allocates and chooses at its first run.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] or [`Error::Output`]: the model does not work at all.
+    pub fn warm_up(&mut self) -> Result<()> {
+        let Preprocessing { width, height, .. } = self.model.spec().preprocessing;
+        let blank = Array4::zeros((1, 3, height as usize, width as usize));
+        self.run(&blank).into_iter().collect::<Result<Vec<_>>>().map(drop)
+    }
+
+    /// Classifies one encoded image.
+    ///
+    /// # Errors
+    /// [`Error::Image`] when the image is at fault; otherwise [`Error::Inference`] or
+    /// [`Error::Output`].
+    pub fn classify(&mut self, image: &[u8]) -> Result<Prediction> {
+        self.classify_batch(&[image])
+            .pop()
+            .unwrap_or_else(|| unreachable!("one image has one answer"))
+    }
+
+    /// Classifies several encoded images in one pass of the model. An image that cannot be decoded
+    /// has its own error and does not harm the others; the answers have the order of the images.
+    pub fn classify_batch(&mut self, images: &[&[u8]]) -> Vec<Result<Prediction>> {
+        let preprocessing = &self.model.spec().preprocessing;
+        let (height, width) = (preprocessing.height as usize, preprocessing.width as usize);
+        let color = preprocessing.color;
+        let mut tensor = Vec::with_capacity(images.len() * self.preprocessor.tensor_len());
+        let decoded: Vec<Result<()>> = images
+            .iter()
+            .map(|bytes| {
+                let pixels = image::decode(bytes, color, &self.limits)?;
+                let start = tensor.len();
+                tensor.resize(start + self.preprocessor.tensor_len(), 0.0);
+                self.preprocessor.write(&pixels, &mut tensor[start..]);
+                Ok(())
+            })
+            .collect();
+        let count = tensor.len() / self.preprocessor.tensor_len();
+        let tensor = Array4::from_shape_vec((count, 3, height, width), tensor)
+            .unwrap_or_else(|_| unreachable!("every image added one tensor"));
+        let mut predictions = self.run(&tensor).into_iter();
+        decoded
+            .into_iter()
+            .map(|decoded| {
+                decoded.and_then(|()| {
+                    predictions.next().unwrap_or_else(|| unreachable!("one answer a tensor"))
+                })
+            })
+            .collect()
+    }
+
+    fn run(&mut self, tensor: &Array4<f32>) -> Vec<Result<Prediction>> {
+        let count = tensor.shape()[0];
+        if count == 0 {
+            return Vec::new();
+        }
+        let outputs = match self.model.run(tensor.view()) {
+            Ok(outputs) => outputs,
+            // ort's errors cannot be cloned; the first image carries it, with its cause.
+            Err(error) => {
+                let message = error.to_string();
+                let others = (1..count).map(|_| Err(Error::Inference(message.clone().into())));
+                return std::iter::once(Err(error)).chain(others).collect();
+            }
+        };
+        outputs
+            .probabilities
+            .axis_iter(Axis(0))
+            .zip(outputs.embeddings.axis_iter(Axis(0)))
+            .map(|(probabilities, embedding)| self.decide(probabilities, embedding.to_vec()))
+            .collect()
+    }
+
+    /// Applies the model's decision rule to its probabilities for one image.
+    fn decide(&self, found: ArrayView1<'_, f32>, embedding: Vec<f32>) -> Result<Prediction> {
+        let spec = self.model.spec();
+        let allowed = -PROBABILITY_SLACK..=1.0 + PROBABILITY_SLACK;
+        if let Some(value) = found.iter().find(|value| !allowed.contains(value)) {
+            return Err(Error::Output {
+                output: spec.outputs.probability.clone(),
+                reason: format!(
+                    "{value} is not a probability: the graph must end in a sigmoid or softmax"
+                ),
+            });
+        }
+        let mut probabilities: Vec<f32> = found.iter().map(|value| value.clamp(0.0, 1.0)).collect();
+        let class_index = match spec.decision {
+            Decision::Binary { threshold, .. } => {
+                let positive = probabilities[0];
+                probabilities = vec![1.0 - positive; 2];
+                probabilities[self.positive] = positive;
+                if positive >= threshold { self.positive } else { 1 - self.positive }
+            }
+            Decision::Softmax => {
+                let largest = |best: usize, next: usize| {
+                    if probabilities[next] > probabilities[best] { next } else { best }
+                };
+                (0..probabilities.len()).reduce(largest).unwrap_or(0)
+            }
+        };
+        Ok(Prediction {
+            class_index,
+            confidence: probabilities[class_index],
+            probabilities,
+            embedding,
+        })
+    }
+}

@@ -1,0 +1,350 @@
+//! From the bytes of an image file to upright 8-bit pixels.
+//!
+//! The result is what Pillow gives for
+//! `ImageOps.exif_transpose(Image.open(f)).convert("L" or "RGB")`, with 16-bit samples cut to their
+//! high byte: that is how the training scripts read images. Limits are checked on the header, before
+//! anything is decoded.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+
+use crate::error::ImageError;
+use crate::jpeg;
+use crate::spec::Color;
+
+/// What an image may cost at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageLimits {
+    /// Length of the encoded file, in bytes.
+    pub max_bytes: usize,
+    /// Width, and height, in pixels.
+    pub max_side: u32,
+    /// Width times height.
+    pub max_pixels: u64,
+}
+
+impl ImageLimits {
+    /// Bytes a decoded sample set may take: 4 channels of 8 bits for the largest image allowed, so
+    /// that a 16-bit image has half as many pixels.
+    fn max_decoded_bytes(&self) -> u64 {
+        self.max_pixels.saturating_mul(4)
+    }
+}
+
+/// 20 MiB, 16,384 a side, 50 megapixels: today's largest phone photographs pass.
+impl Default for ImageLimits {
+    fn default() -> Self {
+        Self { max_bytes: 20 << 20, max_side: 16_384, max_pixels: 50_000_000 }
+    }
+}
+
+/// Upright pixels, 8 bits a sample, rows from the top, channels interleaved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pixels {
+    /// Width after the orientation was applied.
+    pub width: u32,
+    /// Height after the orientation was applied.
+    pub height: u32,
+    /// Gray has one channel, RGB three.
+    pub color: Color,
+    /// `width * height * channels` bytes.
+    pub data: Vec<u8>,
+}
+
+/// Decodes an image to pixels of the asked-for colour space.
+///
+/// # Errors
+/// [`ImageError`], each variant with what was found and what is expected.
+pub fn decode(bytes: &[u8], color: Color, limits: &ImageLimits) -> Result<Pixels, ImageError> {
+    let format = recognise(bytes, limits)?;
+    // A decoder that panics has met data that its authors did not think of: that is damage to us,
+    // and must not take the worker with it. Nothing is shared with the closure but the input.
+    catch_unwind(AssertUnwindSafe(|| {
+        let upright = decode_upright(bytes, format, limits)?;
+        convert(upright, color)
+    }))
+    .unwrap_or_else(|_| {
+        Err(ImageError::Damaged {
+            format: name(format),
+            reason: "the decoder cannot make sense of it".into(),
+        })
+    })
+}
+
+/// Checks the length and finds the format by the first bytes, whatever the file's name says.
+fn recognise(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageError> {
+    if bytes.is_empty() {
+        return Err(ImageError::Empty);
+    }
+    if bytes.len() > limits.max_bytes {
+        return Err(ImageError::TooManyBytes { bytes: bytes.len(), limit: limits.max_bytes });
+    }
+    let format = match image::guess_format(bytes) {
+        Ok(format) => format,
+        Err(_) if bytes.get(4..8) == Some(b"ftyp") => {
+            return Err(ImageError::Unsupported {
+                what: "an ISO media file (HEIF or video)".into(),
+            });
+        }
+        Err(_) => return Err(ImageError::NotAnImage),
+    };
+    match format {
+        ImageFormat::Jpeg
+        | ImageFormat::Png
+        | ImageFormat::Bmp
+        | ImageFormat::Tiff
+        | ImageFormat::WebP => Ok(format),
+        other => Err(ImageError::Unsupported { what: name(other).into() }),
+    }
+}
+
+fn decode_upright(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: &ImageLimits,
+) -> Result<DynamicImage, ImageError> {
+    if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
+        return Err(ImageError::Damaged {
+            format: name(format),
+            reason: "it is truncated: the end-of-image marker is missing".into(),
+        });
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut allocation = Limits::no_limits();
+    // Room for the decoder's own tables and planes beside the samples themselves.
+    allocation.max_alloc = Some(limits.max_decoded_bytes().saturating_mul(2));
+    reader.limits(allocation);
+    let mut decoder =
+        reader.into_decoder().map_err(|error| explain(error, format, (0, 0), limits))?;
+    let (width, height) = decoder.dimensions();
+    let too_large = width.max(height) > limits.max_side
+        || u64::from(width) * u64::from(height) > limits.max_pixels
+        || decoder.total_bytes() > limits.max_decoded_bytes();
+    if too_large {
+        return Err(too_many_pixels((width, height), limits));
+    }
+    // An orientation that cannot be read is no orientation: Pillow ignores it, too.
+    let orientation = decoder.orientation();
+    let mut decoded = DynamicImage::from_decoder(decoder)
+        .map_err(|error| explain(error, format, (width, height), limits))?;
+    if let Ok(orientation) = orientation {
+        decoded.apply_orientation(orientation);
+    }
+    Ok(decoded)
+}
+
+fn convert(decoded: DynamicImage, color: Color) -> Result<Pixels, ImageError> {
+    let (width, height) = (decoded.width(), decoded.height());
+    let data = match color {
+        Color::Gray => to_gray(decoded)?,
+        Color::Rgb => to_rgb(decoded)?,
+    };
+    Ok(Pixels { width, height, color, data })
+}
+
+fn to_gray(decoded: DynamicImage) -> Result<Vec<u8>, ImageError> {
+    Ok(match decoded {
+        DynamicImage::ImageLuma8(samples) => samples.into_raw(),
+        DynamicImage::ImageLumaA8(samples) => pick(samples.as_raw(), |p: &[u8; 2]| p[0]),
+        DynamicImage::ImageLuma16(samples) => pick(samples.as_raw(), |p: &[u16; 1]| high(p[0])),
+        DynamicImage::ImageLumaA16(samples) => pick(samples.as_raw(), |p: &[u16; 2]| high(p[0])),
+        DynamicImage::ImageRgb8(samples) => {
+            pick(samples.as_raw(), |p: &[u8; 3]| luma(p[0], p[1], p[2]))
+        }
+        DynamicImage::ImageRgba8(samples) => {
+            pick(samples.as_raw(), |p: &[u8; 4]| luma(p[0], p[1], p[2]))
+        }
+        DynamicImage::ImageRgb16(samples) => {
+            pick(samples.as_raw(), |p: &[u16; 3]| luma(high(p[0]), high(p[1]), high(p[2])))
+        }
+        DynamicImage::ImageRgba16(samples) => {
+            pick(samples.as_raw(), |p: &[u16; 4]| luma(high(p[0]), high(p[1]), high(p[2])))
+        }
+        other => return Err(unsupported_samples(&other)),
+    })
+}
+
+fn to_rgb(decoded: DynamicImage) -> Result<Vec<u8>, ImageError> {
+    let triples: Vec<[u8; 3]> = match decoded {
+        DynamicImage::ImageRgb8(samples) => return Ok(samples.into_raw()),
+        DynamicImage::ImageRgba8(samples) => {
+            pick(samples.as_raw(), |p: &[u8; 4]| [p[0], p[1], p[2]])
+        }
+        DynamicImage::ImageLuma8(samples) => pick(samples.as_raw(), |p: &[u8; 1]| [p[0]; 3]),
+        DynamicImage::ImageLumaA8(samples) => pick(samples.as_raw(), |p: &[u8; 2]| [p[0]; 3]),
+        DynamicImage::ImageLuma16(samples) => {
+            pick(samples.as_raw(), |p: &[u16; 1]| [high(p[0]); 3])
+        }
+        DynamicImage::ImageLumaA16(samples) => {
+            pick(samples.as_raw(), |p: &[u16; 2]| [high(p[0]); 3])
+        }
+        DynamicImage::ImageRgb16(samples) => pick(samples.as_raw(), |p: &[u16; 3]| p.map(high)),
+        DynamicImage::ImageRgba16(samples) => {
+            pick(samples.as_raw(), |p: &[u16; 4]| [high(p[0]), high(p[1]), high(p[2])])
+        }
+        other => return Err(unsupported_samples(&other)),
+    };
+    Ok(triples.into_flattened())
+}
+
+/// One value a pixel of `CHANNELS` samples.
+fn pick<const CHANNELS: usize, Sample, Value>(
+    samples: &[Sample],
+    value: impl Fn(&[Sample; CHANNELS]) -> Value,
+) -> Vec<Value> {
+    let (pixels, _) = samples.as_chunks::<CHANNELS>();
+    pixels.iter().map(value).collect()
+}
+
+/// The high byte, as Pillow reads 16-bit RGB.
+#[expect(clippy::cast_possible_truncation, reason = "a shifted u16 fits")]
+fn high(sample: u16) -> u8 {
+    (sample >> 8) as u8
+}
+
+/// ITU-R 601-2 luma in Pillow's fixed point (`L24` in its `Convert.c`).
+#[expect(clippy::cast_possible_truncation, reason = "the weights sum to 65536")]
+fn luma(red: u8, green: u8, blue: u8) -> u8 {
+    let sum = u32::from(red) * 19_595 + u32::from(green) * 38_470 + u32::from(blue) * 7_471;
+    ((sum + 0x8000) >> 16) as u8
+}
+
+fn unsupported_samples(decoded: &DynamicImage) -> ImageError {
+    ImageError::Unsupported { what: format!("an image with {:?} samples", decoded.color()) }
+}
+
+fn too_many_pixels((width, height): (u32, u32), limits: &ImageLimits) -> ImageError {
+    ImageError::TooManyPixels {
+        width,
+        height,
+        max_side: limits.max_side,
+        max_pixels: limits.max_pixels,
+    }
+}
+
+fn explain(
+    error: image::ImageError,
+    format: ImageFormat,
+    size: (u32, u32),
+    limits: &ImageLimits,
+) -> ImageError {
+    match error {
+        image::ImageError::Unsupported(error) => {
+            ImageError::Unsupported { what: format!("this {} encoding ({error})", name(format)) }
+        }
+        image::ImageError::Limits(_) => too_many_pixels(size, limits),
+        error => ImageError::Damaged { format: name(format), reason: error.to_string() },
+    }
+}
+
+fn name(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Jpeg => "JPEG",
+        ImageFormat::Png => "PNG",
+        ImageFormat::Bmp => "BMP",
+        ImageFormat::Tiff => "TIFF",
+        ImageFormat::WebP => "WebP",
+        ImageFormat::Gif => "GIF",
+        ImageFormat::Avif => "AVIF",
+        other => other.extensions_str().first().copied().unwrap_or("image"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use image::{DynamicImage, ImageFormat, RgbImage};
+
+    use super::{ImageLimits, decode, high, luma};
+    use crate::error::ImageError;
+    use crate::spec::Color;
+
+    fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+        let picture =
+            RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+        let mut file = Cursor::new(Vec::new());
+        DynamicImage::from(picture).write_to(&mut file, format).unwrap();
+        file.into_inner()
+    }
+
+    const FORMATS: [ImageFormat; 5] = [
+        ImageFormat::Jpeg,
+        ImageFormat::Png,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::WebP,
+    ];
+
+    #[test]
+    fn every_format_is_decoded_to_the_asked_for_color() {
+        for format in FORMATS {
+            let file = encoded(13, 7, format);
+            let limits = ImageLimits::default();
+            let rgb = decode(&file, Color::Rgb, &limits).unwrap();
+            assert_eq!((rgb.width, rgb.height, rgb.data.len()), (13, 7, 13 * 7 * 3));
+            let gray = decode(&file, Color::Gray, &limits).unwrap();
+            assert_eq!(gray.data.len(), 13 * 7);
+            assert_eq!(gray.data[5], luma(rgb.data[15], rgb.data[16], rgb.data[17]));
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_damage_never_a_picture() {
+        for format in FORMATS {
+            let file = encoded(64, 48, format);
+            for percent in [20, 50, 80, 95] {
+                let cut = &file[..file.len() * percent / 100];
+                let result = decode(cut, Color::Gray, &ImageLimits::default());
+                assert!(
+                    matches!(result, Err(ImageError::Damaged { .. })),
+                    "{format:?} cut to {percent} %: {result:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn limits_are_checked_on_the_header() {
+        let file = encoded(100, 60, ImageFormat::Png);
+        let refused = |limits: ImageLimits| decode(&file, Color::Gray, &limits).unwrap_err();
+        let limits = ImageLimits::default();
+        assert!(matches!(
+            refused(ImageLimits { max_bytes: file.len() - 1, ..limits.clone() }),
+            ImageError::TooManyBytes { .. }
+        ));
+        assert!(matches!(
+            refused(ImageLimits { max_side: 99, ..limits.clone() }),
+            ImageError::TooManyPixels { width: 100, height: 60, .. }
+        ));
+        assert!(matches!(
+            refused(ImageLimits { max_pixels: 5999, ..limits }),
+            ImageError::TooManyPixels { .. }
+        ));
+    }
+
+    #[test]
+    fn what_is_no_image_says_so() {
+        let limits = ImageLimits::default();
+        let decode = |bytes: &[u8]| decode(bytes, Color::Rgb, &limits).unwrap_err();
+        assert!(matches!(decode(b""), ImageError::Empty));
+        assert!(matches!(decode(b"%PDF-1.7 ..."), ImageError::NotAnImage));
+        assert!(matches!(decode(b"x"), ImageError::NotAnImage));
+        for unsupported in [&b"GIF89a\x01\0\x01\0"[..], b"\0\0\0\x18ftypheic\0\0\0\0"] {
+            assert!(matches!(decode(unsupported), ImageError::Unsupported { .. }));
+        }
+        assert!(matches!(decode(b"\x89PNG\r\n\x1a\n"), ImageError::Damaged { .. }));
+    }
+
+    #[test]
+    fn sample_arithmetic_is_pillows() {
+        assert_eq!(luma(255, 255, 255), 255);
+        assert_eq!(luma(255, 0, 0), 76);
+        assert_eq!(luma(0, 255, 0), 150);
+        assert_eq!(luma(0, 0, 255), 29);
+        assert_eq!(high(0xFFFF), 255);
+        assert_eq!(high(0x00FF), 0);
+    }
+}

@@ -1,0 +1,350 @@
+//! The model in ONNX Runtime: tensor in, probabilities and embeddings out.
+//!
+//! All that this crate uses of `ort` stands in this file.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use ndarray::{Array2, ArrayView4, s};
+use ort::environment::Environment;
+use ort::ep::{CUDA, ExecutionProvider};
+use ort::session::Session;
+use ort::session::builder::{PrepackedWeights, SessionBuilder};
+use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
+use sha2::{Digest, Sha256};
+
+use crate::device::Device;
+use crate::error::{Error, Result};
+use crate::runtime;
+use crate::spec::{METADATA_KEY, ModelSpec};
+
+/// How a model is loaded.
+#[derive(Debug, Clone, Default)]
+pub struct ModelOptions {
+    /// Where it runs.
+    pub device: Device,
+    /// Threads that one inference is spread over; 0 counts as 1.
+    pub intra_op_threads: usize,
+    /// A description to use instead of the file's own; without it, `model.json` beside `model.onnx`
+    /// describes a file that has none.
+    pub sidecar: Option<PathBuf>,
+}
+
+/// What the model answers for a batch of N images.
+#[derive(Debug, Clone)]
+pub struct Outputs {
+    /// N x 1 (of the positive label) or N x labels.
+    pub probabilities: Array2<f32>,
+    /// N x `embedding_dimension`.
+    pub embeddings: Array2<f32>,
+}
+
+/// A loaded model, for one thread at a time. [`fork`](Model::fork) makes more of it.
+#[derive(Debug)]
+pub struct Model {
+    session: Session,
+    shared: Arc<Shared>,
+}
+
+/// What all forks of a model have in common.
+#[derive(Debug)]
+struct Shared {
+    path: PathBuf,
+    bytes: Vec<u8>,
+    sha256: String,
+    spec: ModelSpec,
+    /// The device in use: never [`Device::Auto`].
+    device: Device,
+    intra_op_threads: usize,
+    prepacked: PrepackedWeights,
+    /// The number of images that the graph insists on, where it does.
+    fixed_batch: Option<usize>,
+}
+
+impl Model {
+    /// Loads an ONNX file and checks that its graph is what its description says.
+    ///
+    /// # Errors
+    /// [`Error::Runtime`], [`Error::Device`], [`Error::Read`], [`Error::Load`], [`Error::MissingSpec`],
+    /// [`Error::InvalidSpec`], [`Error::SpecMismatch`]: each names the file and what to do.
+    pub fn open(path: &Path, options: &ModelOptions) -> Result<Self> {
+        let bytes =
+            fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let prepacked = {
+            environment()?;
+            PrepackedWeights::new()
+        };
+        let intra_op_threads = options.intra_op_threads.max(1);
+        let start = |device| start_session(path, &bytes, device, intra_op_threads, &prepacked);
+        let (device, session) = match options.device {
+            Device::Auto => match start(Device::Cuda(0)) {
+                Ok(session) => (Device::Cuda(0), session),
+                Err(error @ Error::Device { .. }) => {
+                    tracing::info!("running on the CPU: {error}");
+                    (Device::Cpu, start(Device::Cpu)?)
+                }
+                Err(error) => return Err(error),
+            },
+            device => (device, start(device)?),
+        };
+        let spec = find_spec(path, &session, options.sidecar.as_deref())?;
+        let fixed_batch = check_graph(&session, &spec)
+            .map_err(|reason| Error::SpecMismatch { path: path.to_owned(), reason })?;
+        let shared = Shared {
+            path: path.to_owned(),
+            sha256: hexadecimal(&Sha256::digest(&bytes)),
+            bytes,
+            spec,
+            device,
+            intra_op_threads,
+            prepacked,
+            fixed_batch,
+        };
+        Ok(Self { session, shared: Arc::new(shared) })
+    }
+
+    /// The same model for another thread; the weights as the kernels want them are shared.
+    ///
+    /// # Errors
+    /// [`Error::Load`] or [`Error::Device`] when no further session can be made.
+    pub fn fork(&self) -> Result<Self> {
+        let shared = &self.shared;
+        let session = start_session(
+            &shared.path,
+            &shared.bytes,
+            shared.device,
+            shared.intra_op_threads,
+            &shared.prepacked,
+        )?;
+        Ok(Self { session, shared: Arc::clone(shared) })
+    }
+
+    /// What the model says of itself.
+    #[must_use]
+    pub fn spec(&self) -> &ModelSpec {
+        &self.shared.spec
+    }
+
+    /// SHA-256 of the model file, 64 hexadecimal digits.
+    #[must_use]
+    pub fn sha256(&self) -> &str {
+        &self.shared.sha256
+    }
+
+    /// The device in use: `Cpu` or `Cuda`, whatever was asked for.
+    #[must_use]
+    pub fn device(&self) -> Device {
+        self.shared.device
+    }
+
+    /// Runs a batch of preprocessed images, N x 3 x height x width. A graph with a fixed batch size
+    /// of 1 runs once an image.
+    ///
+    /// # Errors
+    /// [`Error::Inference`] when ONNX Runtime fails, [`Error::Output`] when what it answers has the
+    /// wrong shape or a value that is not finite.
+    pub fn run(&mut self, images: ArrayView4<'_, f32>) -> Result<Outputs> {
+        let count = images.shape()[0];
+        let spec = &self.shared.spec;
+        let mut outputs = Outputs {
+            probabilities: Array2::zeros((count, spec.probability_columns())),
+            embeddings: Array2::zeros((count, spec.embedding_dimension)),
+        };
+        let step = self.shared.fixed_batch.unwrap_or(count).max(1);
+        for start in (0..count).step_by(step) {
+            let rows = start..(start + step).min(count);
+            let part = images.slice(s![rows.clone(), .., .., ..]);
+            let part = part.as_standard_layout();
+            let input = TensorRef::from_array_view(part.view()).map_err(inference)?;
+            let answers =
+                self.session.run(ort::inputs![spec.input.as_str() => input]).map_err(inference)?;
+            let names = &spec.outputs;
+            for (name, target) in [
+                (&names.probability, &mut outputs.probabilities),
+                (&names.embedding, &mut outputs.embeddings),
+            ] {
+                copy_output(name, &answers[name.as_str()], target.slice_mut(s![rows.clone(), ..]))?;
+            }
+        }
+        Ok(outputs)
+    }
+}
+
+/// The process's ONNX Runtime environment, made at the first call.
+fn environment() -> Result<&'static Environment> {
+    static ENVIRONMENT: OnceLock<Result<Environment, String>> = OnceLock::new();
+    let load = || {
+        let library = runtime::find_library()?;
+        let environment = ort::init_from(&library)
+            .map_err(|error| error.to_string())?
+            .with_name("sdd")
+            .with_telemetry(false)
+            .build()
+            .map_err(|error| error.to_string())?;
+        tracing::debug!(library = %library.display(), build = ort::info(), "ONNX Runtime loaded");
+        Ok(environment)
+    };
+    ENVIRONMENT
+        .get_or_init(load)
+        .as_ref()
+        .map_err(|reason| Error::Runtime { reason: reason.clone() })
+}
+
+fn start_session(
+    path: &Path,
+    bytes: &[u8],
+    device: Device,
+    intra_op_threads: usize,
+    prepacked: &PrepackedWeights,
+) -> Result<Session> {
+    let environment = environment()?;
+    let load = |error: ort::Error| Error::Load {
+        path: path.to_owned(),
+        reason: "ONNX Runtime refuses it".into(),
+        source: Box::new(error),
+    };
+    let configure = || -> ort::Result<SessionBuilder> {
+        Ok(SessionBuilder::new(environment)?
+            .with_intra_threads(intra_op_threads)?
+            .with_inter_threads(1)?
+            // Threads that spin while they wait take the cores that decode the next image.
+            .with_intra_op_spinning(false)?
+            .with_inter_op_spinning(false)?
+            .with_prepacked_weights(prepacked)?)
+    };
+    let mut builder = configure().map_err(load)?;
+    if let Device::Cuda(ordinal) = device {
+        builder = with_cuda(builder, ordinal)?;
+    }
+    builder.commit_from_memory(bytes).map_err(load)
+}
+
+/// Puts the GPU first. ONNX Runtime would fall back to the CPU without a word; this does not.
+fn with_cuda(builder: SessionBuilder, ordinal: u16) -> Result<SessionBuilder> {
+    let unavailable =
+        |reason: String| Error::Device { device: Device::Cuda(ordinal).to_string(), reason };
+    match CUDA::is_available() {
+        Ok(true) => {}
+        Ok(false) => {
+            return Err(unavailable(
+                "this build of ONNX Runtime has no CUDA; name the library of the package \
+                 `onnxruntime-gpu` in SDD_ONNXRUNTIME, or use `--device cpu`"
+                    .into(),
+            ));
+        }
+        Err(error) => return Err(unavailable(error.to_string())),
+    }
+    let provider = CUDA::default().with_device_id(i32::from(ordinal)).build().error_on_failure();
+    builder.with_execution_providers([provider]).map_err(|error| unavailable(error.to_string()))
+}
+
+/// The named sidecar, else the file's own metadata, else the sidecar beside it.
+fn find_spec(path: &Path, session: &Session, sidecar: Option<&Path>) -> Result<ModelSpec> {
+    let from_file = |file: &Path| {
+        let json = fs::read_to_string(file)
+            .map_err(|source| Error::Read { path: file.to_owned(), source })?;
+        ModelSpec::from_json(&json, &file.display().to_string())
+    };
+    if let Some(sidecar) = sidecar {
+        return from_file(sidecar);
+    }
+    if let Some(json) = session.metadata().map_err(inference)?.custom(METADATA_KEY) {
+        return ModelSpec::from_json(&json, &format!("{}'s metadata", path.display()));
+    }
+    let beside = path.with_extension("json");
+    if beside.is_file() {
+        return from_file(&beside);
+    }
+    Err(Error::MissingSpec { path: path.to_owned(), key: METADATA_KEY, sidecar: beside })
+}
+
+/// Compares names, types and shapes with the description; gives the batch size that is fixed.
+fn check_graph(session: &Session, spec: &ModelSpec) -> Result<Option<usize>, String> {
+    if session.inputs().len() != 1 {
+        return Err(format!(
+            "expected one input, `{}`; found {}",
+            spec.input,
+            names(session.inputs())
+        ));
+    }
+    let side = |pixels: u32| i64::from(pixels);
+    let image = [-1, 3, side(spec.preprocessing.height), side(spec.preprocessing.width)];
+    let input = float_shape(session.inputs(), "input", &spec.input)?;
+    expect_shape("input", &spec.input, &input, &image)?;
+    let columns = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
+    for (name, columns) in [
+        (&spec.outputs.probability, columns(spec.probability_columns())),
+        (&spec.outputs.embedding, columns(spec.embedding_dimension)),
+    ] {
+        let shape = float_shape(session.outputs(), "output", name)?;
+        // A pool that kept its two spatial dimensions of 1 is as good.
+        let rows = if shape.len() == 4 && shape[2..] == [1, 1] { &shape[..2] } else { &shape[..] };
+        expect_shape("output", name, rows, &[-1, columns])?;
+    }
+    match input[0] {
+        -1 => Ok(None),
+        1 => Ok(Some(1)),
+        fixed => Err(format!(
+            "input `{}` has a fixed batch of {fixed}: export it with a dynamic batch, or with 1",
+            spec.input
+        )),
+    }
+}
+
+fn float_shape(outlets: &[Outlet], kind: &str, name: &str) -> Result<Vec<i64>, String> {
+    let outlet = outlets
+        .iter()
+        .find(|outlet| outlet.name() == name)
+        .ok_or_else(|| format!("no {kind} is named `{name}`; found {}", names(outlets)))?;
+    match outlet.dtype() {
+        ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => Ok(shape.to_vec()),
+        other => Err(format!("{kind} `{name}` is {other}, expected a float32 tensor")),
+    }
+}
+
+/// -1 on either side stands for any size.
+fn expect_shape(kind: &str, name: &str, found: &[i64], expected: &[i64]) -> Result<(), String> {
+    let fits = found.len() == expected.len()
+        && found.iter().zip(expected).all(|(f, e)| *f == -1 || *e == -1 || f == e);
+    if fits {
+        return Ok(());
+    }
+    Err(format!(
+        "{kind} `{name}` has the shape {found:?}, its description says {expected:?} (-1 is any)"
+    ))
+}
+
+fn names(outlets: &[Outlet]) -> String {
+    let names: Vec<_> = outlets.iter().map(|outlet| format!("`{}`", outlet.name())).collect();
+    names.join(", ")
+}
+
+fn copy_output(
+    name: &str,
+    value: &DynValue,
+    mut target: ndarray::ArrayViewMut2<'_, f32>,
+) -> Result<()> {
+    let unusable = |reason: String| Error::Output { output: name.to_owned(), reason };
+    let (shape, values) = value.try_extract_tensor::<f32>().map_err(inference)?;
+    if values.len() != target.len() {
+        return Err(unusable(format!("expected {:?}, found {shape:?}", target.shape())));
+    }
+    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
+        return Err(unusable(format!("value {at} is {}", values[at])));
+    }
+    target.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+    Ok(())
+}
+
+fn inference(error: ort::Error) -> Error {
+    Error::Inference(Box::new(error))
+}
+
+fn hexadecimal(digest: &[u8]) -> String {
+    digest.iter().fold(String::new(), |mut text, byte| {
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

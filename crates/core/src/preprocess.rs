@@ -1,0 +1,142 @@
+//! From pixels to the model's input tensor.
+
+use fast_image_resize::images::{Image, ImageRef};
+use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
+
+use crate::image::Pixels;
+use crate::spec::{Color, Filter, Preprocessing};
+
+/// Resizes and normalises images for one model. Owns the buffers that this takes, so one serves many
+/// images without allocating.
+#[derive(Debug)]
+pub struct Preprocessor {
+    resizer: Resizer,
+    options: ResizeOptions,
+    resized: Image<'static>,
+    color: Color,
+    /// The normalised value of each of the 256 sample values, for each channel of the input.
+    normalised: [[f32; 256]; 3],
+}
+
+impl Preprocessor {
+    /// A preprocessor for what a model says it wants.
+    #[must_use]
+    pub fn new(preprocessing: &Preprocessing) -> Self {
+        let Preprocessing { width, height, filter, color, scale, mean, std } = *preprocessing;
+        let filter = match filter {
+            Filter::Box => FilterType::Box,
+            Filter::Bilinear => FilterType::Bilinear,
+            Filter::Hamming => FilterType::Hamming,
+            Filter::Bicubic => FilterType::CatmullRom,
+            Filter::Lanczos => FilterType::Lanczos3,
+        };
+        let normalised = std::array::from_fn(|channel| {
+            std::array::from_fn(|value| {
+                #[expect(clippy::cast_precision_loss, reason = "0..=255 is exact")]
+                let value = value as f32;
+                (value * scale - mean[channel]) / std[channel]
+            })
+        });
+        Self {
+            resizer: Resizer::new(),
+            options: ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)),
+            resized: Image::new(width, height, pixel_type(color)),
+            color,
+            normalised,
+        }
+    }
+
+    /// Number of values that one image's tensor has: 3 x height x width.
+    #[must_use]
+    pub fn tensor_len(&self) -> usize {
+        3 * self.plane_len()
+    }
+
+    /// Writes one image as CHW planes into `tensor`, which has [`tensor_len`](Self::tensor_len) values.
+    ///
+    /// # Panics
+    /// When `pixels` has another colour space than the model wants, or `tensor` another length:
+    /// both are this crate's to get right.
+    pub fn write(&mut self, pixels: &Pixels, tensor: &mut [f32]) {
+        assert_eq!(pixels.color, self.color, "pixels decoded for another model");
+        assert_eq!(tensor.len(), self.tensor_len(), "tensor for another model");
+        let source =
+            ImageRef::new(pixels.width, pixels.height, &pixels.data, pixel_type(self.color))
+                .expect("pixels have the length that their size says");
+        self.resizer
+            .resize(&source, &mut self.resized, &self.options)
+            .expect("source and target have the same pixel type");
+        let samples = self.resized.buffer();
+        for (channel, plane) in tensor.chunks_exact_mut(self.plane_len()).enumerate() {
+            let table = &self.normalised[channel];
+            let (stride, offset) = match self.color {
+                Color::Gray => (1, 0),
+                Color::Rgb => (3, channel),
+            };
+            for (value, sample) in plane.iter_mut().zip(samples[offset..].iter().step_by(stride)) {
+                *value = table[usize::from(*sample)];
+            }
+        }
+    }
+
+    fn plane_len(&self) -> usize {
+        self.resized.width() as usize * self.resized.height() as usize
+    }
+}
+
+fn pixel_type(color: Color) -> PixelType {
+    match color {
+        Color::Gray => PixelType::U8,
+        Color::Rgb => PixelType::U8x3,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Preprocessor;
+    use crate::image::Pixels;
+    use crate::spec::{Color, Filter, Preprocessing};
+
+    fn preprocessing(color: Color) -> Preprocessing {
+        Preprocessing {
+            width: 2,
+            height: 3,
+            filter: Filter::Bilinear,
+            color,
+            scale: 0.5,
+            mean: [1.0, 2.0, 3.0],
+            std: [1.0, 2.0, 4.0],
+        }
+    }
+
+    #[test]
+    fn channels_become_planes_and_values_are_normalised() {
+        let mut preprocessor = Preprocessor::new(&preprocessing(Color::Rgb));
+        let pixels = Pixels { width: 2, height: 3, color: Color::Rgb, data: (0..18).collect() };
+        let mut tensor = vec![0.0; preprocessor.tensor_len()];
+        preprocessor.write(&pixels, &mut tensor);
+        assert_eq!(tensor.len(), 18);
+        // Row 1, column 0 is pixel 2, whose samples are 6, 7, 8.
+        assert_eq!(tensor[2], 6.0 * 0.5 - 1.0);
+        assert_eq!(tensor[6 + 2], (7.0 * 0.5 - 2.0) / 2.0);
+        assert_eq!(tensor[12 + 2], (8.0 * 0.5 - 3.0) / 4.0);
+    }
+
+    #[test]
+    fn gray_is_repeated_and_constant_images_stay_constant_when_resized() {
+        let mut preprocessor = Preprocessor::new(&preprocessing(Color::Gray));
+        for (width, height) in [(1, 1), (2, 3), (500, 7), (3, 1000)] {
+            let pixels = Pixels {
+                width,
+                height,
+                color: Color::Gray,
+                data: vec![100; (width * height) as usize],
+            };
+            let mut tensor = vec![0.0; 18];
+            preprocessor.write(&pixels, &mut tensor);
+            assert!(tensor[..6].iter().all(|value| *value == 49.0));
+            assert!(tensor[6..12].iter().all(|value| *value == 24.0));
+            assert!(tensor[12..].iter().all(|value| *value == 11.75));
+        }
+    }
+}

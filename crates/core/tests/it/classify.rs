@@ -1,0 +1,84 @@
+//! Batches, forks and decisions.
+
+use std::fs;
+use std::thread;
+
+use sdd_core::{Classifier, ClassifierOptions, Error, ImageError};
+
+use crate::{data, tiny};
+
+fn picture(name: &str) -> Vec<u8> {
+    fs::read(data("images").join(name)).unwrap()
+}
+
+#[test]
+fn a_batch_answers_each_image_as_alone_and_in_order() {
+    let mut classifier = tiny();
+    let files: Vec<_> = ["png_rgb.png", "jpeg_gray.jpg", "webp_lossy.webp"].map(picture).into();
+    let mut images: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
+    images.insert(1, b"not an image");
+    let answers = classifier.classify_batch(&images);
+    assert_eq!(answers.len(), 4);
+    assert!(matches!(answers[1], Err(Error::Image(ImageError::NotAnImage))));
+    for (at, file) in [(0, &files[0]), (2, &files[1]), (3, &files[2])] {
+        let alone = classifier.classify(file).unwrap();
+        let batched = answers[at].as_ref().unwrap();
+        assert_eq!(batched.class_index, alone.class_index);
+        assert!((batched.confidence - alone.confidence).abs() < 1e-5);
+    }
+    assert!(classifier.classify_batch(&[]).is_empty());
+    assert!(classifier.classify_batch(&[b""])[0].is_err());
+}
+
+#[test]
+fn forks_answer_alike_on_other_threads() {
+    let mut classifier = tiny();
+    let file = picture("png_rgb.png");
+    let expected = classifier.classify(&file).unwrap();
+    thread::scope(|scope| {
+        for _ in 0..3 {
+            let mut fork = classifier.fork().unwrap();
+            let (file, expected) = (&file, &expected);
+            scope.spawn(move || {
+                for _ in 0..20 {
+                    assert_eq!(&fork.classify(file).unwrap(), expected);
+                }
+            });
+        }
+    });
+}
+
+#[test]
+fn a_binary_model_decides_by_its_threshold() {
+    let mut classifier = tiny();
+    assert_eq!(classifier.spec().labels, ["defect", "non_defect"]);
+    let answer = classifier.classify(&picture("png_rgb.png")).unwrap();
+    assert_eq!(answer.embedding.len(), classifier.spec().embedding_dimension);
+    assert!((answer.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-6);
+    assert_eq!(answer.confidence, answer.probabilities[answer.class_index]);
+
+    // The same file with a threshold just above and just below its probability.
+    let defect = answer.probabilities[0];
+    for (threshold, expected) in [(defect, 0), (defect + 1e-3, 1)] {
+        let mut spec = serde_json::to_value(classifier.spec()).unwrap();
+        spec["decision"]["threshold"] = threshold.into();
+        let folder = tempfile::tempdir().unwrap();
+        let sidecar = folder.path().join("spec.json");
+        fs::write(&sidecar, spec.to_string()).unwrap();
+        let options = ClassifierOptions { sidecar: Some(sidecar), ..ClassifierOptions::default() };
+        let mut classifier = Classifier::open(&data("tiny.onnx"), &options).unwrap();
+        let answer = classifier.classify(&picture("png_rgb.png")).unwrap();
+        assert_eq!(answer.class_index, expected, "threshold {threshold}");
+    }
+}
+
+#[test]
+fn a_softmax_model_decides_by_the_largest_probability() {
+    let options = ClassifierOptions::default();
+    let mut classifier = Classifier::open(&data("tiny_softmax.onnx"), &options).unwrap();
+    let answer = classifier.classify(&picture("png_rgb.png")).unwrap();
+    assert_eq!(answer.probabilities.len(), 3);
+    assert!((answer.probabilities.iter().sum::<f32>() - 1.0).abs() < 1e-5);
+    let largest = answer.probabilities.iter().copied().fold(0.0, f32::max);
+    assert_eq!(answer.confidence, largest);
+}

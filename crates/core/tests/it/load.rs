@@ -1,0 +1,97 @@
+//! Loading models: what is accepted, and what a person is told when it is not.
+
+use std::fs;
+use std::path::Path;
+
+use sdd_core::{Classifier, ClassifierOptions, Device, Error, ModelSpec};
+use serde_json::{Value, json};
+
+use crate::{data, tiny};
+
+fn open(path: &Path) -> Result<Classifier, Error> {
+    Classifier::open(path, &ClassifierOptions::default())
+}
+
+fn open_error(path: &Path) -> String {
+    open(path).expect_err("should be refused").to_string()
+}
+
+/// The small model without metadata, described by `spec` in the sidecar beside it.
+fn open_with_sidecar(spec: &Value) -> Result<Classifier, Error> {
+    let folder = tempfile::tempdir().unwrap();
+    let model = folder.path().join("model.onnx");
+    fs::copy(data("tiny_no_metadata.onnx"), &model).unwrap();
+    fs::write(folder.path().join("model.json"), spec.to_string()).unwrap();
+    open(&model)
+}
+
+fn tiny_spec() -> Value {
+    serde_json::to_value(tiny().spec()).unwrap()
+}
+
+#[test]
+fn metadata_describe_the_file() {
+    let classifier = tiny();
+    assert_eq!(classifier.spec().name, "sdd-tiny");
+    assert_eq!(classifier.spec().embedding_dimension, 16);
+    assert_eq!(classifier.sha256().len(), 64);
+    assert_eq!(classifier.device(), Device::Cpu);
+}
+
+#[test]
+fn a_sidecar_describes_a_file_without_metadata() {
+    let message = open_error(&data("tiny_no_metadata.onnx"));
+    assert!(
+        message.contains("sdd_model") && message.contains("tiny_no_metadata.json"),
+        "{message}"
+    );
+    let classifier = open_with_sidecar(&tiny_spec()).unwrap();
+    let described: &ModelSpec = classifier.spec();
+    assert_eq!(described, tiny().spec());
+}
+
+#[test]
+fn a_description_that_does_not_fit_the_graph_is_refused() {
+    for (pointer, value, expected) in [
+        ("/input", json!("pixels"), "no input is named `pixels`; found `image`"),
+        ("/outputs/embedding", json!("features"), "no output is named `features`"),
+        ("/preprocessing/width", json!(25), "[-1, 3, 32, 25]"),
+        ("/embedding_dimension", json!(17), "[-1, 17]"),
+        ("/outputs/probability", json!("embedding"), "[-1, 1]"),
+    ] {
+        let mut spec = tiny_spec();
+        *spec.pointer_mut(pointer).unwrap() = value;
+        let error = open_with_sidecar(&spec).expect_err(pointer);
+        assert!(matches!(error, Error::SpecMismatch { .. }), "{error}");
+        assert!(error.to_string().contains(expected), "{error}");
+    }
+}
+
+#[test]
+fn files_that_are_no_models_are_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    assert!(matches!(open(&path), Err(Error::Read { .. })));
+    let whole = fs::read(data("tiny.onnx")).unwrap();
+    for content in [&b""[..], b"not a model", &whole[..whole.len() / 2]] {
+        fs::write(&path, content).unwrap();
+        let error = open(&path).expect_err("should be refused");
+        let message = error.to_string();
+        assert!(message.contains("model.onnx"), "{message}");
+    }
+}
+
+#[test]
+fn cuda_fails_loudly_and_auto_falls_back_where_there_is_none() {
+    let options = |device| ClassifierOptions { device, ..ClassifierOptions::default() };
+    match Classifier::open(&data("tiny.onnx"), &options(Device::Cuda(0))) {
+        // On a machine with a GPU and the GPU build of ONNX Runtime this is what was asked for.
+        Ok(classifier) => assert_eq!(classifier.device(), Device::Cuda(0)),
+        Err(error) => {
+            assert!(matches!(error, Error::Device { .. }), "{error}");
+            assert!(error.to_string().contains("cuda:0"), "{error}");
+            let classifier = Classifier::open(&data("tiny.onnx"), &options(Device::Auto)).unwrap();
+            assert_eq!(classifier.device(), Device::Cpu);
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a subcommand answers: the same content as text and as one JSON document.
+
+use std::fmt::{self, Display};
+use std::io::{self, Write};
+
+use anyhow::{Context, Result};
+use serde::Serialize;
+use serde_json::json;
+
+use crate::exit::ExitStatus;
+use crate::images::file::Unreadable;
+use crate::interrupt::Interrupted;
+
+/// The code of an image that cannot be opened, or is none.
+const UNREADABLE_IMAGE: &str = "unreadable_image";
+
+/// The answer of a subcommand.
+pub struct Answer {
+    status: ExitStatus,
+    text: String,
+    json: String,
+}
+
+#[derive(Serialize)]
+struct Document<'a, T> {
+    status: &'static str,
+    #[serde(flatten)]
+    content: &'a T,
+}
+
+impl Answer {
+    /// `content` is the text by its `Display` and the document by its `Serialize`, where it gets
+    /// the key `status` in front.
+    pub fn new(status: ExitStatus, content: &(impl Display + Serialize)) -> Result<Self> {
+        let document = Document { status: status.name(), content };
+        let json = serde_json::to_string_pretty(&document).context("cannot write JSON")?;
+        Ok(Self { status, text: content.to_string(), json })
+    }
+
+    /// Prints to standard output and hands back the exit status.
+    pub fn print(&self, json: bool) -> Result<ExitStatus> {
+        print(if json { &self.json } else { &self.text })?;
+        Ok(self.status)
+    }
+}
+
+/// Says on standard error what went wrong, and on standard output too where a program reads it.
+pub fn report_failure(error: &anyhow::Error, json: bool) -> ExitStatus {
+    eprintln!("error: {error:#}");
+    let status =
+        if error.is::<Interrupted>() { ExitStatus::Interrupted } else { ExitStatus::Error };
+    if json {
+        let failure = json!({
+            "status": status.name(),
+            "error": { "code": code(error), "message": format!("{error:#}") },
+        });
+        if let Err(error) = print(&format!("{failure:#}")) {
+            eprintln!("error: {error:#}");
+        }
+    }
+    status
+}
+
+/// A short name of the error that does not change with its wording.
+pub fn code(error: &anyhow::Error) -> &'static str {
+    if error.is::<Unreadable>() {
+        return UNREADABLE_IMAGE;
+    }
+    let of_cause = |cause: &(dyn std::error::Error + 'static)| {
+        if let Some(error) = cause.downcast_ref::<sdd_drift::Error>() {
+            return Some(error.code());
+        }
+        match cause.downcast_ref::<sdd_core::Error>() {
+            Some(sdd_core::Error::Image(_)) => Some(UNREADABLE_IMAGE),
+            Some(_) => Some("model"),
+            None => cause.is::<sdd_index::Error>().then_some("reference_store"),
+        }
+    };
+    error.chain().find_map(of_cause).unwrap_or("invalid_input")
+}
+
+/// A reader that has seen enough and closed the pipe is no error.
+fn print(text: &str) -> Result<()> {
+    let mut stdout = io::stdout().lock();
+    let end = if text.ends_with('\n') { "" } else { "\n" };
+    match write!(stdout, "{text}{end}").and_then(|()| stdout.flush()) {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => {
+            Err(error).context("cannot write to standard output")
+        }
+        _ => Ok(()),
+    }
+}
+
+/// One line of a summary: a name and what it is.
+pub fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt::Result {
+    writeln!(f, "  {name:<12}{value}")
+}
+
+/// `1 image`, `2 images`.
+pub fn count(number: usize, one: &str) -> String {
+    format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}

@@ -1,0 +1,137 @@
+//! Scores the held-out images and writes the store.
+
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::thread;
+
+use anyhow::{Context, Result};
+use ndarray::ArrayView1;
+use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry};
+use sdd_drift::score::SCORE_ATTACHMENT;
+use sdd_drift::{Calibration, Error, Reference, Score};
+use sdd_index::{FileStore, ReferenceStore, StoreContents};
+
+use super::arguments::Arguments;
+use super::summary::{Built, Part, Remarks, SkippedImage};
+use super::{HeldOut, HeldOutImage, Material};
+use crate::answer::count;
+use crate::interrupt::Interrupt;
+
+pub fn write(
+    material: Material,
+    score: Score,
+    arguments: &Arguments,
+    interrupt: &Interrupt,
+) -> Result<Built> {
+    let Material { model, embeddings, records, held_out, mut remarks } = material;
+    let mut contents = StoreContents {
+        model,
+        normalization: arguments.normalize,
+        embeddings,
+        records,
+        attachments: BTreeMap::from([(SCORE_ATTACHMENT.to_owned(), score.to_json())]),
+    };
+    let calibration = match held_out {
+        Some(held_out) => {
+            let alpha = arguments.calibration.alpha;
+            Some(calibrate(&contents, score, held_out, alpha, &mut remarks, interrupt)?)
+        }
+        None => None,
+    };
+    if let Some(calibration) = &calibration {
+        contents.attachments.insert(CALIBRATION_ATTACHMENT.to_owned(), calibration.to_json());
+    }
+    interrupt.check()?;
+    FileStore::write(&arguments.out, &contents)
+        .with_context(|| format!("cannot write the store {}", arguments.out.display()))?;
+    let store = FileStore::open(&arguments.out)?;
+    Ok(Built {
+        manifest: store.manifest().clone(),
+        labels: store.labels(),
+        score,
+        calibration,
+        remarks,
+    })
+}
+
+/// Scores the held-out images exactly as a query will be: against a store on disk, here one that
+/// lives only as long as this takes.
+fn calibrate(
+    contents: &StoreContents,
+    score: Score,
+    held_out: HeldOut,
+    alpha: f64,
+    remarks: &mut Remarks,
+    interrupt: &Interrupt,
+) -> Result<Calibration> {
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let folder = scratch.path().join("uncalibrated");
+    FileStore::write(&folder, contents).context("cannot make a temporary store")?;
+    let reference = open_uncalibrated(&folder, score)?;
+
+    let mut entries = Vec::with_capacity(held_out.images.len());
+    let mut groups = HashSet::new();
+    let scores = score_all(&reference, &held_out, interrupt)?;
+    for (image, score) in held_out.images.into_iter().zip(scores) {
+        let HeldOutImage { id, label, predicted, group } = image;
+        match score {
+            Ok(score) => {
+                entries.push(CalibrationEntry { score, predicted_class: predicted, label });
+                groups.extend(group);
+            }
+            // The same image as a query would have no score either.
+            Err(error @ Error::ClassWithoutReference { .. }) => {
+                remarks.skipped.push(SkippedImage {
+                    part: Part::Calibration,
+                    image: id,
+                    reason: error.to_string(),
+                })
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot score calibration image {id}"));
+            }
+        }
+    }
+    let used = entries.len();
+    let groups = Some(groups.len()).filter(|groups| *groups > 0);
+    Calibration::new(score, alpha, entries, groups, held_out.source).with_context(|| {
+        let left_out = remarks.left_out(Part::Calibration);
+        format!("{} left for the calibration, {left_out} left out", count(used, "image"))
+    })
+}
+
+fn open_uncalibrated(folder: &Path, score: Score) -> Result<Reference> {
+    Ok(Reference::uncalibrated(Box::new(FileStore::open(folder)?), score)?)
+}
+
+/// One score an image, in their order, on all cores.
+fn score_all(
+    reference: &Reference,
+    held_out: &HeldOut,
+    interrupt: &Interrupt,
+) -> Result<Vec<sdd_drift::Result<f64>>> {
+    let rows: Vec<_> = held_out.embeddings.rows().into_iter().zip(&held_out.images).collect();
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = rows.len().div_ceil(threads).max(1);
+    let score_share = |rows: &[(ArrayView1<'_, f32>, &HeldOutImage)]| -> Result<Vec<_>> {
+        sdd_index::limit_threads(1);
+        let scores = rows.iter().map(|(embedding, image)| {
+            interrupt.check()?;
+            let class = image.predicted.as_deref();
+            let assessed = reference.assess_class(&embedding.to_vec(), class, 0);
+            Ok(assessed.map(|assessment| assessment.score))
+        });
+        scores.collect()
+    };
+    thread::scope(|scope| {
+        let shares: Vec<_> =
+            rows.chunks(share).map(|rows| scope.spawn(move || score_share(rows))).collect();
+        let mut scores = Vec::with_capacity(rows.len());
+        for share in shares {
+            let share = share.join().map_err(|_| anyhow::anyhow!("a scoring thread failed"))?;
+            scores.extend(share?);
+        }
+        Ok(scores)
+    })
+}

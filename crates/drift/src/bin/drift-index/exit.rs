@@ -1,0 +1,55 @@
+//! What the exit code says.
+
+use std::process::ExitCode;
+
+/// Shown below `--help`.
+pub const HELP: &str = "\
+Exit codes:
+  0    done; query: no image is out of distribution, or the store has no calibration to tell
+  1    query: at least one image is out of distribution
+  2    an error, wrong usage, or an image of several that could not be answered
+  3    build: the store was built, but some images were skipped
+  130  build: interrupted; the store is as it was before
+
+Results go to standard output, progress and errors to standard error (more with SDD_LOG=info).
+With --json, a failure too is one document: {\"status\":\"error\",\"error\":{\"code\",\"message\"}}.";
+
+/// What the exit code says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ExitStatus {
+    /// Done.
+    Success,
+    /// The answer is that something is out of distribution.
+    Drift,
+    /// No answer, or not for everything that was asked.
+    Error,
+    /// A store was built from less than was asked for.
+    Partial,
+    /// Stopped by a signal.
+    Interrupted,
+}
+
+impl ExitStatus {
+    /// The name under `status` in JSON.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Success => "ok",
+            Self::Drift => "drift",
+            Self::Error => "error",
+            Self::Partial => "partial",
+            Self::Interrupted => "interrupted",
+        }
+    }
+}
+
+impl From<ExitStatus> for ExitCode {
+    fn from(status: ExitStatus) -> Self {
+        Self::from(match status {
+            ExitStatus::Success => 0,
+            ExitStatus::Drift => 1,
+            ExitStatus::Error => 2,
+            ExitStatus::Partial => 3,
+            ExitStatus::Interrupted => 130,
+        })
+    }
+}

@@ -1,0 +1,6 @@
+//! From a folder of images to embeddings.
+
+pub mod embed;
+pub mod file;
+pub mod folder;
+mod progress;

@@ -1,0 +1,67 @@
+//! How far it is: a bar on a terminal, a line now and then elsewhere. Both on standard error.
+
+use std::io::{self, IsTerminal};
+use std::time::{Duration, Instant};
+
+use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+
+const TIME_BETWEEN_LINES: Duration = Duration::from_secs(10);
+
+/// Progress through a known number of images.
+pub enum Progress {
+    Bar(ProgressBar),
+    Lines { done: usize, total: usize, started: Instant, last_line: Instant },
+}
+
+impl Progress {
+    pub fn new(total: usize) -> Self {
+        if !io::stderr().is_terminal() {
+            let now = Instant::now();
+            return Self::Lines { done: 0, total, started: now, last_line: now };
+        }
+        let template = "{bar:30} {human_pos}/{human_len} images, {per_sec}, {eta} left";
+        let style = ProgressStyle::with_template(template);
+        let bar = ProgressBar::new(total as u64)
+            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        bar.enable_steady_tick(Duration::from_millis(200));
+        Self::Bar(bar)
+    }
+
+    pub fn advance(&mut self) {
+        match self {
+            Self::Bar(bar) => bar.inc(1),
+            Self::Lines { done, total, started, last_line } => {
+                *done += 1;
+                if last_line.elapsed() >= TIME_BETWEEN_LINES {
+                    *last_line = Instant::now();
+                    eprintln!("{}", line(*done, *total, started.elapsed()));
+                }
+            }
+        }
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        if let Self::Bar(bar) = self {
+            bar.finish_and_clear();
+        }
+    }
+}
+
+fn line(done: usize, total: usize, elapsed: Duration) -> String {
+    let rate = done as f64 / elapsed.as_secs_f64().max(1e-3);
+    let left = Duration::from_secs_f64(total.saturating_sub(done) as f64 / rate.max(1e-9));
+    format!("{done} of {total} images, {rate:.1} a second, {} left", HumanDuration(left))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_says_rate_and_time_left() {
+        let text = line(50, 200, Duration::from_secs(10));
+        assert_eq!(text, "50 of 200 images, 5.0 a second, 30 seconds left");
+    }
+}

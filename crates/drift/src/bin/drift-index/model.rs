@@ -1,0 +1,74 @@
+//! The flags that say which model to run, and how.
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use sdd_core::{Classifier, ClassifierOptions, Device, ImageLimits};
+use sdd_index::ModelIdentity;
+
+/// How a model is run; which one is a matter of the subcommand.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Model")]
+pub struct InferenceArguments {
+    /// Describes the model instead of its own metadata
+    #[arg(long, value_name = "FILE.json", requires = "model")]
+    sidecar: Option<PathBuf>,
+
+    /// Where the model runs: cpu, cuda, cuda:N or auto
+    #[arg(long, default_value = "cpu", value_name = "DEVICE")]
+    device: Device,
+
+    /// CPU threads [default: one a core]
+    #[arg(long, value_name = "N")]
+    threads: Option<NonZeroUsize>,
+
+    /// Largest image file, in bytes
+    #[arg(long, default_value_t = ImageLimits::default().max_bytes, value_name = "N")]
+    max_bytes: usize,
+
+    /// Largest width and height of an image, in pixels
+    #[arg(long, default_value_t = ImageLimits::default().max_side, value_name = "N")]
+    max_side: u32,
+
+    /// Largest width times height of an image
+    #[arg(long, default_value_t = ImageLimits::default().max_pixels, value_name = "N")]
+    max_pixels: u64,
+}
+
+impl InferenceArguments {
+    /// Opens the model, each of its inferences on that many threads.
+    pub fn open(&self, model: &Path, intra_op_threads: usize) -> Result<Classifier> {
+        let options = ClassifierOptions {
+            device: self.device,
+            intra_op_threads,
+            limits: self.limits(),
+            sidecar: self.sidecar.clone(),
+        };
+        Classifier::open(model, &options)
+            .with_context(|| format!("cannot use the model {}", model.display()))
+    }
+
+    pub fn threads(&self) -> usize {
+        let cores = std::thread::available_parallelism();
+        self.threads.or(cores.ok()).map_or(1, NonZeroUsize::get)
+    }
+
+    pub fn limits(&self) -> ImageLimits {
+        ImageLimits {
+            max_bytes: self.max_bytes,
+            max_side: self.max_side,
+            max_pixels: self.max_pixels,
+        }
+    }
+}
+
+/// What a store remembers of the model that made its embeddings.
+pub fn identity(classifier: &Classifier) -> ModelIdentity {
+    ModelIdentity {
+        name: classifier.spec().name.clone(),
+        version: classifier.spec().version.clone(),
+        sha256: classifier.sha256().to_owned(),
+    }
+}

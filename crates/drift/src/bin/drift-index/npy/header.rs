@@ -1,0 +1,223 @@
+//! The header of a `.npy` file: a Python dictionary of three entries, written as text.
+
+use std::io::Read;
+
+use anyhow::{Context, Result, bail, ensure};
+
+const MAGIC: &[u8; 6] = b"\x93NUMPY";
+
+/// `numpy.load` itself reads headers of at most 10,000 bytes.
+const MAX_HEADER_BYTES: usize = 10_000;
+
+/// What the numbers are.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Element {
+    Float32,
+    Float64,
+}
+
+/// What the file says of itself.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Header {
+    pub element: Element,
+    /// Fortran's order.
+    pub column_major: bool,
+    pub rows: usize,
+    pub columns: usize,
+}
+
+impl Header {
+    /// Reads up to the first number, and says how many bytes that were.
+    pub fn read(reader: &mut impl Read) -> Result<(Self, u64)> {
+        let mut start = [0; 8];
+        reader.read_exact(&mut start).context("it is too short for a .npy file")?;
+        ensure!(start.starts_with(MAGIC), "it is not a .npy file: numpy.save writes one");
+        let (length, length_bytes) = match start[6] {
+            1 => {
+                let mut length = [0; 2];
+                reader.read_exact(&mut length).context("its header is cut short")?;
+                (usize::from(u16::from_le_bytes(length)), 2)
+            }
+            2 | 3 => {
+                let mut length = [0; 4];
+                reader.read_exact(&mut length).context("its header is cut short")?;
+                (usize::try_from(u32::from_le_bytes(length))?, 4)
+            }
+            version => bail!("it has format version {version}: expected 1, 2 or 3"),
+        };
+        ensure!(
+            length <= MAX_HEADER_BYTES,
+            "its header claims {length} bytes: expected at most {MAX_HEADER_BYTES}"
+        );
+        let mut text = vec![0; length];
+        reader.read_exact(&mut text).context("its header is cut short")?;
+        let text = str::from_utf8(&text).context("its header is not text")?;
+        let header =
+            Self::parse(text).with_context(|| format!("its header is {:?}", text.trim()))?;
+        Ok((header, (8 + length_bytes + length) as u64))
+    }
+
+    /// The number of values, if that many follow the header in a file of `file_bytes`.
+    pub fn check_length(&self, file_bytes: u64, header_bytes: u64) -> Result<usize> {
+        let size = match self.element {
+            Element::Float32 => 4,
+            Element::Float64 => 8,
+        };
+        let values = self.rows.checked_mul(self.columns);
+        let expected = values.and_then(|values| u64::try_from(values).ok()?.checked_mul(size));
+        let found = file_bytes.saturating_sub(header_bytes);
+        match values {
+            Some(values) if expected == Some(found) => Ok(values),
+            _ => bail!(
+                "its header claims {} x {} numbers of {size} bytes, and {found} bytes follow: \
+                 it is cut short or damaged",
+                self.rows,
+                self.columns,
+            ),
+        }
+    }
+
+    fn parse(text: &str) -> Result<Self> {
+        let mut cursor = Cursor(text);
+        let (mut element, mut column_major, mut shape) = (None, None, None);
+        cursor.expect("{")?;
+        while !cursor.accept("}") {
+            match cursor.string()? {
+                "descr" => element = Some(element_of(cursor.after(":")?.string()?)?),
+                "fortran_order" => column_major = Some(cursor.after(":")?.boolean()?),
+                "shape" => shape = Some(cursor.after(":")?.tuple()?),
+                other => bail!("`{other}` is not an entry that was expected"),
+            }
+            if !cursor.accept(",") {
+                cursor.expect("}")?;
+                break;
+            }
+        }
+        ensure!(cursor.0.trim().is_empty(), "something follows the closing brace");
+        let shape = shape.context("`shape` is missing")?;
+        let [rows, columns] = shape[..] else {
+            bail!("it has {} dimensions: expected a matrix, rows x values", shape.len());
+        };
+        ensure!(rows > 0 && columns > 0, "it is empty: {rows} x {columns}");
+        Ok(Self {
+            element: element.context("`descr` is missing")?,
+            column_major: column_major.context("`fortran_order` is missing")?,
+            rows,
+            columns,
+        })
+    }
+}
+
+fn element_of(descr: &str) -> Result<Element> {
+    match descr {
+        "<f4" => Ok(Element::Float32),
+        "<f8" => Ok(Element::Float64),
+        _ => bail!(
+            "its numbers are of type `{descr}`: expected `<f4` or `<f8`, as .astype('<f4') makes"
+        ),
+    }
+}
+
+/// The rest of the text.
+struct Cursor<'a>(&'a str);
+
+impl<'a> Cursor<'a> {
+    fn accept(&mut self, token: &str) -> bool {
+        let rest = self.0.trim_start().strip_prefix(token);
+        self.0 = rest.unwrap_or(self.0);
+        rest.is_some()
+    }
+
+    fn expect(&mut self, token: &str) -> Result<()> {
+        ensure!(self.accept(token), "expected `{token}` before {:?}", self.0);
+        Ok(())
+    }
+
+    fn after(&mut self, token: &str) -> Result<&mut Self> {
+        self.expect(token)?;
+        Ok(self)
+    }
+
+    fn string(&mut self) -> Result<&'a str> {
+        let quote = if self.accept("\"") { '"' } else { '\'' };
+        if quote == '\'' {
+            self.expect("'")?;
+        }
+        let (text, rest) = self.0.split_once(quote).context("a string does not end")?;
+        self.0 = rest;
+        Ok(text)
+    }
+
+    fn boolean(&mut self) -> Result<bool> {
+        if self.accept("True") {
+            return Ok(true);
+        }
+        self.expect("False")?;
+        Ok(false)
+    }
+
+    fn tuple(&mut self) -> Result<Vec<usize>> {
+        let mut numbers = Vec::new();
+        self.expect("(")?;
+        while !self.accept(")") {
+            numbers.push(self.number()?);
+            if !self.accept(",") {
+                self.expect(")")?;
+                break;
+            }
+        }
+        Ok(numbers)
+    }
+
+    fn number(&mut self) -> Result<usize> {
+        let text = self.0.trim_start();
+        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
+        let (digits, rest) = text.split_at(end);
+        self.0 = rest;
+        digits.parse().with_context(|| format!("expected a number that fits, found {digits:?}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn order_spaces_and_quotes_do_not_matter() {
+        let expected =
+            Header { element: Element::Float64, column_major: true, rows: 10, columns: 3 };
+        for text in [
+            "{'descr': '<f8', 'fortran_order': True, 'shape': (10, 3), }   \n",
+            "{\"shape\":(10,3,),'fortran_order':True,\"descr\":\"<f8\"}",
+        ] {
+            assert_eq!(Header::parse(text).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn what_is_not_expected_is_explained() {
+        for (text, expected) in [
+            ("", "`{`"),
+            ("{}", "`shape` is missing"),
+            ("{'shape': (1, 1)}", "`descr` is missing"),
+            ("{'descr': '<f4', 'shape': (1, 1)}", "`fortran_order` is missing"),
+            ("{'descr': '>f4', }", "`>f4`"),
+            ("{'descr': '<i8', }", "`<i8`"),
+            ("{'descr': [('a', '<f4')], }", "expected `'`"),
+            ("{'shape': (), }", "0 dimensions"),
+            ("{'shape': (3,), }", "1 dimensions"),
+            ("{'shape': (1, 2, 3), }", "3 dimensions"),
+            ("{'shape': (0, 3), }", "empty"),
+            ("{'shape': (-1, 3), }", "expected a number"),
+            ("{'shape': (99999999999999999999, 3), }", "expected a number"),
+            ("{'shape': (1, 3", "`)`"),
+            ("{'fortran_order': 1}", "`False`"),
+            ("{'shape", "does not end"),
+            ("{'names': 1}", "`names`"),
+            ("{'shape': (1, 1)} x", "follows"),
+        ] {
+            let error = format!("{:#}", Header::parse(text).unwrap_err());
+            assert!(error.contains(expected), "{text}: {error}");
+        }
+    }
+}

@@ -1,0 +1,272 @@
+//! `drift-index query`: is this image like the reference?
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use clap::Args;
+use sdd_core::Classifier;
+use sdd_drift::{Assessment, NearestImage, Reference};
+use serde::Serialize;
+
+use crate::answer::{self, Answer, line};
+use crate::exit::ExitStatus;
+use crate::images::file;
+use crate::info::ScoreInfo;
+use crate::model::InferenceArguments;
+use crate::npy;
+
+const AFTER_LONG_HELP: &str = "\
+JSON (--json): status (ok, drift, or error if some query has no answer), store, score {method, k},
+alpha, threshold (null without a calibration), results [{image or row, class, confidence, score,
+p_value, out_of_distribution, neighbors [{id, label, distance}], error {code, message} or null}].
+
+Example:
+  drift-index query reference part.png --model model.onnx";
+
+/// Score images against a store, and name the most similar reference images
+///
+/// Answers 1 as its exit code if an image is out of distribution: if its p-value, the share of
+/// calibration images that are at least as strange, is at most the store's alpha.
+#[derive(Debug, Args)]
+#[command(after_long_help = AFTER_LONG_HELP)]
+pub struct Arguments {
+    /// The store
+    store: PathBuf,
+
+    /// The images
+    #[arg(
+        value_name = "IMAGE",
+        required_unless_present = "embeddings",
+        conflicts_with = "embeddings",
+        requires = "model"
+    )]
+    images: Vec<PathBuf>,
+
+    /// How many of the most similar reference images to name
+    #[arg(short = 'k', long, default_value_t = 3, value_name = "N")]
+    neighbors: usize,
+
+    /// The model, which must be the one that the store was built with
+    #[arg(long, value_name = "FILE.onnx")]
+    model: Option<PathBuf>,
+
+    #[command(flatten)]
+    inference: InferenceArguments,
+
+    /// Embeddings instead of images: one a row, as numpy.save writes them
+    #[arg(long, value_name = "FILE.npy", help_heading = "Embeddings instead of images")]
+    embeddings: Option<PathBuf>,
+
+    /// The class that the model predicts for all of them
+    #[arg(
+        long,
+        value_name = "CLASS",
+        requires = "embeddings",
+        help_heading = "Embeddings instead of images"
+    )]
+    predicted: Option<String>,
+}
+
+pub fn run(arguments: &Arguments) -> Result<Answer> {
+    let reference = Reference::open(&arguments.store)
+        .with_context(|| format!("cannot open {}", arguments.store.display()))?;
+    let results = match (&arguments.embeddings, &arguments.model) {
+        (Some(matrix), model) => {
+            if let Some(model) = model {
+                open(arguments, model, &reference)?;
+            }
+            ask_rows(arguments, matrix, &reference)?
+        }
+        (None, Some(model)) => {
+            let mut classifier = open(arguments, model, &reference)?;
+            let ask = |path: &PathBuf| {
+                let found = ask_image(arguments, path, &mut classifier, &reference);
+                Queried::new(Subject::Image(path.display().to_string()), found)
+            };
+            arguments.images.iter().map(ask).collect()
+        }
+        (None, None) => anyhow::bail!("expected --model for images"),
+    };
+    let calibration = reference.calibration();
+    let answered = Answered {
+        store: arguments.store.display().to_string(),
+        score: reference.score().into(),
+        alpha: calibration.map(sdd_drift::Calibration::alpha),
+        threshold: calibration.map(sdd_drift::Calibration::threshold),
+        results,
+    };
+    Answer::new(answered.status(), &answered)
+}
+
+/// Opens the model if it is the one of the reference.
+fn open(arguments: &Arguments, model: &Path, reference: &Reference) -> Result<Classifier> {
+    let threads = arguments.inference.threads();
+    let classifier = arguments.inference.open(model, threads)?;
+    let spec = classifier.spec();
+    reference.check_model(
+        classifier.sha256(),
+        &spec.name,
+        &spec.version,
+        spec.embedding_dimension,
+    )?;
+    Ok(classifier)
+}
+
+fn ask_image(
+    arguments: &Arguments,
+    path: &Path,
+    classifier: &mut Classifier,
+    reference: &Reference,
+) -> Result<Found> {
+    let bytes = file::read(path, arguments.inference.limits().max_bytes)?;
+    let prediction = classifier.classify(&bytes)?;
+    let class = classifier.spec().labels.get(prediction.class_index);
+    let class = class.context("the model has no such class")?.clone();
+    let assessment = reference.assess(&prediction.embedding, &class, arguments.neighbors)?;
+    Ok(Found { class: Some(class), confidence: Some(prediction.confidence), assessment })
+}
+
+fn ask_rows(arguments: &Arguments, matrix: &Path, reference: &Reference) -> Result<Vec<Queried>> {
+    let class = &arguments.predicted;
+    let rows = npy::read(matrix)?;
+    let ask = |(row, embedding): (usize, ndarray::ArrayView1<'_, f32>)| {
+        let embedding = embedding.to_vec();
+        let assessed = reference.assess_class(&embedding, class.as_deref(), arguments.neighbors);
+        let found =
+            assessed.map(|assessment| Found { class: class.clone(), confidence: None, assessment });
+        Queried::new(Subject::Row(row), found.map_err(anyhow::Error::from))
+    };
+    Ok(rows.rows().into_iter().enumerate().map(ask).collect())
+}
+
+/// What is known of one image or row.
+struct Found {
+    class: Option<String>,
+    confidence: Option<f32>,
+    assessment: Assessment,
+}
+
+#[derive(Serialize)]
+#[serde(rename_all = "lowercase")]
+enum Subject {
+    Image(String),
+    Row(usize),
+}
+
+#[derive(Serialize)]
+struct Failure {
+    code: &'static str,
+    message: String,
+}
+
+#[derive(Serialize)]
+struct Queried {
+    #[serde(flatten)]
+    subject: Subject,
+    class: Option<String>,
+    confidence: Option<f32>,
+    score: Option<f64>,
+    p_value: Option<f64>,
+    out_of_distribution: Option<bool>,
+    neighbors: Vec<NearestImage>,
+    error: Option<Failure>,
+}
+
+impl Queried {
+    fn new(subject: Subject, found: Result<Found>) -> Self {
+        match found {
+            Ok(Found { class, confidence, assessment }) => Self {
+                subject,
+                class,
+                confidence,
+                score: Some(assessment.score),
+                p_value: assessment.p_value,
+                out_of_distribution: assessment.out_of_distribution,
+                neighbors: assessment.neighbors,
+                error: None,
+            },
+            Err(error) => Self {
+                subject,
+                class: None,
+                confidence: None,
+                score: None,
+                p_value: None,
+                out_of_distribution: None,
+                neighbors: Vec::new(),
+                error: Some(Failure { code: answer::code(&error), message: format!("{error:#}") }),
+            },
+        }
+    }
+}
+
+#[derive(Serialize)]
+struct Answered {
+    store: String,
+    score: ScoreInfo,
+    alpha: Option<f64>,
+    threshold: Option<f64>,
+    results: Vec<Queried>,
+}
+
+impl Answered {
+    fn status(&self) -> ExitStatus {
+        if self.results.iter().any(|result| result.error.is_some()) {
+            ExitStatus::Error
+        } else if self.results.iter().any(|result| result.out_of_distribution == Some(true)) {
+            ExitStatus::Drift
+        } else {
+            ExitStatus::Success
+        }
+    }
+}
+
+impl fmt::Display for Answered {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for result in &self.results {
+            match &result.subject {
+                Subject::Image(image) => writeln!(f, "{image}")?,
+                Subject::Row(row) => writeln!(f, "row {row}")?,
+            }
+            self.fmt_result(result, f)?;
+        }
+        Ok(())
+    }
+}
+
+impl Answered {
+    fn fmt_result(&self, result: &Queried, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(Failure { message, .. }) = &result.error {
+            return line(f, "error", message);
+        }
+        match (&result.class, result.confidence) {
+            (Some(class), Some(confidence)) => {
+                line(f, "class", format_args!("{class} ({:.1} %)", 100.0 * confidence))?;
+            }
+            (Some(class), None) => line(f, "class", class)?,
+            (None, _) => {}
+        }
+        if let Some(score) = result.score {
+            line(f, "score", format_args!("{score:.6}, {}", self.score))?;
+        }
+        match (result.out_of_distribution, result.p_value, self.threshold, self.alpha) {
+            (Some(is_out), Some(p_value), Some(threshold), Some(alpha)) => {
+                let (verdict, sign) =
+                    if is_out { ("OUT of distribution", "≤") } else { ("in distribution", ">") };
+                line(f, "p-value", format_args!("{p_value:.4}"))?;
+                line(
+                    f,
+                    "verdict",
+                    format_args!("{verdict}: p {sign} {alpha}; threshold {threshold:.6}"),
+                )?;
+            }
+            _ => line(f, "verdict", "none: the store has no calibration")?,
+        }
+        for (rank, neighbor) in result.neighbors.iter().enumerate() {
+            let name = if rank == 0 { "nearest" } else { "" };
+            let label = neighbor.label.as_deref().unwrap_or("-");
+            line(f, name, format_args!("{:.6}  {label}  {}", neighbor.distance, neighbor.id))?;
+        }
+        Ok(())
+    }
+}

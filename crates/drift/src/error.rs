@@ -1,0 +1,194 @@
+//! The one error type of the crate.
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong while a drift score is computed or explained.
+///
+/// Each message says what was expected, what was found, where, and what to do about it;
+/// [`code`](Error::code) is a short name that stays the same when a message is reworded.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The reference store refused or failed.
+    #[error(transparent)]
+    Store(#[from] sdd_index::Error),
+
+    /// No score has this name.
+    #[error("no score is called `{found}`: expected one of {}", crate::score::ScoreMethod::names())]
+    UnknownScore {
+        /// The name given.
+        found: String,
+    },
+
+    /// A nearest-neighbour score with `k` = 0.
+    #[error(
+        "expected k of at least 1, found 0: the score is the distance to the k-th nearest image"
+    )]
+    ZeroNeighbors,
+
+    /// A reference without a single image.
+    #[error(
+        "the reference holds no images, so there is nothing to compare with: build it from at least one"
+    )]
+    EmptyReference,
+
+    /// A level that is no share strictly between 0 and 1.
+    #[error(
+        "expected alpha strictly between 0 and 1, found {found}: it is the tolerated share of false alarms, for example 0.05"
+    )]
+    InvalidAlpha {
+        /// The level given.
+        found: f64,
+    },
+
+    /// A failure probability that is not strictly between 0 and 1.
+    #[error(
+        "expected delta strictly between 0 and 1, found {found}: it is the probability that the guarantee fails, for example 0.01"
+    )]
+    InvalidDelta {
+        /// The probability given.
+        found: f64,
+    },
+
+    /// With so few calibration images no score could ever raise an alarm.
+    #[error(
+        "the calibration is too small for alpha = {alpha}: it has {images} images, and an alarm is possible \
+         from at least {required} on; add held-out images or choose a larger alpha"
+    )]
+    CalibrationTooSmall {
+        /// Calibration images at hand.
+        images: usize,
+        /// The level asked for.
+        alpha: f64,
+        /// Images that this level takes.
+        required: usize,
+    },
+
+    /// The Simes correction of fewer than two images.
+    #[error("expected at least 2 calibration images for the Simes correction, found {images}")]
+    TooFewForSimes {
+        /// Calibration images at hand.
+        images: usize,
+    },
+
+    /// The stored calibration contradicts itself or the rest of the store.
+    #[error(
+        "the calibration is damaged or forged: expected {expected} in `{field}`, found {found}; build the store again"
+    )]
+    InvalidCalibration {
+        /// Which field, as a path within the document.
+        field: String,
+        /// What would be right there.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
+    /// A document of the store is no JSON of the right shape.
+    #[error("the store's `{attachment}` cannot be read; build the store again")]
+    UnreadableAttachment {
+        /// The attachment's name.
+        attachment: &'static str,
+        /// Where and why reading stopped.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A document of the store was written by another version of this crate.
+    #[error(
+        "the store's `{attachment}` has format version {found}, and this program reads version {supported}: \
+         build the store again with this program, or use the one that wrote it"
+    )]
+    UnsupportedVersion {
+        /// The attachment's name.
+        attachment: &'static str,
+        /// Its version.
+        found: u64,
+        /// The one version that is read.
+        supported: u32,
+    },
+
+    /// An embedding that is not as long as the reference's.
+    #[error(
+        "expected an embedding of dimension {expected}, found {found}: was it computed by another model?"
+    )]
+    WrongDimension {
+        /// The reference's dimension.
+        expected: usize,
+        /// The embedding's length.
+        found: usize,
+    },
+
+    /// NaN or an infinity in a vector.
+    #[error(
+        "expected finite numbers, found {value} in {vector} at position {position}: look at the input that produced it"
+    )]
+    NotFinite {
+        /// Which vector.
+        vector: String,
+        /// Zero-based position in it.
+        position: usize,
+        /// The value found.
+        value: f32,
+    },
+
+    /// A class-wise score for an embedding whose class is not known.
+    #[error(
+        "the score `{method}` compares with images of the predicted class, and no class was given: name one"
+    )]
+    ClassRequired {
+        /// The score's name.
+        method: &'static str,
+    },
+
+    /// A class-wise score for a class that the reference has no image of.
+    #[error(
+        "the reference has no images of class `{class}`, which the score `{method}` compares with \
+         (it has {known}): add such images, or build the store with a score over all classes"
+    )]
+    ClassWithoutReference {
+        /// The predicted class.
+        class: String,
+        /// The score's name.
+        method: &'static str,
+        /// The classes that the reference has, for people.
+        known: String,
+    },
+
+    /// The reference was built with another model.
+    #[error(
+        "the reference was built with {reference}, and the model in use is {model}: their embeddings cannot be \
+         compared; use the model of the reference, or build a reference with this model"
+    )]
+    ModelMismatch {
+        /// The model that the store names.
+        reference: String,
+        /// The model in use.
+        model: String,
+    },
+}
+
+impl Error {
+    /// A stable name of the variant, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "reference_store",
+            Self::UnknownScore { .. } => "unknown_score",
+            Self::ZeroNeighbors => "zero_neighbors",
+            Self::EmptyReference => "empty_reference",
+            Self::InvalidAlpha { .. } => "invalid_alpha",
+            Self::InvalidDelta { .. } => "invalid_delta",
+            Self::CalibrationTooSmall { .. } => "calibration_too_small",
+            Self::TooFewForSimes { .. } => "too_few_for_simes",
+            Self::InvalidCalibration { .. } => "invalid_calibration",
+            Self::UnreadableAttachment { .. } => "unreadable_attachment",
+            Self::UnsupportedVersion { .. } => "unsupported_version",
+            Self::WrongDimension { .. } => "wrong_dimension",
+            Self::NotFinite { .. } => "not_finite",
+            Self::ClassRequired { .. } => "class_required",
+            Self::ClassWithoutReference { .. } => "class_without_reference",
+            Self::ModelMismatch { .. } => "model_mismatch",
+        }
+    }
+}

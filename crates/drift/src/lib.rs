@@ -1,0 +1,71 @@
+//! Is this image like the ones the model was trained on?
+//!
+//! A [`Reference`] holds the embeddings of known images. It gives a new embedding a score (how far
+//! it is from them, [`score`]), a p-value (how rare such a score is among held-out images that are
+//! known to be fine, [`conformal`]) and the nearest known images.
+//!
+//! ```
+//! use std::collections::BTreeMap;
+//!
+//! use ndarray::array;
+//! use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
+//! use sdd_drift::{Calibration, Reference, Score, ScoreMethod};
+//! use sdd_index::{FileStore, Normalization, Record, StoreContents};
+//!
+//! # fn main() -> Result<(), Box<dyn std::error::Error>> {
+//! # let folder = tempfile::tempdir()?;
+//! # let dir = folder.path().join("reference");
+//! // 19 held-out images, the smallest number that can raise an alarm at 5 %, scored 0.01 … 0.19.
+//! let score = Score::new(ScoreMethod::Knn, 1)?;
+//! let held_out = (1..=19).map(|i| CalibrationEntry {
+//!     score: f64::from(i) / 100.0,
+//!     predicted_class: Some("good".into()),
+//!     label: None,
+//! });
+//! let calibration =
+//!     Calibration::new(score, 0.05, held_out.collect(), None, CalibrationSource::Embeddings)?;
+//!
+//! // The images that they were scored against, with the calibration beside them.
+//! let record = |id: &str| Record { id: id.into(), label: Some("good".into()) };
+//! let contents = StoreContents {
+//!     model: None,
+//!     normalization: Normalization::L2,
+//!     embeddings: array![[1.0, 0.0], [2.0, 0.0], [0.6, 0.8]],
+//!     records: vec![record("a.png"), record("b.png"), record("c.png")],
+//!     attachments: BTreeMap::from([(CALIBRATION_ATTACHMENT.into(), calibration.to_json())]),
+//! };
+//! FileStore::write(&dir, &contents)?;
+//!
+//! // A direction that no known image has.
+//! let assessment = Reference::open(&dir)?.assess(&[0.0, 5.0], "good", 2)?;
+//! assert!((assessment.score - 0.4_f64.sqrt()).abs() < 1e-6);
+//! assert_eq!(assessment.p_value, Some(1.0 / 20.0));
+//! assert_eq!(assessment.out_of_distribution, Some(true));
+//! assert_eq!(&*assessment.neighbors[0].id, "c.png");
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`score`] | the scores by name |
+//! | [`mean_l1`] | the mean L1 distance to all rows in O(D log N) |
+//! | [`conformal`] | p-values, thresholds, calibration-conditional corrections |
+//! | [`calibration`] | what a store remembers of its held-out images |
+//! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
+//!
+//! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
+
+pub mod calibration;
+mod class_tables;
+pub mod conformal;
+mod document;
+pub mod error;
+pub mod mean_l1;
+pub mod reference;
+pub mod score;
+
+pub use calibration::Calibration;
+pub use error::{Error, Result};
+pub use reference::{Assessment, NearestImage, Reference};
+pub use score::{Score, ScoreMethod};

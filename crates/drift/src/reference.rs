@@ -1,0 +1,293 @@
+//! A reference to compare with: a store of embeddings, the score it is for, and its calibration.
+
+use std::fmt;
+use std::path::Path;
+use std::sync::Arc;
+
+use ndarray::ArrayView2;
+use sdd_index::{FileStore, Filter, ModelIdentity, Neighbor, ReferenceStore};
+use serde::Serialize;
+
+use crate::calibration::{CALIBRATION_ATTACHMENT, Calibration};
+use crate::class_tables::ClassTables;
+use crate::error::{Error, Result};
+use crate::score::{SCORE_ATTACHMENT, Score, ScoreMethod, check_embedding};
+
+/// Embeddings of known images, and how strange a new one is among them.
+///
+/// It never changes once opened and is `Send + Sync`: share one behind an `Arc`.
+pub struct Reference {
+    store: Box<dyn ReferenceStore>,
+    score: Score,
+    calibration: Option<Calibration>,
+    /// Built for the mean-L1 scores only.
+    mean_l1: ClassTables,
+}
+
+/// What a reference says about one embedding.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Assessment {
+    /// How the score was computed.
+    pub method: ScoreMethod,
+    /// The distance from the reference; larger is stranger. Finite, at least 0.
+    pub score: f64,
+    /// The marginal conformal p-value in (0, 1]; `None` without a calibration.
+    pub p_value: Option<f64>,
+    /// Scores above it are out of distribution; `None` without a calibration.
+    pub threshold: Option<f64>,
+    /// Whether `p_value ≤ alpha`; `None` without a calibration.
+    pub out_of_distribution: Option<bool>,
+    /// The nearest reference images of any class, nearest first.
+    pub neighbors: Vec<NearestImage>,
+}
+
+/// One of the nearest reference images.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct NearestImage {
+    /// Its id in the store, for images their path.
+    pub id: Arc<str>,
+    /// Its class, where it has one.
+    pub label: Option<Arc<str>>,
+    /// The Euclidean distance (not squared), of unit vectors where the store normalises.
+    pub distance: f64,
+}
+
+impl From<&Neighbor> for NearestImage {
+    fn from(neighbor: &Neighbor) -> Self {
+        Self {
+            id: neighbor.id.clone(),
+            label: neighbor.label.clone(),
+            distance: euclidean(neighbor),
+        }
+    }
+}
+
+impl fmt::Debug for Reference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Reference")
+            .field("images", &self.store.len())
+            .field("dimension", &self.store.dimension())
+            .field("score", &self.score)
+            .field("calibrated_with", &self.calibration.as_ref().map(Calibration::images))
+            .finish_non_exhaustive()
+    }
+}
+
+impl Reference {
+    /// Opens a store on disk.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Store`] if there is none or it is damaged, and as [`Reference::from_store`].
+    pub fn open(directory: &Path) -> Result<Self> {
+        Self::from_store(Box::new(FileStore::open(directory)?))
+    }
+
+    /// Takes the score and the calibration from the store's attachments. A store without them is
+    /// scored by [`Score::default`], without p-values.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyReference`]; what [`Score::from_json`] and [`Calibration::from_json`] refuse;
+    /// [`Error::InvalidCalibration`] if the two name different scores.
+    pub fn from_store(store: Box<dyn ReferenceStore>) -> Result<Self> {
+        let stated = store.attachment(SCORE_ATTACHMENT).map(Score::from_json).transpose()?;
+        let calibration =
+            store.attachment(CALIBRATION_ATTACHMENT).map(Calibration::from_json).transpose()?;
+        let calibrated = calibration.as_ref().map(Calibration::score);
+        if let (Some(stated), Some(calibrated)) = (stated, calibrated)
+            && stated != calibrated
+        {
+            return Err(Error::InvalidCalibration {
+                field: "method".into(),
+                expected: format!("{stated}, the score of the store,"),
+                found: calibrated.to_string(),
+            });
+        }
+        let score = stated.or(calibrated).unwrap_or_default();
+        Ok(Self { calibration, ..Self::uncalibrated(store, score)? })
+    }
+
+    /// Scores by `score`, without p-values and whatever the store's attachments say: this is how
+    /// calibration images are scored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyReference`].
+    pub fn uncalibrated(store: Box<dyn ReferenceStore>, score: Score) -> Result<Self> {
+        if store.is_empty() {
+            return Err(Error::EmptyReference);
+        }
+        let mean_l1 = ClassTables::for_method(&*store, score.method())?;
+        Ok(Self { store, score, calibration: None, mean_l1 })
+    }
+
+    /// The embeddings with their ids and labels.
+    #[must_use]
+    pub fn store(&self) -> &dyn ReferenceStore {
+        &*self.store
+    }
+
+    /// The score, and with how many neighbours.
+    #[must_use]
+    pub fn score(&self) -> Score {
+        self.score
+    }
+
+    /// The calibration, where the store has one.
+    #[must_use]
+    pub fn calibration(&self) -> Option<&Calibration> {
+        self.calibration.as_ref()
+    }
+
+    /// The model that made the embeddings, where the store names it.
+    #[must_use]
+    pub fn model(&self) -> Option<&ModelIdentity> {
+        self.store.manifest().model.as_ref()
+    }
+
+    /// Checks that embeddings of a model can be compared with this reference. Models are the same
+    /// if their files are, by `sha256`; a store that names no model accepts any of its dimension.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ModelMismatch`] naming both models, [`Error::WrongDimension`].
+    pub fn check_model(
+        &self,
+        sha256: &str,
+        name: &str,
+        version: &str,
+        dimension: usize,
+    ) -> Result<()> {
+        let expected = self.store.dimension();
+        match self.model() {
+            Some(known) if !known.sha256.eq_ignore_ascii_case(sha256) => {
+                Err(Error::ModelMismatch {
+                    reference: describe(&known.name, &known.version, &known.sha256, expected),
+                    model: describe(name, version, sha256, dimension),
+                })
+            }
+            _ if dimension != expected => Err(Error::WrongDimension { expected, found: dimension }),
+            _ => Ok(()),
+        }
+    }
+
+    /// Compares one embedding, as the model made it, with the reference.
+    ///
+    /// `predicted_label` is the class that the model gave; only the class-wise scores look at it.
+    /// `neighbors` is how many of the nearest images to name, of any class; 0 is allowed.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongDimension`], [`Error::NotFinite`], [`Error::ClassWithoutReference`] for a
+    /// class-wise score, [`Error::Store`] for a vector too long to have finite distances.
+    pub fn assess(
+        &self,
+        embedding: &[f32],
+        predicted_label: &str,
+        neighbors: usize,
+    ) -> Result<Assessment> {
+        self.assess_class(embedding, Some(predicted_label), neighbors)
+    }
+
+    /// As [`Reference::assess`], for an embedding whose class may not be known.
+    ///
+    /// # Errors
+    ///
+    /// As [`Reference::assess`], and [`Error::ClassRequired`] for a class-wise score without a class.
+    pub fn assess_class(
+        &self,
+        embedding: &[f32],
+        predicted_label: Option<&str>,
+        neighbors: usize,
+    ) -> Result<Assessment> {
+        check_embedding(embedding, self.store.dimension())?;
+        let neighbors = neighbors.min(self.store.len());
+        let (score, nearest) = match self.score.method() {
+            ScoreMethod::Knn => {
+                let k = self.k();
+                let mut found = self.search(embedding, k.max(neighbors), Filter::All)?;
+                let score = found.get(k - 1).or(found.last()).map(euclidean);
+                found.truncate(neighbors);
+                (score.ok_or(Error::EmptyReference)?, found)
+            }
+            ScoreMethod::KnnSameClass => {
+                let class = self.require_class(predicted_label)?;
+                let found = self.search(embedding, self.k(), Filter::Label(class))?;
+                let score = found.last().map(euclidean).ok_or_else(|| self.no_images_of(class))?;
+                (score, self.search(embedding, neighbors, Filter::All)?)
+            }
+            ScoreMethod::MeanL1 | ScoreMethod::MeanL1SameClass => {
+                let score = self.mean_l1_score(embedding, predicted_label)?;
+                (score, self.search(embedding, neighbors, Filter::All)?)
+            }
+        };
+        Ok(self.judge(score, nearest.iter().map(NearestImage::from).collect()))
+    }
+
+    fn judge(&self, score: f64, neighbors: Vec<NearestImage>) -> Assessment {
+        let calibration = self.calibration.as_ref();
+        let p_value = calibration.map(|calibration| calibration.scores().p_value(score));
+        Assessment {
+            method: self.score.method(),
+            score,
+            p_value,
+            threshold: calibration.map(Calibration::threshold),
+            out_of_distribution: calibration
+                .zip(p_value)
+                .map(|(calibration, p_value)| p_value <= calibration.alpha()),
+            neighbors,
+        }
+    }
+
+    /// `k`, at most the number of reference images and at least 1.
+    fn k(&self) -> usize {
+        self.score.k().unwrap_or(1).clamp(1, self.store.len())
+    }
+
+    /// The `k` nearest rows of one embedding; none for `k` = 0.
+    fn search(&self, embedding: &[f32], k: usize, filter: Filter<'_>) -> Result<Vec<Neighbor>> {
+        if k == 0 {
+            return Ok(Vec::new());
+        }
+        let query = ArrayView2::from_shape((1, embedding.len()), embedding).map_err(|_| {
+            Error::WrongDimension { expected: self.store.dimension(), found: embedding.len() }
+        })?;
+        Ok(self.store.search(query, k, filter)?.pop().unwrap_or_default())
+    }
+
+    fn mean_l1_score(&self, embedding: &[f32], class: Option<&str>) -> Result<f64> {
+        let table = match &self.mean_l1 {
+            ClassTables::None => None,
+            ClassTables::All(table) => Some(table),
+            ClassTables::ByClass(tables) => {
+                let class = self.require_class(class)?;
+                Some(tables.get(class).ok_or_else(|| self.no_images_of(class))?)
+            }
+        };
+        table.ok_or(Error::EmptyReference)?.score(embedding)
+    }
+
+    fn require_class<'a>(&self, class: Option<&'a str>) -> Result<&'a str> {
+        class.ok_or(Error::ClassRequired { method: self.score.method().name() })
+    }
+
+    fn no_images_of(&self, class: &str) -> Error {
+        let known: Vec<String> =
+            self.store.labels().into_iter().filter_map(|entry| entry.label).collect();
+        Error::ClassWithoutReference {
+            class: class.to_owned(),
+            method: self.score.method().name(),
+            known: if known.is_empty() { "no classes at all".into() } else { known.join(", ") },
+        }
+    }
+}
+
+fn euclidean(neighbor: &Neighbor) -> f64 {
+    f64::from(neighbor.distance_squared).sqrt()
+}
+
+fn describe(name: &str, version: &str, sha256: &str, dimension: usize) -> String {
+    let start: String = sha256.chars().take(12).collect();
+    format!("`{name}` {version} (SHA-256 {start}…, embeddings of {dimension})")
+}

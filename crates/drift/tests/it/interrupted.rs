@@ -1,0 +1,54 @@
+//! Ctrl-C while a store is built.
+#![cfg(unix)]
+
+use std::os::unix::process::ExitStatusExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
+
+use image::{Rgb, RgbImage};
+
+use crate::support::{command, folder, parts, run, save, tiny_model};
+
+/// Images that take the one thread a few seconds.
+fn large_images(folder: &Path) {
+    for number in 0..60_u8 {
+        let image = RgbImage::from_pixel(4000, 4000, Rgb([number, 0, 0]));
+        save(&image, &folder.join(format!("large/{number:03}.png")));
+    }
+}
+
+/// Starts to build from the large images, and sends a signal in the middle of it.
+fn interrupt_a_build(folder: &Path, signal: &str) -> std::process::Output {
+    let child = command(folder)
+        .args(["build", "--images", "large", "--out", "store", "--threads", "1", "--model"])
+        .arg(tiny_model())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    sleep(Duration::from_millis(700));
+    let id = child.id().to_string();
+    assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+#[test]
+fn leaves_the_store_as_it_was() {
+    let folder = folder();
+    large_images(folder.path());
+    for signal in ["-INT", "-TERM"] {
+        let output = interrupt_a_build(folder.path(), signal);
+        let said = String::from_utf8(output.stderr).unwrap();
+        // On a machine so busy that the program has not begun to listen, the signal itself ends it.
+        let ended = output.status.code() == Some(130) || output.status.signal().is_some();
+        assert!(ended, "{:?} {said}", output.status);
+        assert!(!folder.path().join("store").exists());
+    }
+    parts(folder.path(), &["a"], 3);
+    run(folder.path(), "build --model MODEL --images parts --out store").expect_code(0);
+    interrupt_a_build(folder.path(), "-INT");
+    let info = run(folder.path(), "verify store --json").expect_code(0).json();
+    assert_eq!((info["images"].as_u64(), info["generation"].as_u64()), (Some(3), Some(1)));
+}

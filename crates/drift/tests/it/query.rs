@@ -1,0 +1,122 @@
+//! `drift-index query` with images.
+
+use std::fs;
+
+use serde_json::Value;
+
+use crate::support::{folder, model, parts, run, save, stripes, surface};
+
+/// A store of 20 surfaces in two classes, calibrated with 21 others.
+fn calibrated() -> tempfile::TempDir {
+    let folder = folder();
+    parts(folder.path(), &["defect", "non_defect"], 10);
+    for number in 0..21 {
+        save(&surface(5000 + number), &folder.path().join(format!("held-out/{number:03}.png")));
+    }
+    let build = "build --model MODEL --images parts --calibration held-out --out store";
+    run(folder.path(), build).expect_code(0);
+    save(&stripes(0), &folder.path().join("stripes.png"));
+    folder
+}
+
+#[test]
+fn the_exit_code_is_the_answer() {
+    let folder = calibrated();
+    let query = |images: &str| run(folder.path(), &format!("query store {images} --model MODEL"));
+    assert!(query("held-out/000.png").expect_code(0).out.contains("in distribution: p >"));
+    assert!(query("stripes.png").expect_code(1).out.contains("OUT of distribution: p ≤"));
+    query("held-out/000.png stripes.png").expect_code(1);
+}
+
+#[test]
+fn an_unreadable_image_among_others_is_reported_and_the_others_answered() {
+    let folder = calibrated();
+    fs::write(folder.path().join("bad.png"), "this is no image").unwrap();
+    let said = run(
+        folder.path(),
+        "query store stripes.png bad.png nowhere.png parts held-out/000.png --model MODEL --json",
+    );
+    let said = said.expect_code(2).json();
+    assert_eq!(said["status"], "error");
+    let results = said["results"].as_array().unwrap();
+    let errors: Vec<_> = results.iter().map(|result| result["error"]["code"].as_str()).collect();
+    let unreadable = Some("unreadable_image");
+    assert_eq!(errors, [None, unreadable, unreadable, unreadable, None]);
+    assert_eq!(results[0]["out_of_distribution"], true);
+    assert_eq!(results[4]["out_of_distribution"], false);
+    assert_eq!(results[1]["score"], Value::Null);
+}
+
+#[test]
+fn as_many_neighbors_as_asked_for_nearest_first() {
+    let folder = calibrated();
+    for (flag, expected) in [("", 3), ("-k 0", 0), ("-k 7", 7), ("--neighbors 1000", 20)] {
+        let query = format!("query store parts/defect/004.png --model MODEL --json {flag}");
+        let found = run(folder.path(), &query).expect_code(0).json();
+        let neighbors = found["results"][0]["neighbors"].as_array().unwrap();
+        assert_eq!(neighbors.len(), expected);
+        let distances: Vec<_> = neighbors.iter().map(|n| n["distance"].as_f64().unwrap()).collect();
+        assert!(distances.is_sorted());
+        if let Some(nearest) = neighbors.first() {
+            assert_eq!(nearest["id"], "defect/004.png");
+            assert_eq!(nearest["label"], "defect");
+            assert_eq!(nearest["distance"], 0.0);
+        }
+    }
+}
+
+#[test]
+fn another_model_is_refused_and_both_are_named() {
+    let folder = calibrated();
+    fs::copy(model("tiny_softmax.onnx"), folder.path().join("other.onnx")).unwrap();
+    let said = run(folder.path(), "query store stripes.png --model other.onnx --json");
+    let said = said.expect_code(2).json();
+    assert_eq!(said["error"]["code"], "model_mismatch");
+    let message = said["error"]["message"].as_str().unwrap();
+    assert_eq!(message.matches("SHA-256").count(), 2, "{message}");
+}
+
+#[test]
+fn without_a_calibration_there_is_no_verdict() {
+    let folder = folder();
+    parts(folder.path(), &["a"], 3);
+    run(folder.path(), "build --model MODEL --images parts --out store").expect_code(0);
+    save(&stripes(0), &folder.path().join("stripes.png"));
+    let said = run(folder.path(), "query store stripes.png --model MODEL --json");
+    let said = said.expect_code(0).json();
+    assert_eq!(said["threshold"], Value::Null);
+    assert_eq!(said["results"][0]["p_value"], Value::Null);
+    assert_eq!(said["results"][0]["out_of_distribution"], Value::Null);
+    assert!(said["results"][0]["score"].as_f64().unwrap() > 0.0);
+}
+
+#[test]
+fn a_class_without_reference_images_is_said_for_that_image() {
+    let folder = folder();
+    parts(folder.path(), &["defect"], 3);
+    let build = "build --model MODEL --images parts --out store --score knn-same-class";
+    run(folder.path(), build).expect_code(0);
+    for number in 0..30 {
+        save(&surface(9000 + number), &folder.path().join(format!("q/{number}.png")));
+    }
+    let images: Vec<String> = (0..30).map(|number| format!("q/{number}.png")).collect();
+    let query = format!("query store {} --model MODEL --json", images.join(" "));
+    let said = run(folder.path(), &query).json();
+    for result in said["results"].as_array().unwrap() {
+        match result["error"]["code"].as_str() {
+            None => assert_eq!(result["class"], "defect"),
+            Some(code) => assert_eq!(code, "class_without_reference"),
+        }
+    }
+}
+
+#[test]
+fn results_and_nothing_else_go_to_standard_output() {
+    let folder = calibrated();
+    let said = run(folder.path(), "query store nowhere.png --model nowhere.onnx");
+    let said = said.expect_code(2);
+    assert_eq!(said.out, "");
+    assert!(said.err.starts_with("error: "), "{}", said.err);
+    let said = run(folder.path(), "query nowhere stripes.png --model MODEL --json").expect_code(2);
+    assert_eq!(said.json()["error"]["code"], "reference_store");
+}

@@ -1,0 +1,201 @@
+//! `Reference` over stores on disk.
+
+use ndarray::{Array2, array};
+use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
+use sdd_drift::score::SCORE_ATTACHMENT;
+use sdd_drift::{Calibration, Error, Reference, Score, ScoreMethod};
+use sdd_index::{FileStore, ModelIdentity, Normalization, Record, StoreContents};
+
+use crate::support::{folder, store};
+
+fn six() -> Array2<f32> {
+    array![[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 10.0], [1.0, 10.0], [5.0, 10.0]]
+}
+
+const CLASSES: [&str; 6] = ["low", "low", "low", "high", "high", "high"];
+
+fn reference(method: ScoreMethod, k: usize) -> Reference {
+    let folder = folder();
+    let store = store(folder.path(), six(), Normalization::None, &CLASSES, &[]);
+    Reference::uncalibrated(Box::new(store), Score::new(method, k).unwrap()).unwrap()
+}
+
+fn score_of(method: ScoreMethod, k: usize, embedding: [f32; 2], class: &str) -> f64 {
+    reference(method, k).assess(&embedding, class, 0).unwrap().score
+}
+
+#[test]
+fn it_can_be_shared_between_threads() {
+    fn assert_shareable<T: Send + Sync + 'static>() {}
+    assert_shareable::<Reference>();
+}
+
+#[test]
+fn each_score_is_what_it_says() {
+    let low = [0.0, 0.0];
+    assert_eq!(score_of(ScoreMethod::Knn, 1, low, "high"), 0.0);
+    assert_eq!(score_of(ScoreMethod::Knn, 3, low, "high"), 2.0);
+    assert_eq!(score_of(ScoreMethod::KnnSameClass, 1, low, "high"), 10.0);
+    assert_eq!(score_of(ScoreMethod::KnnSameClass, 1, low, "low"), 0.0);
+    assert_eq!(score_of(ScoreMethod::MeanL1, 1, low, "high"), (3.0 + 36.0) / 6.0);
+    assert_eq!(score_of(ScoreMethod::MeanL1SameClass, 1, low, "high"), 12.0);
+    assert_eq!(score_of(ScoreMethod::MeanL1SameClass, 1, low, "low"), 1.0);
+}
+
+#[test]
+fn k_is_at_most_the_number_of_images() {
+    let farthest = score_of(ScoreMethod::Knn, 6, [0.0, 0.0], "low");
+    assert_eq!(score_of(ScoreMethod::Knn, 1000, [0.0, 0.0], "low"), farthest);
+    assert_eq!(score_of(ScoreMethod::KnnSameClass, usize::MAX, [0.0, 0.0], "low"), 2.0);
+}
+
+#[test]
+fn neighbors_are_of_any_class_and_as_many_as_asked_for() {
+    for method in ScoreMethod::ALL {
+        let reference = reference(method, 2);
+        let found = reference.assess(&[0.0, 9.0], "low", 2).unwrap();
+        let described: Vec<_> = found
+            .neighbors
+            .iter()
+            .map(|image| (&*image.id, image.label.as_deref(), image.distance))
+            .collect();
+        assert_eq!(described[0], ("3", Some("high"), 1.0), "{method}");
+        assert_eq!(described[1], ("4", Some("high"), 2.0_f32.sqrt().into()), "{method}");
+        assert_eq!(described.len(), 2);
+        assert_eq!(reference.assess(&[0.0, 9.0], "low", 0).unwrap().neighbors, []);
+        assert_eq!(reference.assess(&[0.0, 9.0], "low", usize::MAX).unwrap().neighbors.len(), 6);
+    }
+}
+
+#[test]
+fn without_a_calibration_there_is_a_score_and_no_verdict() {
+    let found = reference(ScoreMethod::Knn, 1).assess(&[0.0, 0.0], "low", 1).unwrap();
+    assert_eq!((found.p_value, found.threshold, found.out_of_distribution), (None, None, None));
+}
+
+#[test]
+fn what_cannot_be_compared_is_refused() {
+    for method in ScoreMethod::ALL {
+        let reference = reference(method, 1);
+        let code = |embedding: &[f32]| reference.assess(embedding, "low", 1).unwrap_err().code();
+        assert_eq!(code(&[]), "wrong_dimension");
+        assert_eq!(code(&[1.0, 2.0, 3.0]), "wrong_dimension");
+        assert_eq!(code(&[1.0, f32::NAN]), "not_finite");
+        assert_eq!(code(&[f32::NEG_INFINITY, 1.0]), "not_finite");
+    }
+    let code = |method| {
+        reference(method, 1).assess(&[f32::MAX, f32::MAX], "low", 1).map_err(|error| error.code())
+    };
+    assert_eq!(code(ScoreMethod::Knn), Err("reference_store"));
+}
+
+#[test]
+fn class_wise_scores_need_a_class_that_the_reference_has() {
+    for method in [ScoreMethod::KnnSameClass, ScoreMethod::MeanL1SameClass] {
+        let reference = reference(method, 1);
+        let error = reference.assess(&[0.0, 0.0], "middle", 1).unwrap_err();
+        assert!(matches!(error, Error::ClassWithoutReference { .. }));
+        let message = error.to_string();
+        assert!(message.contains("`middle`") && message.contains("high"), "{message}");
+        let error = reference.assess_class(&[0.0, 0.0], None, 1).unwrap_err();
+        assert!(matches!(error, Error::ClassRequired { .. }));
+    }
+    let knn = reference(ScoreMethod::Knn, 1);
+    assert!(knn.assess(&[0.0, 0.0], "middle", 1).is_ok());
+    assert!(knn.assess_class(&[0.0, 0.0], None, 1).is_ok());
+}
+
+#[test]
+fn a_zero_embedding_has_a_score() {
+    let folder = folder();
+    let store = store(folder.path(), six(), Normalization::L2, &CLASSES, &[]);
+    let reference = Reference::uncalibrated(Box::new(store), Score::default()).unwrap();
+    let found = reference.assess(&[0.0, 0.0], "low", 6).unwrap();
+    assert_eq!(found.score, 1.0);
+    assert_eq!(found.neighbors[0].distance, 0.0);
+}
+
+fn calibration(score: Score) -> Calibration {
+    let entry = |i: u32| CalibrationEntry {
+        score: f64::from(i),
+        predicted_class: None,
+        label: Some("low".into()),
+    };
+    let entries = (1..=19).map(entry).collect();
+    Calibration::new(score, 0.05, entries, None, CalibrationSource::Directory).unwrap()
+}
+
+#[test]
+fn the_verdict_follows_the_calibration() {
+    let folder = folder();
+    let score = Score::new(ScoreMethod::Knn, 1).unwrap();
+    let attachment = (CALIBRATION_ATTACHMENT, calibration(score).to_json());
+    store(folder.path(), six(), Normalization::None, &CLASSES, &[attachment]);
+    let reference = Reference::open(folder.path()).unwrap();
+    assert_eq!(reference.score(), score);
+    // The nearest image is at distance 19, the largest calibration score, and then just beyond.
+    let inside = reference.assess(&[-19.0, 0.0], "low", 0).unwrap();
+    assert_eq!((inside.score, inside.p_value), (19.0, Some(0.1)));
+    assert_eq!((inside.threshold, inside.out_of_distribution), (Some(19.0), Some(false)));
+    let outside = reference.assess(&[-19.5, 0.0], "low", 0).unwrap();
+    assert_eq!((outside.p_value, outside.out_of_distribution), (Some(0.05), Some(true)));
+}
+
+#[test]
+fn score_and_calibration_of_a_store_must_agree() {
+    let open = |attachments: &[(&str, Vec<u8>)]| {
+        let folder = folder();
+        let store = store(folder.path(), six(), Normalization::None, &CLASSES, attachments);
+        Reference::from_store(Box::new(store))
+    };
+    let (three, four) =
+        (Score::new(ScoreMethod::Knn, 3).unwrap(), Score::new(ScoreMethod::Knn, 4).unwrap());
+    let stated = (SCORE_ATTACHMENT, three.to_json());
+    let matching = (CALIBRATION_ATTACHMENT, calibration(three).to_json());
+    let other = (CALIBRATION_ATTACHMENT, calibration(four).to_json());
+    assert_eq!(open(&[]).unwrap().score(), Score::default());
+    assert_eq!(open(std::slice::from_ref(&stated)).unwrap().score(), three);
+    assert!(open(&[stated.clone(), matching]).unwrap().calibration().is_some());
+    let message = open(&[stated, other]).unwrap_err().to_string();
+    assert!(message.contains("k = 3") && message.contains("k = 4"), "{message}");
+    let garbage = (CALIBRATION_ATTACHMENT, b"{}".to_vec());
+    assert_eq!(open(&[garbage]).unwrap_err().code(), "unreadable_attachment");
+}
+
+#[test]
+fn another_model_is_refused_and_both_are_named() {
+    let folder = folder();
+    let identity =
+        ModelIdentity { name: "lite".into(), version: "1.0".into(), sha256: "ab".repeat(32) };
+    let contents = StoreContents {
+        model: Some(identity),
+        normalization: Normalization::L2,
+        embeddings: array![[1.0, 2.0]],
+        records: vec![Record { id: "a".into(), label: None }],
+        attachments: std::collections::BTreeMap::default(),
+    };
+    FileStore::write(folder.path(), &contents).unwrap();
+    let reference = Reference::open(folder.path()).unwrap();
+    assert!(reference.check_model(&"AB".repeat(32), "lite", "1.0", 2).is_ok());
+    let error = reference.check_model(&"cd".repeat(32), "vgg", "2.0", 512).unwrap_err();
+    assert_eq!(error.code(), "model_mismatch");
+    let message = error.to_string();
+    for part in ["`lite` 1.0", "abababababab", "`vgg` 2.0", "cdcdcdcdcdcd", "512"] {
+        assert!(message.contains(part), "{part}: {message}");
+    }
+    let error = reference.check_model(&"ab".repeat(32), "lite", "1.0", 3).unwrap_err();
+    assert_eq!(error.code(), "wrong_dimension");
+}
+
+#[test]
+fn a_store_without_a_model_takes_any_of_its_dimension() {
+    let reference = reference(ScoreMethod::Knn, 1);
+    assert_eq!(reference.model(), None);
+    assert!(reference.check_model("", "any", "1", 2).is_ok());
+    assert_eq!(reference.check_model("", "any", "1", 3).unwrap_err().code(), "wrong_dimension");
+}
+
+#[test]
+fn a_folder_without_a_store_is_an_error() {
+    assert_eq!(Reference::open(folder().path()).unwrap_err().code(), "reference_store");
+}

@@ -1,0 +1,207 @@
+//! The one error type of the crate.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// What every fallible function of this crate returns.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// Everything that can go wrong with a reference store.
+///
+/// Each message says what was expected, what was found, where, and what to do about it. Errors of
+/// other crates appear only as sources.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// This processor lacks instructions that FAISS was compiled for.
+    #[error(
+        "this program was built for x86-64-v3 processors (AVX2, FMA and companions), and this one lacks {}: \
+         run it on a newer processor, or rebuild it without `-march=x86-64-v3` in CXXFLAGS",
+        missing.join(", ")
+    )]
+    UnsupportedCpu {
+        /// The missing instruction sets, by their Linux names.
+        missing: Vec<&'static str>,
+    },
+
+    /// A dimension of zero, or one past [`MAX_DIMENSION`](crate::MAX_DIMENSION).
+    #[error("expected a vector dimension of 1 to {max}, found {found}", max = crate::MAX_DIMENSION)]
+    DimensionOutOfRange {
+        /// The dimension that was asked for.
+        found: usize,
+    },
+
+    /// Rows or queries whose width is not the index's dimension.
+    #[error(
+        "expected {what} of dimension {expected}, found {found}: were they computed by another model?"
+    )]
+    DimensionMismatch {
+        /// "rows" or "queries".
+        what: &'static str,
+        /// The index's dimension.
+        expected: usize,
+        /// The width of what was given.
+        found: usize,
+    },
+
+    /// NaN or an infinity where a number was expected.
+    #[error(
+        "expected finite numbers, found {value} in {what} at row {row}, column {column}: \
+         nearest neighbours of it are undefined; look at the input that produced this row"
+    )]
+    NotFinite {
+        /// "rows" or "queries".
+        what: &'static str,
+        /// Zero-based row.
+        row: usize,
+        /// Zero-based column.
+        column: usize,
+        /// The value found.
+        value: f32,
+    },
+
+    /// A vector so long that its squared distances would overflow `f32`.
+    #[error(
+        "expected vectors of Euclidean norm at most {max:e}, found {norm:e} in {what} at row {row}: \
+         its squared distances would overflow 32-bit floats; rescale it",
+        max = crate::normalize::MAX_NORM
+    )]
+    NormTooLarge {
+        /// "rows" or "queries".
+        what: &'static str,
+        /// Zero-based row.
+        row: usize,
+        /// Its norm.
+        norm: f64,
+    },
+
+    /// A search for zero neighbours.
+    #[error("expected k of at least 1, found 0: ask for at least one neighbour")]
+    ZeroNeighbors,
+
+    /// More vectors than this machine's memory holds.
+    #[error("expected {bytes} bytes of memory for {what}, and the system refused them")]
+    OutOfMemory {
+        /// What the memory was for.
+        what: &'static str,
+        /// How much of it.
+        bytes: usize,
+    },
+
+    /// FAISS itself reported a failure.
+    #[error("FAISS failed to {action}")]
+    Faiss {
+        /// What was being done.
+        action: &'static str,
+        /// What FAISS said.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A record that cannot be written: its id or its label breaks a rule.
+    #[error("record {row} cannot be stored: {reason}")]
+    InvalidRecord {
+        /// Zero-based row.
+        row: usize,
+        /// Which rule, and what was found.
+        reason: String,
+    },
+
+    /// Contents that cannot be written as a store, for another reason than one record or row.
+    #[error("these contents cannot be stored: {reason}")]
+    InvalidContents {
+        /// What was expected and what was found.
+        reason: String,
+    },
+
+    /// The folder holds no store.
+    #[error(
+        "{path} is no reference store: expected a file manifest.json in it, found none; build a store there first"
+    )]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// The folder holds something else than a store, so nothing is written into it.
+    #[error(
+        "refused to write a reference store into {path}: {reason}; choose a new or an empty folder"
+    )]
+    Occupied {
+        /// The folder.
+        path: PathBuf,
+        /// What was found there.
+        reason: String,
+    },
+
+    /// Another process is writing this store right now.
+    #[error(
+        "{path} is being written by another process (it holds the lock on .lock): wait for it to finish"
+    )]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+
+    /// The store was written by a version of this crate that this one does not read.
+    #[error(
+        "{path} has format version {found}, and this program reads version {supported}: \
+         rebuild the store with this program, or use the program that wrote it"
+    )]
+    UnsupportedVersion {
+        /// The manifest.
+        path: PathBuf,
+        /// Its version.
+        found: u64,
+        /// The one version that is read.
+        supported: u32,
+    },
+
+    /// A file of the store is missing, cut short, altered or forged.
+    #[error(
+        "{path} is damaged: {reason}; restore the folder from a backup or build the store again"
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// What was expected and what was found.
+        reason: String,
+    },
+
+    /// The store was replaced again and again while it was being opened.
+    #[error(
+        "{path} was replaced {attempts} times while it was being opened: \
+         try again once its writer has finished"
+    )]
+    Unstable {
+        /// The folder.
+        path: PathBuf,
+        /// How often opening was tried.
+        attempts: usize,
+    },
+
+    /// The operating system refused a file operation.
+    #[error("could not {action} {path}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To which file or folder.
+        path: PathBuf,
+        /// Why not.
+        source: io::Error,
+    },
+}
+
+impl Error {
+    /// For `map_err`: an operating system error with what was being done to which file.
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io { action, path: path.to_owned(), source }
+    }
+
+    pub(crate) fn damaged(path: &Path, reason: impl Into<String>) -> Self {
+        Self::Damaged { path: path.to_owned(), reason: reason.into() }
+    }
+
+    pub(crate) fn contents(reason: impl Into<String>) -> Self {
+        Self::InvalidContents { reason: reason.into() }
+    }
+}

@@ -1,0 +1,197 @@
+//! A reference store in one folder of files, held in memory.
+
+use std::path::Path;
+use std::sync::Arc;
+
+use ndarray::{Array2, ArrayView2, s};
+
+use crate::error::{Error, Result};
+use crate::layout::{self, Group, Loaded, Manifest, StoreContents};
+use crate::normalize::prepare_queries;
+use crate::record::Record;
+use crate::store::{Filter, LabelCount, Neighbor, ReferenceStore};
+
+/// A reference store in one folder.
+///
+/// # How rows are kept
+///
+/// The rows of one label lie together, in the file and in memory, and each label has an index of
+/// its own. A search of the whole set merges the labels' answers; a search of one label scans only
+/// its rows. (FAISS's own way to restrict a search, a selector, still visits every row, and gives
+/// up the faster code for it.) No row is held twice.
+///
+/// # Order
+///
+/// [`write`](Self::write) keeps the order of the rows where each label's rows already lie together,
+/// and else sorts them stably by label, rows without a label first. Neighbours at equal distances
+/// come in this order, so every search has one answer. The FAISS file holds the same rows in the
+/// same order: row i of Python's `faiss.read_index(...)` is line i of the records file.
+#[derive(Debug)]
+pub struct FileStore {
+    loaded: Loaded,
+}
+
+impl FileStore {
+    /// Opens the store in `dir` and reads all of it.
+    ///
+    /// Needs no right to write there. A store that is replaced at the same moment is read in its
+    /// old or its new state, never in a mixture.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NotAStore`] without a `manifest.json`; [`Error::UnsupportedVersion`];
+    /// [`Error::Damaged`] for anything that is missing, cut short, altered or forged;
+    /// [`Error::OutOfMemory`]; [`Error::Io`].
+    pub fn open(dir: &Path) -> Result<Self> {
+        Ok(Self { loaded: layout::load(dir)? })
+    }
+
+    /// Writes a store into `dir`, which is made if need be, or replaces the one there.
+    ///
+    /// The new store becomes visible at once and as a whole, after everything of it is on disk. If
+    /// this fails or is killed at any point, the old store stays as it was; what is left over is
+    /// removed by the next write. Files that no store made are never touched.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidRecord`], [`Error::InvalidContents`], [`Error::DimensionOutOfRange`],
+    /// [`Error::NotFinite`] and [`Error::NormTooLarge`] for contents that cannot be stored;
+    /// [`Error::Occupied`] for a folder that holds something else; [`Error::Locked`] while another
+    /// process writes; [`Error::Io`], e.g. for a full disk.
+    pub fn write(dir: &Path, contents: &StoreContents) -> Result<Manifest> {
+        layout::write(dir, contents)
+    }
+
+    /// The ids and labels of the rows that `filter` lets through, in the order of the rows, which is
+    /// that of [`embeddings`](ReferenceStore::embeddings).
+    #[must_use]
+    pub fn records(&self, filter: Filter<'_>) -> Vec<Record> {
+        self.groups(filter)
+            .flat_map(|group| {
+                let ids = &self.loaded.ids[group.first_row..][..group.index.len()];
+                ids.iter().map(|id| Record {
+                    id: id.to_string(),
+                    label: group.label.as_deref().map(str::to_owned),
+                })
+            })
+            .collect()
+    }
+
+    /// The groups that `filter` lets through.
+    pub(crate) fn groups(&self, filter: Filter<'_>) -> impl Iterator<Item = &Group> {
+        self.loaded.groups.iter().filter(move |group| match filter {
+            Filter::All => true,
+            Filter::Label(label) => group.label.as_deref() == Some(label),
+        })
+    }
+
+    /// One norm a row with normalization l2, else empty.
+    pub(crate) fn norms(&self) -> &[f64] {
+        &self.loaded.norms
+    }
+}
+
+impl ReferenceStore for FileStore {
+    fn manifest(&self) -> &Manifest {
+        &self.loaded.manifest
+    }
+
+    fn dimension(&self) -> usize {
+        self.loaded.manifest.dimension
+    }
+
+    fn len(&self) -> usize {
+        self.loaded.manifest.count
+    }
+
+    fn labels(&self) -> Vec<LabelCount> {
+        let groups = self.loaded.groups.iter();
+        groups
+            .map(|group| LabelCount {
+                label: group.label.as_deref().map(str::to_owned),
+                count: group.index.len(),
+            })
+            .collect()
+    }
+
+    fn search(
+        &self,
+        queries: ArrayView2<'_, f32>,
+        k: usize,
+        filter: Filter<'_>,
+    ) -> Result<Vec<Vec<Neighbor>>> {
+        if k == 0 {
+            return Err(Error::ZeroNeighbors);
+        }
+        if queries.ncols() != self.dimension() {
+            let (expected, found) = (self.dimension(), queries.ncols());
+            return Err(Error::DimensionMismatch { what: "queries", expected, found });
+        }
+        let queries = prepare_queries(self.loaded.manifest.normalization, queries)?;
+        let mut candidates: Vec<Vec<Candidate<'_>>> = vec![Vec::new(); queries.nrows()];
+        for group in self.groups(filter) {
+            let found = group.index.search(queries.view(), k)?;
+            for (candidates, nearest) in candidates.iter_mut().zip(found) {
+                candidates.extend(nearest.into_iter().map(|neighbor| Candidate {
+                    distance_squared: neighbor.distance_squared,
+                    row: group.first_row + neighbor.row,
+                    label: group.label.as_ref(),
+                }));
+            }
+        }
+        Ok(candidates.into_iter().map(|candidates| self.nearest(candidates, k)).collect())
+    }
+
+    fn embeddings(&self, filter: Filter<'_>) -> Result<Array2<f32>> {
+        let count = self.groups(filter).map(|group| group.index.len()).sum();
+        let mut embeddings = Array2::zeros((count, self.dimension()));
+        let mut start = 0;
+        for group in self.groups(filter) {
+            let end = start + group.index.len();
+            let mut block = embeddings.slice_mut(s![start..end, ..]);
+            block.assign(&group.index.rows());
+            if let Some(norms) =
+                self.norms().get(group.first_row..group.first_row + group.index.len())
+            {
+                for (mut row, norm) in block.outer_iter_mut().zip(norms) {
+                    row.mapv_inplace(|x| scale_up(x, *norm));
+                }
+            }
+            start = end;
+        }
+        Ok(embeddings)
+    }
+
+    fn attachment(&self, name: &str) -> Option<&[u8]> {
+        self.loaded.attachments.get(name).map(Vec::as_slice)
+    }
+}
+
+#[derive(Clone)]
+struct Candidate<'a> {
+    distance_squared: f32,
+    row: usize,
+    label: Option<&'a Arc<str>>,
+}
+
+impl FileStore {
+    fn nearest(&self, mut candidates: Vec<Candidate<'_>>, k: usize) -> Vec<Neighbor> {
+        candidates.sort_by(|a, b| {
+            a.distance_squared.total_cmp(&b.distance_squared).then(a.row.cmp(&b.row))
+        });
+        candidates.truncate(k);
+        candidates
+            .into_iter()
+            .map(|found| Neighbor {
+                id: Arc::clone(&self.loaded.ids[found.row]),
+                label: found.label.cloned(),
+                distance_squared: found.distance_squared,
+            })
+            .collect()
+    }
+}
+
+#[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]
+fn scale_up(x: f32, norm: f64) -> f32 {
+    if norm > 0.0 { (f64::from(x) * norm) as f32 } else { x }
+}

@@ -1,0 +1,270 @@
+//! Exact search over rows in memory: one FAISS `IndexFlatL2`.
+//!
+//! All FAISS types and all `unsafe` of the crate stay in this file.
+//!
+//! # Why queries go to FAISS sixteen at a time
+//!
+//! From 20 queries a call on, FAISS computes `|q|² + |x|² - 2 q·x` with a matrix product. In 32-bit
+//! floats that form loses the digits of small distances (an image that is in the reference set
+//! comes out at 1e-6 and not at 0), and the same query would get another distance alone than in a
+//! batch: calibration, done in batches, and serving, done one by one, would disagree. Below 20,
+//! each distance is the plain sum of squared differences and depends on the two vectors alone. It
+//! also keeps `OpenBLAS`'s threads, which fight with `OpenMP`'s, out of the path. The price is
+//! throughput of large batches over large sets, by a factor of about three.
+//!
+//! # Why more than k are asked for
+//!
+//! Where rows tie at the k-th distance, FAISS does not promise which of them it keeps. So one more
+//! is asked for: if it is farther than the k-th, no tie was cut. If it is not, the query is
+//! repeated with a larger number until the tie is whole.
+
+#![allow(unsafe_code, reason = "OpenMP's thread count has no safe interface")]
+
+use std::ffi::c_int;
+use std::fmt;
+
+use faiss::index::flat::FlatIndexImpl;
+use faiss::{ConcurrentIndex, Index};
+use ndarray::{ArrayView2, aview1};
+
+use crate::error::{Error, Result};
+use crate::normalize::{check_rows, contiguous};
+
+/// The largest vector dimension that is accepted.
+pub const MAX_DIMENSION: usize = 65_536;
+
+/// Fewer than the 20 from which FAISS changes to the matrix form; see the module's documentation.
+const QUERIES_PER_CALL: usize = 16;
+
+/// How much more is asked for when ties at the k-th distance were cut.
+const WIDENING: usize = 16;
+
+/// One row that a search found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct RowDistance {
+    /// Zero-based row, in the order in which rows were added.
+    pub row: usize,
+    /// The squared Euclidean distance (pgvector's `<->` is its square root).
+    pub distance_squared: f32,
+}
+
+/// Exact nearest neighbours by Euclidean distance over N rows of D `f32` each, held in memory.
+///
+/// Every search scans all rows. It answers in ascending order of (squared distance, row), so the
+/// result is the same on every machine with the same instructions, for any number of queries at
+/// once. Sharing it between threads for searching needs no lock.
+///
+/// ```
+/// use ndarray::array;
+/// use sdd_index::FlatIndex;
+///
+/// let index = FlatIndex::from_rows(array![[0.0, 0.0], [3.0, 4.0], [0.0, 1.0]].view())?;
+/// let nearest = &index.search(array![[0.0, 0.0]].view(), 2)?[0];
+/// assert_eq!((nearest[0].row, nearest[0].distance_squared), (0, 0.0));
+/// assert_eq!((nearest[1].row, nearest[1].distance_squared), (2, 1.0));
+/// # Ok::<(), sdd_index::Error>(())
+/// ```
+pub struct FlatIndex {
+    inner: FlatIndexImpl,
+    dimension: usize,
+    len: usize,
+}
+
+impl FlatIndex {
+    /// An index without rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DimensionOutOfRange`] unless `dimension` is 1 to [`MAX_DIMENSION`].
+    pub fn new(dimension: usize) -> Result<Self> {
+        let out_of_range = || Error::DimensionOutOfRange { found: dimension };
+        if dimension == 0 || dimension > MAX_DIMENSION {
+            return Err(out_of_range());
+        }
+        let d = u32::try_from(dimension).map_err(|_| out_of_range())?;
+        let inner = FlatIndexImpl::new_l2(d).map_err(faiss_error("make an index"))?;
+        Ok(Self { inner, dimension, len: 0 })
+    }
+
+    /// An index of the rows of an N x D matrix.
+    ///
+    /// # Errors
+    ///
+    /// As [`new`](Self::new) and [`add`](Self::add).
+    pub fn from_rows(rows: ArrayView2<'_, f32>) -> Result<Self> {
+        let mut index = Self::new(rows.ncols())?;
+        index.add(rows)?;
+        Ok(index)
+    }
+
+    /// Appends the rows of an N x D matrix.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::DimensionMismatch`]; [`Error::NotFinite`] for NaN or an infinity;
+    /// [`Error::NormTooLarge`] for a vector whose squared distances could overflow `f32`;
+    /// [`Error::Faiss`] when FAISS gets no memory. On an error nothing was added.
+    pub fn add(&mut self, rows: ArrayView2<'_, f32>) -> Result<()> {
+        self.check_width("rows", rows)?;
+        check_rows("rows", rows)?;
+        if rows.nrows() == 0 {
+            return Ok(());
+        }
+        self.inner.add(&contiguous(rows)).map_err(faiss_error("add rows"))?;
+        self.len += rows.nrows();
+        Ok(())
+    }
+
+    /// D, the number of values in a row.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
+        self.dimension
+    }
+
+    /// N, the number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are no rows.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// All rows, N x D, in the order in which they were added.
+    #[must_use]
+    pub fn rows(&self) -> ArrayView2<'_, f32> {
+        // FAISS gives a null pointer for an empty index, which no Rust slice may hold.
+        let values = if self.is_empty() { &[] } else { self.inner.xb() };
+        self.view(values)
+    }
+
+    /// The `k` nearest rows of each query (M x D), ascending by (squared distance, row); fewer where
+    /// the index holds fewer than `k`.
+    ///
+    /// Up to 16 queries are answered at once, each on one thread; see [`limit_threads`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ZeroNeighbors`] for `k = 0`; [`Error::DimensionMismatch`], [`Error::NotFinite`] and
+    /// [`Error::NormTooLarge`] for queries that cannot be compared; [`Error::Faiss`].
+    pub fn search(&self, queries: ArrayView2<'_, f32>, k: usize) -> Result<Vec<Vec<RowDistance>>> {
+        if k == 0 {
+            return Err(Error::ZeroNeighbors);
+        }
+        self.check_width("queries", queries)?;
+        check_rows("queries", queries)?;
+        if self.is_empty() {
+            return Ok(vec![Vec::new(); queries.nrows()]);
+        }
+        let k = k.min(self.len);
+        let mut answers = Vec::with_capacity(queries.nrows());
+        for few in contiguous(queries).chunks(QUERIES_PER_CALL * self.dimension) {
+            let asked = (k + 1).min(self.len);
+            let found = self.ask(few, asked)?;
+            for (query, mut nearest) in few.chunks(self.dimension).zip(found) {
+                if self.cuts_a_tie(&nearest, k) {
+                    nearest = self.ask_wider(query, k)?;
+                }
+                nearest.truncate(k);
+                answers.push(nearest);
+            }
+        }
+        Ok(answers)
+    }
+
+    /// Whether rows as near as the k-th may be missing from `found`.
+    fn cuts_a_tie(&self, found: &[RowDistance], k: usize) -> bool {
+        let farthest = found.last().map(|last| last.distance_squared);
+        found.len() < self.len && farthest <= found.get(k - 1).map(|kth| kth.distance_squared)
+    }
+
+    fn ask_wider(&self, query: &[f32], k: usize) -> Result<Vec<RowDistance>> {
+        let mut asked = k + 1;
+        loop {
+            asked = asked.saturating_mul(WIDENING).min(self.len);
+            let found = self.ask(query, asked)?.pop().unwrap_or_default();
+            if !self.cuts_a_tie(&found, k) {
+                return Ok(found);
+            }
+        }
+    }
+
+    /// One call to FAISS. `queries` holds whole rows, fewer than 20; `asked` is 1 to `len`.
+    fn ask(&self, queries: &[f32], asked: usize) -> Result<Vec<Vec<RowDistance>>> {
+        let found = self.inner.search(queries, asked).map_err(faiss_error("search"))?;
+        let pairs = found.labels.iter().zip(&found.distances);
+        let neighbors = pairs
+            .map(|(label, &distance_squared)| {
+                let row = label.get().and_then(|row| usize::try_from(row).ok());
+                let row = row.filter(|&row| row < self.len).ok_or_else(|| Error::Faiss {
+                    action: "search",
+                    source: format!("expected a row below {}, found {label:?}", self.len).into(),
+                })?;
+                Ok(RowDistance { row, distance_squared })
+            })
+            .collect::<Result<Vec<_>>>()?;
+        Ok(neighbors
+            .chunks(asked)
+            .map(|nearest| {
+                let mut nearest = nearest.to_vec();
+                nearest.sort_by(|a, b| {
+                    a.distance_squared.total_cmp(&b.distance_squared).then(a.row.cmp(&b.row))
+                });
+                nearest
+            })
+            .collect())
+    }
+
+    fn check_width(&self, what: &'static str, rows: ArrayView2<'_, f32>) -> Result<()> {
+        if rows.ncols() == self.dimension {
+            return Ok(());
+        }
+        Err(Error::DimensionMismatch { what, expected: self.dimension, found: rows.ncols() })
+    }
+
+    fn view<'a>(&self, values: &'a [f32]) -> ArrayView2<'a, f32> {
+        aview1(values)
+            .into_shape_with_order((self.len, self.dimension))
+            .expect("FAISS holds len x dimension values")
+    }
+}
+
+impl fmt::Debug for FlatIndex {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("FlatIndex")
+            .field("dimension", &self.dimension)
+            .field("len", &self.len)
+            .finish_non_exhaustive()
+    }
+}
+
+fn faiss_error(action: &'static str) -> impl FnOnce(faiss::error::Error) -> Error {
+    move |source| Error::Faiss { action, source: Box::new(source) }
+}
+
+unsafe extern "C" {
+    /// From `OpenMP`'s run-time library, which FAISS links.
+    fn omp_set_num_threads(num_threads: c_int);
+}
+
+/// Sets how many threads a search **called from this thread** may use, for the rest of its life.
+///
+/// FAISS gives each query of a batch to one `OpenMP` thread, and by default starts as many as there
+/// are cores, for every thread that searches. A server with its own worker threads calls
+/// `limit_threads(1)` in each of them, or W workers on C cores would run W x C threads. A single
+/// query runs on one thread either way. 0 counts as 1.
+///
+/// Do not search in a process made by `fork` without `exec`: `OpenMP`'s threads do not exist there
+/// and the search can hang.
+pub fn limit_threads(n: usize) {
+    let n = c_int::try_from(n.max(1)).unwrap_or(c_int::MAX);
+    // SAFETY: the OpenMP specification lets any thread call this at any time with a positive
+    // number; it takes no pointer and changes a variable of the calling thread only.
+    unsafe { omp_set_num_threads(n) }
+}
+
+#[cfg(test)]
+mod tests;

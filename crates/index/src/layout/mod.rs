@@ -1,0 +1,38 @@
+//! The files of a store on disk and how they are replaced.
+//!
+//! ```text
+//! manifest.json              names the files below with their sizes and SHA-256; the commit point
+//! index-000001.faiss         all rows: a FAISS IndexFlatL2, as Python's faiss.read_index reads it
+//! records-000001.jsonl       one JSON object a line, in the order of the rows: id, label, norm
+//! calibration-000001.json    an attachment, here one called calibration.json
+//! .lock                      held by the writer; lists the files a writer may have left behind
+//! ```
+//!
+//! # Why a manifest and numbered files
+//!
+//! A store is several files, and a rename replaces one. So a writer puts complete, synced files
+//! under the names of the next generation beside the old ones, and then renames one small file that
+//! names them. A crash at any point leaves either the old manifest with all its files or the new
+//! one with all of its own. A reader that opens the old files a moment before they are removed
+//! keeps them; one that comes a moment too late reads the manifest again.
+//!
+//! # Why checksums are compared before anything is believed
+//!
+//! FAISS's own reader trusts the header of a file: it allocates what a size field says, and loads a
+//! file whose row count is wrong without an error, to crash in the first search. So this crate
+//! reads the 45-byte header and the rows itself and hands FAISS the rows. The checksums catch
+//! damage, not malice: whoever can write the folder can write a matching manifest, and then the
+//! checks of the header, the lengths and every record still hold.
+
+mod faiss_file;
+mod lock;
+mod manifest;
+mod names;
+mod read;
+mod records_file;
+mod write;
+
+pub use manifest::{FileEntry, Manifest, Metric, ModelIdentity};
+pub(crate) use read::{Group, Loaded, load};
+pub use write::StoreContents;
+pub(crate) use write::write;

@@ -1,0 +1,288 @@
+//! Opening a store: nothing is believed before it is checked.
+
+use std::collections::BTreeMap;
+use std::fs::{File, OpenOptions};
+use std::io::{self, Read};
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use ndarray::ArrayView2;
+use sha2::{Digest, Sha256};
+
+use super::faiss_file::{HEADER_BYTES, check_header};
+use super::manifest::{FileEntry, Manifest};
+use super::names;
+use super::records_file::{self, MAX_LINE_BYTES, Rows};
+use super::write::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
+use crate::error::{Error, Result};
+use crate::flat::FlatIndex;
+
+/// How often a store may be replaced while it is being opened.
+const MAX_ATTEMPTS: usize = 100;
+const BUFFER_BYTES: usize = 1 << 20;
+
+/// The rows of one label, as one index.
+#[derive(Debug)]
+pub(crate) struct Group {
+    pub(crate) label: Option<Arc<str>>,
+    /// The store's row that is this index's row 0.
+    pub(crate) first_row: usize,
+    pub(crate) index: FlatIndex,
+}
+
+/// A store in memory.
+#[derive(Debug)]
+pub(crate) struct Loaded {
+    pub(crate) manifest: Manifest,
+    pub(crate) groups: Vec<Group>,
+    pub(crate) ids: Vec<Arc<str>>,
+    /// One a row with normalization l2, else empty.
+    pub(crate) norms: Vec<f64>,
+    pub(crate) attachments: BTreeMap<String, Vec<u8>>,
+}
+
+/// Reads the whole store and checks everything but the lengths of single rows.
+pub(crate) fn load(dir: &Path) -> Result<Loaded> {
+    let Opened { manifest, index, records, attachments } = open_files(dir)?;
+    let attachments = read_attachments(&manifest, attachments)?;
+    let longest = manifest.count.saturating_mul(MAX_LINE_BYTES) as u64;
+    let path = records.path.clone();
+    let bytes = records.read_to_end(longest)?;
+    let rows = records_file::parse(&path, &bytes, manifest.count, manifest.normalization)?;
+    drop(bytes);
+    let groups = read_groups(index, &manifest, &rows)?;
+    Ok(Loaded { manifest, groups, ids: rows.ids, norms: rows.norms, attachments })
+}
+
+/// Reads the manifest of the store in `dir`.
+pub(super) fn manifest(dir: &Path) -> Result<Manifest> {
+    let path = dir.join(names::MANIFEST);
+    match open(&path)? {
+        Some(file) => Manifest::read(&path, file),
+        None => Err(Error::NotAStore { path: dir.to_owned() }),
+    }
+}
+
+/// The manifest and all its files, open, so that a writer may remove them.
+struct Opened {
+    manifest: Manifest,
+    index: DataFile,
+    records: DataFile,
+    attachments: Vec<(String, DataFile)>,
+}
+
+fn open_files(dir: &Path) -> Result<Opened> {
+    let mut before: Option<Manifest> = None;
+    for _ in 0..MAX_ATTEMPTS {
+        let manifest = manifest(dir)?;
+        if manifest.attachments.len() > MAX_ATTACHMENTS {
+            let found = manifest.attachments.len();
+            return Err(Error::damaged(
+                &dir.join(names::MANIFEST),
+                format!("expected at most {MAX_ATTACHMENTS} attachments, found {found}"),
+            ));
+        }
+        let missing = match open_all(dir, &manifest)? {
+            Ok((index, records, attachments)) => {
+                return Ok(Opened { manifest, index, records, attachments });
+            }
+            Err(missing) => missing,
+        };
+        // Removed files are no damage if a writer has replaced the store in the meantime.
+        if before.as_ref() == Some(&manifest) {
+            return Err(Error::damaged(
+                &missing,
+                "the manifest names this file, and it is missing",
+            ));
+        }
+        before = Some(manifest);
+    }
+    Err(Error::Unstable { path: dir.to_owned(), attempts: MAX_ATTEMPTS })
+}
+
+type DataFiles = (DataFile, DataFile, Vec<(String, DataFile)>);
+
+/// The inner error is the path of a file that is missing.
+fn open_all(dir: &Path, manifest: &Manifest) -> Result<Result<DataFiles, PathBuf>> {
+    let (index, records) =
+        match (DataFile::open(dir, &manifest.index)?, DataFile::open(dir, &manifest.records)?) {
+            (Ok(index), Ok(records)) => (index, records),
+            (Err(missing), _) | (_, Err(missing)) => return Ok(Err(missing)),
+        };
+    let mut attachments = Vec::with_capacity(manifest.attachments.len());
+    for (name, entry) in &manifest.attachments {
+        match DataFile::open(dir, entry)? {
+            Ok(file) => attachments.push((name.clone(), file)),
+            Err(missing) => return Ok(Err(missing)),
+        }
+    }
+    Ok(Ok((index, records, attachments)))
+}
+
+/// Opens a regular file for reading; `None` if there is none. Neither follows a symbolic link nor
+/// waits for the other end of a pipe.
+fn open(path: &Path) -> Result<Option<File>> {
+    let opened =
+        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
+            return Err(Error::damaged(path, "expected a regular file, found a symbolic link"));
+        }
+        Err(source) => {
+            return Err(Error::Io { action: "open", path: path.to_owned(), source });
+        }
+    };
+    let kind = file.metadata().map_err(Error::io("examine", path))?.file_type();
+    if kind.is_file() {
+        Ok(Some(file))
+    } else {
+        Err(Error::damaged(path, "expected a regular file, found a folder or a device"))
+    }
+}
+
+/// An open data file whose length is the manifest's, hashed as it is read.
+struct DataFile {
+    path: PathBuf,
+    file: File,
+    bytes: u64,
+    sha256: String,
+    hash: Sha256,
+}
+
+impl DataFile {
+    fn open(dir: &Path, entry: &FileEntry) -> Result<Result<Self, PathBuf>> {
+        let path = dir.join(&entry.file);
+        let Some(file) = open(&path)? else {
+            return Ok(Err(path));
+        };
+        let found = file.metadata().map_err(Error::io("examine", &path))?.len();
+        if found != entry.bytes {
+            let expected = entry.bytes;
+            return Err(Error::damaged(&path, format!("expected {expected} bytes, found {found}")));
+        }
+        let sha256 = entry.sha256.clone();
+        Ok(Ok(Self { path, file, bytes: entry.bytes, sha256, hash: Sha256::new() }))
+    }
+
+    /// Reads all of the file, at most `longest` bytes.
+    fn read_to_end(mut self, longest: u64) -> Result<Vec<u8>> {
+        if self.bytes > longest {
+            let found = self.bytes;
+            return Err(Error::damaged(
+                &self.path,
+                format!("expected at most {longest} bytes, found {found}"),
+            ));
+        }
+        let mut bytes = Vec::new();
+        let expected = usize::try_from(self.bytes).unwrap_or(usize::MAX);
+        reserve(&mut bytes, expected, "a file of the store")?;
+        (&self.file)
+            .take(self.bytes)
+            .read_to_end(&mut bytes)
+            .map_err(Error::io("read", &self.path))?;
+        self.hash.update(&bytes);
+        self.finish()?;
+        Ok(bytes)
+    }
+
+    fn read_exact(&mut self, buffer: &mut [u8]) -> Result<()> {
+        self.file.read_exact(buffer).map_err(|error| match error.kind() {
+            io::ErrorKind::UnexpectedEof => {
+                Error::damaged(&self.path, "it was cut short while it was being read")
+            }
+            _ => Error::io("read", &self.path)(error),
+        })?;
+        self.hash.update(buffer);
+        Ok(())
+    }
+
+    /// Compares the checksum of what was read.
+    fn finish(self) -> Result<PathBuf> {
+        let found = format!("{:x}", self.hash.finalize());
+        if found == self.sha256 {
+            return Ok(self.path);
+        }
+        let reason = format!("expected SHA-256 {}, found {found}", self.sha256);
+        Err(Error::damaged(&self.path, reason))
+    }
+}
+
+fn reserve<T>(values: &mut Vec<T>, count: usize, what: &'static str) -> Result<()> {
+    let bytes = count.saturating_mul(size_of::<T>());
+    values.try_reserve_exact(count).map_err(|_| Error::OutOfMemory { what, bytes })
+}
+
+fn read_attachments(
+    manifest: &Manifest,
+    files: Vec<(String, DataFile)>,
+) -> Result<BTreeMap<String, Vec<u8>>> {
+    debug_assert_eq!(files.len(), manifest.attachments.len());
+    files
+        .into_iter()
+        .map(|(name, file)| Ok((name, file.read_to_end(MAX_ATTACHMENT_BYTES)?)))
+        .collect()
+}
+
+/// Reads the FAISS file into one index a label.
+fn read_groups(mut file: DataFile, manifest: &Manifest, rows: &Rows) -> Result<Vec<Group>> {
+    let path = file.path.clone();
+    if file.bytes < HEADER_BYTES as u64 {
+        let reason = format!("expected a header of {HEADER_BYTES} bytes, found {}", file.bytes);
+        return Err(Error::damaged(&path, reason));
+    }
+    let mut header = [0; HEADER_BYTES];
+    file.read_exact(&mut header)?;
+    check_header(&header, manifest.dimension, manifest.count, file.bytes)
+        .map_err(|reason| Error::damaged(&path, reason))?;
+    // From here on, the file is as long as count x dimension values, and the records file has
+    // count lines: nothing below is larger than the files are.
+    let mut groups = Vec::with_capacity(rows.runs.len());
+    let mut first_row = 0;
+    for (label, count) in &rows.runs {
+        let values = read_values(&mut file, count * manifest.dimension)?;
+        let index = ArrayView2::from_shape((*count, manifest.dimension), &values)
+            .map_err(|error| Error::damaged(&path, error.to_string()))
+            .and_then(FlatIndex::from_rows)
+            .map_err(|error| at_row(&path, first_row, error))?;
+        groups.push(Group { label: label.clone(), first_row, index });
+        first_row += count;
+    }
+    file.finish()?;
+    Ok(groups)
+}
+
+fn read_values(file: &mut DataFile, count: usize) -> Result<Vec<f32>> {
+    let mut values = Vec::new();
+    reserve(&mut values, count, "the rows of the store")?;
+    let mut buffer = vec![0; BUFFER_BYTES.min(count * size_of::<f32>())];
+    while values.len() < count {
+        let remaining = (count - values.len()) * size_of::<f32>();
+        let part = remaining.min(BUFFER_BYTES);
+        file.read_exact(&mut buffer[..part])?;
+        let (numbers, _) = buffer[..part].as_chunks::<4>();
+        values.extend(numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)));
+    }
+    Ok(values)
+}
+
+/// Turns what the index refuses into damage of the file, with the row's number in the file.
+fn at_row(path: &Path, first_row: usize, error: Error) -> Error {
+    let reason = match error {
+        Error::NotFinite { row, column, value, .. } => format!(
+            "expected finite numbers, found {value} at row {}, column {column}",
+            first_row + row
+        ),
+        Error::NormTooLarge { row, norm, .. } => {
+            format!(
+                "expected rows of norm at most {:e}, found {norm:e} at row {}",
+                crate::normalize::MAX_NORM,
+                first_row + row
+            )
+        }
+        other => return other,
+    };
+    Error::damaged(path, reason)
+}

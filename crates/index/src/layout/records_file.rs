@@ -1,0 +1,176 @@
+//! The records file: one JSON object a line, in the order of the rows.
+
+use std::borrow::Cow;
+use std::collections::HashSet;
+use std::path::Path;
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::normalize::{MAX_NORM, Normalization};
+use crate::record::Record;
+
+/// The longest line: an id and a label in which every byte is escaped as `\u0000`, and the rest.
+pub(super) const MAX_LINE_BYTES: usize = 4096;
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Line<'a> {
+    #[serde(borrow)]
+    id: Cow<'a, str>,
+    #[serde(borrow)]
+    label: Option<Cow<'a, str>>,
+    /// The embedding's Euclidean norm before it was divided by it; only with normalization l2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    norm: Option<f64>,
+}
+
+/// What the records file says, row by row.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) ids: Vec<Arc<str>>,
+    /// The labels with their numbers of rows, in the order of the rows.
+    pub(super) runs: Vec<(Option<Arc<str>>, usize)>,
+    /// One a row with normalization l2, else empty.
+    pub(super) norms: Vec<f64>,
+}
+
+/// Appends the line of one record to `out`.
+pub(super) fn render(record: &Record, norm: Option<f64>, out: &mut Vec<u8>) -> Result<()> {
+    let line = Line {
+        id: Cow::Borrowed(&record.id),
+        label: record.label.as_deref().map(Cow::Borrowed),
+        norm,
+    };
+    serde_json::to_writer(&mut *out, &line)
+        .map_err(|error| Error::contents(format!("a record is no JSON: {error}")))?;
+    out.push(b'\n');
+    Ok(())
+}
+
+/// Parses and checks all lines: `count` of them, with unique ids, each label's rows together.
+pub(super) fn parse(
+    path: &Path,
+    bytes: &[u8],
+    count: usize,
+    normalization: Normalization,
+) -> Result<Rows> {
+    let damaged = |reason: String| Error::damaged(path, reason);
+    let found = lines(bytes).count();
+    if found != count || bytes.last().is_some_and(|&last| last != b'\n') {
+        return Err(damaged(format!("expected {count} whole lines, found {found} lines")));
+    }
+    let mut rows = Rows { ids: Vec::with_capacity(count), runs: Vec::new(), norms: Vec::new() };
+    for (row, line) in lines(bytes).enumerate() {
+        rows.push(line, normalization)
+            .map_err(|reason| damaged(format!("line {}: {reason}", row + 1)))?;
+    }
+    let mut seen = HashSet::with_capacity(count);
+    if let Some(id) = rows.ids.iter().find(|id| !seen.insert(&***id)) {
+        return Err(damaged(format!("expected unique ids, found {id:?} a second time")));
+    }
+    let mut seen = HashSet::new();
+    if let Some((label, _)) = rows.runs.iter().find(|(label, _)| !seen.insert(label.as_deref())) {
+        return Err(damaged(format!(
+            "expected the rows of label {label:?} together, found them scattered"
+        )));
+    }
+    Ok(rows)
+}
+
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    bytes.split_inclusive(|&byte| byte == b'\n')
+}
+
+impl Rows {
+    fn push(&mut self, line: &[u8], normalization: Normalization) -> Result<(), String> {
+        if line.len() > MAX_LINE_BYTES {
+            return Err(format!("expected at most {MAX_LINE_BYTES} bytes, found {}", line.len()));
+        }
+        let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
+        let record = Record { id: line.id.into_owned(), label: line.label.map(Cow::into_owned) };
+        if let Some(reason) = record.violation() {
+            return Err(reason);
+        }
+        match (normalization, line.norm) {
+            (Normalization::None, None) => {}
+            (Normalization::L2, Some(norm)) if (0.0..=MAX_NORM).contains(&norm) => {
+                self.norms.push(norm);
+            }
+            (Normalization::L2, norm) => {
+                return Err(format!("expected a norm of 0 to {MAX_NORM:e}, found {norm:?}"));
+            }
+            (Normalization::None, Some(norm)) => {
+                return Err(format!("expected no norm without normalization, found {norm}"));
+            }
+        }
+        self.ids.push(record.id.into());
+        match self.runs.last_mut() {
+            Some((label, rows)) if label.as_deref() == record.label.as_deref() => *rows += 1,
+            _ => self.runs.push((record.label.map(Arc::from), 1)),
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse_text(text: &str, count: usize, normalization: Normalization) -> Result<Rows> {
+        parse(Path::new("records"), text.as_bytes(), count, normalization)
+    }
+
+    #[test]
+    fn the_longest_record_fits_a_line() -> Result<()> {
+        let id = "\"".repeat(crate::record::MAX_ID_BYTES);
+        let label = Some("\\".repeat(crate::record::MAX_LABEL_BYTES));
+        let mut line = Vec::new();
+        render(&Record { id, label }, Some(f64::MIN_POSITIVE), &mut line)?;
+        assert!(line.len() <= MAX_LINE_BYTES);
+        Ok(())
+    }
+
+    #[test]
+    fn labels_become_runs() -> Result<()> {
+        let text = "{\"id\":\"a\",\"label\":\"x\"}\n{\"id\":\"b\",\"label\":\"x\"}\n{\"id\":\"c\",\"label\":null}\n";
+        let rows = parse_text(text, 3, Normalization::None)?;
+        assert_eq!(rows.runs, [(Some(Arc::from("x")), 2), (None, 1)]);
+        assert!(rows.norms.is_empty());
+        Ok(())
+    }
+
+    #[test]
+    fn every_broken_rule_is_refused() {
+        let good = "{\"id\":\"a\",\"label\":\"x\",\"norm\":1.5}\n";
+        assert!(parse_text(good, 1, Normalization::L2).is_ok());
+        for (text, count, expected) in [
+            (good.to_owned(), 2, "expected 2 whole lines, found 1"),
+            (good.trim_end().to_owned(), 1, "whole lines"),
+            (format!("{good}{good}"), 2, "a second time"),
+            (format!("{good}\n"), 2, "line 2"),
+            (good.replace("1.5", "-1"), 1, "expected a norm"),
+            (good.replace("1.5", "1e999"), 1, "line 1"),
+            (good.replace("1.5", "1e300"), 1, "expected a norm"),
+            (good.replace("1.5", "null"), 1, "expected a norm"),
+            (good.replace("\"x\"", "\"\""), 1, "expected a label"),
+            (good.replace("\"a\"", "\"a\\u0000\""), 1, "control"),
+            (good.replace("\"a\"", "7"), 1, "line 1"),
+            (good.replace("norm", "nrom"), 1, "unknown field"),
+            (
+                format!(
+                    "{good}{}{}",
+                    good.replace("\"a\"", "\"b\"").replace('x', "y"),
+                    good.replace("\"a\"", "\"c\"")
+                ),
+                3,
+                "scattered",
+            ),
+        ] {
+            let error = parse_text(&text, count, Normalization::L2).unwrap_err().to_string();
+            assert!(error.contains(expected), "{text:?}: {error}");
+        }
+        assert!(parse_text(good, 1, Normalization::None).is_err());
+    }
+}

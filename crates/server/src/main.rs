@@ -1,0 +1,37 @@
+//! The program `sdd-server`.
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use sdd_server::settings::{Cli, Command};
+use sdd_server::{Application, health, telemetry};
+
+/// 0: served until told to stop, or healthy. 2: could not start, or is not healthy.
+fn main() -> ExitCode {
+    let cli = Cli::parse();
+    let outcome = match &cli.command {
+        Some(Command::Health) => health::check(&cli.settings),
+        None => serve(cli),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            let mut cause = error.source();
+            while let Some(error) = cause {
+                eprintln!("  because: {error}");
+                cause = error.source();
+            }
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn serve(cli: Cli) -> Result<(), Box<dyn std::error::Error>> {
+    telemetry::init(cli.settings.log_format);
+    sdd_index::check_cpu()?;
+    actix_web::rt::System::new().block_on(async {
+        let application = Application::build(cli.settings)?;
+        Ok(application.run_until_stopped().await?)
+    })
+}

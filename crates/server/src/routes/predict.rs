@@ -1,0 +1,136 @@
+//! `POST /predict`: one image in, class, confidence and drift score out.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Json, Payload};
+use sdd_core::ImageError;
+use sdd_drift::{Assessment, ScoreMethod};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
+use super::upload::{self, Upload, UploadLimits};
+use crate::error::ApiError;
+use crate::inference::{Answer, Inference, ServedModel};
+
+/// The body of an answer.
+#[derive(Debug, Serialize)]
+pub struct Prediction {
+    /// The decided class.
+    pub class: String,
+    /// Probability of that class, in [0, 1].
+    pub confidence: f32,
+    /// Probability of every class.
+    pub probabilities: Probabilities,
+    /// How the image compares with what the model was trained on; left out without a reference.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub drift: Option<Drift>,
+    /// The model that answered.
+    pub model: Model,
+}
+
+/// Labels and their probabilities: a JSON object in the order of the model's labels.
+#[derive(Debug)]
+pub struct Probabilities(Vec<(String, f32)>);
+
+impl Serialize for Probabilities {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (label, probability) in &self.0 {
+            map.serialize_entry(label, probability)?;
+        }
+        map.end()
+    }
+}
+
+/// How an image compares with the reference.
+#[derive(Debug, Serialize)]
+pub struct Drift {
+    /// How the score was computed.
+    pub method: ScoreMethod,
+    /// Distance from the reference; larger is stranger.
+    pub score: f64,
+    /// Share of calibration images at least as strange, in (0, 1]; null without a calibration.
+    pub p_value: Option<f64>,
+    /// Scores above it are out of distribution; null without a calibration.
+    pub threshold: Option<f64>,
+    /// Whether the p-value is at most the level that the reference was calibrated for.
+    pub out_of_distribution: Option<bool>,
+    /// The nearest reference images, nearest first.
+    pub neighbors: Vec<Neighbor>,
+}
+
+/// A reference image near to the one that was sent.
+#[derive(Debug, Serialize)]
+pub struct Neighbor {
+    /// Its name in the reference.
+    pub id: Arc<str>,
+    /// Its class, where it has one.
+    pub label: Option<Arc<str>>,
+    /// Euclidean distance of the embeddings, scaled to unit length where the reference says so.
+    pub distance: f64,
+}
+
+/// The model that answered.
+#[derive(Debug, Serialize)]
+pub struct Model {
+    /// Its name.
+    pub name: String,
+    /// Its version.
+    pub version: String,
+}
+
+/// Takes `multipart/form-data` with the image in the field `file`.
+pub async fn predict(
+    request: HttpRequest,
+    body: Payload,
+    inference: Data<Inference>,
+    model: Data<ServedModel>,
+    limits: Data<UploadLimits>,
+) -> Result<Json<Prediction>, ApiError> {
+    let Upload { bytes, content_type } = upload::read(&request, body, &limits).await?;
+    let answer = inference.classify(bytes).await.map_err(|error| match (error, content_type) {
+        // What is no image and was not sent as one has the wrong type, rather than being broken.
+        (ApiError::Image(ImageError::NotAnImage), Some(found)) if !may_be_image(&found) => {
+            ApiError::NotAnImageType { found }
+        }
+        (error, _) => error,
+    })?;
+    Ok(Json(Prediction::new(answer, &model)))
+}
+
+fn may_be_image(content_type: &str) -> bool {
+    content_type.starts_with("image/") || content_type == "application/octet-stream"
+}
+
+impl Prediction {
+    fn new(answer: Answer, model: &ServedModel) -> Self {
+        let Answer { prediction, drift } = answer;
+        let labels = model.labels.iter().cloned();
+        Self {
+            class: model.labels[prediction.class_index].clone(),
+            confidence: prediction.confidence,
+            probabilities: Probabilities(labels.zip(prediction.probabilities).collect()),
+            drift: drift.map(Drift::from),
+            model: Model { name: model.name.clone(), version: model.version.clone() },
+        }
+    }
+}
+
+impl From<Assessment> for Drift {
+    fn from(assessment: Assessment) -> Self {
+        let neighbors = assessment.neighbors.into_iter().map(|nearest| Neighbor {
+            id: nearest.id,
+            label: nearest.label,
+            distance: nearest.distance,
+        });
+        Self {
+            method: assessment.method,
+            score: assessment.score,
+            p_value: assessment.p_value,
+            threshold: assessment.threshold,
+            out_of_distribution: assessment.out_of_distribution,
+            neighbors: neighbors.collect(),
+        }
+    }
+}

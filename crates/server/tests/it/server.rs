@@ -1,0 +1,201 @@
+//! Starting the program and talking to it.
+
+use std::io::{BufRead, BufReader, Read};
+use std::path::PathBuf;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc;
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// A file of sdd-core's tests.
+pub fn data(name: &str) -> PathBuf {
+    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data").join(name)
+}
+
+pub fn picture(name: &str) -> Vec<u8> {
+    std::fs::read(data("images").join(name)).unwrap()
+}
+
+/// The program with the small model, to be configured further.
+pub fn command() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_sdd-server"));
+    command
+        .env("SDD_PORT", "0")
+        .env("SDD_LOG_FORMAT", "json")
+        .env("SDD_MODEL", data("tiny.onnx"))
+        .current_dir(std::env::temp_dir())
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .stdin(Stdio::null());
+    command
+}
+
+/// A running server; killed when dropped.
+pub struct Server {
+    child: Child,
+    pub port: u16,
+    log: mpsc::Receiver<String>,
+}
+
+/// A status and a body.
+#[derive(Debug)]
+pub struct Answer {
+    pub status: u16,
+    pub headers: ureq::http::HeaderMap,
+    pub body: Value,
+}
+
+impl Answer {
+    pub fn code(&self) -> &str {
+        self.body["error"]["code"].as_str().unwrap_or("none")
+    }
+}
+
+impl Server {
+    pub fn start(arguments: &[&str]) -> Self {
+        Self::start_command(command().args(arguments))
+    }
+
+    pub fn start_command(command: &mut Command) -> Self {
+        let mut child = command.spawn().unwrap();
+        let stderr = child.stderr.take().unwrap();
+        let (sender, log) = mpsc::channel();
+        std::thread::spawn(move || {
+            for line in BufReader::new(stderr).lines().map_while(Result::ok) {
+                let _ = sender.send(line);
+            }
+        });
+        let mut server = Self { child, port: 0, log };
+        server.port = server.wait_for_port();
+        server
+    }
+
+    /// Reads the log until it names the address.
+    fn wait_for_port(&self) -> u16 {
+        let mut seen = Vec::new();
+        loop {
+            let line = self.log.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
+                panic!("the server did not start: {seen:#?}");
+            });
+            if let Some((_, port)) = line.split_once("listening on http://127.0.0.1:") {
+                let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
+                return digits.parse().unwrap();
+            }
+            seen.push(line);
+        }
+    }
+
+    pub fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    pub fn address(&self) -> String {
+        format!("127.0.0.1:{}", self.port)
+    }
+
+    pub fn get(&self, path: &str) -> Answer {
+        let url = format!("http://{}{path}", self.address());
+        read(agent().get(url).call().unwrap())
+    }
+
+    /// Uploads an image as a browser or curl does.
+    pub fn predict(&self, image: &[u8]) -> Answer {
+        self.post(&multipart(&[("file", Some("image/png"), image)]))
+    }
+
+    pub fn post(&self, body: &[u8]) -> Answer {
+        post(&self.address(), body)
+    }
+
+    pub fn post_as(&self, content_type: &str, body: &[u8]) -> Answer {
+        post_as(&self.address(), content_type, body)
+    }
+
+    pub fn signal(&self, signal: &str) {
+        let id = self.child.id().to_string();
+        assert!(Command::new("kill").args([signal, &id]).status().unwrap().success());
+    }
+
+    /// The exit status, and what was logged meanwhile.
+    pub fn wait(mut self, limit: Duration) -> (ExitStatus, Vec<String>) {
+        let start = Instant::now();
+        let status = loop {
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(start.elapsed() < limit, "the server did not stop");
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        (status, self.log.iter().collect())
+    }
+
+    /// A field of /proc/PID/status in KiB, as `VmHWM`, the largest resident size so far.
+    pub fn memory_kib(&self, field: &str) -> u64 {
+        let status = std::fs::read_to_string(format!("/proc/{}/status", self.id())).unwrap();
+        let line = status.lines().find(|line| line.starts_with(field)).unwrap();
+        line.split_whitespace().nth(1).unwrap().parse().unwrap()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// Runs the program to its end: it is expected not to serve. Gives its exit code and what it said.
+pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
+    let mut child = command().args(arguments).spawn().unwrap();
+    let mut said = String::new();
+    child.stderr.take().unwrap().read_to_string(&mut said).unwrap();
+    (child.wait().unwrap().code(), said)
+}
+
+pub const BOUNDARY: &str = "a-boundary-of-the-tests";
+
+/// A multipart body of fields with a name, a type and a content.
+pub fn multipart(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
+    let mut body = Vec::new();
+    for (name, content_type, content) in fields {
+        body.extend(
+            format!("--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{name}\"").bytes(),
+        );
+        if let Some(content_type) = content_type {
+            body.extend(format!("; filename=\"f\"\r\nContent-Type: {content_type}").bytes());
+        }
+        body.extend(b"\r\n\r\n");
+        body.extend(*content);
+        body.extend(b"\r\n");
+    }
+    body.extend(format!("--{BOUNDARY}--\r\n").bytes());
+    body
+}
+
+/// Posts a multipart body to /predict of the server at an address.
+pub fn post(address: &str, body: &[u8]) -> Answer {
+    post_as(address, &format!("multipart/form-data; boundary={BOUNDARY}"), body)
+}
+
+fn post_as(address: &str, content_type: &str, body: &[u8]) -> Answer {
+    let url = format!("http://{address}/predict");
+    read(agent().post(url).content_type(content_type).send(body).unwrap())
+}
+
+fn agent() -> ureq::Agent {
+    ureq::Agent::config_builder()
+        .http_status_as_error(false)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into()
+}
+
+fn read(mut response: ureq::http::Response<ureq::Body>) -> Answer {
+    let text = response.body_mut().read_to_string().unwrap();
+    Answer {
+        status: response.status().as_u16(),
+        headers: response.headers().clone(),
+        body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
+    }
+}

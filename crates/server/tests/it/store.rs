@@ -1,0 +1,60 @@
+//! Reference stores of the small model.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+
+use ndarray::Array2;
+use sdd_core::{Classifier, ClassifierOptions};
+use sdd_drift::calibration::{CalibrationEntry, CalibrationSource};
+use sdd_drift::{Calibration, Reference, Score};
+use sdd_index::{FileStore, ModelIdentity, Normalization, Record, StoreContents};
+
+use crate::server::{data, picture};
+
+/// What the reference holds: with a label that is not the file's own name.
+pub const IMAGES: [(&str, &str); 6] = [
+    ("png_rgb.png", "non_defect"),
+    ("jpeg_rgb_444.jpg", "non_defect"),
+    ("jpeg_gray.jpg", "non_defect"),
+    ("bmp_rgb.bmp", "defect"),
+    ("tiff_rgb.tiff", "defect"),
+    ("webp_lossless.webp", "defect"),
+];
+
+const CALIBRATION: [&str; 4] = ["bmp_gray.bmp", "png_gray.png", "tiff_gray.tiff", "png_rgba.png"];
+
+/// Writes a calibrated store of the small model's embeddings; `sha256` names another model.
+pub fn write(directory: &Path, sha256: Option<&str>) {
+    let mut classifier =
+        Classifier::open(&data("tiny.onnx"), &ClassifierOptions::default()).unwrap();
+    let identity = ModelIdentity {
+        name: "tiny-of-the-store".into(),
+        version: "7".into(),
+        sha256: sha256.unwrap_or(classifier.sha256()).into(),
+    };
+    let mut embed = |name: &str| classifier.classify(&picture(name)).unwrap().embedding;
+    let rows: Vec<f32> = IMAGES.iter().flat_map(|(name, _)| embed(name)).collect();
+    let record =
+        |(id, label): &(&str, &str)| Record { id: (*id).into(), label: Some((*label).into()) };
+    let mut contents = StoreContents {
+        model: Some(identity),
+        normalization: Normalization::L2,
+        embeddings: Array2::from_shape_vec((IMAGES.len(), 16), rows).unwrap(),
+        records: IMAGES.iter().map(record).collect(),
+        attachments: BTreeMap::new(),
+    };
+    FileStore::write(directory, &contents).unwrap();
+
+    let store = Box::new(FileStore::open(directory).unwrap());
+    let reference = Reference::uncalibrated(store, Score::default()).unwrap();
+    let entries = CALIBRATION.map(|name| CalibrationEntry {
+        score: reference.assess(&embed(name), "defect", 0).unwrap().score,
+        predicted_class: Some("defect".into()),
+        label: Some("defect".into()),
+    });
+    let source = CalibrationSource::Directory;
+    let calibration =
+        Calibration::new(Score::default(), 0.25, entries.into(), None, source).unwrap();
+    contents.attachments.insert("calibration.json".into(), calibration.to_json());
+    FileStore::write(directory, &contents).unwrap();
+}
