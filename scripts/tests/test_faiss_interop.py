@@ -1,0 +1,67 @@
+"""A store that `drift-index` built, read and searched by FAISS's own Python package."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import faiss
+import numpy as np
+import pytest
+
+from programs import MODEL, REFERENCE, SAMPLES, drift_index
+from sdd_train.serving import ServedModel
+from store import Store, assert_same_neighbors
+
+ROWS, DIMENSION, QUERIES = 500, 37, 40
+
+
+def embeddings(rows: int, seed: int) -> np.ndarray:
+    """Rows of different lengths around a few centres, so that neighbours are no coincidence."""
+    random = np.random.default_rng(seed)
+    centres = np.random.default_rng(0).normal(size=(8, DIMENSION))
+    rows = centres[random.integers(8, size=rows)] + 0.2 * random.normal(size=(rows, DIMENSION))
+    return (rows * random.uniform(0.5, 20, size=(len(rows), 1))).astype(np.float32)
+
+
+@pytest.mark.parametrize("normalization", ["l2", "none"])
+def test_faiss_reads_a_store_and_finds_the_same_neighbors(normalization: str, tmp_path: Path) -> None:
+    reference, queries = embeddings(ROWS, seed=1), embeddings(QUERIES, seed=2)
+    labels = np.array(["crack", "", "scratch"])[np.random.default_rng(3).integers(3, size=ROWS)]
+    np.save(tmp_path / "reference.npy", reference)
+    np.save(tmp_path / "queries.npy", queries)
+    (tmp_path / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
+    drift_index(
+        "build", "--embeddings", tmp_path / "reference.npy", "--labels", tmp_path / "labels.txt",
+        "--normalize", normalization, "--out", tmp_path / "store",
+    )
+
+    store = Store(tmp_path / "store")
+    assert type(store.index) is faiss.IndexFlatL2
+    assert (store.index.ntotal, store.index.d) == (ROWS, DIMENSION)
+    assert (store.manifest["count"], store.manifest["dimension"]) == (ROWS, DIMENSION)
+    assert store.manifest["normalization"] == normalization
+
+    stored = store.index.reconstruct_n(0, ROWS)
+    for row, record in zip(stored, store.records):
+        original = int(record["id"])  # ids are row numbers, though rows of a label are put together
+        assert record["label"] == (labels[original] or None)
+        norm = np.linalg.norm(reference[original].astype(np.float64)) if normalization == "l2" else 1.0
+        assert np.allclose(row, reference[original] / norm, rtol=1e-6, atol=0)
+        assert np.isclose(record.get("norm", 1.0), norm, rtol=1e-12)
+
+    # Distances are float32 sums of squares: a relative error, so the tolerance grows with the norms.
+    tolerance = 1e-4 if normalization == "l2" else 1e-4 * float(np.linalg.norm(reference, axis=1).max())
+    answers = drift_index("query", tmp_path / "store", "--embeddings", tmp_path / "queries.npy", "-k", 3)
+    assert len(answers["results"]) == QUERIES
+    for query, answer in zip(queries, answers["results"]):
+        assert_same_neighbors(answer["neighbors"], store.nearest(query, 3), tolerance)
+
+
+def test_an_image_has_the_neighbors_that_python_finds() -> None:
+    store, model = Store(REFERENCE), ServedModel(MODEL)
+    _, rows = model.predict(SAMPLES)
+    # Exit code 1: at least one of the images is out of distribution, as one sample is meant to be.
+    answers = drift_index("query", REFERENCE, *SAMPLES, "--model", MODEL, "-k", 3, codes=(0, 1))
+    assert len(answers["results"]) == len(SAMPLES)
+    for row, answer in zip(rows, answers["results"]):
+        assert_same_neighbors(answer["neighbors"], store.nearest(row, 3), tolerance=2e-3)

@@ -1,0 +1,117 @@
+"""Trains, evaluates and exports the surface-defect classifier."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import logging
+import os
+from pathlib import Path
+
+# A thread that spins at a barrier steals the core that another one waits for: on a
+# machine that is busy otherwise, training is twice as slow. Read when torch loads.
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+
+
+def show(result: object) -> None:
+    print(json.dumps(result, indent=1))
+
+
+def train(arguments: argparse.Namespace) -> None:
+    """train folds of the cross-validation; join the results of all folds done so far"""
+    import torch
+
+    from . import cross_validation, dataset
+    from .training import PREPROCESSING, Recipe
+
+    torch.set_num_threads(arguments.threads)
+    recipe = Recipe(epochs=arguments.epochs)
+    samples = cross_validation.read_samples(arguments.data, arguments.run)
+    pixels = dataset.decode(samples, PREPROCESSING)
+    for fold in arguments.folds:
+        cross_validation.train_fold(pixels, fold, recipe, arguments.run)
+    show(cross_validation.summarise(arguments.run))
+
+
+def export(arguments: argparse.Namespace) -> None:
+    """write the shipped ONNX model, and the reference and calibration folders"""
+    from . import cross_validation, release
+
+    show(release.write(arguments.data, arguments.run, arguments.out))
+    cross_validation.write_reference(arguments.data, arguments.run, release.SHIPPED_FOLD)
+
+
+def vgg16(arguments: argparse.Namespace) -> None:
+    """cross-validate and export the VGG16 baseline"""
+    import torch
+
+    from . import vgg16 as baseline
+
+    torch.set_num_threads(arguments.threads)
+    show(baseline.run(arguments.data, arguments.weights, arguments.normalisation, arguments.out))
+
+
+def samples(arguments: argparse.Namespace) -> None:
+    """draw the shipped sample images"""
+    from . import samples as drawn
+
+    drawn.write(arguments.out)
+
+
+def check(arguments: argparse.Namespace) -> None:
+    """score images with an exported model against the reference and calibration folders"""
+    from . import strangeness
+
+    show(strangeness.report(arguments.model, arguments.run, arguments.images))
+
+
+def parser() -> argparse.ArgumentParser:
+    """The command line."""
+    top = argparse.ArgumentParser(prog="python -m sdd_train", description=__doc__)
+    commands = top.add_subparsers(required=True, metavar="COMMAND")
+
+    def add(action) -> argparse.ArgumentParser:
+        command = commands.add_parser(action.__name__, help=action.__doc__, description=action.__doc__)
+        command.set_defaults(action=action)
+        return command
+
+    data = {"type": Path, "required": True, "help": "KolektorSDD, as downloaded or sorted by label"}
+    run = {"type": Path, "required": True, "help": "folder of the run, outside the repository"}
+
+    command = add(train)
+    command.add_argument("--data", **data)
+    command.add_argument("--run", **run)
+    command.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
+    command.add_argument("--epochs", type=int, default=12)
+    command.add_argument("--threads", type=int, default=2)
+
+    command = add(export)
+    command.add_argument("--data", **data)
+    command.add_argument("--run", **run)
+    command.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
+
+    command = add(vgg16)
+    command.add_argument("--data", **data)
+    command.add_argument("--weights", type=Path, required=True, help="VGG16 features, .safetensors or .pth")
+    command.add_argument("--normalisation", choices=["caffe", "torchvision"], default="caffe")
+    command.add_argument("--out", type=Path, required=True, help="folder for model and predictions")
+    command.add_argument("--threads", type=int, default=2)
+
+    command = add(samples)
+    command.add_argument("--out", type=Path, required=True)
+
+    command = add(check)
+    command.add_argument("--model", type=Path, required=True)
+    command.add_argument("--run", **run)
+    command.add_argument("images", type=Path, nargs="+")
+    return top
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
+    arguments = parser().parse_args()
+    arguments.action(arguments)
+
+
+if __name__ == "__main__":
+    main()

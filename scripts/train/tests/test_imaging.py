@@ -1,0 +1,109 @@
+"""The reference loader on every kind of image the service accepts."""
+
+from io import BytesIO
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from make_golden_images import orientation, png_sixteen_bit
+from sdd_train import imaging
+from sdd_train.imaging import Preprocessing
+
+RNG = np.random.default_rng(0)
+
+
+def encoded(image: Image.Image, format: str, **options: object) -> BytesIO:
+    buffer = BytesIO()
+    image.save(buffer, format=format, **options)
+    buffer.seek(0)
+    return buffer
+
+
+def test_sixteen_bit_gray_keeps_the_high_byte():
+    pixels = RNG.integers(0, 65536, (7, 5, 1), dtype=np.uint16)
+    loaded = imaging.load(BytesIO(png_sixteen_bit(pixels)), "gray")
+    assert np.array_equal(np.asarray(loaded), (pixels[:, :, 0] >> 8).astype(np.uint8))
+
+
+@pytest.mark.parametrize("channels", [3, 4])
+def test_sixteen_bit_colour_keeps_the_high_byte(channels):
+    pixels = RNG.integers(0, 65536, (7, 5, channels), dtype=np.uint16)
+    loaded = imaging.load(BytesIO(png_sixteen_bit(pixels)), "rgb")
+    assert np.array_equal(np.asarray(loaded), (pixels[:, :, :3] >> 8).astype(np.uint8))
+
+
+def test_sixteen_bit_tiff_is_not_clipped():
+    pixels = np.full((4, 4), 0x8001, dtype=np.uint16)
+    loaded = imaging.load(encoded(Image.fromarray(pixels), "TIFF"), "gray")
+    assert np.asarray(loaded).tolist() == [[0x80] * 4] * 4
+
+
+def test_floating_point_image_is_refused():
+    with pytest.raises(ValueError, match="8 or 16 bits"):
+        imaging.load(encoded(Image.fromarray(np.ones((2, 2), np.float32)), "TIFF"), "gray")
+
+
+def test_alpha_is_dropped_not_blended():
+    pixels = RNG.integers(0, 256, (6, 4, 4), dtype=np.uint8)
+    loaded = imaging.load(encoded(Image.fromarray(pixels), "PNG"), "rgb")
+    assert np.array_equal(np.asarray(loaded), pixels[:, :, :3])
+
+
+def test_gray_of_colour_is_the_documented_sum():
+    pixels = RNG.integers(0, 256, (6, 4, 3), dtype=np.uint8)
+    red, green, blue = pixels.astype(np.uint32).transpose(2, 0, 1)
+    expected = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16
+    loaded = imaging.load(encoded(Image.fromarray(pixels), "PNG"), "gray")
+    assert np.array_equal(np.asarray(loaded), expected)
+
+
+def test_cmyk_is_the_documented_product():
+    pixels = RNG.integers(0, 256, (6, 4, 4), dtype=np.uint8)
+    image = Image.frombytes("CMYK", (4, 6), pixels.tobytes())
+    light = 255 - pixels[:, :, 3:].astype(int)
+    expected = light - np.floor(pixels[:, :, :3] * light / 255 + 0.5).astype(int)
+    assert np.array_equal(np.asarray(imaging.load(encoded(image, "TIFF"), "rgb")), expected)
+
+
+@pytest.mark.parametrize(
+    ("value", "upright"),
+    [
+        (1, lambda a: a),
+        (2, lambda a: a[:, ::-1]),
+        (3, lambda a: a[::-1, ::-1]),
+        (4, lambda a: a[::-1]),
+        (5, lambda a: a.T),
+        (6, lambda a: np.rot90(a, -1)),
+        (7, lambda a: a[::-1, ::-1].T),
+        (8, lambda a: np.rot90(a)),
+    ],
+)
+def test_exif_orientation_is_applied(value, upright):
+    pixels = RNG.integers(0, 256, (5, 3), dtype=np.uint8)
+    data = encoded(Image.fromarray(pixels), "PNG", exif=orientation(value))
+    assert np.array_equal(np.asarray(imaging.load(data, "gray")), upright(pixels))
+
+
+def test_one_bit_and_palette_become_full_range():
+    stripes = np.zeros((4, 4), dtype=bool)
+    stripes[::2] = True
+    one_bit = imaging.load(encoded(Image.fromarray(stripes), "PNG"), "gray")
+    assert np.asarray(one_bit)[:, 0].tolist() == [255, 0, 255, 0]
+    palette = Image.new("P", (2, 1))
+    palette.putpalette([10, 20, 30, 200, 100, 50])
+    palette.putpixel((1, 0), 1)
+    loaded = np.asarray(imaging.load(encoded(palette, "PNG"), "rgb"))
+    assert loaded.tolist() == [[[10, 20, 30], [200, 100, 50]]]
+
+
+def test_gray_tensor_is_replicated_and_normalised():
+    preprocessing = Preprocessing(width=4, height=6, mean=(0.5,) * 3, std=(0.25,) * 3)
+    tensor = imaging.preprocess(encoded(Image.new("L", (9, 7), 51), "PNG"), preprocessing)
+    assert tensor.shape == (3, 6, 4) and tensor.dtype == np.float32
+    assert np.allclose(tensor, (51 / 255 - 0.5) / 0.25, atol=1e-6)
+
+
+def test_preprocessing_survives_its_metadata():
+    preprocessing = Preprocessing(width=4, height=6, color="rgb", filter="lanczos", scale=1.0)
+    assert Preprocessing.from_metadata(preprocessing.as_metadata()) == preprocessing
