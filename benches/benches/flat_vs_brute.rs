@@ -6,7 +6,11 @@
 //! `SDD_BENCH_MAX_ROWS` leaves out the larger sizes; then, or where a size needs more memory than
 //! there is, the files are not written.
 
-#![allow(clippy::print_stdout, reason = "the table is this program's result")]
+#![allow(
+    clippy::print_stdout,
+    clippy::needless_pass_by_value,
+    reason = "the table is this program's result; an ndarray view is a reference already"
+)]
 
 use std::error::Error;
 use std::fmt::Write as _;
@@ -139,7 +143,7 @@ fn same_neighbors(index: &FlatIndex, query: ArrayView1<'_, f32>) -> Result<(), B
     Ok(())
 }
 
-/// Rows that look like a network's last layer after ReLU: half zeros, the rest up to 1.
+/// Rows that look like a network's last layer after a rectifier: half zeros, the rest up to 1.
 fn embeddings(seed: u64, rows: usize) -> Array2<f32> {
     let mut state = seed;
     Array2::from_shape_simple_fn((rows, DIMENSION), || {

@@ -25,6 +25,9 @@ const LINES: [Pair; 3] = [
     (RGBColor(0, 132, 97), RGBColor(60, 207, 160)),
 ];
 
+/// The second line is so wide that one on top of it hides its middle only.
+const WIDTHS: [u32; 3] = [3, 7, 3];
+
 /// One line of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
@@ -53,7 +56,8 @@ pub fn time_against_rows(
         heading(&area, title, caption)?;
         let mut chart = ChartBuilder::on(&area)
             .margin_top(TOP)
-            .margin_right(178)
+            .margin_left(14)
+            .margin_right(164)
             .margin_bottom(10)
             .x_label_area_size(50)
             .y_label_area_size(74)
@@ -73,11 +77,13 @@ pub fn time_against_rows(
             .x_label_formatter(&|rows| grouped(*rows))
             .y_label_formatter(&|seconds| duration(*seconds))
             .draw()?;
-        for (line, (color, _)) in lines.iter().zip(LINES) {
-            chart
-                .draw_series(LineSeries::new(line.points.iter().copied(), color.stroke_width(3)))?;
+        for ((line, (color, _)), width) in lines.iter().zip(LINES).zip(WIDTHS) {
+            chart.draw_series(LineSeries::new(
+                line.points.iter().copied(),
+                color.stroke_width(width),
+            ))?;
             chart.draw_series(
-                line.points.iter().map(|point| Circle::new(*point, 4, color.filled())),
+                line.points.iter().map(|point| Circle::new(*point, 3 + width / 2, color.filled())),
             )?;
         }
         let ends = lines.iter().filter_map(|line| line.points.last());
@@ -85,7 +91,7 @@ pub fn time_against_rows(
         for (i, middle) in
             spread(&ends.iter().map(|end| end.1).collect::<Vec<_>>()).iter().enumerate()
         {
-            name(&area, &lines[i].name, &LINES[i].0, (ends[i].0 + 14, *middle))?;
+            name(&area, &lines[i].name, LINES[i].0, (ends[i].0 + 14, *middle))?;
         }
         area.present()?;
     }
@@ -108,31 +114,35 @@ const LINE_OF_TEXT: i32 = 17;
 fn name(
     area: &Area<'_>,
     text: &str,
-    color: &RGBColor,
+    color: RGBColor,
     place: (i32, i32),
 ) -> Result<(), Box<dyn Error>> {
     let lines: Vec<&str> = text.lines().collect();
     let mut y = place.1 - LINE_OF_TEXT * (i32::try_from(lines.len())? - 1) / 2;
     for line in lines {
-        let style = (FONT, 15).into_font().color(color).pos(Pos::new(HPos::Left, VPos::Center));
+        let style = (FONT, 15).into_font().color(&color).pos(Pos::new(HPos::Left, VPos::Center));
         area.draw(&Text::new(line.to_owned(), (place.0, y), style))?;
         y += LINE_OF_TEXT;
     }
     Ok(())
 }
 
-/// Moves heights apart until names of two lines of text each do not touch, in their own order.
+/// Moves heights apart, each of a close pair by half, until names of two lines of text do not touch.
 fn spread(heights: &[i32]) -> Vec<i32> {
     let distance = 2 * LINE_OF_TEXT + 6;
     let mut order: Vec<usize> = (0..heights.len()).collect();
     order.sort_by_key(|&i| heights[i]);
     let mut placed = heights.to_vec();
-    for pair in order.windows(2) {
-        placed[pair[1]] = placed[pair[1]].max(placed[pair[0]] + distance);
+    // Moving one pair apart may bring another together; three names need no more than a few turns.
+    for _ in 0..8 {
+        for pair in order.windows(2) {
+            let (upper, lower) = (placed[pair[0]], placed[pair[1]]);
+            let missing = (distance - (lower - upper)).max(0);
+            placed[pair[0]] -= missing / 2;
+            placed[pair[1]] += missing - missing / 2;
+        }
     }
-    // What was pushed down as a whole moves up again by half.
-    let pushed = order.last().map_or(0, |&last| placed[last] - heights[last]);
-    placed.iter().map(|height| height - pushed / 2).collect()
+    placed
 }
 
 fn range(lines: &[Line], value: impl Fn(&(f64, f64)) -> f64) -> Option<Range<f64>> {
@@ -182,7 +192,8 @@ pub fn duration(seconds: f64) -> String {
         s if s < 0.999 => (s * 1e3, "ms"),
         s => (s, "s"),
     };
-    let decimals = if (value - value.round()).abs() < 1e-3 || value >= 100.0 { 0 } else { 1 };
+    let whole = (value - value.round()).abs() < 1e-3 || value >= 100.0;
+    let decimals = usize::from(!whole);
     format!("{value:.decimals$} {unit}")
 }
 
@@ -247,6 +258,7 @@ mod tests {
     fn names_of_close_lines_do_not_overlap() {
         let placed = spread(&[100, 105, 300]);
         assert!(placed[1] - placed[0] >= 2 * LINE_OF_TEXT);
+        assert_eq!(placed[2], 300);
         assert_eq!(spread(&[300, 100, 200]), [300, 100, 200]);
     }
 

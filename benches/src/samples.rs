@@ -98,6 +98,7 @@ impl Quartiles {
 }
 
 #[cfg(test)]
+#[expect(clippy::float_cmp, reason = "these numbers have no rounding")]
 mod tests {
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use ndarray::{Array4, ArrayView1, Axis};
+use ndarray::Array4;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -156,7 +156,7 @@ impl Classifier {
         if count == 0 {
             return Vec::new();
         }
-        let outputs = match self.model.run(tensor.view()) {
+        let outputs = match self.model.run(tensor) {
             Ok(outputs) => outputs,
             // ort's errors cannot be cloned; the first image carries it, with its cause.
             Err(error) => {
@@ -165,16 +165,15 @@ impl Classifier {
                 return std::iter::once(Err(error)).chain(others).collect();
             }
         };
-        outputs
-            .probabilities
-            .axis_iter(Axis(0))
-            .zip(outputs.embeddings.axis_iter(Axis(0)))
-            .map(|(probabilities, embedding)| self.decide(probabilities, embedding.to_vec()))
+        let probabilities = outputs.probabilities.rows().into_iter();
+        probabilities
+            .zip(outputs.embeddings.rows())
+            .map(|(found, embedding)| self.decide(&found.to_vec(), embedding.to_vec()))
             .collect()
     }
 
     /// Applies the model's decision rule to its probabilities for one image.
-    fn decide(&self, found: ArrayView1<'_, f32>, embedding: Vec<f32>) -> Result<Prediction> {
+    fn decide(&self, found: &[f32], embedding: Vec<f32>) -> Result<Prediction> {
         let spec = self.model.spec();
         let allowed = -PROBABILITY_SLACK..=1.0 + PROBABILITY_SLACK;
         if let Some(value) = found.iter().find(|value| !allowed.contains(value)) {

@@ -127,8 +127,17 @@ fn decode_upright(
     }
     // An orientation that cannot be read is no orientation: Pillow ignores it, too.
     let orientation = decoder.orientation();
-    let mut decoded = DynamicImage::from_decoder(decoder)
-        .map_err(|error| explain(error, format, (width, height), limits))?;
+    let jpeg = if format == ImageFormat::Jpeg {
+        jpeg::decode(bytes, (width, height))
+            .map_err(|reason| ImageError::Damaged { format: name(format), reason })?
+    } else {
+        None
+    };
+    let mut decoded = match jpeg {
+        Some(decoded) => decoded,
+        None => DynamicImage::from_decoder(decoder)
+            .map_err(|error| explain(error, format, (width, height), limits))?,
+    };
     if let Ok(orientation) = orientation {
         decoded.apply_orientation(orientation);
     }
@@ -199,7 +208,6 @@ fn pick<const CHANNELS: usize, Sample, Value>(
 }
 
 /// The high byte, as Pillow reads 16-bit RGB.
-#[expect(clippy::cast_possible_truncation, reason = "a shifted u16 fits")]
 fn high(sample: u16) -> u8 {
     (sample >> 8) as u8
 }
@@ -263,8 +271,9 @@ mod tests {
     use crate::spec::Color;
 
     fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
-        let picture =
-            RgbImage::from_fn(width, height, |x, y| image::Rgb([x as u8, y as u8, (x * y) as u8]));
+        let picture = RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([x, y, x * y].map(|value| value.to_le_bytes()[0]))
+        });
         let mut file = Cursor::new(Vec::new());
         DynamicImage::from(picture).write_to(&mut file, format).unwrap();
         file.into_inner()

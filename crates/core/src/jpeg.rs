@@ -1,8 +1,45 @@
-//! Completeness of a JPEG stream.
+//! Decoding of JPEG, and whether a stream is complete.
 //!
-//! The decoder fills what is missing of a truncated JPEG with gray and says nothing. A part that was
-//! photographed but only half transmitted must not be judged, so the stream's markers are walked
-//! first (ITU-T T.81, annex B): a complete one ends with EOI.
+//! Decoded by libjpeg-turbo, which Pillow uses, too: decoders differ by a gray level here and there,
+//! and with another one probabilities moved by up to 0.01 and one image in six had other nearest
+//! neighbours.
+//!
+//! A decoder fills what is missing of a truncated JPEG with gray. A part that was photographed but
+//! only half transmitted must not be judged, so the stream's markers are walked first (ITU-T T.81,
+//! annex B): a complete one ends with EOI.
+
+use image::{DynamicImage, GrayImage, RgbImage};
+use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat};
+
+/// More scans than any encoder makes: each costs a pass over all of the image.
+const MAX_SCANS: u32 = 200;
+
+/// Decodes a gray or colour JPEG of a known size; `Ok(None)` for CMYK, which is not decoded here.
+///
+/// `Err` is what the decoder says.
+pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<Option<DynamicImage>, String> {
+    let mut decoder = Decompressor::new().map_err(|error| error.to_string())?;
+    decoder.set_scan_limit(MAX_SCANS).map_err(|error| error.to_string())?;
+    let header = decoder.read_header(bytes).map_err(|error| error.to_string())?;
+    let format = match header.colorspace {
+        Colorspace::Gray => PixelFormat::GRAY,
+        Colorspace::RGB | Colorspace::YCbCr => PixelFormat::RGB,
+        _ => return Ok(None),
+    };
+    let (width, height) = (size.0 as usize, size.1 as usize);
+    if (header.width, header.height) != (width, height) {
+        return Err("its headers contradict one another".into());
+    }
+    let mut pixels = vec![0; width * height * format.size()];
+    let target =
+        Image { pixels: &mut pixels[..], width, pitch: width * format.size(), height, format };
+    decoder.decompress(bytes, target).map_err(|error| error.to_string())?;
+    let decoded = match format {
+        PixelFormat::GRAY => GrayImage::from_raw(size.0, size.1, pixels).map(DynamicImage::from),
+        _ => RgbImage::from_raw(size.0, size.1, pixels).map(DynamicImage::from),
+    };
+    decoded.map(Some).ok_or_else(|| "its size is not what its header says".into())
+}
 
 const SOI: u8 = 0xD8;
 const EOI: u8 = 0xD9;

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use ndarray::{Array2, ArrayView4, s};
+use ndarray::{Array2, Array4, s};
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
 use ort::session::Session;
@@ -145,7 +145,7 @@ impl Model {
     /// # Errors
     /// [`Error::Inference`] when ONNX Runtime fails, [`Error::Output`] when what it answers has the
     /// wrong shape or a value that is not finite.
-    pub fn run(&mut self, images: ArrayView4<'_, f32>) -> Result<Outputs> {
+    pub fn run(&mut self, images: &Array4<f32>) -> Result<Outputs> {
         let count = images.shape()[0];
         let spec = &self.shared.spec;
         let mut outputs = Outputs {

@@ -1,18 +1,16 @@
 //! From pixels to the model's input tensor.
 
-use fast_image_resize::images::{Image, ImageRef};
-use fast_image_resize::{FilterType, PixelType, ResizeAlg, ResizeOptions, Resizer};
-
 use crate::image::Pixels;
-use crate::spec::{Color, Filter, Preprocessing};
+use crate::resample::Resampler;
+use crate::spec::{Color, Preprocessing};
 
 /// Resizes and normalises images for one model. Owns the buffers that this takes, so one serves many
 /// images without allocating.
 #[derive(Debug)]
 pub struct Preprocessor {
-    resizer: Resizer,
-    options: ResizeOptions,
-    resized: Image<'static>,
+    resampler: Resampler,
+    /// The resized image: 8 bits a sample, channels interleaved.
+    resized: Vec<u8>,
     color: Color,
     /// The normalised value of each of the 256 sample values, for each channel of the input.
     normalised: [[f32; 256]; 3],
@@ -23,24 +21,13 @@ impl Preprocessor {
     #[must_use]
     pub fn new(preprocessing: &Preprocessing) -> Self {
         let Preprocessing { width, height, filter, color, scale, mean, std } = *preprocessing;
-        let filter = match filter {
-            Filter::Box => FilterType::Box,
-            Filter::Bilinear => FilterType::Bilinear,
-            Filter::Hamming => FilterType::Hamming,
-            Filter::Bicubic => FilterType::CatmullRom,
-            Filter::Lanczos => FilterType::Lanczos3,
-        };
+        let (width, height) = (width as usize, height as usize);
         let normalised = std::array::from_fn(|channel| {
-            std::array::from_fn(|value| {
-                #[expect(clippy::cast_precision_loss, reason = "0..=255 is exact")]
-                let value = value as f32;
-                (value * scale - mean[channel]) / std[channel]
-            })
+            std::array::from_fn(|value| (value as f32 * scale - mean[channel]) / std[channel])
         });
         Self {
-            resizer: Resizer::new(),
-            options: ResizeOptions::new().resize_alg(ResizeAlg::Convolution(filter)),
-            resized: Image::new(width, height, pixel_type(color)),
+            resampler: Resampler::new(filter, width, height),
+            resized: vec![0; width * height * color.channels()],
             color,
             normalised,
         }
@@ -60,38 +47,29 @@ impl Preprocessor {
     pub fn write(&mut self, pixels: &Pixels, tensor: &mut [f32]) {
         assert_eq!(pixels.color, self.color, "pixels decoded for another model");
         assert_eq!(tensor.len(), self.tensor_len(), "tensor for another model");
-        let source =
-            ImageRef::new(pixels.width, pixels.height, &pixels.data, pixel_type(self.color))
-                .expect("pixels have the length that their size says");
-        self.resizer
-            .resize(&source, &mut self.resized, &self.options)
-            .expect("source and target have the same pixel type");
-        let samples = self.resized.buffer();
+        let size = (pixels.width as usize, pixels.height as usize);
+        match self.color {
+            Color::Gray => self.resampler.resize::<1>(&pixels.data, size, &mut self.resized),
+            Color::Rgb => self.resampler.resize::<3>(&pixels.data, size, &mut self.resized),
+        }
+        let channels = self.color.channels();
         for (channel, plane) in tensor.chunks_exact_mut(self.plane_len()).enumerate() {
             let table = &self.normalised[channel];
-            let (stride, offset) = match self.color {
-                Color::Gray => (1, 0),
-                Color::Rgb => (3, channel),
-            };
-            for (value, sample) in plane.iter_mut().zip(samples[offset..].iter().step_by(stride)) {
+            // A gray image's one channel is repeated.
+            let samples = self.resized[channel % channels..].iter().step_by(channels);
+            for (value, sample) in plane.iter_mut().zip(samples) {
                 *value = table[usize::from(*sample)];
             }
         }
     }
 
     fn plane_len(&self) -> usize {
-        self.resized.width() as usize * self.resized.height() as usize
-    }
-}
-
-fn pixel_type(color: Color) -> PixelType {
-    match color {
-        Color::Gray => PixelType::U8,
-        Color::Rgb => PixelType::U8x3,
+        self.resized.len() / self.color.channels()
     }
 }
 
 #[cfg(test)]
+#[allow(clippy::float_cmp, reason = "the values are exact")]
 mod tests {
     use super::Preprocessor;
     use crate::image::Pixels;

@@ -201,6 +201,17 @@ impl ModelSpec {
     }
 }
 
+impl Color {
+    /// Samples a pixel.
+    #[must_use]
+    pub fn channels(self) -> usize {
+        match self {
+            Self::Gray => 1,
+            Self::Rgb => 3,
+        }
+    }
+}
+
 impl Preprocessing {
     fn check(&self) -> Result<(), String> {
         for (field, side) in [("width", self.width), ("height", self.height)] {

@@ -241,7 +241,7 @@ mod tests {
         let entry = |i: u32| CalibrationEntry {
             score: 1.0 / f64::from(i),
             predicted_class: Some("good".into()),
-            label: (i % 2 == 0).then(|| "good".into()),
+            label: i.is_multiple_of(2).then(|| "good".into()),
         };
         let source = CalibrationSource::Split {
             group_by: GroupBy::CsvColumn("item".into()),

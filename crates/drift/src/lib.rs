@@ -56,6 +56,9 @@
 //!
 //! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
 
+// Where a test compares floats exactly, it means exactly.
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
 pub mod calibration;
 mod class_tables;
 pub mod conformal;

@@ -1,7 +1,5 @@
 //! The mean L1 distance from a query to every reference row, without visiting every row.
 
-use std::cmp::Ordering;
-
 use ndarray::Array2;
 
 use crate::error::{Error, Result};
@@ -88,7 +86,7 @@ impl Column {
 
     /// `Σ_i |value − x_i|`.
     fn distance_sum(&self, value: f32) -> f64 {
-        let below = self.values.partition_point(|x| x.partial_cmp(&value) == Some(Ordering::Less));
+        let below = self.values.partition_point(|x| *x < value);
         let above = self.values.len() - below;
         let total = self.prefix[self.values.len()];
         let centred = f64::from(value) - self.median;

@@ -14,9 +14,9 @@
 //!
 //! # Why more than k are asked for
 //!
-//! Where rows tie at the k-th distance, FAISS does not promise which of them it keeps. So one more
-//! is asked for: if it is farther than the k-th, no tie was cut. If it is not, the query is
-//! repeated with a larger number until the tie is whole.
+//! Where rows tie at the k-th distance, FAISS does not promise which of them it keeps (version 1.12
+//! happens to keep the first). So one more is asked for: if it is farther than the k-th, no tie was
+//! cut. If it is not, the query is repeated with a larger number until the tie is whole.
 
 #![allow(unsafe_code, reason = "OpenMP's thread count has no safe interface")]
 

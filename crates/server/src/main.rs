@@ -4,14 +4,14 @@ use std::process::ExitCode;
 
 use clap::Parser;
 use sdd_server::settings::{Cli, Command};
-use sdd_server::{Application, health, telemetry};
+use sdd_server::{Application, Settings, health, telemetry};
 
 /// 0: served until told to stop, or healthy. 2: could not start, or is not healthy.
 fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Some(Command::Health) => health::check(&cli.settings),
-        None => serve(cli),
+        None => serve(&cli.settings),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -27,11 +27,11 @@ fn main() -> ExitCode {
     }
 }
 
-fn serve(cli: Cli) -> Result<(), Box<dyn std::error::Error>> {
-    telemetry::init(cli.settings.log_format);
+fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
+    telemetry::init(settings.log_format);
     sdd_index::check_cpu()?;
     actix_web::rt::System::new().block_on(async {
-        let application = Application::build(cli.settings)?;
+        let application = Application::build(settings)?;
         Ok(application.run_until_stopped().await?)
     })
 }

@@ -68,11 +68,11 @@ impl Application {
     ///
     /// # Errors
     /// [`StartupError`] says which part, and why.
-    pub fn build(settings: Settings) -> Result<Self, StartupError> {
+    pub fn build(settings: &Settings) -> Result<Self, StartupError> {
         let started = Instant::now();
-        let classifiers = load_classifiers(&settings).map_err(StartupError::Model)?;
+        let classifiers = load_classifiers(settings).map_err(StartupError::Model)?;
         let model = ServedModel::from(&classifiers[0]);
-        let reference = load_reference(&settings, &classifiers[0])?;
+        let reference = load_reference(settings, &classifiers[0])?;
         tracing::info!(
             model = model.name,
             version = model.version,
@@ -83,7 +83,7 @@ impl Application {
             started.elapsed().as_millis()
         );
         let inference =
-            Inference::start(classifiers, reference, settings.neighbors, settings.queue)
+            Inference::start(classifiers, reference.as_ref(), settings.neighbors, settings.queue)
                 .map_err(StartupError::Threads)?;
         let listen = |source| StartupError::Listen {
             host: settings.host.clone(),
@@ -94,7 +94,7 @@ impl Application {
         let listener = TcpListener::bind(address).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let inference = Data::new(inference);
-        let server = serve(listener, &settings, inference.clone(), model).map_err(listen)?;
+        let server = serve(listener, settings, inference.clone(), model).map_err(listen)?;
         tracing::info!("listening on http://{bound}");
         Ok(Self { server, inference, port: bound.port() })
     }

@@ -58,6 +58,13 @@ def samples(arguments: argparse.Namespace) -> None:
     drawn.write(arguments.out)
 
 
+def synthetic(arguments: argparse.Namespace) -> None:
+    """draw surfaces, every other one with a crack (training uses seeds 1000 to 1031)"""
+    from . import synthetic as drawn
+
+    drawn.write_set(arguments.out, arguments.count, arguments.first_seed)
+
+
 def check(arguments: argparse.Namespace) -> None:
     """score images with an exported model against the reference and calibration folders"""
     from . import strangeness
@@ -99,6 +106,11 @@ def parser() -> argparse.ArgumentParser:
 
     command = add(samples)
     command.add_argument("--out", type=Path, required=True)
+
+    command = add(synthetic)
+    command.add_argument("--out", type=Path, required=True)
+    command.add_argument("--count", type=int, default=40)
+    command.add_argument("--first-seed", type=int, default=5000)
 
     command = add(check)
     command.add_argument("--model", type=Path, required=True)

@@ -24,7 +24,13 @@ LABELS = ("defect", "non_defect")
 SYNTHETIC_ITEM = "synthetic"
 IMAGES_PER_ITEM = 8
 SHORT_ITEM = 14
-"""KolektorSDD's item with seven images instead of eight (``kos15``), counted from zero."""
+"""The item with seven images instead of eight, counted from zero.
+
+Inferred, not documented: 399 images of 50 items make one short; the whole items that
+are absent from the copy sorted by label (images 143-150 and 223-230) show that the
+count is off by one there; and the images themselves change at 119, not at 120.
+Image 111 could belong to either neighbour.
+"""
 
 
 @dataclass(frozen=True)
@@ -68,8 +74,8 @@ class Pixels:
 def item_of_number(number: int) -> str:
     """The physical item of a running image number (000 .. 398) of KolektorSDD.
 
-    Items have eight images each but for one with seven, so that ``number // 8``
-    is one image off from there on: image 119 is the first of item 15.
+    Items have eight images each but for one with seven (:data:`SHORT_ITEM`), so that
+    ``number // 8`` is one image off from there on: image 119 is the first of item 15.
     """
     shift = 1 if number >= SHORT_ITEM * IMAGES_PER_ITEM + IMAGES_PER_ITEM - 1 else 0
     return f"{(number + shift) // IMAGES_PER_ITEM:02d}"

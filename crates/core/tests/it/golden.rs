@@ -87,7 +87,7 @@ fn tensors_are_pillows() {
         let pixels = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap();
         preprocessor.write(&pixels, &mut tensor);
         // One gray level is up to 1 / 255 / 0.224 = 0.0175.
-        let allowed = if expected.lossy { 0.06 } else { 0.018 };
+        let allowed = if expected.lossy || name == "tiff_cmyk.tiff" { 0.036 } else { 1e-6 };
         let largest = expected
             .tensor
             .indices
@@ -110,10 +110,13 @@ fn answers_are_those_of_onnx_runtime_in_python() {
         let differences = prediction.embedding.iter().zip(&expected.embedding).map(|(f, e)| f - e);
         let embedding = norm(differences) / norm(expected.embedding.iter().copied());
         println!("{name}: probability {probability:.1e}, embedding {embedding:.1e}");
-        // The resizer's coefficients have fewer bits than Pillow's, so that single pixels differ by
-        // one level; this network of random weights magnifies that more than a trained one.
-        assert!(probability <= 2e-3, "{name}: {probability}");
-        assert!(embedding <= 5e-3, "{name}: {embedding}");
+        // The decoders of lossy formats differ by a gray level here and there.
+        // On a network of random weights a level weighs more than on a trained one.
+        let exact = !expected.lossy && name != "tiff_cmyk.tiff";
+        let (probability_allowed, embedding_allowed) =
+            if exact { (1e-6, 1e-6) } else { (2e-3, 2e-2) };
+        assert!(probability <= probability_allowed, "{name}: {probability}");
+        assert!(embedding <= embedding_allowed, "{name}: {embedding}");
     }
 }
 

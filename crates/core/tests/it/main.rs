@@ -1,6 +1,9 @@
 //! The whole way through this crate, with the real ONNX Runtime, on files that
 //! `scripts/train/make_tiny_model.py` and `make_golden_images.py` made.
 
+#![allow(clippy::unwrap_used, clippy::missing_panics_doc, reason = "tests may fail loudly")]
+#![allow(clippy::float_cmp, reason = "what is compared is the same number, not a computed one")]
+
 mod classify;
 mod golden;
 mod load;

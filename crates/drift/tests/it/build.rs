@@ -179,12 +179,9 @@ fn a_calibration_too_small_for_alpha_is_refused_before_the_work() {
 /// 40 images of 10 items, four each, listed in a CSV.
 fn items(folder: &Path) {
     parts(folder, &["a", "b"], 20);
-    let mut csv = "image,label,item\n".to_owned();
-    for class in ["a", "b"] {
-        for number in 0..20 {
-            csv += &format!("{class}/{number:03}.png,{class},{}\n", number % 10);
-        }
-    }
+    let row = |class: &str, n: usize| format!("{class}/{n:03}.png,{class},{}\n", n % 10);
+    let rows = ["a", "b"].iter().flat_map(|class| (0..20).map(move |n| row(class, n)));
+    let csv = format!("image,label,item\n{}", rows.collect::<String>());
     fs::write(folder.join("items.csv"), csv).unwrap();
 }
 
@@ -332,16 +329,26 @@ fn wrong_usage_is_an_error() {
         "build --images parts --model MODEL --out store --device tpu",
         "build --images parts --model MODEL --out store --threads 0",
         "build --images parts --model MODEL --out store --labels x",
+        "build --images parts --model MODEL --out store --calibration-embeddings x.npy",
+        "build --images parts --model MODEL --out store --calibration parts --group-regex x",
+        "build --images parts --model MODEL --out store --calibration parts --calibration-share 0.2",
+        "build --embeddings x.npy --out store --calibration parts",
+        "build --embeddings x.npy --out store --calibration-share 0.2 --group-regex x",
+        "build --embeddings x.npy --out store --model-name x",
         "build --embeddings x.npy --out store --model-sha256 abc",
         "query store",
         "query store a.png",
         "query store --predicted a",
+        "query store a.png --model MODEL --predicted a",
+        "query store a.png --model MODEL --embeddings x.npy",
         "info",
         "verify",
         "frobnicate",
     ] {
-        let said = run(folder.path(), arguments).expect_code(2);
-        assert_ne!(said.err, "", "{arguments}");
+        let said = run(folder.path(), arguments);
+        assert_eq!(said.code, 2, "{arguments}: {}", said.out);
+        let is_usage = said.err.contains("Usage: ") || said.err.contains("try '--help'");
+        assert!(is_usage, "{arguments}: {}", said.err);
     }
     assert!(!folder.path().join("store").exists());
 }

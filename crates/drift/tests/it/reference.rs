@@ -60,7 +60,7 @@ fn neighbors_are_of_any_class_and_as_many_as_asked_for() {
             .map(|image| (&*image.id, image.label.as_deref(), image.distance))
             .collect();
         assert_eq!(described[0], ("3", Some("high"), 1.0), "{method}");
-        assert_eq!(described[1], ("4", Some("high"), 2.0_f32.sqrt().into()), "{method}");
+        assert_eq!(described[1], ("4", Some("high"), 2.0_f64.sqrt()), "{method}");
         assert_eq!(described.len(), 2);
         assert_eq!(reference.assess(&[0.0, 9.0], "low", 0).unwrap().neighbors, []);
         assert_eq!(reference.assess(&[0.0, 9.0], "low", usize::MAX).unwrap().neighbors.len(), 6);

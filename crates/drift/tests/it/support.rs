@@ -103,10 +103,11 @@ pub fn save(image: &RgbImage, path: &Path) {
 
 /// `count` surfaces in each of `classes`, in `folder/parts`; of class c and number n in `c/n.png`.
 pub fn parts(folder: &Path, classes: &[&str], count: u64) {
-    for (class, name) in (0_u64..).zip(classes) {
+    for class in classes {
+        let first = 10_000 * class.bytes().map(u64::from).sum::<u64>();
         for number in 0..count {
-            let path = folder.join("parts").join(name).join(format!("{number:03}.png"));
-            save(&surface(1000 * (class + 1) + number), &path);
+            let path = folder.join("parts").join(class).join(format!("{number:03}.png"));
+            save(&surface(first + number), &path);
         }
     }
 }
@@ -135,7 +136,7 @@ pub fn store(
     FileStore::open(folder).unwrap()
 }
 
-/// Writes `values` as NumPy does.
+/// Writes `values` as `numpy.save` does.
 pub fn save_npy(values: &Array2<f32>, path: &Path) {
     let shape = values.dim();
     let header = format!("{{'descr': '<f4', 'fortran_order': False, 'shape': {shape:?}, }}\n");

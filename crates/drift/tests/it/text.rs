@@ -24,11 +24,13 @@ fn redacted(check: impl FnOnce()) {
 fn help() {
     let folder = folder();
     let help = |arguments: &str| run(folder.path(), arguments).expect_code(0).out;
-    assert_snapshot!("help", help("--help"));
-    assert_snapshot!("help_build", help("build --help"));
-    assert_snapshot!("help_query", help("query --help"));
-    assert_snapshot!("help_info", help("info --help"));
-    assert_snapshot!("help_verify", help("verify --help"));
+    redacted(|| {
+        assert_snapshot!("help", help("--help"));
+        assert_snapshot!("help_build", help("build --help"));
+        assert_snapshot!("help_query", help("query --help"));
+        assert_snapshot!("help_info", help("info --help"));
+        assert_snapshot!("help_verify", help("verify --help"));
+    });
 }
 
 fn draw(folder: &Path) {

@@ -100,3 +100,18 @@ fn an_index_can_be_shared_between_threads() -> Result<()> {
     });
     Ok(())
 }
+
+#[test]
+fn a_tie_is_whole_only_if_something_farther_was_found_or_nothing_is_left() -> Result<()> {
+    let index = FlatIndex::from_rows(Array2::zeros((4, 1)).view())?;
+    let found = |distances: &[f32]| {
+        let rows = distances.iter().enumerate();
+        rows.map(|(row, &distance_squared)| RowDistance { row, distance_squared })
+            .collect::<Vec<_>>()
+    };
+    assert!(index.cuts_a_tie(&found(&[1.0, 2.0, 2.0]), 2));
+    assert!(!index.cuts_a_tie(&found(&[1.0, 2.0, 3.0]), 2));
+    assert!(!index.cuts_a_tie(&found(&[1.0, 1.0, 2.0]), 2));
+    assert!(!index.cuts_a_tie(&found(&[1.0, 2.0, 2.0, 2.0]), 2));
+    Ok(())
+}

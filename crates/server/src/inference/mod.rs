@@ -37,13 +37,13 @@ impl Inference {
     /// When the operating system gives no more threads.
     pub fn start(
         classifiers: Vec<Classifier>,
-        reference: Option<Arc<Reference>>,
+        reference: Option<&Arc<Reference>>,
         neighbors: usize,
         queue: usize,
     ) -> std::io::Result<Self> {
         let (sender, receiver): (Sender<Job>, Receiver<Job>) = bounded(queue);
         let start = |(number, classifier): (usize, Classifier)| {
-            let worker = worker::Worker { classifier, reference: reference.clone(), neighbors };
+            let worker = worker::Worker { classifier, reference: reference.cloned(), neighbors };
             let jobs = receiver.clone();
             std::thread::Builder::new()
                 .name(format!("inference-{number}"))

@@ -27,14 +27,14 @@ impl Worker {
                 tracing::debug!("the client left before its image was looked at");
                 continue;
             }
-            match catch_unwind(AssertUnwindSafe(|| self.answer(&image))) {
+            let answer = catch_unwind(AssertUnwindSafe(|| self.answer(&image)));
+            if let Ok(answer) = answer {
                 // The client may have left meanwhile; then there is nobody to tell.
-                Ok(answer) => drop(reply.send(answer)),
-                Err(_) => {
-                    // `reply` is dropped, which its client sees as an internal error.
-                    tracing::error!("panic while classifying; this worker starts afresh");
-                    self.start_afresh();
-                }
+                drop(reply.send(answer));
+            } else {
+                // `reply` is dropped unanswered, which its client sees as an internal error.
+                tracing::error!("panic while classifying; this worker starts afresh");
+                self.start_afresh();
             }
         }
     }

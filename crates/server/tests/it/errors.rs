@@ -29,8 +29,8 @@ fn every_fault_of_an_upload_has_its_code() {
     assert_refused(&file("image/png", &image[..image.len() / 2]), 400, "damaged_image");
     assert_refused(&file("text/plain", b"not an image at all"), 415, "unsupported_media_type");
     assert_refused(&file("image/gif", b"GIF89a\x01\0\x01\0\0\0\0;"), 415, "unsupported_image");
-    assert_refused(&file("image/png", &[7; 20_001]), 413, "too_large");
-    assert_refused(&file("image/png", &[7; 500_000]), 413, "too_large");
+    assert_refused(&file("image/png", &vec![7; 20_001]), 413, "too_large");
+    assert_refused(&file("image/png", &vec![7; 500_000]), 413, "too_large");
     // 61 x 97 pixels.
     let large = picture("jpeg_rgb_large.jpg");
     assert_refused(&file("image/jpeg", &large), 413, "too_many_pixels");

@@ -75,7 +75,7 @@ impl Server {
     fn wait_for_port(&self) -> u16 {
         let mut seen = Vec::new();
         loop {
-            let line = self.log.recv_timeout(Duration::from_secs(60)).unwrap_or_else(|_| {
+            let line = self.log.recv_timeout(Duration::from_mins(1)).unwrap_or_else(|_| {
                 panic!("the server did not start: {seen:#?}");
             });
             if let Some((_, port)) = line.split_once("listening on http://127.0.0.1:") {
@@ -186,7 +186,7 @@ fn post_as(address: &str, content_type: &str, body: &[u8]) -> Answer {
 fn agent() -> ureq::Agent {
     ureq::Agent::config_builder()
         .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_secs(60)))
+        .timeout_global(Some(Duration::from_mins(1)))
         .build()
         .into()
 }

@@ -63,6 +63,7 @@ pub struct Arguments {
         long,
         value_name = "CLASS",
         requires = "embeddings",
+        conflicts_with = "images",
         help_heading = "Embeddings instead of images"
     )]
     predicted: Option<String>,

@@ -83,6 +83,8 @@ pub struct Arguments {
     pub matrix: MatrixArguments,
 }
 
+// `requires` is not enough below: clap drops a requirement that conflicts with a flag at hand.
+
 /// Which images say what score is unusual.
 #[derive(Debug, Args)]
 #[command(next_help_heading = "Calibration")]
@@ -108,15 +110,33 @@ pub struct CalibrationArguments {
     /// Groups by a column of a CSV file whose first column, `image`, holds paths relative to DIR
     ///
     /// All images of a group, for example of one physical part, go to the same side.
-    #[arg(long, value_name = "FILE.csv:COLUMN", group = "group", requires = "calibration_share")]
+    #[arg(
+        long,
+        value_name = "FILE.csv:COLUMN",
+        group = "group",
+        requires = "calibration_share",
+        conflicts_with_all = ["embeddings", "folder"]
+    )]
     pub group_csv: Option<CsvColumn>,
 
     /// Groups by what this expression, or its first parentheses, finds in the path relative to DIR
-    #[arg(long, value_name = "REGEX", group = "group", requires = "calibration_share")]
+    #[arg(
+        long,
+        value_name = "REGEX",
+        group = "group",
+        requires = "calibration_share",
+        conflicts_with_all = ["embeddings", "folder"]
+    )]
     pub group_regex: Option<Regex>,
 
     /// Chooses which groups are held out
-    #[arg(long, default_value_t = 0, value_name = "N", requires = "calibration_share")]
+    #[arg(
+        long,
+        default_value_t = 0,
+        value_name = "N",
+        requires = "calibration_share",
+        conflicts_with_all = ["embeddings", "folder"]
+    )]
     pub seed: u64,
 
     /// Tolerated share of false alarms
@@ -133,19 +153,24 @@ pub struct MatrixArguments {
     pub embeddings: Option<PathBuf>,
 
     /// Their classes, one a line; an empty line is no class
-    #[arg(long, value_name = "FILE", requires = "embeddings")]
+    #[arg(long, value_name = "FILE", requires = "embeddings", conflicts_with = "images")]
     pub labels: Option<PathBuf>,
 
     /// Their ids, one a line [default: the row numbers, from 0]
-    #[arg(long, value_name = "FILE", requires = "embeddings")]
+    #[arg(long, value_name = "FILE", requires = "embeddings", conflicts_with = "images")]
     pub ids: Option<PathBuf>,
 
     /// Held-out embeddings
-    #[arg(long, value_name = "FILE.npy", requires = "embeddings")]
+    #[arg(long, value_name = "FILE.npy", requires = "embeddings", conflicts_with = "images")]
     pub calibration_embeddings: Option<PathBuf>,
 
     /// The classes that the model predicts for them, one a line
-    #[arg(long, value_name = "FILE", requires = "calibration_embeddings")]
+    #[arg(
+        long,
+        value_name = "FILE",
+        requires = "calibration_embeddings",
+        conflicts_with = "images"
+    )]
     pub calibration_labels: Option<PathBuf>,
 
     /// SHA-256 of the model that made them, where its file (--model) is not at hand
@@ -154,16 +179,16 @@ pub struct MatrixArguments {
         value_name = "HEX",
         value_parser = sha256,
         requires = "embeddings",
-        conflicts_with = "model"
+        conflicts_with_all = ["model", "images"]
     )]
     pub model_sha256: Option<String>,
 
     /// Name of that model
-    #[arg(long, value_name = "NAME", default_value = "unnamed", requires = "model_sha256")]
+    #[arg(long, value_name = "NAME", default_value = "unnamed", requires = "model_sha256", conflicts_with_all = ["model", "images"])]
     pub model_name: String,
 
     /// Version of that model
-    #[arg(long, value_name = "VERSION", default_value = "unknown", requires = "model_sha256")]
+    #[arg(long, value_name = "VERSION", default_value = "unknown", requires = "model_sha256", conflicts_with_all = ["model", "images"])]
     pub model_version: String,
 }
 

@@ -188,7 +188,7 @@ impl Gathered {
                     part: part(held_out),
                     image: file.id.clone(),
                     same_as: all[earlier].id.clone(),
-                    other_class: all[earlier].label != file.label,
+                    other_class: differ(all[earlier].label.as_ref(), file.label.as_ref()),
                 }),
                 (Outcome::Unreadable(reason), _) => gathered.remarks.skipped.push(SkippedImage {
                     part: part(held_out),
@@ -252,6 +252,11 @@ impl Gathered {
             remarks: self.remarks,
         })
     }
+}
+
+/// Whether both have a class, and not the same one.
+fn differ(one: Option<&String>, other: Option<&String>) -> bool {
+    one.zip(other).is_some_and(|(one, other)| one != other)
 }
 
 fn part(held_out: Option<usize>) -> Part {

@@ -86,7 +86,7 @@ fn calibrate(
                     part: Part::Calibration,
                     image: id,
                     reason: error.to_string(),
-                })
+                });
             }
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot score calibration image {id}"));

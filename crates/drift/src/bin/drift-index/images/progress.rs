@@ -1,9 +1,10 @@
 //! How far it is: a bar on a terminal, a line now and then elsewhere. Both on standard error.
 
+use std::fmt;
 use std::io::{self, IsTerminal};
 use std::time::{Duration, Instant};
 
-use indicatif::{HumanDuration, ProgressBar, ProgressStyle};
+use indicatif::{HumanDuration, ProgressBar, ProgressState, ProgressStyle};
 
 const TIME_BETWEEN_LINES: Duration = Duration::from_secs(10);
 
@@ -19,10 +20,14 @@ impl Progress {
             let now = Instant::now();
             return Self::Lines { done: 0, total, started: now, last_line: now };
         }
-        let template = "{bar:30} {human_pos}/{human_len} images, {per_sec}, {eta} left";
+        let template = "{bar:30} {human_pos}/{human_len} images, {rate} a second, {eta} left";
         let style = ProgressStyle::with_template(template);
-        let bar = ProgressBar::new(total as u64)
-            .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()));
+        let style = style.unwrap_or_else(|_| ProgressStyle::default_bar());
+        let rate = |state: &ProgressState, to: &mut dyn fmt::Write| {
+            // A line on a terminal that cannot be written is not worth stopping for.
+            let _ = write!(to, "{:.1}", state.per_sec());
+        };
+        let bar = ProgressBar::new(total as u64).with_style(style.with_key("rate", rate));
         bar.enable_steady_tick(Duration::from_millis(200));
         Self::Bar(bar)
     }
