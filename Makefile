@@ -41,14 +41,9 @@ bench: setup ## Run the benchmarks (BENCH=name for one)
 	cargo bench --workspace --locked $(if $(BENCH),--bench $(BENCH))
 
 .PHONY: train
-train: ## Train and export a model (DATA=folder of KolektorSDD, RUN=folder for the results)
-	@test -d "$(DATA)" && test -n "$(RUN)" || { echo "usage: make train DATA=folder RUN=folder (see scripts/train/README.md)"; exit 2; }
-	@scripts/setup/run train
-	mkdir -p "$(RUN)"
-	data="$$(realpath "$(DATA)")" && run="$$(realpath "$(RUN)")" && cd scripts/train && \
-	python=../../.native/train/bin/python && \
-	$$python -m sdd_train train --data "$$data" --run "$$run" && \
-	$$python -m sdd_train export --data "$$data" --run "$$run" --out "$$run/model.onnx"
+train: build ## Train, export and index a model (DATA=KolektorSDD folder, RUN=work folder)
+	@test -n "$(DATA)" || { echo "usage: make train DATA=path/to/KolektorSDD [RUN=folder]; see scripts/train/README.md"; exit 2; }
+	scripts/train/run "$(DATA)" "$(or $(RUN),.native/run)" "$(BIN)/drift-index"
 
 # --- checks ------------------------------------------------------------------------------------------------------
 
