@@ -5,8 +5,6 @@
 
 use std::path::PathBuf;
 
-use thiserror::Error;
-
 /// `Result` with this crate's [`Error`].
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -17,7 +15,7 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// Exhaustive on purpose: whoever turns it into a status code or an exit code decides about each
 /// variant, and a new one does not compile until they have.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 pub enum ImageError {
     /// No bytes at all.
     #[error("the image is empty (0 bytes): send the file's content")]
@@ -67,7 +65,7 @@ pub enum ImageError {
 }
 
 /// Why a model could not be loaded or run, or an image not be classified.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The image is at fault.
