@@ -41,9 +41,9 @@ bench: setup ## Run the benchmarks (BENCH=name for one)
 	cargo bench --workspace --locked $(if $(BENCH),--bench $(BENCH))
 
 .PHONY: train
-train: build ## Train, export and index a model (DATA=KolektorSDD folder, RUN=work folder)
+train: build ## Train, export and index a model (DATA=KolektorSDD folder, RUN=work folder, run/ if none is named)
 	@test -n "$(DATA)" || { echo "usage: make train DATA=path/to/KolektorSDD [RUN=folder]; see scripts/train/README.md"; exit 2; }
-	scripts/train/run "$(DATA)" "$(or $(RUN),.native/run)" "$(BIN)/drift-index"
+	scripts/train/run "$(DATA)" "$(or $(RUN),run)" "$(BIN)/drift-index"
 
 # --- checks ------------------------------------------------------------------------------------------------------
 

@@ -25,6 +25,12 @@ pub struct ImageLimits {
     pub max_pixels: u64,
 }
 
+/// What a decoder may allocate before the image's size is known: for tables and metadata.
+const METADATA_BYTES: u64 = 16 << 20;
+
+/// Scans that a progressive JPEG of the largest size may have. Encoders make about ten.
+const MAX_FULL_SCANS: u64 = 16;
+
 impl ImageLimits {
     /// Bytes a decoded sample set may take: 4 channels of 8 bits for the largest image allowed, so
     /// that a 16-bit image has half as many pixels.
@@ -58,7 +64,7 @@ pub struct Pixels {
 /// # Errors
 /// [`ImageError`], each variant with what was found and what is expected.
 pub fn decode(bytes: &[u8], color: Color, limits: &ImageLimits) -> Result<Pixels, ImageError> {
-    let format = recognise(bytes, limits)?;
+    let format = recognize(bytes, limits)?;
     // A decoder that panics has met data that its authors did not think of: that is damage to us,
     // and must not take the worker with it. Nothing is shared with the closure but the input.
     catch_unwind(AssertUnwindSafe(|| {
@@ -74,7 +80,7 @@ pub fn decode(bytes: &[u8], color: Color, limits: &ImageLimits) -> Result<Pixels
 }
 
 /// Checks the length and finds the format by the first bytes, whatever the file's name says.
-fn recognise(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageError> {
+fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageError> {
     if bytes.is_empty() {
         return Err(ImageError::Empty);
     }
@@ -100,31 +106,54 @@ fn recognise(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageErr
     }
 }
 
+/// How often the decoder goes over all of the image: 1 but for a JPEG of several scans.
+fn scans(bytes: &[u8], format: ImageFormat) -> Result<u64, ImageError> {
+    if format != ImageFormat::Jpeg {
+        return Ok(1);
+    }
+    jpeg::count_scans(bytes).ok_or_else(|| ImageError::Damaged {
+        format: name(format),
+        reason: "it is truncated: the end-of-image marker is missing".into(),
+    })
+}
+
+fn allocation(bytes: u64) -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(bytes);
+    limits
+}
+
 fn decode_upright(
     bytes: &[u8],
     format: ImageFormat,
     limits: &ImageLimits,
 ) -> Result<DynamicImage, ImageError> {
-    if format == ImageFormat::Jpeg && !jpeg::is_complete(bytes) {
-        return Err(ImageError::Damaged {
-            format: name(format),
-            reason: "it is truncated: the end-of-image marker is missing".into(),
-        });
-    }
+    let scans = scans(bytes, format)?;
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut allocation = Limits::no_limits();
-    // Room for the decoder's own tables and planes beside the samples themselves.
-    allocation.max_alloc = Some(limits.max_decoded_bytes().saturating_mul(2));
-    reader.limits(allocation);
-    let mut decoder =
-        reader.into_decoder().map_err(|error| explain(error, format, (0, 0), limits))?;
+    reader.limits(allocation(METADATA_BYTES));
+    let mut decoder = reader.into_decoder().map_err(|error| explain(error, format))?;
     let (width, height) = decoder.dimensions();
+    let pixels = u64::from(width) * u64::from(height);
     let too_large = width.max(height) > limits.max_side
-        || u64::from(width) * u64::from(height) > limits.max_pixels
+        || pixels > limits.max_pixels
         || decoder.total_bytes() > limits.max_decoded_bytes();
     if too_large {
-        return Err(too_many_pixels((width, height), limits));
+        return Err(ImageError::TooManyPixels {
+            width,
+            height,
+            max_side: limits.max_side,
+            max_pixels: limits.max_pixels,
+        });
     }
+    if pixels.saturating_mul(scans) > limits.max_pixels.saturating_mul(MAX_FULL_SCANS) {
+        return Err(ImageError::Damaged {
+            format: name(format),
+            reason: format!("it has {scans} scans, more than an encoder makes"),
+        });
+    }
+    decoder
+        .set_limits(allocation(limits.max_decoded_bytes().saturating_mul(2)))
+        .map_err(|error| explain(error, format))?;
     // An orientation that cannot be read is no orientation: Pillow ignores it, too.
     let orientation = decoder.orientation();
     let jpeg = if format == ImageFormat::Jpeg {
@@ -135,8 +164,7 @@ fn decode_upright(
     };
     let mut decoded = match jpeg {
         Some(decoded) => decoded,
-        None => DynamicImage::from_decoder(decoder)
-            .map_err(|error| explain(error, format, (width, height), limits))?,
+        None => DynamicImage::from_decoder(decoder).map_err(|error| explain(error, format))?,
     };
     if let Ok(orientation) = orientation {
         decoded.apply_orientation(orientation);
@@ -223,26 +251,16 @@ fn unsupported_samples(decoded: &DynamicImage) -> ImageError {
     ImageError::Unsupported { what: format!("an image with {:?} samples", decoded.color()) }
 }
 
-fn too_many_pixels((width, height): (u32, u32), limits: &ImageLimits) -> ImageError {
-    ImageError::TooManyPixels {
-        width,
-        height,
-        max_side: limits.max_side,
-        max_pixels: limits.max_pixels,
-    }
-}
-
-fn explain(
-    error: image::ImageError,
-    format: ImageFormat,
-    size: (u32, u32),
-    limits: &ImageLimits,
-) -> ImageError {
+fn explain(error: image::ImageError, format: ImageFormat) -> ImageError {
     match error {
         image::ImageError::Unsupported(error) => {
             ImageError::Unsupported { what: format!("this {} encoding ({error})", name(format)) }
         }
-        image::ImageError::Limits(_) => too_many_pixels(size, limits),
+        image::ImageError::Limits(_) => ImageError::Damaged {
+            format: name(format),
+            reason: "its header or its metadata claim more memory than an image of its size needs"
+                .into(),
+        },
         error => ImageError::Damaged { format: name(format), reason: error.to_string() },
     }
 }

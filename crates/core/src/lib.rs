@@ -4,24 +4,22 @@
 //!
 //! 1. [`image`]: bytes → 8-bit pixels, under limits that are checked before anything is decoded;
 //! 2. [`preprocess`]: pixels → one normalised NCHW float tensor, as the model was trained with
-//!    ([`resample`] is the part of it that has to agree with Pillow to the bit);
+//!    (`resample` is the part of it that has to agree with Pillow to the bit);
 //! 3. [`model`]: tensor → probabilities and embedding, by ONNX Runtime;
 //! 4. [`classifier`]: the three in a row, and the decision.
 //!
 //! What a model says of itself (labels, preprocessing, decision rule) is in [`spec`].
 //!
-//! ```no_run
+//! ```
 //! use sdd_core::{Classifier, ClassifierOptions};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
-//! let mut classifier = Classifier::open("models/sdd.onnx".as_ref(), &ClassifierOptions::default())?;
-//! let prediction = classifier.classify(&std::fs::read("part.jpg")?)?;
-//! println!(
-//!     "{} with confidence {:.3}; {}-d embedding",
-//!     classifier.spec().labels[prediction.class_index],
-//!     prediction.confidence,
-//!     prediction.embedding.len(),
-//! );
+//! # std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/tests/data"))?;
+//! let mut classifier = Classifier::open("tiny.onnx".as_ref(), &ClassifierOptions::default())?;
+//! let prediction = classifier.classify(&std::fs::read("images/png_rgb.png")?)?;
+//! assert_eq!(classifier.spec().labels[prediction.class_index], "non_defect");
+//! assert!(prediction.confidence > 0.5);
+//! assert_eq!(prediction.embedding.len(), 16);
 //! # Ok(())
 //! # }
 //! ```
@@ -30,12 +28,12 @@ pub mod classifier;
 pub mod device;
 pub mod error;
 pub mod image;
-pub mod jpeg;
+mod jpeg;
 pub mod model;
 pub mod prediction;
 pub mod preprocess;
-pub mod resample;
-pub mod runtime;
+mod resample;
+mod runtime;
 pub mod spec;
 
 pub use classifier::{Classifier, ClassifierOptions};

@@ -2,7 +2,6 @@
 //!
 //! All that this crate uses of `ort` stands in this file.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -72,10 +71,9 @@ impl Model {
     pub fn open(path: &Path, options: &ModelOptions) -> Result<Self> {
         let bytes =
             fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
-        let prepacked = {
-            environment()?;
-            PrepackedWeights::new()
-        };
+        // Before anything else of ort, which would look for the library itself, and panic.
+        environment()?;
+        let prepacked = PrepackedWeights::new();
         let intra_op_threads = options.intra_op_threads.max(1);
         let start = |device| start_session(path, &bytes, device, intra_op_threads, &prepacked);
         let (device, session) = match options.device {
@@ -94,7 +92,7 @@ impl Model {
             .map_err(|reason| Error::SpecMismatch { path: path.to_owned(), reason })?;
         let shared = Shared {
             path: path.to_owned(),
-            sha256: hexadecimal(&Sha256::digest(&bytes)),
+            sha256: format!("{:x}", Sha256::digest(&bytes)),
             bytes,
             spec,
             device,
@@ -340,11 +338,4 @@ fn copy_output(
 
 fn inference(error: ort::Error) -> Error {
     Error::Inference(Box::new(error))
-}
-
-fn hexadecimal(digest: &[u8]) -> String {
-    digest.iter().fold(String::new(), |mut text, byte| {
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }

@@ -13,7 +13,7 @@ pub struct Preprocessor {
     resized: Vec<u8>,
     color: Color,
     /// The normalised value of each of the 256 sample values, for each channel of the input.
-    normalised: [[f32; 256]; 3],
+    normalized: [[f32; 256]; 3],
 }
 
 impl Preprocessor {
@@ -22,14 +22,14 @@ impl Preprocessor {
     pub fn new(preprocessing: &Preprocessing) -> Self {
         let Preprocessing { width, height, filter, color, scale, mean, std } = *preprocessing;
         let (width, height) = (width as usize, height as usize);
-        let normalised = std::array::from_fn(|channel| {
+        let normalized = std::array::from_fn(|channel| {
             std::array::from_fn(|value| (value as f32 * scale - mean[channel]) / std[channel])
         });
         Self {
             resampler: Resampler::new(filter, width, height),
             resized: vec![0; width * height * color.channels()],
             color,
-            normalised,
+            normalized,
         }
     }
 
@@ -54,7 +54,7 @@ impl Preprocessor {
         }
         let channels = self.color.channels();
         for (channel, plane) in tensor.chunks_exact_mut(self.plane_len()).enumerate() {
-            let table = &self.normalised[channel];
+            let table = &self.normalized[channel];
             // A gray image's one channel is repeated.
             let samples = self.resized[channel % channels..].iter().step_by(channels);
             for (value, sample) in plane.iter_mut().zip(samples) {

@@ -110,6 +110,12 @@ impl Score {
         Ok(Self { method, k: method.has_neighbors().then_some(k) })
     }
 
+    /// The score with `k` lowered to the number of reference images, where it is above it.
+    #[must_use]
+    pub fn at_most(self, rows: usize) -> Self {
+        Self { k: self.k.map(|k| k.min(rows.max(1))), ..self }
+    }
+
     /// The method.
     #[must_use]
     pub fn method(self) -> ScoreMethod {

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
+use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use sdd_core::{Device, ImageLimits};
 
@@ -51,19 +52,21 @@ pub struct Settings {
     #[arg(long, env = "SDD_DEVICE", default_value_t = Device::Cpu)]
     pub device: Device,
     /// Threads that decode and infer, each with the model [default: one a core]
-    #[arg(long, env = "SDD_WORKERS")]
+    #[arg(long, env = "SDD_WORKERS", value_parser = at_least_one(1024))]
     pub workers: Option<usize>,
     /// Images that may wait for a worker; more are answered 503
-    #[arg(long, env = "SDD_QUEUE", default_value_t = 64)]
+    #[arg(long, env = "SDD_QUEUE", default_value_t = 64, value_parser = at_least_one(65_536))]
     pub queue: usize,
     /// Nearest reference images shown with an answer
     #[arg(long, env = "SDD_NEIGHBORS", default_value_t = 3)]
     pub neighbors: usize,
     /// Largest upload, in bytes
-    #[arg(long, env = "SDD_MAX_BYTES", default_value_t = ImageLimits::default().max_bytes)]
+    #[arg(long, env = "SDD_MAX_BYTES", default_value_t = ImageLimits::default().max_bytes,
+          value_parser = at_least_one(1 << 32))]
     pub max_bytes: usize,
     /// Largest image, in pixels
-    #[arg(long, env = "SDD_MAX_PIXELS", default_value_t = ImageLimits::default().max_pixels)]
+    #[arg(long, env = "SDD_MAX_PIXELS", default_value_t = ImageLimits::default().max_pixels,
+          value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pixels: u64,
     /// Seconds that an upload may take
     #[arg(long, env = "SDD_UPLOAD_TIMEOUT_S", default_value_t = 30)]
@@ -74,6 +77,12 @@ pub struct Settings {
     /// How the log, on standard error, is written
     #[arg(long, env = "SDD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
     pub log_format: LogFormat,
+}
+
+/// Takes 1 to `largest`.
+fn at_least_one(largest: u64) -> impl TypedValueParser<Value = usize> {
+    let in_range = clap::value_parser!(u64).range(1..=largest);
+    in_range.try_map(usize::try_from)
 }
 
 /// How the log is written.
@@ -106,11 +115,11 @@ impl Settings {
         }
     }
 
-    /// Threads that decode and infer, at least 1.
+    /// Threads that decode and infer: what was asked for, or the number of cores.
     #[must_use]
     pub fn workers(&self) -> usize {
         let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        self.workers.unwrap_or_else(cores).max(1)
+        self.workers.unwrap_or_else(cores)
     }
 
     /// Time that an upload may take.

@@ -12,6 +12,7 @@ use actix_web::{App, HttpServer};
 use sdd_core::{Classifier, ClassifierOptions};
 use sdd_drift::Reference;
 use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::inference::{Inference, ServedModel};
 use crate::routes::{self, UploadLimits};
@@ -41,7 +42,7 @@ pub enum StartupError {
         source: sdd_drift::Error,
     },
     /// The address.
-    #[error("cannot listen on {host}:{port}: is another program using it?")]
+    #[error("cannot listen on {host}:{port}; --host and --port choose another address")]
     Listen {
         /// The address asked for.
         host: String,
@@ -105,17 +106,54 @@ impl Application {
         self.port
     }
 
-    /// Answers requests until SIGTERM or SIGINT, then those in flight.
+    /// Answers requests until SIGTERM or SIGINT, then those in flight. A second signal ends it at
+    /// once.
     ///
     /// # Errors
     /// What the server's sockets say.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        self.server.await?;
+        let mut signals = Signals::listen()?;
+        let handle = self.server.handle();
+        let told_twice = async move {
+            signals.next().await;
+            tracing::info!("stopping once the requests in flight are answered");
+            // Not awaited, so that a second signal is heard meanwhile.
+            drop(actix_web::rt::spawn(handle.stop(true)));
+            signals.next().await;
+        };
+        tokio::select! {
+            ended = self.server => ended?,
+            () = told_twice => {
+                tracing::warn!("told to stop twice: not waiting for requests");
+                return Ok(());
+            }
+        }
         tracing::info!("stopped");
+        // Without requests nothing else holds it.
         if let Ok(inference) = Arc::try_unwrap(self.inference.into_inner()) {
             inference.stop();
         }
         Ok(())
+    }
+}
+
+/// What tells the server to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> std::io::Result<Self> {
+        let terminate = signal(SignalKind::terminate())?;
+        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
     }
 }
 
@@ -159,6 +197,12 @@ fn load_reference(
                 &spec.version,
                 spec.embedding_dimension,
             )?;
+            if reference.model().is_none() {
+                tracing::warn!(
+                    "the reference {} does not say which model it was built with",
+                    path.display()
+                );
+            }
             Ok(Some(Arc::new(reference)))
         })
         .map_err(|source| StartupError::Reference { path, source })
@@ -186,6 +230,7 @@ fn serve(
     .workers(HTTP_THREADS)
     .client_request_timeout(HEAD_TIMEOUT)
     .shutdown_timeout(settings.shutdown_timeout_s)
+    .disable_signals()
     .listen(listener)?
     .run();
     Ok(server)

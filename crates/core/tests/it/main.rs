@@ -6,6 +6,7 @@
 
 mod classify;
 mod golden;
+mod hostile;
 mod load;
 
 use std::path::PathBuf;

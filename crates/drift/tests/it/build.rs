@@ -337,7 +337,6 @@ fn wrong_usage_is_an_error() {
         "build --embeddings x.npy --out store --model-name x",
         "build --embeddings x.npy --out store --model-sha256 abc",
         "query store",
-        "query store a.png",
         "query store --predicted a",
         "query store a.png --model MODEL --predicted a",
         "query store a.png --model MODEL --embeddings x.npy",

@@ -84,3 +84,30 @@ impl WriterLock {
             .map_err(Error::io("write", &self.path))
     }
 }
+
+impl Drop for WriterLock {
+    /// Closing the file is not enough: a process that another thread is just starting holds a copy
+    /// of every open file until it runs its own program, and with it the lock.
+    fn drop(&mut self) {
+        // If this fails, closing the file gives the lock back a moment later.
+        let _ = self.file.unlock();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_of_the_open_file_does_not_keep_the_lock() -> Result<()> {
+        let folder = tempfile::tempdir().map_err(Error::io("create", Path::new("a folder")))?;
+        let lock = WriterLock::acquire(folder.path())?;
+        // What a process has between fork and exec.
+        let copy = lock.file.try_clone().map_err(Error::io("copy", &lock.path))?;
+        assert!(matches!(WriterLock::acquire(folder.path()), Err(Error::Locked { .. })));
+        drop(lock);
+        WriterLock::acquire(folder.path())?;
+        drop(copy);
+        Ok(())
+    }
+}

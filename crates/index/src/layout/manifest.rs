@@ -176,6 +176,13 @@ impl Manifest {
         if self.count == 0 {
             return Some("expected at least one row, found 0".to_owned());
         }
+        if !self
+            .created_at
+            .bytes()
+            .all(|byte| matches!(byte, b'0'..=b'9' | b'-' | b':' | b'.' | b'+' | b'T' | b'Z'))
+        {
+            return Some("expected an RFC 3339 time in created_at".to_owned());
+        }
         let generation = self.generation;
         let named = |entry: &FileEntry, name: String| {
             (entry.file != name)

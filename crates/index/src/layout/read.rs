@@ -17,9 +17,13 @@ use super::records_file::{self, MAX_LINE_BYTES, Rows};
 use super::write::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
 use crate::error::{Error, Result};
 use crate::flat::FlatIndex;
+use crate::normalize::{Normalization, norm};
 
 /// How often a store may be replaced while it is being opened.
 const MAX_ATTEMPTS: usize = 100;
+/// How far a stored unit vector's norm may be from 1: ten times what rounding in single precision
+/// can do.
+const UNIT_TOLERANCE: f64 = 1e-5;
 const BUFFER_BYTES: usize = 1 << 20;
 
 /// The rows of one label, as one index.
@@ -247,11 +251,32 @@ fn read_groups(mut file: DataFile, manifest: &Manifest, rows: &Rows) -> Result<V
             .map_err(|error| Error::damaged(&path, error.to_string()))
             .and_then(FlatIndex::from_rows)
             .map_err(|error| at_row(&path, first_row, error))?;
+        if manifest.normalization == Normalization::L2 {
+            check_unit(&path, first_row, index.rows(), &rows.norms)?;
+        }
         groups.push(Group { label: label.clone(), first_row, index });
         first_row += count;
     }
     file.finish()?;
     Ok(groups)
+}
+
+/// Checks that each row has length 1, or is zero where the norm it was given with is 0.
+fn check_unit(
+    path: &Path,
+    first_row: usize,
+    rows: ArrayView2<'_, f32>,
+    norms: &[f64],
+) -> Result<()> {
+    for (row, values) in (first_row..).zip(rows.outer_iter()) {
+        let expected = if norms[row] > 0.0 { 1.0 } else { 0.0 };
+        let found = norm(values);
+        if (found - expected).abs() > UNIT_TOLERANCE {
+            let reason = format!("expected length {expected} at row {row}, found {found}");
+            return Err(Error::damaged(path, reason));
+        }
+    }
+    Ok(())
 }
 
 fn read_values(file: &mut DataFile, count: usize) -> Result<Vec<f32>> {

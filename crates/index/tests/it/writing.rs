@@ -111,6 +111,14 @@ fn a_folder_that_is_no_store_is_left_alone() {
         let others: Vec<_> = listing(folder.path()).into_iter().filter(|n| n != name).collect();
         assert!(others.is_empty() || others == [".lock"], "{others:?}");
     }
+    // An empty .lock speaks for a writer that was killed before it made a file: the photo is not its.
+    let folder = tempfile::tempdir().unwrap();
+    for name in [".lock", "photo-000123.jpg"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    let error = FileStore::write(folder.path(), &contents(1)).unwrap_err();
+    assert!(error.to_string().contains("photo-000123.jpg"), "{error}");
+    assert_eq!(listing(folder.path()), [".lock", "photo-000123.jpg"]);
     // A damaged store is not overwritten either: it may be all that is left of something.
     let folder = tempfile::tempdir().unwrap();
     FileStore::write(folder.path(), &contents(1)).unwrap();
@@ -158,7 +166,10 @@ fn what_a_killed_writer_left_is_removed_by_the_next() {
     // Killed in its very first write, and killed while it replaced a store.
     for generation in [0, 1] {
         let folder = tempfile::tempdir().unwrap();
-        let dir = folder.path();
+        let dir = &folder.path().join("store");
+        fs::create_dir(dir).unwrap();
+        let outside = folder.path().join("x-000001");
+        fs::write(&outside, "not ours, though a forged journal names it").unwrap();
         if generation == 1 {
             FileStore::write(dir, &contents(1)).unwrap();
         }
@@ -181,6 +192,7 @@ fn what_a_killed_writer_left_is_removed_by_the_next() {
         FileStore::write(dir, &contents(2)).unwrap();
         assert_eq!(open_whole(dir), 2);
         assert_eq!(listing(dir), files_of_generation(next));
+        assert!(outside.exists());
     }
 }
 
@@ -203,13 +215,16 @@ fn a_store_that_is_replaced_all_the_time_can_always_be_opened() {
             })
             .collect();
         let start = Instant::now();
+        let mut written = Ok(());
         for seed in 2.. {
-            FileStore::write(dir, &contents(seed)).unwrap();
-            if seed >= 50 && start.elapsed() > Duration::from_secs(2) {
+            written = FileStore::write(dir, &contents(seed)).map(drop);
+            if written.is_err() || (seed >= 50 && start.elapsed() > Duration::from_secs(2)) {
                 break;
             }
         }
+        // Before anything can panic, or the readers would go on for ever.
         done.store(true, Ordering::Relaxed);
+        written.unwrap();
         readers.into_iter().map(|reader| reader.join().unwrap()).collect::<Vec<_>>()
     });
     for seeds in opened {

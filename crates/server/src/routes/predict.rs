@@ -1,11 +1,9 @@
 //! `POST /predict`: one image in, class, confidence and drift score out.
 
-use std::sync::Arc;
-
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
 use sdd_core::ImageError;
-use sdd_drift::{Assessment, ScoreMethod};
+use sdd_drift::Assessment;
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
@@ -24,7 +22,7 @@ pub struct Prediction {
     pub probabilities: Probabilities,
     /// How the image compares with what the model was trained on; left out without a reference.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub drift: Option<Drift>,
+    pub drift: Option<Assessment>,
     /// The model that answered.
     pub model: Model,
 }
@@ -41,34 +39,6 @@ impl Serialize for Probabilities {
         }
         map.end()
     }
-}
-
-/// How an image compares with the reference.
-#[derive(Debug, Serialize)]
-pub struct Drift {
-    /// How the score was computed.
-    pub method: ScoreMethod,
-    /// Distance from the reference; larger is stranger.
-    pub score: f64,
-    /// Share of calibration images at least as strange, in (0, 1]; null without a calibration.
-    pub p_value: Option<f64>,
-    /// Scores above it are out of distribution; null without a calibration.
-    pub threshold: Option<f64>,
-    /// Whether the p-value is at most the level that the reference was calibrated for.
-    pub out_of_distribution: Option<bool>,
-    /// The nearest reference images, nearest first.
-    pub neighbors: Vec<Neighbor>,
-}
-
-/// A reference image near to the one that was sent.
-#[derive(Debug, Serialize)]
-pub struct Neighbor {
-    /// Its name in the reference.
-    pub id: Arc<str>,
-    /// Its class, where it has one.
-    pub label: Option<Arc<str>>,
-    /// Euclidean distance of the embeddings, scaled to unit length where the reference says so.
-    pub distance: f64,
 }
 
 /// The model that answered.
@@ -111,26 +81,8 @@ impl Prediction {
             class: model.labels[prediction.class_index].clone(),
             confidence: prediction.confidence,
             probabilities: Probabilities(labels.zip(prediction.probabilities).collect()),
-            drift: drift.map(Drift::from),
+            drift,
             model: Model { name: model.name.clone(), version: model.version.clone() },
-        }
-    }
-}
-
-impl From<Assessment> for Drift {
-    fn from(assessment: Assessment) -> Self {
-        let neighbors = assessment.neighbors.into_iter().map(|nearest| Neighbor {
-            id: nearest.id,
-            label: nearest.label,
-            distance: nearest.distance,
-        });
-        Self {
-            method: assessment.method,
-            score: assessment.score,
-            p_value: assessment.p_value,
-            threshold: assessment.threshold,
-            out_of_distribution: assessment.out_of_distribution,
-            neighbors: neighbors.collect(),
         }
     }
 }

@@ -51,6 +51,9 @@ pub async fn read(
     body: Payload,
     limits: &UploadLimits,
 ) -> Result<Upload, ApiError> {
+    if !has_form_data(request) {
+        return Err(not_form_data(request));
+    }
     let mut body = body.into_inner();
     let multipart = Multipart::from_request(request, &mut body)
         .await
@@ -67,7 +70,8 @@ async fn read_parts(
 ) -> Result<Upload, ApiError> {
     let mut image: Option<Upload> = None;
     let mut budget = Budget::new(request, limits);
-    for _ in 0..MAX_PARTS {
+    // One turn more, to see that there is no further part.
+    for _ in 0..=MAX_PARTS {
         let Some(mut part) =
             multipart.try_next().await.map_err(|error| explain(request, &error))?
         else {
@@ -150,12 +154,23 @@ fn explain(request: &HttpRequest, error: &MultipartError) -> ApiError {
     match error {
         MultipartError::ContentTypeMissing
         | MultipartError::ContentTypeParse
-        | MultipartError::ContentTypeIncompatible => ApiError::NotMultipart {
-            found: request.headers().get(CONTENT_TYPE).map_or_else(
-                || "none".into(),
-                |value| String::from_utf8_lossy(value.as_bytes()).into(),
-            ),
-        },
+        | MultipartError::ContentTypeIncompatible => not_form_data(request),
         error => ApiError::MalformedMultipart { reason: error.to_string() },
     }
+}
+
+/// The other multipart types have no named fields.
+fn has_form_data(request: &HttpRequest) -> bool {
+    let declared = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok());
+    declared.is_some_and(|text| {
+        text.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+    })
+}
+
+fn not_form_data(request: &HttpRequest) -> ApiError {
+    let found = request
+        .headers()
+        .get(CONTENT_TYPE)
+        .map_or_else(|| "none".into(), |value| String::from_utf8_lossy(value.as_bytes()).into());
+    ApiError::NotMultipart { found }
 }

@@ -8,7 +8,13 @@ use std::time::Duration;
 use crate::server::{BOUNDARY, Server, command, multipart, picture, refusal};
 
 #[test]
-fn sigterm_answers_what_is_in_flight_and_ends_with_0() {
+fn sigterm_and_sigint_answer_what_is_in_flight_and_end_with_0() {
+    for signal in ["-TERM", "-INT"] {
+        assert_in_flight_is_answered(signal);
+    }
+}
+
+fn assert_in_flight_is_answered(signal: &str) {
     let server = Server::start(&[]);
     let body = multipart(&[("file", Some("image/png"), &picture("png_rgb.png"))]);
     let mut connection = TcpStream::connect(server.address()).unwrap();
@@ -22,7 +28,7 @@ fn sigterm_answers_what_is_in_flight_and_ends_with_0() {
     .unwrap();
     connection.write_all(&body[..500]).unwrap();
     std::thread::sleep(Duration::from_millis(300));
-    server.signal("-TERM");
+    server.signal(signal);
     std::thread::sleep(Duration::from_millis(300));
     assert!(TcpStream::connect(server.address()).is_err(), "no new connections");
     connection.write_all(&body[500..]).unwrap();
@@ -34,10 +40,21 @@ fn sigterm_answers_what_is_in_flight_and_ends_with_0() {
 }
 
 #[test]
-fn sigint_ends_it_too() {
+fn a_second_signal_does_not_wait() {
     let server = Server::start(&[]);
-    server.signal("-INT");
-    let (status, log) = server.wait(Duration::from_secs(20));
+    let mut stalled = TcpStream::connect(server.address()).unwrap();
+    write!(
+        stalled,
+        "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\
+         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n--"
+    )
+    .unwrap();
+    std::thread::sleep(Duration::from_millis(300));
+    server.signal("-TERM");
+    std::thread::sleep(Duration::from_millis(300));
+    server.signal("-TERM");
+    // Without the second one it would be the 30 s of --upload-timeout-s and --shutdown-timeout-s.
+    let (status, log) = server.wait(Duration::from_secs(10));
     assert_eq!(status.code(), Some(0), "{log:#?}");
 }
 

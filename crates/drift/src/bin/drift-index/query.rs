@@ -16,6 +16,9 @@ use crate::info::ScoreInfo;
 use crate::model::InferenceArguments;
 use crate::npy;
 
+/// The shipped model, as the server's default.
+const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
+
 const AFTER_LONG_HELP: &str = "\
 JSON (--json): status (ok, drift, or error if some query has no answer), store, score {method, k},
 alpha, threshold (null without a calibration), results [{image or row, class, confidence, score,
@@ -38,8 +41,7 @@ pub struct Arguments {
     #[arg(
         value_name = "IMAGE",
         required_unless_present = "embeddings",
-        conflicts_with = "embeddings",
-        requires = "model"
+        conflicts_with = "embeddings"
     )]
     images: Vec<PathBuf>,
 
@@ -48,6 +50,7 @@ pub struct Arguments {
     neighbors: usize,
 
     /// The model, which must be the one that the store was built with
+    /// [default for images: models/sdd-efficientnet-lite0.onnx]
     #[arg(long, value_name = "FILE.onnx")]
     model: Option<PathBuf>,
 
@@ -79,7 +82,8 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
             }
             ask_rows(arguments, matrix, &reference)?
         }
-        (None, Some(model)) => {
+        (None, model) => {
+            let model = model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
             let mut classifier = open(arguments, model, &reference)?;
             let ask = |path: &PathBuf| {
                 let found = ask_image(arguments, path, &mut classifier, &reference);
@@ -87,7 +91,6 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
             };
             arguments.images.iter().map(ask).collect()
         }
-        (None, None) => anyhow::bail!("expected --model for images"),
     };
     let calibration = reference.calibration();
     let answered = Answered {

@@ -25,6 +25,13 @@ pub fn write(
     interrupt: &Interrupt,
 ) -> Result<Built> {
     let Material { model, embeddings, records, held_out, mut remarks } = material;
+    let asked_for = score;
+    let score = score.at_most(embeddings.nrows());
+    if score != asked_for {
+        eprintln!(
+            "warning: there are fewer reference images than neighbours: the score is {score}"
+        );
+    }
     let mut contents = StoreContents {
         model,
         normalization: arguments.normalize,

@@ -1,7 +1,7 @@
 //! Reading one image file, and what may be wrong with it alone.
 
 use std::fmt;
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
@@ -20,9 +20,11 @@ impl fmt::Display for Unreadable {
 
 /// Reads a file of at most `max_bytes`; of a longer one, nothing.
 pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>> {
+    // Before it is opened: opening a pipe waits for whoever writes to it.
+    let is_file = fs::metadata(path).context(Unreadable)?.is_file();
+    ensure!(is_file, anyhow::anyhow!("it is not a file").context(Unreadable));
     let file = File::open(path).context(Unreadable)?;
     let metadata = file.metadata().context(Unreadable)?;
-    ensure!(metadata.is_file(), anyhow::anyhow!("it is not a file").context(Unreadable));
     let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
     if length > max_bytes {
         return Err(

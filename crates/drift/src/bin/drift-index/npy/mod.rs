@@ -5,7 +5,7 @@
 
 mod header;
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::Path;
 
@@ -21,9 +21,10 @@ pub fn read(path: &Path) -> Result<Array2<f32>> {
 }
 
 fn read_file(path: &Path) -> Result<Array2<f32>> {
+    // Before it is opened: opening a pipe waits for whoever writes to it.
+    ensure!(fs::metadata(path)?.is_file(), "it is not a file");
     let file = File::open(path)?;
     let metadata = file.metadata()?;
-    ensure!(metadata.is_file(), "it is not a file");
     let mut reader = BufReader::new(file);
     let (header, header_bytes) = Header::read(&mut reader)?;
     let values = header.check_length(metadata.len(), header_bytes)?;
