@@ -218,7 +218,7 @@ fn a_store_that_is_replaced_all_the_time_can_always_be_opened() {
         let mut written = Ok(());
         for seed in 2.. {
             written = FileStore::write(dir, &contents(seed)).map(drop);
-            if written.is_err() || (seed >= 50 && start.elapsed() > Duration::from_secs(2)) {
+            if written.is_err() || (seed >= 10 && start.elapsed() > Duration::from_secs(2)) {
                 break;
             }
         }
