@@ -3,7 +3,7 @@
 use std::io::{Read, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crate::server::{BOUNDARY, Server, command, multipart, picture, refusal};
 
@@ -27,16 +27,26 @@ fn assert_in_flight_is_answered(signal: &str) {
     )
     .unwrap();
     connection.write_all(&body[..500]).unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    let_it_accept(&server);
     server.signal(signal);
-    std::thread::sleep(Duration::from_millis(300));
-    assert!(TcpStream::connect(server.address()).is_err(), "no new connections");
+    server.wait_for("stopping");
+    let told = Instant::now();
+    while TcpStream::connect(server.address()).is_ok() {
+        assert!(told.elapsed() < Duration::from_secs(20), "it still takes new connections");
+        std::thread::sleep(Duration::from_millis(10));
+    }
     connection.write_all(&body[500..]).unwrap();
     let mut answer = String::new();
     connection.read_to_string(&mut answer).unwrap();
     assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
     let (status, log) = server.wait(Duration::from_secs(20));
     assert_eq!(status.code(), Some(0), "{log:#?}");
+}
+
+/// A connection that was made before this has been accepted after it.
+fn let_it_accept(server: &Server) {
+    assert_eq!(server.get("/healthz").status, 200);
+    std::thread::sleep(Duration::from_millis(300));
 }
 
 #[test]
@@ -49,9 +59,10 @@ fn a_second_signal_does_not_wait() {
          Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n--"
     )
     .unwrap();
-    std::thread::sleep(Duration::from_millis(300));
+    let_it_accept(&server);
     server.signal("-TERM");
-    std::thread::sleep(Duration::from_millis(300));
+    // Two signals at once may be one.
+    server.wait_for("stopping");
     server.signal("-TERM");
     // Without the second one it would be the 30 s of --upload-timeout-s and --shutdown-timeout-s.
     let (status, log) = server.wait(Duration::from_secs(10));

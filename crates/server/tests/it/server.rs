@@ -67,20 +67,21 @@ impl Server {
             }
         });
         let mut server = Self { child, port: 0, log };
-        server.port = server.wait_for_port();
+        let port = server.wait_for("listening on http://127.0.0.1:");
+        let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
+        server.port = digits.parse().unwrap();
         server
     }
 
-    /// Reads the log until it names the address.
-    fn wait_for_port(&self) -> u16 {
+    /// Reads the log until a line has `text`, and gives what follows it.
+    pub fn wait_for(&self, text: &str) -> String {
         let mut seen = Vec::new();
         loop {
             let line = self.log.recv_timeout(Duration::from_mins(1)).unwrap_or_else(|_| {
-                panic!("the server did not start: {seen:#?}");
+                panic!("the server never said `{text}`: {seen:#?}");
             });
-            if let Some((_, port)) = line.split_once("listening on http://127.0.0.1:") {
-                let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
-                return digits.parse().unwrap();
+            if let Some((_, after)) = line.split_once(text) {
+                return after.to_owned();
             }
             seen.push(line);
         }
