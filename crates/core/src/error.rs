@@ -54,6 +54,14 @@ pub enum ImageError {
         /// Limit on width times height.
         max_pixels: u64,
     },
+    /// The header or the metadata ask for more memory than any allowed image needs.
+    #[error(
+        "the {format} image's header or metadata ask for too much memory: send a smaller or plainer one"
+    )]
+    TooMuchMemory {
+        /// The format found by the first bytes.
+        format: &'static str,
+    },
     /// The header was read, the rest is truncated or corrupt.
     #[error("the {format} image is damaged: {reason}")]
     Damaged {

@@ -256,11 +256,7 @@ fn explain(error: image::ImageError, format: ImageFormat) -> ImageError {
         image::ImageError::Unsupported(error) => {
             ImageError::Unsupported { what: format!("this {} encoding ({error})", name(format)) }
         }
-        image::ImageError::Limits(_) => ImageError::Damaged {
-            format: name(format),
-            reason: "its header or its metadata claim more memory than an image of its size needs"
-                .into(),
-        },
+        image::ImageError::Limits(_) => ImageError::TooMuchMemory { format: name(format) },
         error => ImageError::Damaged { format: name(format), reason: error.to_string() },
     }
 }

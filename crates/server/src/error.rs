@@ -92,7 +92,7 @@ impl ApiError {
                 ImageError::NotAnImage => (StatusCode::BAD_REQUEST, "not_an_image"),
                 ImageError::Damaged { .. } => (StatusCode::BAD_REQUEST, "damaged_image"),
                 ImageError::TooManyBytes { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-                ImageError::TooManyPixels { .. } => {
+                ImageError::TooManyPixels { .. } | ImageError::TooMuchMemory { .. } => {
                     (StatusCode::PAYLOAD_TOO_LARGE, "too_many_pixels")
                 }
                 ImageError::Unsupported { .. } => {
