@@ -12,6 +12,7 @@ mod interrupt;
 mod model;
 mod npy;
 mod query;
+mod regular_file;
 mod text_file;
 mod verify;
 

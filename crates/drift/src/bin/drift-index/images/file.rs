@@ -1,12 +1,13 @@
 //! Reading one image file, and what may be wrong with it alone.
 
 use std::fmt;
-use std::fs::{self, File};
 use std::io::Read;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result};
 use sdd_core::{Error, ImageError};
+
+use crate::regular_file;
 
 /// The mark of an error that is the file's own.
 #[derive(Debug)]
@@ -20,12 +21,8 @@ impl fmt::Display for Unreadable {
 
 /// Reads a file of at most `max_bytes`; of a longer one, nothing.
 pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>> {
-    // Before it is opened: opening a pipe waits for whoever writes to it.
-    let is_file = fs::metadata(path).context(Unreadable)?.is_file();
-    ensure!(is_file, anyhow::anyhow!("it is not a file").context(Unreadable));
-    let file = File::open(path).context(Unreadable)?;
-    let metadata = file.metadata().context(Unreadable)?;
-    let length = usize::try_from(metadata.len()).unwrap_or(usize::MAX);
+    let (file, file_length) = regular_file::open(path).context(Unreadable)?;
+    let length = usize::try_from(file_length).unwrap_or(usize::MAX);
     if length > max_bytes {
         return Err(
             Error::from(ImageError::TooManyBytes { bytes: length, limit: max_bytes }).into()
@@ -33,7 +30,7 @@ pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>> {
     }
     let mut bytes = Vec::with_capacity(length);
     // A file that grows meanwhile is cut; its decoder then finds it damaged.
-    file.take(metadata.len()).read_to_end(&mut bytes).context(Unreadable)?;
+    file.take(file_length).read_to_end(&mut bytes).context(Unreadable)?;
     Ok(bytes)
 }
 

@@ -5,14 +5,14 @@
 
 mod header;
 
-use std::fs::{self, File};
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, bail};
 use ndarray::{Array2, ShapeBuilder};
 
 use self::header::{Element, Header};
+use crate::regular_file;
 
 /// Reads a matrix of float32 or float64 numbers, all of them finite, with at least one row and one
 /// column.
@@ -21,13 +21,10 @@ pub fn read(path: &Path) -> Result<Array2<f32>> {
 }
 
 fn read_file(path: &Path) -> Result<Array2<f32>> {
-    // Before it is opened: opening a pipe waits for whoever writes to it.
-    ensure!(fs::metadata(path)?.is_file(), "it is not a file");
-    let file = File::open(path)?;
-    let metadata = file.metadata()?;
+    let (file, length) = regular_file::open(path)?;
     let mut reader = BufReader::new(file);
     let (header, header_bytes) = Header::read(&mut reader)?;
-    let values = header.check_length(metadata.len(), header_bytes)?;
+    let values = header.check_length(length, header_bytes)?;
 
     let data = read_values(&mut reader, header.element, values)?;
     let shape = (header.rows, header.columns).set_f(header.column_major);
