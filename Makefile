@@ -74,8 +74,7 @@ test-rust: setup ## Run the Rust tests, doctests included
 test-python: build ## Compare the real programs with Pillow, ONNX Runtime and FAISS in Python
 	@scripts/setup/run tests
 	.native/python/bin/python -B -m pytest -p no:cacheprovider scripts/tests
-	@echo "scripts/train/tests/test_dataset.py is left out here: it needs PyTorch (see scripts/train/README.md)"
-	.native/python/bin/python -B -m pytest -p no:cacheprovider scripts/train/tests --ignore=scripts/train/tests/test_dataset.py
+	.native/python/bin/python -B -m pytest -p no:cacheprovider scripts/train/tests
 
 .PHONY: deny
 deny: ## Check licences, bans and sources of the dependencies

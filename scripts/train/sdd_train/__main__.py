@@ -18,27 +18,37 @@ def show(result: object) -> None:
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """train folds of the cross-validation; join the results of all folds done so far"""
+    """train folds of the cross-validation; join the results of all seeds and folds done so far"""
     import torch
 
-    from . import cross_validation, dataset
-    from .training import PREPROCESSING, Recipe
+    from . import cross_validation, dataset, folds
+    from .network import Architecture
+    from .training import Recipe
 
     torch.set_num_threads(arguments.threads)
-    recipe = Recipe(epochs=arguments.epochs)
-    samples = cross_validation.read_samples(arguments.data, arguments.run)
-    pixels = dataset.decode(samples, PREPROCESSING)
-    for fold in arguments.folds:
-        cross_validation.train_fold(pixels, fold, recipe, arguments.run)
-    show(cross_validation.summarise(arguments.run))
+    architecture = Architecture(arguments.height, arguments.width, arguments.blocks)
+    samples = folds.read_samples(arguments.data, arguments.run)
+    pixels = dataset.decode(samples, architecture.preprocessing)
+    for seed in arguments.seeds:
+        recipe = Recipe(steps=arguments.steps, transplant_share=arguments.transplants, seed=seed)
+        for fold in arguments.folds:
+            cross_validation.train_fold(pixels, fold, architecture, recipe, arguments.run)
+    show(cross_validation.summarize(arguments.run))
 
 
 def export(arguments: argparse.Namespace) -> None:
     """write the shipped ONNX model, and the reference and calibration folders"""
-    from . import cross_validation, release
+    from . import folds, release
 
     show(release.write(arguments.data, arguments.run, arguments.out))
-    cross_validation.write_reference(arguments.data, arguments.run, release.SHIPPED_FOLD)
+    folds.write_reference(arguments.data, arguments.run, folds.SHIPPED_FOLD)
+
+
+def report(arguments: argparse.Namespace) -> None:
+    """write RUN/report: a page with curves, metrics and the worst mistakes, and the model card's tables"""
+    from . import report as page
+
+    print(page.write(arguments.run, arguments.data))
 
 
 def vgg16(arguments: argparse.Namespace) -> None:
@@ -72,6 +82,13 @@ def check(arguments: argparse.Namespace) -> None:
     show(strangeness.report(arguments.model, arguments.run, arguments.images))
 
 
+def robustness(arguments: argparse.Namespace) -> None:
+    """change the held-out images and measure drift score and classifier at each severity"""
+    from . import robustness as bench
+
+    bench.write(bench.measure(arguments.model, arguments.run, arguments.other), arguments.out)
+
+
 def parser() -> argparse.ArgumentParser:
     """The command line."""
     top = argparse.ArgumentParser(prog="python -m sdd_train", description=__doc__)
@@ -88,14 +105,23 @@ def parser() -> argparse.ArgumentParser:
     command = add(train)
     command.add_argument("--data", **data)
     command.add_argument("--run", **run)
+    command.add_argument("--seeds", type=int, nargs="+", default=[7])
     command.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    command.add_argument("--epochs", type=int, default=12)
+    command.add_argument("--steps", type=int, default=240, help="batches of 8 images a fold")
+    command.add_argument("--transplants", type=float, default=0.3, help="share of defects that are transplanted ones")
+    command.add_argument("--height", type=int, default=640)
+    command.add_argument("--width", type=int, default=160)
+    command.add_argument("--blocks", type=int, default=11, help="11: up to stride 16; 16: all of EfficientNet-Lite0")
     command.add_argument("--threads", type=int, default=2)
 
     command = add(export)
     command.add_argument("--data", **data)
     command.add_argument("--run", **run)
     command.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
+
+    command = add(report)
+    command.add_argument("--run", **run)
+    command.add_argument("--data", type=Path, help="KolektorSDD, to show the worst mistakes")
 
     command = add(vgg16)
     command.add_argument("--data", **data)
@@ -116,6 +142,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--model", type=Path, required=True)
     command.add_argument("--run", **run)
     command.add_argument("images", type=Path, nargs="+")
+
+    command = add(robustness)
+    command.add_argument("--model", type=Path, required=True)
+    command.add_argument("--run", **run)
+    command.add_argument("--other", type=Path, nargs="+", default=[], help="folders of images of other things")
+    command.add_argument("--out", type=Path, required=True, help="folder for table and heat map")
     return top
 
 

@@ -1,111 +1,152 @@
-"""Out-of-fold predictions and what is measured on them.
+"""What is measured on out-of-fold predictions.
 
-AUROC and AP are those of the label "defect". They are computed on each fold's
-held-out items and given as mean and standard deviation over the folds; scores
-of different folds come from different networks and are pooled for the decision
-threshold only.
+AUROC and AP are those of the label "defect". They are computed on each fold's held-out items, for
+each seed, and given as mean and standard deviation; pooled over folds, scores of different
+networks are compared with each other, which is harder. The calibration and the decision threshold
+come from all pooled predictions, and what they are worth is measured out of fold.
 """
 
 from __future__ import annotations
 
-import csv
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Sequence
 
 import numpy as np
+from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from .dataset import Sample
+from . import calibration_error, decision, probability_calibration
+from .folds import SHIPPED_FOLD
+from .predictions import Columns, Prediction, predictions_of, read_csv, write_csv
+from .probability_calibration import Platt
 
-COLUMNS = ("image", "item", "label", "fold", "probability")
+__all__ = ["Prediction", "TARGET_RECALL", "predictions_of", "ranking_metrics", "read_csv", "summary", "write_csv"]
 
-
-@dataclass(frozen=True)
-class Prediction:
-    """A held-out image's probability of a defect, by the network that never saw its item."""
-
-    image: str
-    item: str
-    label: str
-    fold: int
-    probability: float
-
-    @property
-    def is_defect(self) -> bool:
-        return self.label == "defect"
+TARGET_RECALL = 0.95
+"""The share of defects that the decision threshold shall find."""
 
 
-def predictions_of(samples: tuple[Sample, ...], fold: int, probability: np.ndarray) -> list[Prediction]:
-    return [
-        Prediction(s.name, s.item, s.label, fold, float(p)) for s, p in zip(samples, probability)
-    ]
-
-
-def write_csv(path: Path, predictions: list[Prediction]) -> None:
-    with path.open("w", newline="") as lines:
-        writer = csv.writer(lines)
-        writer.writerow(COLUMNS)
-        for p in predictions:
-            writer.writerow([p.image, p.item, p.label, p.fold, f"{p.probability:.7f}"])
-
-
-def read_csv(path: Path) -> list[Prediction]:
-    with path.open(newline="") as lines:
-        return [
-            Prediction(r["image"], r["item"], r["label"], int(r["fold"]), float(r["probability"]))
-            for r in csv.DictReader(lines)
-        ]
-
-
-def ranking_metrics(predictions: list[Prediction]) -> dict[str, float]:
+def ranking_metrics(predictions: Sequence[Prediction] | Columns) -> dict[str, float | int]:
     """AUROC and average precision."""
-    truth = [p.is_defect for p in predictions]
-    score = [p.probability for p in predictions]
+    columns = predictions if isinstance(predictions, Columns) else Columns.of(predictions)
     return {
-        "auroc": float(roc_auc_score(truth, score)),
-        "ap": float(average_precision_score(truth, score)),
-        "images": len(predictions),
-        "defects": sum(truth),
+        "auroc": float(roc_auc_score(columns.is_defect, columns.logit)),
+        "ap": float(average_precision_score(columns.is_defect, columns.logit)),
+        "images": len(columns.logit),
+        "defects": int(columns.is_defect.sum()),
     }
 
 
-def threshold_for_recall(predictions: list[Prediction], recall: float) -> float:
-    """The largest threshold at which at least ``recall`` of the defects are found (score >= threshold)."""
-    scores = sorted((p.probability for p in predictions if p.is_defect), reverse=True)
-    needed = int(np.ceil(recall * len(scores) - 1e-9))
-    return scores[needed - 1]
+def spread(values: Sequence[float]) -> dict[str, float]:
+    """Mean and standard deviation (n - 1; 0 for a single value)."""
+    return {"mean": float(np.mean(values)), "sd": float(np.std(values, ddof=1)) if len(values) > 1 else 0.0}
 
 
-def at_threshold(predictions: list[Prediction], threshold: float) -> dict[str, float]:
-    """Precision, recall and counts when ``probability >= threshold`` means a defect."""
-    flagged = [p for p in predictions if p.probability >= threshold]
-    found = sum(p.is_defect for p in flagged)
-    defects = sum(p.is_defect for p in predictions)
-    return {
-        "threshold": threshold,
-        "precision": found / len(flagged) if flagged else float("nan"),
-        "recall": found / defects,
-        "found": found,
-        "missed": defects - found,
-        "false_alarms": len(flagged) - found,
-    }
+def of_seed(columns: Columns) -> dict[str, object]:
+    """One seed's metrics: each fold's, their mean and standard deviation, and those of all folds pooled."""
+    folds = {str(fold): ranking_metrics(columns.where(columns.fold == fold)) for fold in columns.folds}
+    mean = {metric: spread([m[metric] for m in folds.values()]) for metric in ("auroc", "ap")}
+    return {"folds": folds, "mean": mean, "pooled": ranking_metrics(columns)}
 
 
-def summary(predictions: list[Prediction], recall: float) -> dict[str, object]:
-    """Metrics per fold, their mean and standard deviation (n - 1), and the decision threshold."""
-    folds = sorted({p.fold for p in predictions})
-    per_fold = {str(f): ranking_metrics([p for p in predictions if p.fold == f]) for f in folds}
-    spread = {}
+def over_seeds(seeds: dict[str, dict]) -> dict[str, dict[str, float]]:
+    """AUROC and AP over all seeds.
+
+    ``mean`` and ``sd`` are the seeds' averages of their means and standard deviations over the
+    folds; ``sd_of_seeds``, ``lowest`` and ``highest`` say how far the seeds' means lie apart.
+    """
+    result = {}
     for metric in ("auroc", "ap"):
-        values = np.array([m[metric] for m in per_fold.values()])
-        spread[metric] = {
-            "mean": float(values.mean()),
-            "sd": float(values.std(ddof=1)) if len(values) > 1 else 0.0,
+        means = [seed["mean"][metric]["mean"] for seed in seeds.values()]
+        result[metric] = {
+            "mean": float(np.mean(means)),
+            "sd": float(np.mean([seed["mean"][metric]["sd"] for seed in seeds.values()])),
+            "sd_of_seeds": spread(means)["sd"],
+            "lowest": min(means),
+            "highest": max(means),
         }
-    threshold = threshold_for_recall(predictions, recall)
+    return result
+
+
+def own_seed(columns: Columns) -> np.ndarray | None:
+    """Probabilities ``[M]`` calibrated out of fold, on predictions of the same seed only.
+
+    ``None`` with a single seed, or while a seed has a single fold.
+    """
+    folds_of_seed = [len(columns.where(columns.seed == seed).folds) for seed in columns.seeds]
+    if len(folds_of_seed) < 2 or min(folds_of_seed) < 2:
+        return None
+    probability = np.empty(len(columns.logit))
+    for seed in columns.seeds:
+        mask = columns.seed == seed
+        part = columns.where(mask)
+        probability[mask] = probability_calibration.cross_fitted(part.logit, part.is_defect, part.fold)
+    return probability
+
+
+def calibration_out_of_fold(columns: Columns) -> dict[str, object] | None:
+    """What calibration is worth on folds it was not fitted on; ``None`` with a single fold."""
+    if len(columns.folds) < 2:
+        return None
+    data = (columns.logit, columns.is_defect, columns.fold)
+    platt = probability_calibration.cross_fitted(*data)
+    others = {
+        "uncalibrated": expit(columns.logit),
+        "temperature": probability_calibration.cross_fitted(*data, probability_calibration.fit_temperature),
+    }
+    if (by_seed := own_seed(columns)) is not None:
+        others["platt_own_seed"] = by_seed
+    truth = (columns.is_defect, columns.item)
     return {
-        "folds": per_fold,
-        "mean": spread,
-        "pooled": ranking_metrics(predictions),
-        "decision": at_threshold(predictions, threshold),
+        "platt": calibration_error.measured(platt, *truth),
+        **{name: calibration_error.measured(p, *truth) for name, p in others.items()},
+        **{f"platt_minus_{name}": calibration_error.compared(platt, p, *truth) for name, p in others.items()},
+    }
+
+
+def calibration(columns: Columns) -> tuple[Platt, dict[str, object]]:
+    """The calibration to ship, and what is to be said about it.
+
+    It is fitted on the predictions of all seeds and folds. The shipped network's own out-of-fold
+    images are few and its only ones, so that nothing would be left to measure on; another seed
+    adds networks of the same recipe, and so what a network of this recipe can be expected to say.
+    """
+    platt = probability_calibration.fit(columns.logit, columns.is_defect)
+    temperature = probability_calibration.fit_temperature(columns.logit, columns.is_defect)
+    return platt, {
+        "method": "platt",
+        "scale": platt.scale,
+        "offset": platt.offset,
+        "predictions": len(columns.logit),
+        "temperature": 1.0 / temperature.scale,
+        "out_of_fold": calibration_out_of_fold(columns),
+    }
+
+
+def shipped_fold(columns: Columns, platt: Platt, threshold: float) -> dict[str, object] | None:
+    """The shipped fold alone, each seed at the shipped threshold; ``None`` if it is not trained yet."""
+    part = columns.where(columns.fold == SHIPPED_FOLD)
+    if not len(part.logit):
+        return None
+    flags = decision.counts_by_seed(platt.probability(part.logit) >= threshold, part)
+    return {
+        "fold": SHIPPED_FOLD,
+        "seeds": {
+            seed: {**ranking_metrics(part.where(part.seed == int(seed))), **found} for seed, found in flags.items()
+        },
+    }
+
+
+def summary(predictions: Sequence[Prediction], recall: float = TARGET_RECALL) -> dict[str, object]:
+    """Everything that is measured on out-of-fold predictions, ready for JSON."""
+    columns = Columns.of(predictions)
+    seeds = {str(seed): of_seed(columns.where(columns.seed == seed)) for seed in columns.seeds}
+    platt, calibrated = calibration(columns)
+    decided = decision.summary(columns, platt, recall)
+    return {
+        "seeds": seeds,
+        "mean": over_seeds(seeds),
+        "pooled": ranking_metrics(columns),
+        "calibration": calibrated,
+        "decision": decided,
+        "shipped_fold": shipped_fold(columns, platt, decided["threshold"]),
     }

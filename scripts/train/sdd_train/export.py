@@ -15,6 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from . import metadata
+from .probability_calibration import IDENTITY, Platt
 
 log = logging.getLogger(__name__)
 
@@ -27,16 +28,19 @@ OUTPUTS = ["probability", "embedding"]
 class Served(nn.Module):
     """What the ONNX file computes: ``image [N, 3, H, W]`` -> ``probability [N, 1], embedding [N, D]``.
 
-    ``network`` returns an object with ``logit [N]`` and ``embedding [N, D]``.
+    ``network`` returns an object with ``logit [N]`` and ``embedding [N, D]``. The calibration of the
+    probability is part of the graph, so that no reader of the file can forget it.
     """
 
-    def __init__(self, network: nn.Module) -> None:
+    def __init__(self, network: nn.Module, calibration: Platt = IDENTITY) -> None:
         super().__init__()
         self.network = network
+        self.calibration = calibration
 
     def forward(self, image: Tensor) -> tuple[Tensor, Tensor]:
         output = self.network(image)
-        return torch.sigmoid(output.logit)[:, None], output.embedding
+        logit = output.logit * self.calibration.scale + self.calibration.offset
+        return torch.sigmoid(logit)[:, None], output.embedding
 
 
 def name_batch(value: onnx.ValueInfoProto, rest: list[int]) -> None:

@@ -1,47 +1,53 @@
-"""The shipped model: fold 0's network with the threshold of all folds.
+"""The shipped model: fold 0's network with the calibration and threshold of all folds and seeds.
 
-Fold 0 is shipped by rule, stated before any result was seen: its held-out items
-stay unseen by the shipped weights and calibrate the drift threshold.
+Fold 0 of the first seed is shipped by rule, stated before any result was seen: its
+held-out items stay unseen by the shipped weights and calibrate the drift threshold.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
 
-from . import cross_validation, dataset, export, metadata
-from .network import EMBEDDING_DIMENSION
-from .training import PREPROCESSING
+from . import cross_validation, dataset, export, folds, metadata
+from .probability_calibration import Platt
 
-SHIPPED_FOLD = 0
-NAME, VERSION = "sdd-efficientnet-lite0", "0.1.0"
-DESCRIPTION = (
-    "Surface-defect classifier for KolektorSDD-like parts: EfficientNet-Lite0 with an outline "
-    "head, gray input of 208 x 512; the embedding is the 1280-d average pool."
-)
+SHIPPED_SEED = 7
+NAME, VERSION = "sdd-efficientnet-lite0", "0.2.0"
+
+
+def describe(architecture: dict[str, int], embedding_dimension: int) -> str:
+    """A sentence for people."""
+    return (
+        f"Surface-defect classifier for KolektorSDD-like parts: {architecture['blocks']} blocks of EfficientNet-Lite0 "
+        f"with an outline head, gray input of {architecture['width']} x {architecture['height']}, calibrated "
+        f"probability; the embedding is the {embedding_dimension}-d average pool."
+    )
 
 
 def write(data: Path, run: Path, out: Path) -> dict[str, object]:
-    """Exports the shipped fold of a run; the threshold comes from the folds done so far."""
-    summary = cross_validation.summarise(run)
-    samples = cross_validation.read_samples(data, run)
-    part = cross_validation.split(samples, SHIPPED_FOLD)
+    """Exports the shipped fold of a run; calibration and threshold come from the seeds and folds done so far."""
+    summary = cross_validation.summarize(run)
+    samples = folds.read_samples(data, run)
+    part = folds.split(samples, folds.SHIPPED_FOLD)
     synthetic = sum(samples[i].is_synthetic for i in part.train)
+    network = cross_validation.load_network(run, SHIPPED_SEED, folds.SHIPPED_FOLD)
+    architecture = network.architecture
     content = metadata.document(
         name=NAME,
         version=VERSION,
-        description=DESCRIPTION,
-        license=cross_validation.DATA_LICENSE,
+        description=describe(architecture.as_dict(), architecture.embedding_dimension),
+        license=folds.DATA_LICENSE,
         labels=list(dataset.LABELS),
-        preprocessing=PREPROCESSING,
+        preprocessing=architecture.preprocessing,
         decision=metadata.binary_decision("defect", summary["decision"]["threshold"]),
-        embedding_dimension=EMBEDDING_DIMENSION,
-        trained_on=cross_validation.provenance(
+        embedding_dimension=architecture.embedding_dimension,
+        trained_on=folds.provenance(
             len(part.train) - synthetic,
             synthetic,
-            cross_validation.items(samples, part.train),
-            cross_validation.items(samples, part.held_out),
+            folds.items(samples, part.train),
+            folds.items(samples, part.held_out),
         ),
     )
-    network = cross_validation.load_network(run, SHIPPED_FOLD)
     network.fold_batch_norm()
-    return export.save(export.Served(network), content, out)
+    calibration = Platt(summary["calibration"]["scale"], summary["calibration"]["offset"])
+    return export.save(export.Served(network, calibration), content, out)

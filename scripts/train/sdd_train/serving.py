@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
 
 import numpy as np
 import onnx
 import onnxruntime
+from PIL import Image
 
 from . import imaging, metadata
 from .imaging import Preprocessing
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
+OUTPUTS = ("probability", "embedding")
 
 
 class ServedModel:
@@ -26,15 +29,37 @@ class ServedModel:
             str(path), options, providers=["CPUExecutionProvider"]
         )
 
-    def predict(self, paths: list[Path], batch_size: int = 8) -> tuple[np.ndarray, np.ndarray]:
+    def load(self, path: Path) -> Image.Image:
+        """An image file in its own size, with the model's colors."""
+        return imaging.load(path, self.preprocessing.color)
+
+    def predict(self, paths: Iterable[Path]) -> tuple[np.ndarray, np.ndarray]:
         """Image files -> ``probability [M, C]`` and ``embedding [M, D]``."""
-        rows: tuple[list[np.ndarray], list[np.ndarray]] = ([], [])
-        for start in range(0, len(paths), batch_size):
-            batch = [imaging.preprocess(p, self.preprocessing) for p in paths[start : start + batch_size]]
-            outputs = self.session.run(["probability", "embedding"], {"image": np.stack(batch)})
-            for row, output in zip(rows, outputs):
-                row.append(output)
-        return np.concatenate(rows[0]), np.concatenate(rows[1])
+        return self.predict_images(self.load(path) for path in paths)
+
+    def predict_images(self, images: Iterable[Image.Image], batch_size: int = 8) -> tuple[np.ndarray, np.ndarray]:
+        """The same of loaded images, which are resized here; at most a batch of them is kept."""
+        rows: dict[str, list[np.ndarray]] = {name: [] for name in OUTPUTS}
+        batch: list[np.ndarray] = []
+
+        def run() -> None:
+            for name, output in zip(OUTPUTS, self.session.run(OUTPUTS, {"image": np.stack(batch)}), strict=True):
+                rows[name].append(output)
+            batch.clear()
+
+        for image in images:
+            batch.append(self.tensor(image))
+            if len(batch) == batch_size:
+                run()
+        if batch:
+            run()
+        return np.concatenate(rows["probability"]), np.concatenate(rows["embedding"])
+
+    def tensor(self, image: Image.Image) -> np.ndarray:
+        """A loaded image -> float32 ``[3, H, W]``, one row of the model's input."""
+        wanted = self.preprocessing
+        resized = imaging.resize(image, wanted.width, wanted.height, wanted.filter)
+        return imaging.normalise(np.asarray(resized), wanted)
 
 
 def images_below(folder: Path) -> list[Path]:

@@ -17,7 +17,7 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import cross_validation, dataset, evaluation, export, imaging, metadata
+from . import dataset, evaluation, export, folds, imaging, metadata
 from .imaging import Preprocessing
 
 log = logging.getLogger(__name__)
@@ -111,17 +111,17 @@ def description(
         name="sdd-vgg16",
         version="0.1.0",
         description="VGG16 ImageNet features (frozen), global average pool, Linear 128, sigmoid.",
-        license=cross_validation.DATA_LICENSE,
+        license=folds.DATA_LICENSE,
         labels=list(dataset.LABELS),
         preprocessing=preprocessing,
         decision=metadata.binary_decision("defect", threshold),
         embedding_dimension=EMBEDDING_DIMENSION,
-        trained_on=cross_validation.provenance(images, 0, trained, held_out),
+        trained_on=folds.provenance(images, 0, trained, held_out),
     )
 
 
 def run(data: Path, weights: Path, normalisation: str, out: Path) -> dict[str, object]:
-    """Cross-validates on real images, exports fold 0's network to ``out/sdd-vgg16.onnx``."""
+    """Cross-validates on real images, exports the shipped fold's network to ``out/sdd-vgg16.onnx``."""
     preprocessing = NORMALISATIONS[normalisation]
     out.mkdir(parents=True, exist_ok=True)
     samples = dataset.read_kolektor(data)
@@ -134,26 +134,26 @@ def run(data: Path, weights: Path, normalisation: str, out: Path) -> dict[str, o
     fresh = {name: value.clone() for name, value in network.classifier.state_dict().items()}
 
     predictions, trained = [], {}
-    for fold in range(cross_validation.FOLDS):
-        part = cross_validation.split(samples, fold)
+    for fold in range(folds.FOLDS):
+        part = folds.split(samples, fold)
         network.classifier.load_state_dict(fresh)
         train_classifier(network.classifier, pools[part.train], labels[part.train])
         trained[fold] = {k: v.clone() for k, v in network.classifier.state_dict().items()}
         with torch.no_grad():
-            probability = torch.sigmoid(network.classifier(pools[part.held_out])[:, 0]).numpy()
+            logit = network.classifier(pools[part.held_out])[:, 0].numpy()
         held_out = tuple(samples[i] for i in part.held_out)
-        predictions += evaluation.predictions_of(held_out, fold, probability)
+        predictions += evaluation.predictions_of(held_out, fold, SEED, logit)
 
-    result = evaluation.summary(predictions, cross_validation.TARGET_RECALL)
-    part = cross_validation.split(samples, 0)
+    result = evaluation.summary(predictions, evaluation.TARGET_RECALL)
+    part = folds.split(samples, folds.SHIPPED_FOLD)
     content = description(
         preprocessing,
-        result["decision"]["threshold"],
+        result["decision"]["uncalibrated_threshold"],
         len(part.train),
-        cross_validation.items(samples, part.train),
-        cross_validation.items(samples, part.held_out),
+        folds.items(samples, part.train),
+        folds.items(samples, part.held_out),
     )
-    network.classifier.load_state_dict(trained[0])
+    network.classifier.load_state_dict(trained[folds.SHIPPED_FOLD])
     result["onnx_difference"] = export.save(export.Served(network), content, out / "sdd-vgg16.onnx")
     evaluation.write_csv(out / "predictions.csv", predictions)
     (out / "summary.json").write_text(json.dumps(result, indent=1) + "\n")

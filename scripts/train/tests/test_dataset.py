@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdd_train import cross_validation, dataset
+from sdd_train import dataset, folds
 from sdd_train.dataset import SYNTHETIC_ITEM, Sample
 
 
@@ -24,12 +24,12 @@ def some_samples(items: int = 23) -> list[Sample]:
 
 def test_folds_are_seeded_and_even():
     samples = some_samples()
-    folds = dataset.assign_folds(samples, 5, seed=3)
-    assert folds == dataset.assign_folds(samples[::-1], 5, seed=3)
-    assert folds != dataset.assign_folds(samples, 5, seed=4)
-    sizes = Counter(folds.values())
+    assignment = dataset.assign_folds(samples, 5, seed=3)
+    assert assignment == dataset.assign_folds(samples[::-1], 5, seed=3)
+    assert assignment != dataset.assign_folds(samples, 5, seed=4)
+    sizes = Counter(assignment.values())
     assert len(sizes) == 5 and max(sizes.values()) - min(sizes.values()) <= 1
-    doubles = Counter(folds[f"{item:02d}"] for item in range(0, 23, 5))
+    doubles = Counter(assignment[f"{item:02d}"] for item in range(0, 23, 5))
     assert len(doubles) == 5
 
 
@@ -37,7 +37,7 @@ def test_folds_are_seeded_and_even():
 def test_a_split_never_divides_an_item_and_never_holds_out_synthetic_images(fold):
     drawn = [Sample(Path("defect/synthetic_1.jpg"), "defect", SYNTHETIC_ITEM)]
     samples = some_samples() + drawn
-    part = cross_validation.split(samples, fold)
+    part = folds.split(samples, fold)
     train = {samples[i].item for i in part.train}
     held_out = {samples[i].item for i in part.held_out}
     assert not train & held_out

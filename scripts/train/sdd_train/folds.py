@@ -1,0 +1,88 @@
+"""Which fold trains on what, and the image folders that the drift index is built from.
+
+Folds are by physical item. A run folder gets from here::
+
+    synthetic/                         drawn training images
+    reference/{defect,non_defect}/     what the shipped fold was trained on
+    calibration/{defect,non_defect}/   the shipped fold's held-out real images
+
+Nothing here needs torch.
+"""
+
+from __future__ import annotations
+
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import dataset, synthetic
+from .dataset import Sample
+
+FOLDS = 5
+FOLD_SEED = 2024
+SHIPPED_FOLD = 0
+SYNTHETIC_COUNT = 32
+SYNTHETIC_FIRST_SEED = 1000
+DATA_LICENSE = "CC BY-NC-SA 4.0"
+DATA_SOURCE = "https://www.vicos.si/resources/kolektorsdd/"
+
+
+@dataclass(frozen=True)
+class Split:
+    """Indices of a fold's training images (synthetic ones included) and held-out real images."""
+
+    train: list[int]
+    held_out: list[int]
+
+
+def read_samples(data: Path, run: Path) -> list[Sample]:
+    """KolektorSDD and the run's synthetic images, which are drawn if they are not there yet."""
+    drawn = run / "synthetic"
+    if not drawn.exists():
+        synthetic.write_set(drawn, SYNTHETIC_COUNT, SYNTHETIC_FIRST_SEED)
+    return dataset.read_kolektor(data) + dataset.read_synthetic(drawn)
+
+
+def split(samples: list[Sample], fold: int) -> Split:
+    """The fold's split; no item is on both sides, synthetic images are always trained on."""
+    real = [s for s in samples if not s.is_synthetic]
+    assignment = dataset.assign_folds(real, FOLDS, FOLD_SEED)
+    held_out = [i for i, s in enumerate(samples) if not s.is_synthetic and assignment[s.item] == fold]
+    return Split(sorted(set(range(len(samples))) - set(held_out)), held_out)
+
+
+def items(samples: list[Sample], indices: list[int]) -> list[str]:
+    """The real items among some samples."""
+    return sorted({samples[i].item for i in indices if not samples[i].is_synthetic})
+
+
+def provenance(images: int, synthetic_images: int, trained: list[str], held_out: list[str]) -> dict[str, object]:
+    """The ``trained_on`` object of a model's metadata."""
+    return {
+        "dataset": "KolektorSDD",
+        "license": DATA_LICENSE,
+        "images": images,
+        "synthetic_images": synthetic_images,
+        "items": trained,
+        "held_out_items": held_out,
+        "source": DATA_SOURCE,
+    }
+
+
+def copy_by_label(samples: list[Sample], indices: list[int], folder: Path) -> None:
+    """Copies images to ``folder/{defect,non_defect}/``, named by item so that no two collide."""
+    if folder.exists():
+        shutil.rmtree(folder)
+    for label in dataset.LABELS:
+        (folder / label).mkdir(parents=True)
+    for sample in (samples[i] for i in indices):
+        name = sample.path.name if sample.is_synthetic else f"item{sample.item}_{sample.path.name}"
+        shutil.copyfile(sample.path, folder / sample.label / name)
+
+
+def write_reference(data: Path, run: Path, fold: int) -> None:
+    """Writes ``reference/`` and ``calibration/`` of a fold, for the drift index."""
+    samples = read_samples(data, run)
+    part = split(samples, fold)
+    copy_by_label(samples, part.train, run / "reference")
+    copy_by_label(samples, part.held_out, run / "calibration")
