@@ -4,12 +4,14 @@
 
 Writes `images/*` and `golden.json`, which the Rust tests compare with: decoded
 pixels, preprocessed tensor, and the answer of `tiny.onnx` (write that first
-with make_tiny_model.py). Everything is drawn here from fixed seeds.
+with make_tiny_model.py); and the noise of the Rust tests, resized by every
+filter. Everything is drawn here from fixed seeds.
 """
 
 from __future__ import annotations
 
 import argparse
+import hashlib
 import json
 import struct
 import zlib
@@ -20,7 +22,9 @@ from pathlib import Path
 import numpy as np
 import onnxruntime
 import PIL
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, TiffTags
+from PIL.PngImagePlugin import PngInfo
+from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from make_tiny_model import PREPROCESSING
 from sdd_train import imaging
@@ -28,6 +32,9 @@ from sdd_train import imaging
 SAMPLED_PIXELS = 50
 SAMPLED_VALUES = 40
 ORIENTATION_TAG = 0x0112
+PHOTOMETRIC_TAG = 262
+EXTRA_SAMPLES_TAG = 338
+XMP_TAG = 700
 
 Encoded = tuple[bytes, bool]
 """A file's bytes, and whether decoders may differ by a few gray levels on it."""
@@ -188,9 +195,86 @@ def webp_images() -> dict[str, Encoded]:
     }
 
 
+XMP = b"""<x:xmpmeta xmlns:x="adobe:ns:meta/"><rdf:RDF xmlns:rdf="http://www.w3.org/1999/02/22-rdf-syntax-ns#">
+<rdf:Description xmlns:tiff="http://ns.adobe.com/tiff/1.0/" tiff:Orientation="6"/></rdf:RDF></x:xmpmeta>"""
+
+
+def with_tiff_tag(data: bytes, tag: int, value: int) -> bytes:
+    """A little-endian TIFF whose one SHORT of this tag, which it has, is another."""
+    (start,) = struct.unpack_from("<I", data, 4)
+    (count,) = struct.unpack_from("<H", data, start)
+    for entry in range(start + 2, start + 2 + 12 * count, 12):
+        if struct.unpack_from("<H", data, entry)[0] == tag:
+            return data[: entry + 8] + struct.pack("<H", value) + data[entry + 10 :]
+    raise KeyError(tag)
+
+
+def unusual_images() -> dict[str, Encoded]:
+    """Orientation by XMP alone, and over it by EXIF; premultiplied alpha; 16 bits with white at zero."""
+    rgb, rgba = eight_bit(43, 31, 60, "RGB"), eight_bit(37, 31, 61, "RGBA")
+    text = PngInfo()
+    text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    tags = ImageFileDirectory_v2()
+    tags[XMP_TAG] = XMP
+    tags.tagtype[XMP_TAG] = TiffTags.BYTE
+    gray16 = encode(Image.fromarray(sixteen_bit(45, 37, 62, 1)[:, :, 0]), "TIFF")
+    return {
+        "jpeg_xmp_6.jpg": (encode(rgb, "JPEG", quality=90, xmp=XMP), True),
+        "jpeg_xmp_6_exif_3.jpg": (encode(rgb, "JPEG", quality=90, xmp=XMP, exif=orientation(3)), True),
+        "png_xmp_6.png": (encode(rgb, "PNG", pnginfo=text), False),
+        "tiff_xmp_6.tiff": (encode(rgb, "TIFF", tiffinfo=tags), False),
+        "webp_xmp_6.webp": (encode(rgb, "WEBP", lossless=True, xmp=XMP), False),
+        "tiff_premultiplied.tiff": (with_tiff_tag(encode(rgba, "TIFF"), EXTRA_SAMPLES_TAG, 1), False),
+        "tiff_gray16_white_is_zero.tiff": (with_tiff_tag(gray16, PHOTOMETRIC_TAG, 0), False),
+    }
+
+
 FAMILIES: tuple[Callable[[], dict[str, Encoded]], ...] = (
-    png_images, jpeg_images, bmp_images, tiff_images, webp_images,
+    png_images, jpeg_images, bmp_images, tiff_images, webp_images, unusual_images,
 )
+
+
+RESIZED: tuple[tuple[tuple[int, int], tuple[int, int]], ...] = (
+    # Source and target, width x height: both shrunk (by more one way, then the other), both
+    # enlarged, mixed, one side kept, thin, single pixels, and as the shipped model does it.
+    ((97, 61), (24, 32)), ((61, 97), (32, 24)), ((90, 90), (30, 45)), ((64, 48), (32, 24)),
+    ((11, 9), (24, 32)), ((5, 7), (40, 63)),
+    ((97, 9), (24, 32)), ((9, 97), (24, 32)), ((25, 90), (24, 32)), ((40, 64), (24, 32)),
+    ((41, 64), (24, 32)), ((24, 77), (24, 32)), ((77, 32), (24, 32)), ((24, 32), (24, 32)),
+    ((1, 1), (5, 3)), ((1, 50), (8, 8)), ((50, 1), (8, 8)), ((2, 3), (1, 1)), ((300, 2), (7, 2)),
+    ((500, 313), (52, 128)),
+    # Where it shows that Pillow's constants of the Hamming window are of single precision.
+    ((61, 203), (96, 160)),
+)
+
+
+def noise(width: int, height: int, channels: int) -> np.ndarray:
+    """Noise with all its energy at the highest frequencies, and many values at both ends: uint8 ``[H, W, C]``.
+
+    Sample i is the high byte of a multiplicative hash of i, spread from its middle; the Rust tests
+    make the same.
+    """
+    hashed = np.arange(width * height * channels, dtype=np.uint32) * np.uint32(2654435761)
+    hashed ^= hashed >> np.uint32(15)
+    hashed *= np.uint32(2246822519)
+    spread = (hashed >> np.uint32(24)).astype(np.int64) * 2 - 128
+    return np.clip(spread, 0, 255).astype(np.uint8).reshape(height, width, channels)
+
+
+def resized(filter: str, color: str, source: tuple[int, int], target: tuple[int, int]) -> dict[str, object]:
+    """What Pillow makes of noise of one size in another."""
+    pixels = noise(*source, channels=1 if color == "gray" else 3)
+    image = Image.fromarray(pixels[:, :, 0] if color == "gray" else pixels)
+    found = np.asarray(imaging.resize(image, *target, filter)).reshape(-1)
+    return {
+        "filter": filter,
+        "color": color,
+        "source": source,
+        "target": target,
+        "sum": int(found.sum(dtype=np.int64)),
+        "first": found[:6].tolist(),
+        "sha256": hashlib.sha256(found.tobytes()).hexdigest(),
+    }
 
 
 def positions(width: int, height: int, rng: np.random.Generator) -> list[list[int]]:
@@ -245,6 +329,11 @@ def entry(data: bytes, lossy: bool, seed: int, session: onnxruntime.InferenceSes
     }
 
 
+def compact(value: object) -> str:
+    """JSON on one line, without spaces."""
+    return json.dumps(value, separators=(",", ":"))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--out", type=Path, required=True, help="folder that holds tiny.onnx")
@@ -260,21 +349,28 @@ def main() -> None:
         "about": "Written by scripts/train/make_golden_images.py; do not edit. "
         "positions are [x, y]; gray and rgb values are those pixels after loading; tensor values "
         "are at flat indices of the float32 [3, 32, 24] input of tiny.onnx; lossy marks formats "
-        "on which two correct decoders may differ by a few gray levels.",
+        "on which two correct decoders may differ by a few gray levels. resized holds noise of the "
+        "size source in the size target: its first values, sum and SHA-256 of its bytes.",
         "pillow": PIL.__version__,
         "onnxruntime": onnxruntime.__version__,
         "preprocessing": PREPROCESSING.as_metadata(),
+        "resized": [
+            resized(filter, color, source, target)
+            for filter in imaging.RESAMPLING
+            for color in ("gray", "rgb")
+            for source, target in RESIZED
+        ],
         "images": {
             name: entry(data, lossy, seed, session)
             for seed, (name, (data, lossy)) in enumerate(images.items())
         },
     }
-    lines = [
-        f"{json.dumps(name)}:{json.dumps(value, separators=(',', ':'))}"
-        for name, value in golden.pop("images").items()
-    ]
+    images = [f"{json.dumps(name)}:{compact(value)}" for name, value in golden.pop("images").items()]
+    cases = [compact(case) for case in golden.pop("resized")]
     head = json.dumps(golden, indent=1)[:-2]
-    (out / "golden.json").write_text(head + ',\n "images": {\n' + ",\n".join(lines) + "\n}}\n")
+    (out / "golden.json").write_text(
+        f'{head},\n "resized": [\n' + ",\n".join(cases) + '\n],\n "images": {\n' + ",\n".join(images) + "\n}}\n"
+    )
 
 
 if __name__ == "__main__":

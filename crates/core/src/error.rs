@@ -72,6 +72,21 @@ pub enum ImageError {
     },
 }
 
+impl ImageError {
+    /// A short name that stays the same when the message is reworded.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Empty => "empty_file",
+            Self::TooManyBytes { .. } => "too_large",
+            Self::NotAnImage => "not_an_image",
+            Self::Unsupported { .. } => "unsupported_image",
+            Self::TooManyPixels { .. } | Self::TooMuchMemory { .. } => "too_many_pixels",
+            Self::Damaged { .. } => "damaged_image",
+        }
+    }
+}
+
 /// Why a model could not be loaded or run, or an image not be classified.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]

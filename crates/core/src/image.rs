@@ -8,11 +8,14 @@
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, Limits};
+use tiff::TiffError;
 
 use crate::error::ImageError;
-use crate::jpeg;
 use crate::spec::Color;
+use crate::tiff_file::{self, TiffFile};
+use crate::{jpeg, orientation};
 
 /// What an image may cost at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -97,6 +100,10 @@ fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageErr
         Err(_) => return Err(ImageError::NotAnImage),
     };
     match format {
+        ImageFormat::Bmp if bits_of_bmp(bytes) == Some(16) => {
+            // The decoder here spreads 5 and 6 bits over 8 in another way than Pillow.
+            Err(ImageError::Unsupported { what: "a BMP of 16 bits a pixel".into() })
+        }
         ImageFormat::Jpeg
         | ImageFormat::Png
         | ImageFormat::Bmp
@@ -104,6 +111,13 @@ fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageErr
         | ImageFormat::WebP => Ok(format),
         other => Err(ImageError::Unsupported { what: name(other).into() }),
     }
+}
+
+/// Bits a pixel, which stand in another place behind the oldest header.
+fn bits_of_bmp(bytes: &[u8]) -> Option<u16> {
+    let header_bytes = u32::from_le_bytes(*bytes.get(14..)?.first_chunk()?);
+    let place = if header_bytes == 12 { 24 } else { 28 };
+    Some(u16::from_le_bytes(*bytes.get(place..)?.first_chunk()?))
 }
 
 /// How often the decoder goes over all of the image: 1 but for a JPEG of several scans.
@@ -154,21 +168,31 @@ fn decode_upright(
     decoder
         .set_limits(allocation(limits.max_decoded_bytes().saturating_mul(2)))
         .map_err(|error| explain(error, format))?;
-    // An orientation that cannot be read is no orientation: Pillow ignores it, too.
-    let orientation = decoder.orientation();
-    let jpeg = if format == ImageFormat::Jpeg {
-        jpeg::decode(bytes, (width, height))
-            .map_err(|reason| ImageError::Damaged { format: name(format), reason })?
-    } else {
-        None
+    let damaged = |reason| ImageError::Damaged { format: name(format), reason };
+    let (mut decoded, orientation) = match format {
+        ImageFormat::Jpeg => {
+            let orientation = orientation::of(&mut decoder);
+            (jpeg::decode(bytes, (width, height)).map_err(damaged)?, orientation)
+        }
+        ImageFormat::Tiff => {
+            let max_bytes = limits.max_decoded_bytes().saturating_mul(2);
+            let mut file =
+                TiffFile::open(bytes, max_bytes, METADATA_BYTES).map_err(explain_tiff)?;
+            let stated = file.orientation();
+            let orientation = stated.or_else(|| orientation::in_xmp(&file.xmp()?));
+            let decoded = file.decode(decoder).map_err(|failure| match failure {
+                tiff_file::Failure::Tiff(error) => explain_tiff(error),
+                tiff_file::Failure::Image(error) => explain(error, format),
+            })?;
+            (decoded, orientation.unwrap_or(Orientation::NoTransforms))
+        }
+        _ => {
+            let orientation = orientation::of(&mut decoder);
+            let decoded = DynamicImage::from_decoder(decoder);
+            (decoded.map_err(|error| explain(error, format))?, orientation)
+        }
     };
-    let mut decoded = match jpeg {
-        Some(decoded) => decoded,
-        None => DynamicImage::from_decoder(decoder).map_err(|error| explain(error, format))?,
-    };
-    if let Ok(orientation) = orientation {
-        decoded.apply_orientation(orientation);
-    }
+    decoded.apply_orientation(orientation);
     Ok(decoded)
 }
 
@@ -236,7 +260,7 @@ fn pick<const CHANNELS: usize, Sample, Value>(
 }
 
 /// The high byte, as Pillow reads 16-bit RGB.
-fn high(sample: u16) -> u8 {
+pub(crate) fn high(sample: u16) -> u8 {
     (sample >> 8) as u8
 }
 
@@ -258,6 +282,17 @@ fn explain(error: image::ImageError, format: ImageFormat) -> ImageError {
         }
         image::ImageError::Limits(_) => ImageError::TooMuchMemory { format: name(format) },
         error => ImageError::Damaged { format: name(format), reason: error.to_string() },
+    }
+}
+
+fn explain_tiff(error: TiffError) -> ImageError {
+    let format = name(ImageFormat::Tiff);
+    match error {
+        TiffError::UnsupportedError(error) => {
+            ImageError::Unsupported { what: format!("this {format} encoding ({error})") }
+        }
+        TiffError::LimitsExceeded => ImageError::TooMuchMemory { format },
+        error => ImageError::Damaged { format, reason: error.to_string() },
     }
 }
 

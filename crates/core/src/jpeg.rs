@@ -10,16 +10,18 @@
 use image::{DynamicImage, GrayImage, RgbImage};
 use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat};
 
-/// Decodes a gray or colour JPEG of a known size; `Ok(None)` for CMYK, which is not decoded here.
+use crate::cmyk;
+
+/// Decodes a JPEG of a known size to gray or RGB samples of 8 bits.
 ///
 /// `Err` is what the decoder says.
-pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<Option<DynamicImage>, String> {
+pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<DynamicImage, String> {
     let mut decoder = Decompressor::new().map_err(|error| error.to_string())?;
     let header = decoder.read_header(bytes).map_err(|error| error.to_string())?;
     let format = match header.colorspace {
         Colorspace::Gray => PixelFormat::GRAY,
         Colorspace::RGB | Colorspace::YCbCr => PixelFormat::RGB,
-        _ => return Ok(None),
+        Colorspace::CMYK | Colorspace::YCCK => PixelFormat::CMYK,
     };
     let (width, height) = (size.0 as usize, size.1 as usize);
     if (header.width, header.height) != (width, height) {
@@ -31,9 +33,17 @@ pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<Option<DynamicIma
     decoder.decompress(bytes, target).map_err(|error| error.to_string())?;
     let decoded = match format {
         PixelFormat::GRAY => GrayImage::from_raw(size.0, size.1, pixels).map(DynamicImage::from),
+        PixelFormat::CMYK => {
+            // Adobe's programs, which nearly all CMYK files come from, write 255 for no ink; Pillow
+            // takes all files for theirs.
+            let (inks, _) = pixels.as_chunks::<4>();
+            let rgb: Vec<[u8; 3]> =
+                inks.iter().map(|ink| cmyk::rgb(ink.map(|sample| 255 - sample))).collect();
+            RgbImage::from_raw(size.0, size.1, rgb.into_flattened()).map(DynamicImage::from)
+        }
         _ => RgbImage::from_raw(size.0, size.1, pixels).map(DynamicImage::from),
     };
-    decoded.map(Some).ok_or_else(|| "its size is not what its header says".into())
+    decoded.ok_or_else(|| "its size is not what its header says".into())
 }
 
 const SOI: u8 = 0xD8;

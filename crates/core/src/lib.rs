@@ -24,21 +24,28 @@
 //! # }
 //! ```
 
+/// Where the model that ships with this repository lies, from the folder that the programs are
+/// started in: their default.
+pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
+
 pub mod classifier;
+mod cmyk;
 pub mod device;
 pub mod error;
 pub mod image;
 mod jpeg;
 pub mod model;
+mod orientation;
 pub mod prediction;
 pub mod preprocess;
 mod resample;
 mod runtime;
 pub mod spec;
+mod tiff_file;
 
 pub use classifier::{Classifier, ClassifierOptions};
 pub use device::Device;
 pub use error::{Error, ImageError, Result};
 pub use image::ImageLimits;
-pub use prediction::Prediction;
+pub use prediction::{Prediction, Probabilities};
 pub use spec::ModelSpec;

@@ -1,5 +1,8 @@
 //! What the model answers for one image.
 
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
+
 /// The answer for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
@@ -12,4 +15,26 @@ pub struct Prediction {
     pub probabilities: Vec<f32>,
     /// The penultimate average pool, `embedding_dimension` finite values, not normalised.
     pub embedding: Vec<f32>,
+}
+
+impl Prediction {
+    /// The probabilities with the labels that they are of: the model's, in their order.
+    #[must_use]
+    pub fn probabilities_of(&self, labels: &[String]) -> Probabilities {
+        Probabilities(labels.iter().cloned().zip(self.probabilities.iter().copied()).collect())
+    }
+}
+
+/// Labels and their probabilities, serialized as a map in the order of the model's labels.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Probabilities(pub Vec<(String, f32)>);
+
+impl Serialize for Probabilities {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(Some(self.0.len()))?;
+        for (label, probability) in &self.0 {
+            map.serialize_entry(label, probability)?;
+        }
+        map.end()
+    }
 }

@@ -199,7 +199,9 @@ impl Filter {
             Self::Hamming if x.abs() >= 1.0 => 0.0,
             Self::Hamming => {
                 let angle = x.abs() * std::f64::consts::PI;
-                angle.sin() / angle * (0.54 + 0.46 * angle.cos())
+                // Pillow has these as single-precision constants, which now and then shows in a pixel.
+                let window = f64::from(0.54_f32) + f64::from(0.46_f32) * angle.cos();
+                angle.sin() / angle * window
             }
             Self::Bicubic => cubic(x.abs()),
             Self::Lanczos if (-3.0..3.0).contains(&x) => sinc(x) * sinc(x / 3.0),

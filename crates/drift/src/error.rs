@@ -157,8 +157,10 @@ pub enum Error {
 
     /// The reference was built with another model.
     #[error(
-        "the reference was built with {reference}, and the model in use is {model}: their embeddings cannot be \
-         compared; use the model of the reference, or build a reference with this model"
+        "the reference was built with {reference}, and the model in use is {model}: they are not the same file, \
+         so their embeddings cannot be compared, whatever they are called. Use the model that the reference was \
+         built with, or build a reference with this one: drift-index build --model MODEL.onnx --images TRAINING \
+         --calibration HELD_OUT --out STORE"
     )]
     ModelMismatch {
         /// The model that the store names.

@@ -52,6 +52,7 @@
 //! | [`mean_l1`] | the mean L1 distance to all rows in O(D log N) |
 //! | [`conformal`] | p-values, thresholds, calibration-conditional corrections |
 //! | [`calibration`] | what a store remembers of its held-out images |
+//! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
 //!
 //! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
@@ -65,6 +66,7 @@ pub mod conformal;
 mod document;
 pub mod error;
 pub mod mean_l1;
+pub mod model;
 pub mod reference;
 pub mod score;
 

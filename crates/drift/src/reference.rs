@@ -146,25 +146,19 @@ impl Reference {
         self.store.manifest().model.as_ref()
     }
 
-    /// Checks that embeddings of a model can be compared with this reference. Models are the same
-    /// if their files are, by `sha256`; a store that names no model accepts any of its dimension.
+    /// Checks that embeddings of a model, of that many values, can be compared with this reference.
+    /// Models are the same if their files are, by `sha256`, whatever they are called; a store that names no model accepts any of its dimension.
     ///
     /// # Errors
     ///
     /// [`Error::ModelMismatch`] naming both models, [`Error::WrongDimension`].
-    pub fn check_model(
-        &self,
-        sha256: &str,
-        name: &str,
-        version: &str,
-        dimension: usize,
-    ) -> Result<()> {
+    pub fn check_model(&self, model: &ModelIdentity, dimension: usize) -> Result<()> {
         let expected = self.store.dimension();
         match self.model() {
-            Some(known) if !known.sha256.eq_ignore_ascii_case(sha256) => {
+            Some(known) if !known.sha256.eq_ignore_ascii_case(&model.sha256) => {
                 Err(Error::ModelMismatch {
-                    reference: describe(&known.name, &known.version, &known.sha256, expected),
-                    model: describe(name, version, sha256, dimension),
+                    reference: describe(known, expected),
+                    model: describe(model, dimension),
                 })
             }
             _ if dimension != expected => Err(Error::WrongDimension { expected, found: dimension }),
@@ -287,7 +281,7 @@ fn euclidean(neighbor: &Neighbor) -> f64 {
     f64::from(neighbor.distance_squared).sqrt()
 }
 
-fn describe(name: &str, version: &str, sha256: &str, dimension: usize) -> String {
-    let start: String = sha256.chars().take(12).collect();
-    format!("`{name}` {version} (SHA-256 {start}…, embeddings of {dimension})")
+fn describe(model: &ModelIdentity, dimension: usize) -> String {
+    let ModelIdentity { name, version, sha256 } = model;
+    format!("`{name}` {version} (SHA-256 {sha256}, embeddings of {dimension})")
 }

@@ -87,18 +87,7 @@ impl ApiError {
             Self::MalformedMultipart { .. } => (StatusCode::BAD_REQUEST, "malformed_multipart"),
             Self::TooManyBytes { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UploadTimeout { .. } => (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
-            Self::Image(error) => match error {
-                ImageError::Empty => (StatusCode::BAD_REQUEST, "empty_file"),
-                ImageError::NotAnImage => (StatusCode::BAD_REQUEST, "not_an_image"),
-                ImageError::Damaged { .. } => (StatusCode::BAD_REQUEST, "damaged_image"),
-                ImageError::TooManyBytes { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
-                ImageError::TooManyPixels { .. } | ImageError::TooMuchMemory { .. } => {
-                    (StatusCode::PAYLOAD_TOO_LARGE, "too_many_pixels")
-                }
-                ImageError::Unsupported { .. } => {
-                    (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_image")
-                }
-            },
+            Self::Image(error) => (status(error), error.code()),
             Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -113,6 +102,18 @@ impl ApiError {
             error: Fault { code: self.status_and_code().1, message: self.to_string() },
             detail: matches!(self, Self::MissingFile).then(missing),
         }
+    }
+}
+
+fn status(error: &ImageError) -> StatusCode {
+    match error {
+        ImageError::Empty | ImageError::NotAnImage | ImageError::Damaged { .. } => {
+            StatusCode::BAD_REQUEST
+        }
+        ImageError::TooManyBytes { .. }
+        | ImageError::TooManyPixels { .. }
+        | ImageError::TooMuchMemory { .. } => StatusCode::PAYLOAD_TOO_LARGE,
+        ImageError::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
     }
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
-use sdd_core::{Device, ImageLimits};
+use sdd_core::{DEFAULT_MODEL, Device, ImageLimits};
 
 /// The reference store that is served when none is named and this one is there.
 pub const DEFAULT_REFERENCE: &str = "models/reference";
@@ -39,7 +39,7 @@ pub struct Settings {
     #[arg(long, env = "SDD_PORT", default_value_t = 8000, global = true)]
     pub port: u16,
     /// The model, an ONNX file
-    #[arg(long, env = "SDD_MODEL", default_value = "models/sdd-efficientnet-lite0.onnx")]
+    #[arg(long, env = "SDD_MODEL", default_value = DEFAULT_MODEL)]
     pub model: PathBuf,
     /// Description of the model (JSON), instead of the one in its metadata
     #[arg(long, env = "SDD_MODEL_SPEC")]

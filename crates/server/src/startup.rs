@@ -188,15 +188,9 @@ fn load_reference(
         tracing::warn!("no reference at {}: answers have no drift score", path.display());
         return Ok(None);
     }
-    let spec = classifier.spec();
     Reference::open(&path)
         .and_then(|reference| {
-            reference.check_model(
-                classifier.sha256(),
-                &spec.name,
-                &spec.version,
-                spec.embedding_dimension,
-            )?;
+            reference.check_classifier(classifier)?;
             if reference.model().is_none() {
                 tracing::warn!(
                     "the reference {} does not say which model it was built with",

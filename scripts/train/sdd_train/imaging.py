@@ -19,11 +19,13 @@ import numpy as np
 from PIL import Image, ImageOps
 
 Color = Literal["gray", "rgb"]
-Filter = Literal["nearest", "bilinear", "bicubic", "lanczos"]
+Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
 
-_RESAMPLING = {
-    "nearest": Image.Resampling.NEAREST,
+# Those that the Rust service has, by the same names.
+RESAMPLING: dict[Filter, Image.Resampling] = {
+    "box": Image.Resampling.BOX,
     "bilinear": Image.Resampling.BILINEAR,
+    "hamming": Image.Resampling.HAMMING,
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
@@ -45,6 +47,12 @@ class Preprocessing:
     scale: float = 1.0 / 255.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+
+    def __post_init__(self) -> None:
+        if self.filter not in RESAMPLING:
+            raise ValueError(f"preprocessing.filter: expected one of {list(RESAMPLING)}, found {self.filter!r}")
+        if self.color not in _PILLOW_MODE:
+            raise ValueError(f"preprocessing.color: expected one of {list(_PILLOW_MODE)}, found {self.color!r}")
 
     def as_metadata(self) -> dict[str, object]:
         """The ``preprocessing`` object of a model's metadata."""
@@ -103,7 +111,7 @@ def load(source: str | Path | BinaryIO, color: Color) -> Image.Image:
 
 def resize(image: Image.Image, width: int, height: int, filter: Filter = "bilinear") -> Image.Image:
     """Pillow's resize: the filter widens with the shrink factor (antialiasing)."""
-    return image.resize((width, height), _RESAMPLING[filter])
+    return image.resize((width, height), RESAMPLING[filter])
 
 
 def load_resized(source: str | Path | BinaryIO, preprocessing: Preprocessing) -> np.ndarray:

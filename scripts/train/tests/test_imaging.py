@@ -1,6 +1,9 @@
 """The reference loader on every kind of image the service accepts."""
 
+import re
 from io import BytesIO
+from pathlib import Path
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -102,6 +105,21 @@ def test_gray_tensor_is_replicated_and_normalised():
     tensor = imaging.preprocess(encoded(Image.new("L", (9, 7), 51), "PNG"), preprocessing)
     assert tensor.shape == (3, 6, 4) and tensor.dtype == np.float32
     assert np.allclose(tensor, (51 / 255 - 0.5) / 0.25, atol=1e-6)
+
+
+def test_filters_are_those_of_the_rust_service():
+    spec = (Path(__file__).parents[3] / "crates" / "core" / "src" / "spec.rs").read_text()
+    variants = re.search(r"pub enum Filter \{(.*?)\n\}", spec, re.DOTALL)[1]
+    served = re.findall(r"^\s*(\w+),$", variants, re.MULTILINE)
+    assert len(served) == 5
+    assert sorted(imaging.RESAMPLING) == sorted(name.lower() for name in served)
+    assert set(get_args(imaging.Filter)) == set(imaging.RESAMPLING)
+    for name in imaging.RESAMPLING:
+        preprocessing = Preprocessing(width=4, height=6, filter=name)
+        assert Preprocessing.from_metadata(preprocessing.as_metadata()) == preprocessing
+    refused = Preprocessing(width=4, height=6).as_metadata() | {"filter": "nearest"}
+    with pytest.raises(ValueError, match="nearest"):
+        Preprocessing.from_metadata(refused)
 
 
 def test_preprocessing_survives_its_metadata():

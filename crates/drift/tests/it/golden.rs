@@ -1,4 +1,5 @@
-//! Numbers from independent implementations, see `tests/golden`. `SDD_GOLDEN_DIR` names another folder.
+//! Numbers from independent implementations: `knn.json` of sdd-index's tests, `conformal.json` of these.
+//! `SDD_GOLDEN_DIR` names another folder with both.
 
 use std::path::PathBuf;
 
@@ -11,7 +12,8 @@ use serde_json::Value;
 use crate::support::{folder, store};
 
 fn golden(name: &str) -> Value {
-    let shipped = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("tests/golden");
+    let place = if name == "knn.json" { "../index/tests/golden" } else { "tests/golden" };
+    let shipped = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(place);
     let folder = std::env::var_os("SDD_GOLDEN_DIR").map_or_else(shipped, PathBuf::from);
     let path = folder.join(name);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));

@@ -1,4 +1,4 @@
-//! Ctrl-C while a store is built.
+//! Ctrl-C while a store is built, or a matrix of embeddings made.
 #![cfg(unix)]
 
 use std::fs;
@@ -24,10 +24,10 @@ fn large_images(folder: &Path) {
     }
 }
 
-/// Starts to build from the large images, and sends a signal in the middle of it.
-fn interrupt_a_build(folder: &Path, signal: &str) -> std::process::Output {
+/// Starts to work on the large images, and sends a signal in the middle of it.
+fn interrupt(subcommand: &str, out: &str, folder: &Path, signal: &str) -> std::process::Output {
     let child = command(folder)
-        .args(["build", "--images", "large", "--out", "store", "--threads", "1", "--model"])
+        .args([subcommand, "--images", "large", "--out", out, "--threads", "1", "--model"])
         .arg(tiny_model())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -40,21 +40,37 @@ fn interrupt_a_build(folder: &Path, signal: &str) -> std::process::Output {
     child.wait_with_output().unwrap()
 }
 
+fn was_ended(output: &std::process::Output) -> bool {
+    // On a machine so busy that the program has not begun to listen, the signal itself ends it.
+    output.status.code() == Some(130) || output.status.signal().is_some()
+}
+
+#[test]
+fn leaves_no_half_matrix() {
+    let folder = folder();
+    large_images(folder.path());
+    fs::write(folder.path().join("e.npy"), "what was there").unwrap();
+    for signal in ["-INT", "-TERM"] {
+        let output = interrupt("embed", "e.npy", folder.path(), signal);
+        assert!(was_ended(&output), "{output:?}");
+        assert_eq!(fs::read(folder.path().join("e.npy")).unwrap(), b"what was there");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    }
+}
+
 #[test]
 fn leaves_the_store_as_it_was() {
     let folder = folder();
     large_images(folder.path());
     for signal in ["-INT", "-TERM"] {
-        let output = interrupt_a_build(folder.path(), signal);
-        let said = String::from_utf8(output.stderr).unwrap();
-        // On a machine so busy that the program has not begun to listen, the signal itself ends it.
-        let ended = output.status.code() == Some(130) || output.status.signal().is_some();
-        assert!(ended, "{:?} {said}", output.status);
+        let output = interrupt("build", "store", folder.path(), signal);
+        let said = String::from_utf8_lossy(&output.stderr);
+        assert!(was_ended(&output), "{:?} {said}", output.status);
         assert!(!folder.path().join("store").exists());
     }
     parts(folder.path(), &["a"], 3);
     run(folder.path(), "build --model MODEL --images parts --out store").expect_code(0);
-    interrupt_a_build(folder.path(), "-INT");
+    interrupt("build", "store", folder.path(), "-INT");
     let info = run(folder.path(), "verify store --json").expect_code(0).json();
     assert_eq!((info["images"].as_u64(), info["generation"].as_u64()), (Some(3), Some(1)));
 }

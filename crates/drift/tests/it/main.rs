@@ -5,6 +5,7 @@
 
 mod build;
 mod damaged;
+mod embed;
 mod false_alarms;
 mod golden;
 mod interrupted;

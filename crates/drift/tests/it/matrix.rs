@@ -1,11 +1,12 @@
 //! `drift-index` with embeddings in place of images.
 
 use std::fs;
+use std::process::Command;
 
 use ndarray::{Array2, array};
 use serde_json::{Value, json};
 
-use crate::support::{Random, folder, run, save_npy};
+use crate::support::{Random, folder, parts, run, save_npy};
 
 fn three() -> Array2<f32> {
     array![[0.0, 0.0], [3.0, 4.0], [6.0, 8.0]]
@@ -112,6 +113,27 @@ fn a_model_of_another_dimension_did_not_make_the_matrix() {
     let said = run(folder.path(), "build --embeddings x.npy --out store --model MODEL");
     let said = said.expect_code(2);
     assert!(said.err.contains("16 values") && said.err.contains("2 columns"), "{}", said.err);
+}
+
+/// A pipe that nobody writes to would be waited for, for ever.
+#[test]
+fn a_pipe_in_place_of_a_file_is_an_error() {
+    let folder = folder();
+    let path = folder.path();
+    save_npy(&three(), &path.join("x.npy"));
+    parts(path, &["a"], 2);
+    assert!(Command::new("mkfifo").arg(path.join("pipe")).status().unwrap().success());
+    let split = "--images parts --model MODEL --calibration-share 0.5 --group-csv pipe:item";
+    for arguments in [
+        "--embeddings pipe",
+        "--embeddings x.npy --labels pipe",
+        "--embeddings x.npy --ids pipe",
+        "--embeddings x.npy --calibration-embeddings x.npy --calibration-labels pipe",
+        split,
+    ] {
+        let said = run(path, &format!("build --out store {arguments}")).expect_code(2);
+        assert!(said.err.contains("not a file"), "{arguments}: {}", said.err);
+    }
 }
 
 #[test]

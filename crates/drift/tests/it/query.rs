@@ -3,8 +3,9 @@
 use std::fs;
 
 use serde_json::Value;
+use sha2::{Digest, Sha256};
 
-use crate::support::{folder, model, parts, run, save, stripes, surface};
+use crate::support::{folder, model, parts, run, save, save_npy, stripes, surface, tiny_model};
 
 /// A store of 20 surfaces in two classes, calibrated with 21 others.
 fn calibrated() -> tempfile::TempDir {
@@ -41,7 +42,7 @@ fn an_unreadable_image_among_others_is_reported_and_the_others_answered() {
     let results = said["results"].as_array().unwrap();
     let errors: Vec<_> = results.iter().map(|result| result["error"]["code"].as_str()).collect();
     let unreadable = Some("unreadable_image");
-    assert_eq!(errors, [None, unreadable, unreadable, unreadable, None]);
+    assert_eq!(errors, [None, Some("not_an_image"), unreadable, unreadable, None]);
     assert_eq!(results[0]["out_of_distribution"], true);
     assert_eq!(results[4]["out_of_distribution"], false);
     assert_eq!(results[1]["score"], Value::Null);
@@ -74,6 +75,34 @@ fn another_model_is_refused_and_both_are_named() {
     assert_eq!(said["error"]["code"], "model_mismatch");
     let message = said["error"]["message"].as_str().unwrap();
     assert_eq!(message.matches("SHA-256").count(), 2, "{message}");
+}
+
+/// A model of the same name and dimension, as the same network in another precision would be.
+#[test]
+fn a_model_of_the_same_name_from_another_file_is_refused_and_both_files_are_told_apart() {
+    let folder = calibrated();
+    let built_with = fs::read(tiny_model()).unwrap();
+    // The graph's `doc_string`: field 6 of the model, a text of four bytes.
+    let other = [built_with.as_slice(), b"\x32\x04int8"].concat();
+    fs::write(folder.path().join("int8.onnx"), &other).unwrap();
+    let ask = |command: &str| {
+        let said = run(folder.path(), &format!("{command} --model int8.onnx --json"));
+        said.expect_code(2).json()["error"].clone()
+    };
+    save_npy(&ndarray::Array2::ones((1, 16)), &folder.path().join("q.npy"));
+    for error in [ask("query store stripes.png"), ask("query store --embeddings q.npy")] {
+        assert_eq!(error["code"], "model_mismatch");
+        let message = error["message"].as_str().unwrap();
+        assert_eq!(message.matches("`sdd-tiny` 0.1.0").count(), 2, "{message}");
+        for bytes in [&built_with, &other] {
+            let sha256 = format!("{:x}", Sha256::digest(bytes));
+            assert!(message.contains(&sha256), "{message}");
+        }
+        assert!(message.contains("drift-index build --model"), "{message}");
+    }
+    // The same file under another name is the same model.
+    fs::write(folder.path().join("renamed.onnx"), &built_with).unwrap();
+    run(folder.path(), "query store held-out/000.png --model renamed.onnx").expect_code(0);
 }
 
 #[test]

@@ -162,13 +162,16 @@ fn score_and_calibration_of_a_store_must_agree() {
     assert_eq!(open(&[garbage]).unwrap_err().code(), "unreadable_attachment");
 }
 
+fn identity(name: &str, version: &str, digits: &str) -> ModelIdentity {
+    let sha256 = digits.repeat(64 / digits.len());
+    ModelIdentity { name: name.into(), version: version.into(), sha256 }
+}
+
 #[test]
 fn another_model_is_refused_and_both_are_named() {
     let folder = folder();
-    let identity =
-        ModelIdentity { name: "lite".into(), version: "1.0".into(), sha256: "ab".repeat(32) };
     let contents = StoreContents {
-        model: Some(identity),
+        model: Some(identity("lite", "1.0", "ab")),
         normalization: Normalization::L2,
         embeddings: array![[1.0, 2.0]],
         records: vec![Record { id: "a".into(), label: None }],
@@ -176,14 +179,15 @@ fn another_model_is_refused_and_both_are_named() {
     };
     FileStore::write(folder.path(), &contents).unwrap();
     let reference = Reference::open(folder.path()).unwrap();
-    assert!(reference.check_model(&"AB".repeat(32), "lite", "1.0", 2).is_ok());
-    let error = reference.check_model(&"cd".repeat(32), "vgg", "2.0", 512).unwrap_err();
+    assert!(reference.check_model(&identity("renamed", "2.0", "AB"), 2).is_ok());
+    let error = reference.check_model(&identity("vgg", "2.0", "cd"), 512).unwrap_err();
     assert_eq!(error.code(), "model_mismatch");
     let message = error.to_string();
-    for part in ["`lite` 1.0", "abababababab", "`vgg` 2.0", "cdcdcdcdcdcd", "512"] {
+    let (built_with, in_use) = ("ab".repeat(32), "cd".repeat(32));
+    for part in ["`lite` 1.0", &built_with, "`vgg` 2.0", &in_use, "512", "drift-index build"] {
         assert!(message.contains(part), "{part}: {message}");
     }
-    let error = reference.check_model(&"ab".repeat(32), "lite", "1.0", 3).unwrap_err();
+    let error = reference.check_model(&identity("lite", "1.0", "ab"), 3).unwrap_err();
     assert_eq!(error.code(), "wrong_dimension");
 }
 
@@ -191,8 +195,9 @@ fn another_model_is_refused_and_both_are_named() {
 fn a_store_without_a_model_takes_any_of_its_dimension() {
     let reference = reference(ScoreMethod::Knn, 1);
     assert_eq!(reference.model(), None);
-    assert!(reference.check_model("", "any", "1", 2).is_ok());
-    assert_eq!(reference.check_model("", "any", "1", 3).unwrap_err().code(), "wrong_dimension");
+    let any = identity("any", "1", "0");
+    assert!(reference.check_model(&any, 2).is_ok());
+    assert_eq!(reference.check_model(&any, 3).unwrap_err().code(), "wrong_dimension");
 }
 
 #[test]

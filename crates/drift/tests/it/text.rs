@@ -27,6 +27,7 @@ fn help() {
     redacted(|| {
         assert_snapshot!("help", help("--help"));
         assert_snapshot!("help_build", help("build --help"));
+        assert_snapshot!("help_embed", help("embed --help"));
         assert_snapshot!("help_query", help("query --help"));
         assert_snapshot!("help_info", help("info --help"));
         assert_snapshot!("help_verify", help("verify --help"));
@@ -54,6 +55,9 @@ fn results() {
         let query = "query store parts/defect/003.png stripes.png nowhere.png --model MODEL -k 1";
         assert_snapshot!("query", said(query).expect_code(2).out);
         assert_snapshot!("query_json", said(&format!("{query} --json")).expect_code(2).out);
+        let embed = "embed stripes.png nowhere.png parts/defect/003.png --model MODEL --out e.npy";
+        assert_snapshot!("embed", said(embed).expect_code(3).out);
+        assert_snapshot!("embed_json", said(&format!("{embed} --json")).expect_code(3).out);
     });
 }
 

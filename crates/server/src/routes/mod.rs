@@ -7,7 +7,7 @@ mod upload;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
 
-pub use predict::{Model, Prediction, Probabilities};
+pub use predict::{Model, Prediction};
 pub use upload::UploadLimits;
 
 use crate::error::ApiError;

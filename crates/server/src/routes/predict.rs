@@ -2,10 +2,9 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
-use sdd_core::ImageError;
+use sdd_core::{ImageError, Probabilities};
 use sdd_drift::Assessment;
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 use super::upload::{self, Upload, UploadLimits};
 use crate::error::ApiError;
@@ -25,20 +24,6 @@ pub struct Prediction {
     pub drift: Option<Assessment>,
     /// The model that answered.
     pub model: Model,
-}
-
-/// Labels and their probabilities: a JSON object in the order of the model's labels.
-#[derive(Debug)]
-pub struct Probabilities(Vec<(String, f32)>);
-
-impl Serialize for Probabilities {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(Some(self.0.len()))?;
-        for (label, probability) in &self.0 {
-            map.serialize_entry(label, probability)?;
-        }
-        map.end()
-    }
 }
 
 /// The model that answered.
@@ -76,11 +61,10 @@ fn may_be_image(content_type: &str) -> bool {
 impl Prediction {
     fn new(answer: Answer, model: &ServedModel) -> Self {
         let Answer { prediction, drift } = answer;
-        let labels = model.labels.iter().cloned();
         Self {
             class: model.labels[prediction.class_index].clone(),
             confidence: prediction.confidence,
-            probabilities: Probabilities(labels.zip(prediction.probabilities).collect()),
+            probabilities: prediction.probabilities_of(&model.labels),
             drift,
             model: Model { name: model.name.clone(), version: model.version.clone() },
         }

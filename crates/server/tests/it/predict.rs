@@ -77,6 +77,28 @@ fn a_reference_of_another_model_is_refused_naming_both() {
     assert!(said.contains("abab"), "{said}");
 }
 
+/// A model of the same name and dimension, as the same network in another precision would be.
+#[test]
+fn a_reference_of_a_model_of_the_same_name_is_refused_and_both_files_are_told_apart() {
+    let folder = tempfile::tempdir().unwrap();
+    let (reference, other) = (folder.path().join("reference"), folder.path().join("int8.onnx"));
+    store::write(&reference, None);
+    let built_with = std::fs::read(data("tiny.onnx")).unwrap();
+    // The graph's `doc_string`: field 6 of the model, a text of four bytes.
+    std::fs::write(&other, [built_with.as_slice(), b"\x32\x04int8"].concat()).unwrap();
+    let sha256 = |path| {
+        let opened = Classifier::open(path, &ClassifierOptions::default()).unwrap();
+        opened.sha256().to_owned()
+    };
+    let arguments =
+        ["--reference", reference.to_str().unwrap(), "--model", other.to_str().unwrap()];
+    let (code, said) = refusal(&arguments);
+    assert_eq!(code, Some(2));
+    for part in [&sha256(&data("tiny.onnx")), &sha256(&other), "drift-index build --model"] {
+        assert!(said.contains(part), "{part}: {said}");
+    }
+}
+
 #[test]
 fn a_named_reference_has_to_be_there() {
     let (code, said) = refusal(&["--reference", "/nowhere/reference"]);

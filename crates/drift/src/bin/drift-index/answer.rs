@@ -11,8 +11,21 @@ use crate::exit::ExitStatus;
 use crate::images::file::Unreadable;
 use crate::interrupt::Interrupted;
 
-/// The code of an image that cannot be opened, or is none.
-const UNREADABLE_IMAGE: &str = "unreadable_image";
+/// The code of an image whose file cannot be read.
+pub const UNREADABLE_IMAGE: &str = "unreadable_image";
+
+/// Why there is no answer for one image or row.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Failure {
+    pub code: &'static str,
+    pub message: String,
+}
+
+impl From<&anyhow::Error> for Failure {
+    fn from(error: &anyhow::Error) -> Self {
+        Self { code: code(error), message: format!("{error:#}") }
+    }
+}
 
 /// The answer of a subcommand.
 pub struct Answer {
@@ -52,7 +65,7 @@ pub fn report_failure(error: &anyhow::Error, json: bool) -> ExitStatus {
     if json {
         let failure = json!({
             "status": status.name(),
-            "error": { "code": code(error), "message": format!("{error:#}") },
+            "error": Failure::from(error),
         });
         if let Err(error) = print(&format!("{failure:#}")) {
             eprintln!("error: {error:#}");
@@ -62,7 +75,7 @@ pub fn report_failure(error: &anyhow::Error, json: bool) -> ExitStatus {
 }
 
 /// A short name of the error that does not change with its wording.
-pub fn code(error: &anyhow::Error) -> &'static str {
+fn code(error: &anyhow::Error) -> &'static str {
     if error.is::<Unreadable>() {
         return UNREADABLE_IMAGE;
     }
@@ -71,7 +84,7 @@ pub fn code(error: &anyhow::Error) -> &'static str {
             return Some(error.code());
         }
         match cause.downcast_ref::<sdd_core::Error>() {
-            Some(sdd_core::Error::Image(_)) => Some(UNREADABLE_IMAGE),
+            Some(sdd_core::Error::Image(error)) => Some(error.code()),
             Some(_) => Some("model"),
             None => cause.is::<sdd_index::Error>().then_some("reference_store"),
         }

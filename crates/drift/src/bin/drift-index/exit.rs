@@ -7,9 +7,9 @@ pub const HELP: &str = "\
 Exit codes:
   0    done; query: no image is out of distribution, or the store has no calibration to tell
   1    query: at least one image is out of distribution
-  2    an error, wrong usage, or an image of several that could not be answered
-  3    build: the store was built, but some images were skipped
-  130  build: interrupted; the store is as it was before
+  2    an error, wrong usage, or an image of several that query could not answer
+  3    build, embed: done, but some images were skipped
+  130  build, embed: interrupted; what was there before is as it was
 
 Results go to standard output, progress and errors to standard error (more with SDD_LOG=info).
 With --json, a failure too is one document: {\"status\":\"error\",\"error\":{\"code\",\"message\"}}.";
@@ -23,7 +23,7 @@ pub enum ExitStatus {
     Drift,
     /// No answer, or not for everything that was asked.
     Error,
-    /// A store was built from less than was asked for.
+    /// A store or a matrix was made from less than was asked for.
     Partial,
     /// Stopped by a signal.
     Interrupted,

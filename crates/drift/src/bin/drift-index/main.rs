@@ -1,10 +1,11 @@
-//! `drift-index` builds reference stores, asks them, and checks them.
+//! `drift-index` builds reference stores, asks them, and checks them; and writes embeddings.
 //!
 //! One file a subcommand. What the program knows about statistics is in the library; here are
 //! files, folders, the model, and what people and programs read.
 
 mod answer;
 mod build;
+mod embed;
 mod exit;
 mod images;
 mod info;
@@ -43,6 +44,7 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(Box<build::Arguments>),
+    Embed(embed::Arguments),
     Query(query::Arguments),
     Info(info::Arguments),
     Verify(verify::Arguments),
@@ -65,6 +67,7 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<Answer> {
     match command {
         Command::Build(arguments) => build::run(&arguments),
+        Command::Embed(arguments) => embed::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),

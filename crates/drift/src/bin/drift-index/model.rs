@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use sdd_core::{Classifier, ClassifierOptions, Device, ImageLimits};
-use sdd_index::ModelIdentity;
+
+/// Each session has its own copy of the weights there; a few keep it busy while others decode.
+const MOST_SESSIONS_ON_A_GPU: usize = 4;
 
 /// How a model is run; which one is a matter of the subcommand.
 #[derive(Debug, Args)]
@@ -50,6 +52,18 @@ impl InferenceArguments {
             .with_context(|| format!("cannot use the model {}", model.display()))
     }
 
+    /// One classifier a thread, as far as there are images for them.
+    pub fn fork(&self, first: Classifier, images: usize) -> Result<Vec<Classifier>> {
+        let mut sessions = self.threads().min(images);
+        if first.device() != Device::Cpu {
+            sessions = sessions.min(MOST_SESSIONS_ON_A_GPU);
+        }
+        let mut classifiers: Vec<_> =
+            (1..sessions).map(|_| first.fork()).collect::<Result<_, _>>()?;
+        classifiers.push(first);
+        Ok(classifiers)
+    }
+
     pub fn threads(&self) -> usize {
         let cores = std::thread::available_parallelism();
         self.threads.or(cores.ok()).map_or(1, NonZeroUsize::get)
@@ -61,14 +75,5 @@ impl InferenceArguments {
             max_side: self.max_side,
             max_pixels: self.max_pixels,
         }
-    }
-}
-
-/// What a store remembers of the model that made its embeddings.
-pub fn identity(classifier: &Classifier) -> ModelIdentity {
-    ModelIdentity {
-        name: classifier.spec().name.clone(),
-        version: classifier.spec().version.clone(),
-        sha256: classifier.sha256().to_owned(),
     }
 }

@@ -5,19 +5,16 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_core::Classifier;
+use sdd_core::{Classifier, DEFAULT_MODEL};
 use sdd_drift::{Assessment, NearestImage, Reference};
 use serde::Serialize;
 
-use crate::answer::{self, Answer, line};
+use crate::answer::{Answer, Failure, line};
 use crate::exit::ExitStatus;
 use crate::images::file;
 use crate::info::ScoreInfo;
 use crate::model::InferenceArguments;
 use crate::npy;
-
-/// The shipped model, as the server's default.
-const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
 
 const AFTER_LONG_HELP: &str = "\
 JSON (--json): status (ok, drift, or error if some query has no answer), store, score {method, k},
@@ -49,9 +46,10 @@ pub struct Arguments {
     #[arg(short = 'k', long, default_value_t = 3, value_name = "N")]
     neighbors: usize,
 
-    /// The model, which must be the one that the store was built with
-    /// [default for images: models/sdd-efficientnet-lite0.onnx]
-    #[arg(long, value_name = "FILE.onnx")]
+    #[arg(long, value_name = "FILE.onnx", help = format!(
+        "The model, which must be the one that the store was built with \
+         [default for images: {DEFAULT_MODEL}]"
+    ))]
     model: Option<PathBuf>,
 
     #[command(flatten)]
@@ -107,13 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
 fn open(arguments: &Arguments, model: &Path, reference: &Reference) -> Result<Classifier> {
     let threads = arguments.inference.threads();
     let classifier = arguments.inference.open(model, threads)?;
-    let spec = classifier.spec();
-    reference.check_model(
-        classifier.sha256(),
-        &spec.name,
-        &spec.version,
-        spec.embedding_dimension,
-    )?;
+    reference.check_classifier(&classifier)?;
     Ok(classifier)
 }
 
@@ -159,12 +151,6 @@ enum Subject {
 }
 
 #[derive(Serialize)]
-struct Failure {
-    code: &'static str,
-    message: String,
-}
-
-#[derive(Serialize)]
 struct Queried {
     #[serde(flatten)]
     subject: Subject,
@@ -198,7 +184,7 @@ impl Queried {
                 p_value: None,
                 out_of_distribution: None,
                 neighbors: Vec::new(),
-                error: Some(Failure { code: answer::code(&error), message: format!("{error:#}") }),
+                error: Some(Failure::from(&error)),
             },
         }
     }

@@ -1,14 +1,16 @@
 //! Files with one text a line, beside a matrix.
 
-use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
+use crate::regular_file;
+
 /// The lines of a UTF-8 file, which must be as many as the matrix has rows. An empty line is `None`.
 pub fn read(path: &Path, rows: usize, of: &Path) -> Result<Vec<Option<String>>> {
-    let text = fs::read_to_string(path)
-        .with_context(|| format!("cannot read {} as UTF-8 text", path.display()))?;
+    let text =
+        read_text(path).with_context(|| format!("cannot read {} as UTF-8 text", path.display()))?;
     let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
     let lines: Vec<_> =
         text.lines().map(|line| (!line.is_empty()).then(|| line.to_owned())).collect();
@@ -20,4 +22,11 @@ pub fn read(path: &Path, rows: usize, of: &Path) -> Result<Vec<Option<String>>> 
         of.display(),
     );
     Ok(lines)
+}
+
+fn read_text(path: &Path) -> std::io::Result<String> {
+    let (mut file, _) = regular_file::open(path)?;
+    let mut text = String::new();
+    file.read_to_string(&mut text)?;
+    Ok(text)
 }

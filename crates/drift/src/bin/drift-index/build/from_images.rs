@@ -5,10 +5,11 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
-use sdd_core::{Classifier, Device, Prediction};
+use sdd_core::Prediction;
 use sdd_drift::ScoreMethod;
 use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::conformal::required_calibration_images;
+use sdd_drift::model::identity;
 use sdd_index::Record;
 
 use super::arguments::Arguments;
@@ -17,12 +18,8 @@ use super::summary::{Duplicate, Part, Remarks, SkippedImage};
 use super::{HeldOut, HeldOutImage, Material};
 use crate::answer::count;
 use crate::images::embed::{Outcome, embed};
-use crate::images::folder::{Folder, ImageFile, scan};
+use crate::images::folder::{Folder, ImageFile, ensure_images, scan};
 use crate::interrupt::Interrupt;
-use crate::model::identity;
-
-/// Each has its own copy of the weights there; a few keep it busy while others decode.
-const MOST_SESSIONS_ON_A_GPU: usize = 4;
 
 /// What is to be embedded: the reference first, so that an image which is on both sides stays there.
 struct Plan {
@@ -39,20 +36,13 @@ pub fn gather(folder: &Path, arguments: &Arguments, interrupt: &Interrupt) -> Re
     plan.check(folder, arguments.calibration.alpha)?;
 
     let model = arguments.model.as_ref().context("expected --model")?;
-    let threads = arguments.inference.threads();
     let first = arguments.inference.open(model, 1)?;
     plan.check_classes(&first.spec().labels, arguments.score)?;
     let (model, labels) = (identity(&first), first.spec().labels.clone());
     let dimension = first.spec().embedding_dimension;
 
     let files: Vec<&Path> = plan.files().map(|file| file.path.as_path()).collect();
-    let mut sessions = threads.min(files.len());
-    if first.device() != Device::Cpu {
-        sessions = sessions.min(MOST_SESSIONS_ON_A_GPU);
-    }
-    let mut classifiers: Vec<Classifier> =
-        (1..sessions).map(|_| first.fork()).collect::<Result<_, _>>()?;
-    classifiers.push(first);
+    let classifiers = arguments.inference.fork(first, files.len())?;
     let outcomes = embed(&files, classifiers, arguments.inference.limits().max_bytes, interrupt)?;
     let gathered = Gathered::new(&plan, outcomes, &labels);
     gathered.into_material(Some(model), dimension)
@@ -103,12 +93,7 @@ impl Plan {
 
     /// What is known to fail is said before the work.
     fn check(&self, folder: &Path, alpha: f64) -> Result<()> {
-        ensure!(
-            !self.reference.is_empty(),
-            "there are no images below {} (names ending in {})",
-            folder.display(),
-            crate::images::folder::EXTENSIONS.join(", "),
-        );
+        ensure_images(&self.reference, folder)?;
         let required = required_calibration_images(alpha);
         ensure!(
             self.source.is_none() || self.held_out.len() >= required,
@@ -190,10 +175,10 @@ impl Gathered {
                     same_as: all[earlier].id.clone(),
                     other_class: differ(all[earlier].label.as_ref(), file.label.as_ref()),
                 }),
-                (Outcome::Unreadable(reason), _) => gathered.remarks.skipped.push(SkippedImage {
+                (Outcome::Unreadable(failure), _) => gathered.remarks.skipped.push(SkippedImage {
                     part: part(held_out),
                     image: file.id.clone(),
-                    reason,
+                    reason: failure.message,
                 }),
             }
         }

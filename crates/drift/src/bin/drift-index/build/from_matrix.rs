@@ -4,12 +4,12 @@ use std::path::Path;
 
 use anyhow::{Result, ensure};
 use sdd_drift::calibration::CalibrationSource;
+use sdd_drift::model::identity;
 use sdd_index::{ModelIdentity, Record};
 
 use super::arguments::Arguments;
 use super::summary::Remarks;
 use super::{HeldOut, HeldOutImage, Material};
-use crate::model::identity;
 use crate::{npy, text_file};
 
 pub fn gather(matrix: &Path, arguments: &Arguments) -> Result<Material> {

@@ -144,11 +144,6 @@ impl fmt::Display for Remarks {
                 writeln!(f, "    and {more} more")?;
             }
         }
-        let Ignored { hidden, other_files, loops } = self.ignored;
-        if hidden + other_files + loops > 0 {
-            let loops = if loops > 0 { format!(", {loops} circular") } else { String::new() };
-            line(f, "ignored", format_args!("{hidden} hidden, {other_files} not images{loops}"))?;
-        }
-        Ok(())
+        self.ignored.fmt(f)
     }
 }

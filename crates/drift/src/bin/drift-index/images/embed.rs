@@ -14,6 +14,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::file;
 use super::progress::Progress;
+use crate::answer::Failure;
 use crate::interrupt::Interrupt;
 
 type Digest = [u8; 32];
@@ -24,14 +25,14 @@ pub enum Outcome {
     Classified(Prediction),
     /// Its bytes are those of an earlier file, at this position.
     SameAs(usize),
-    Unreadable(String),
+    Unreadable(Failure),
 }
 
 /// What a thread makes of one image.
 struct Found {
     position: usize,
     digest: Option<Digest>,
-    outcome: Option<Result<Prediction, String>>,
+    outcome: Option<Result<Prediction, Failure>>,
 }
 
 struct Work<'a> {
@@ -96,7 +97,7 @@ impl Work<'_> {
         let bytes = match file::read(self.files[position], self.max_bytes) {
             Ok(bytes) => bytes,
             Err(error) => {
-                let outcome = Some(Err(format!("{error:#}")));
+                let outcome = Some(Err(Failure::from(&error)));
                 return Ok(Found { position, digest: None, outcome });
             }
         };
@@ -106,7 +107,7 @@ impl Work<'_> {
         } else {
             match classifier.classify(&bytes) {
                 Ok(prediction) => Some(Ok(prediction)),
-                Err(error) if file::is_to_blame(&error) => Some(Err(error.to_string())),
+                Err(error) if file::is_to_blame(&error) => Some(Err(Failure::from(&error.into()))),
                 Err(error) => return Err(error.into()),
             }
         };
@@ -125,14 +126,14 @@ impl Work<'_> {
 
 /// Of files with the same bytes, the first one counts, in whichever order the threads met them.
 fn settle(found: Vec<Option<Found>>, files: &[&Path]) -> Result<Vec<Outcome>> {
-    let mut first: HashMap<Digest, (usize, Option<String>)> = HashMap::new();
+    let mut first: HashMap<Digest, (usize, Option<Failure>)> = HashMap::new();
     let mut outcomes = Vec::with_capacity(found.len());
     for (found, path) in found.into_iter().zip(files) {
         let Found { position, digest, outcome } =
             found.with_context(|| format!("no thread answered for {}", path.display()))?;
         if let Some((earlier, failure)) = digest.and_then(|digest| first.get(&digest)) {
             outcomes.push(match failure {
-                Some(reason) => Outcome::Unreadable(reason.clone()),
+                Some(failure) => Outcome::Unreadable(failure.clone()),
                 None => Outcome::SameAs(*earlier),
             });
             continue;

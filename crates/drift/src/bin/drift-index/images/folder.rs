@@ -1,7 +1,7 @@
 //! The images below a folder, in an order that does not depend on the file system.
 
 use std::ffi::OsStr;
-use std::fmt::Write;
+use std::fmt::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -9,8 +9,10 @@ use sdd_index::{MAX_ID_BYTES, MAX_LABEL_BYTES};
 use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
+use crate::answer::line;
+
 /// Endings of the file names that are taken for images, whatever their case.
-pub const EXTENSIONS: [&str; 10] =
+const EXTENSIONS: [&str; 10] =
     ["bmp", "dib", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
 /// An image file below a folder.
@@ -43,6 +45,18 @@ pub struct Ignored {
     pub other_files: usize,
     /// Links that lead back to a folder that contains them.
     pub loops: usize,
+}
+
+/// A line of a summary, where there is something to say.
+impl fmt::Display for Ignored {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { hidden, other_files, loops } = self;
+        if hidden + other_files + loops == 0 {
+            return Ok(());
+        }
+        let loops = if *loops > 0 { format!(", {loops} circular") } else { String::new() };
+        line(f, "ignored", format_args!("{hidden} hidden, {other_files} not images{loops}"))
+    }
 }
 
 impl std::ops::AddAssign for Ignored {
@@ -90,6 +104,17 @@ pub fn scan(folder: &Path) -> Result<Folder> {
         );
     }
     Ok(found)
+}
+
+/// An error that says what was looked for, if there is no image.
+pub fn ensure_images(images: &[ImageFile], folder: &Path) -> Result<()> {
+    ensure!(
+        !images.is_empty(),
+        "there are no images below {} (names ending in {})",
+        folder.display(),
+        EXTENSIONS.join(", "),
+    );
+    Ok(())
 }
 
 impl Folder {

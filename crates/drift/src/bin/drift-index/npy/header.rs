@@ -57,6 +57,21 @@ impl Header {
         Ok((header, (8 + length_bytes + length) as u64))
     }
 
+    /// The bytes before the first number of a float32 matrix of that many rows and columns, row
+    /// after row; padded as `numpy.save` does, so that numbers begin at a multiple of 64 bytes.
+    pub fn of_rows((rows, columns): (usize, usize)) -> Vec<u8> {
+        let text =
+            format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
+        let unpadded = MAGIC.len() + 4 + text.len() + 1;
+        let length = text.len() + unpadded.next_multiple_of(64) - unpadded + 1;
+        let mut bytes = MAGIC.to_vec();
+        bytes.extend([1, 0]);
+        // Two numbers of at most 20 digits each: a header of at most 118 bytes.
+        bytes.extend([length.to_le_bytes()[0], 0]);
+        bytes.extend(format!("{text:<width$}\n", width = length - 1).bytes());
+        bytes
+    }
+
     /// The number of values, if that many follow the header in a file of `file_bytes`.
     pub fn check_length(&self, file_bytes: u64, header_bytes: u64) -> Result<usize> {
         let size = match self.element {

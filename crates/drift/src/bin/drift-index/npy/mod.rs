@@ -4,6 +4,7 @@
 //! what the header claims before it has seen a byte of it. Here the file's length decides.
 
 mod header;
+mod write;
 
 use std::io::{BufReader, Read};
 use std::path::Path;
@@ -12,6 +13,7 @@ use anyhow::{Context, Result, bail};
 use ndarray::{Array2, ShapeBuilder};
 
 use self::header::{Element, Header};
+pub use self::write::{check_destination, write};
 use crate::regular_file;
 
 /// Reads a matrix of float32 or float64 numbers, all of them finite, with at least one row and one

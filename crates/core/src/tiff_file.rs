@@ -1,0 +1,155 @@
+//! What the crate `image` does with a TIFF in another way than Pillow, done as Pillow does it.
+
+use std::io::Cursor;
+
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder, RgbImage};
+use tiff::decoder::{Decoder, DecodingResult, Limits};
+use tiff::tags::Tag;
+use tiff::{ColorType, TiffError, TiffUnsupportedError};
+
+use crate::cmyk;
+use crate::image::high;
+
+const XMP: Tag = Tag::Unknown(700);
+const WHITE_IS_ZERO: u16 = 0;
+const JPEG_COMPRESSION: [u16; 2] = [6, 7];
+/// Of `ExtraSamples`: the colors have been multiplied by the alpha.
+const ASSOCIATED_ALPHA: u16 = 1;
+
+/// The decoder behind the crate `image`, which says more about a file than that crate does.
+pub(crate) struct TiffFile<'a>(Decoder<Cursor<&'a [u8]>>);
+
+/// Why a TIFF was not decoded.
+pub(crate) enum Failure {
+    /// By the decoder.
+    Tiff(TiffError),
+    /// By the crate `image`.
+    Image(image::ImageError),
+}
+
+impl From<TiffError> for Failure {
+    fn from(error: TiffError) -> Self {
+        Self::Tiff(error)
+    }
+}
+
+impl<'a> TiffFile<'a> {
+    /// `max_bytes` is what the samples may take, and what decoding them may take beside;
+    /// `max_metadata` what one tag may take.
+    pub(crate) fn open(
+        bytes: &'a [u8],
+        max_bytes: u64,
+        max_metadata: u64,
+    ) -> Result<Self, TiffError> {
+        let size = |bytes| usize::try_from(bytes).unwrap_or(usize::MAX);
+        let mut limits = Limits::default();
+        limits.decoding_buffer_size = size(max_bytes);
+        limits.intermediate_buffer_size = size(max_bytes);
+        limits.ifd_value_size = size(max_metadata);
+        Ok(Self(Decoder::new(Cursor::new(bytes))?.with_limits(limits)))
+    }
+
+    /// Where there is such a tag: how the image is to be turned, not at all for a value without meaning.
+    pub(crate) fn orientation(&mut self) -> Option<Orientation> {
+        let value = self.number(Tag::Orientation)?;
+        let known = u8::try_from(value).ok().and_then(Orientation::from_exif);
+        Some(known.unwrap_or(Orientation::NoTransforms))
+    }
+
+    /// The XMP packet.
+    pub(crate) fn xmp(&mut self) -> Option<Vec<u8>> {
+        self.0.find_tag(XMP).ok()??.into_u8_vec().ok()
+    }
+
+    /// Decodes with `decoder`, which is of the same file, what it decodes as Pillow does.
+    pub(crate) fn decode(mut self, decoder: impl ImageDecoder) -> Result<DynamicImage, Failure> {
+        if self.number(Tag::Compression).is_some_and(|found| JPEG_COMPRESSION.contains(&found)) {
+            // Other pixels than libjpeg-turbo's would come of it.
+            let unsupported = TiffUnsupportedError::UnsupportedCompressionMethod;
+            return Err(TiffError::from(unsupported(tiff::tags::CompressionMethod::JPEG)).into());
+        }
+        if matches!(self.0.colortype()?, ColorType::CMYK(_)) {
+            return Ok(self.decode_cmyk()?);
+        }
+        let decoded = DynamicImage::from_decoder(decoder).map_err(Failure::Image)?;
+        Ok(match decoded {
+            // Pillow takes 16-bit gray as it stands.
+            DynamicImage::ImageLuma16(mut samples)
+                if self.number(Tag::PhotometricInterpretation) == Some(WHITE_IS_ZERO) =>
+            {
+                samples.iter_mut().for_each(|sample| *sample = !*sample);
+                samples.into()
+            }
+            DynamicImage::ImageRgba8(samples) if self.has_associated_alpha() => {
+                let (pixels, _) = samples.as_chunks::<4>();
+                rgb(samples.dimensions(), pixels.iter().map(|pixel| divided(*pixel)))?
+            }
+            DynamicImage::ImageRgba16(samples) if self.has_associated_alpha() => {
+                let (pixels, _) = samples.as_chunks::<4>();
+                rgb(samples.dimensions(), pixels.iter().map(|pixel| divided(pixel.map(high))))?
+            }
+            other => other,
+        })
+    }
+
+    /// CMYK of 8 or 16 bits a sample whose planes are interleaved.
+    fn decode_cmyk(mut self) -> Result<DynamicImage, TiffError> {
+        if self.0.image_buffer_layout()?.planes > 1 {
+            return Err(TiffUnsupportedError::UnsupportedPlanarConfig(None).into());
+        }
+        let size = self.0.dimensions()?;
+        match self.0.read_image()? {
+            DecodingResult::U8(samples) => {
+                rgb(size, samples.as_chunks().0.iter().map(|ink| cmyk::rgb(*ink)))
+            }
+            DecodingResult::U16(samples) => {
+                let (inks, _) = samples.as_chunks::<4>();
+                rgb(size, inks.iter().map(|ink| cmyk::rgb(ink.map(high))))
+            }
+            _ => Err(TiffUnsupportedError::UnsupportedSampleFormat(Vec::new()).into()),
+        }
+    }
+
+    fn has_associated_alpha(&mut self) -> bool {
+        let kinds = self.0.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples);
+        kinds.ok().flatten().is_some_and(|kinds| kinds.first() == Some(&ASSOCIATED_ALPHA))
+    }
+
+    fn number(&mut self, tag: Tag) -> Option<u16> {
+        self.0.find_tag_unsigned(tag).ok().flatten()
+    }
+}
+
+fn rgb(
+    (width, height): (u32, u32),
+    pixels: impl Iterator<Item = [u8; 3]>,
+) -> Result<DynamicImage, TiffError> {
+    let samples: Vec<[u8; 3]> = pixels.collect();
+    RgbImage::from_raw(width, height, samples.into_flattened())
+        .map(DynamicImage::from)
+        .ok_or_else(|| std::io::Error::other("it has not as many samples as pixels").into())
+}
+
+/// A pixel's colors without the alpha that they were multiplied by (`unpackRGBa` in Pillow's
+/// `Unpack.c`).
+fn divided([red, green, blue, alpha]: [u8; 4]) -> [u8; 3] {
+    [red, green, blue].map(|color| {
+        let exact = (u32::from(color) * 255).checked_div(u32::from(alpha)).unwrap_or(0);
+        u8::try_from(exact).unwrap_or(u8::MAX)
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::divided;
+
+    #[test]
+    fn alpha_is_divided_out_as_pillow_does() {
+        assert_eq!(divided([1, 2, 255, 255]), [1, 2, 255]);
+        assert_eq!(divided([10, 20, 40, 128]), [19, 39, 79]);
+        assert_eq!(divided([10, 20, 40, 0]), [0, 0, 0]);
+        // Colors brighter than their alpha allows.
+        assert_eq!(divided([200, 100, 50, 100]), [255, 255, 127]);
+    }
+}

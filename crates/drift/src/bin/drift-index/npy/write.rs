@@ -1,0 +1,93 @@
+//! Writing a matrix, whole or not at all.
+
+use std::fs::{self, Permissions};
+use std::io::{BufWriter, Write};
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail, ensure};
+use ndarray::Array2;
+use tempfile::{Builder, NamedTempFile};
+
+use super::header::Header;
+
+/// Finds out before the work, not after it, that nothing can be written there.
+pub fn check_destination(path: &Path) -> Result<()> {
+    match fs::metadata(path) {
+        // Renaming over it would replace the device or the pipe itself.
+        Ok(found) => ensure!(found.is_file(), "{} is there and is not a file", path.display()),
+        Err(_) if path.file_name().is_none() => bail!("{} is no file name", path.display()),
+        Err(_) => {}
+    }
+    begin(path).map(drop)
+}
+
+/// Writes float32 numbers, N x D, row after row, to a file that has its name only once it is
+/// complete. A file that was there is replaced.
+pub fn write(path: &Path, matrix: &Array2<f32>) -> Result<()> {
+    let mut unnamed = begin(path)?;
+    write_all(&mut unnamed, matrix)
+        .and_then(|()| unnamed.as_file().sync_all())
+        .and_then(|()| unnamed.persist(path).map_err(std::io::Error::from))
+        .with_context(|| format!("cannot write the matrix {}", path.display()))?;
+    Ok(())
+}
+
+/// A file beside the one to write, which is gone if it is not given that one's name.
+fn begin(path: &Path) -> Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    Builder::new()
+        .prefix(".embeddings-")
+        // What a new file usually gets, less what the umask takes; temporary files are private.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .with_context(|| format!("cannot write into {}", folder.display()))
+}
+
+fn write_all(file: &mut NamedTempFile, matrix: &Array2<f32>) -> std::io::Result<()> {
+    let mut writer = BufWriter::new(file);
+    writer.write_all(&Header::of_rows(matrix.dim()))?;
+    for value in matrix {
+        writer.write_all(&value.to_le_bytes())?;
+    }
+    writer.flush()
+}
+
+#[cfg(test)]
+mod tests {
+    use ndarray::array;
+
+    use super::*;
+    use crate::npy::read;
+
+    #[test]
+    fn what_is_written_is_read() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.npy");
+        for matrix in [array![[1.0, -0.5], [f32::MAX, f32::MIN_POSITIVE]], array![[7.0]]] {
+            check_destination(&path).unwrap();
+            write(&path, &matrix).unwrap();
+            assert_eq!(read(&path).unwrap(), matrix);
+            // As numpy.save: numbers begin at a multiple of 64 bytes.
+            let length = fs::metadata(&path).unwrap().len();
+            assert_eq!((length - 4 * matrix.len() as u64) % 64, 0);
+        }
+        // A matrix in Fortran's order is written row after row, too.
+        let wide = array![[1.0, 2.0, 3.0], [4.0, 5.0, 6.0]];
+        write(&path, &wide.t().to_owned()).unwrap();
+        assert_eq!(read(&path).unwrap(), wide.t());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_cannot_be_written_is_said_beforehand() {
+        let folder = tempfile::tempdir().unwrap();
+        let below_nothing = folder.path().join("nowhere/a.npy");
+        for path in [folder.path(), &below_nothing, Path::new("/dev/null"), Path::new("..")] {
+            assert!(check_destination(path).is_err(), "{}", path.display());
+        }
+        assert!(write(&below_nothing, &array![[1.0]]).is_err());
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}
