@@ -23,6 +23,10 @@ FOLD_SEED = 2024
 SHIPPED_FOLD = 0
 SYNTHETIC_COUNT = 32
 SYNTHETIC_FIRST_SEED = 1000
+SAMPLE_ITEM = 125
+SAMPLE_ITEM_COUNT = 8
+SAMPLE_ITEM_FIRST_SEED = 2000
+"""Eight drawn images of the item that the shipped samples show, known to the reference only."""
 DATA_LICENSE = "CC BY-NC-SA 4.0"
 DATA_SOURCE = "https://www.vicos.si/resources/kolektorsdd/"
 
@@ -69,20 +73,27 @@ def provenance(images: int, synthetic_images: int, trained: list[str], held_out:
     }
 
 
-def copy_by_label(samples: list[Sample], indices: list[int], folder: Path) -> None:
+def copy_by_label(samples: list[Sample], folder: Path) -> None:
     """Copies images to ``folder/{defect,non_defect}/``, named by item so that no two collide."""
-    if folder.exists():
-        shutil.rmtree(folder)
     for label in dataset.LABELS:
-        (folder / label).mkdir(parents=True)
-    for sample in (samples[i] for i in indices):
+        (folder / label).mkdir(parents=True, exist_ok=True)
+    for sample in samples:
         name = sample.path.name if sample.is_synthetic else f"item{sample.item}_{sample.path.name}"
         shutil.copyfile(sample.path, folder / sample.label / name)
 
 
 def write_reference(data: Path, run: Path, fold: int) -> None:
-    """Writes ``reference/`` and ``calibration/`` of a fold, for the drift index."""
+    """Writes ``reference/`` and ``calibration/`` of a fold, for the drift index.
+
+    The reference also gets eight drawn images of the samples' item. The weights never saw them: they
+    are parts that someone has looked at and accepted, so that a sample of that item is no stranger.
+    """
     samples = read_samples(data, run)
     part = split(samples, fold)
-    copy_by_label(samples, part.train, run / "reference")
-    copy_by_label(samples, part.held_out, run / "calibration")
+    drawn = run / "sample_item"
+    for folder in (run / "reference", run / "calibration", drawn):
+        shutil.rmtree(folder, ignore_errors=True)
+    synthetic.write_set(drawn, SAMPLE_ITEM_COUNT, SAMPLE_ITEM_FIRST_SEED, SAMPLE_ITEM)
+    known = [samples[i] for i in part.train] + dataset.read_synthetic(drawn)
+    copy_by_label(known, run / "reference")
+    copy_by_label([samples[i] for i in part.held_out], run / "calibration")

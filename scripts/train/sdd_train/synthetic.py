@@ -15,6 +15,8 @@ import numpy as np
 from PIL import Image, ImageDraw, ImageFilter
 
 WIDTH = 500
+ITEM_STREAM = 2
+"""Second number of an item's random stream; 0 and 1 are those of sound and defective images."""
 JPEG_QUALITY = 92
 SUPERSAMPLING = 4
 """A crack's outline is drawn this many times larger, then reduced, for soft edges."""
@@ -43,18 +45,18 @@ def blurred_noise(shape: tuple[int, int], sigma_y: float, sigma_x: float, rng: n
     return noise / noise.std()
 
 
-def grain(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
+def grain(shape: tuple[int, int], style: np.random.Generator, rng: np.random.Generator) -> np.ndarray:
     """The base texture in gray levels around zero: grain, blotches, vertical streaks."""
-    contrast = rng.uniform(0.8, 1.7)
-    fine = blurred_noise(shape, rng.uniform(1.2, 1.8), rng.uniform(1.8, 3.2), rng)
-    middle = blurred_noise(shape, rng.uniform(3.0, 5.0), rng.uniform(3.5, 7.0), rng)
-    coarse = blurred_noise(shape, rng.uniform(25, 70), rng.uniform(20, 60), rng)
-    streaks = blurred_noise(shape, 400.0, rng.uniform(2.0, 6.0), rng)
+    contrast = style.uniform(0.8, 1.7)
+    fine = blurred_noise(shape, style.uniform(1.2, 1.8), style.uniform(1.8, 3.2), rng)
+    middle = blurred_noise(shape, style.uniform(3.0, 5.0), style.uniform(3.5, 7.0), rng)
+    coarse = blurred_noise(shape, style.uniform(25, 70), style.uniform(20, 60), rng)
+    streaks = blurred_noise(shape, 400.0, style.uniform(2.0, 6.0), rng)
     return contrast * (
-        rng.uniform(8, 12) * fine
-        + rng.uniform(5, 10) * middle
-        + rng.uniform(2, 5) * coarse
-        + rng.uniform(1, 5) * streaks
+        style.uniform(8, 12) * fine
+        + style.uniform(5, 10) * middle
+        + style.uniform(2, 5) * coarse
+        + style.uniform(1, 5) * streaks
     )
 
 
@@ -132,14 +134,19 @@ def crack_layer(shape: tuple[int, int], rng: np.random.Generator) -> np.ndarray:
     return layer
 
 
-def draw_surface(seed: int, defect: bool) -> Surface:
-    """Draws one surface. The same seed and kind give the same pixels."""
+def draw_surface(seed: int, defect: bool, item: int | None = None) -> Surface:
+    """Draws one surface. The same arguments give the same pixels.
+
+    Images of one ``item`` share material and light, as those of a physical part do; without it every
+    seed has its own.
+    """
     rng = np.random.default_rng([seed, int(defect)])
+    style = rng if item is None else np.random.default_rng([item, ITEM_STREAM])
     shape = (int(rng.integers(1236, 1281)), WIDTH)
-    base = rng.uniform(178, 200)
-    gray = base + grain(shape, rng)
-    gray -= rng.uniform(40, 80) * spots(shape, int(rng.integers(60, 500)), (2.0, 7.0), rng)
-    gray += rng.uniform(20, 45) * spots(shape, int(rng.integers(150, 700)), (1.2, 2.8), rng)
+    base = style.uniform(178, 200)
+    gray = base + grain(shape, style, rng)
+    gray -= style.uniform(40, 80) * spots(shape, int(style.integers(60, 500)), (2.0, 7.0), rng)
+    gray += style.uniform(20, 45) * spots(shape, int(style.integers(150, 700)), (1.2, 2.8), rng)
     gray -= edge_shading(shape, rng)
     if rng.random() < 0.3:
         gray += (255 - gray) * glare(shape, rng)
@@ -152,7 +159,7 @@ def draw_surface(seed: int, defect: bool) -> Surface:
     return Surface(np.clip(np.round(gray), 0, 255).astype(np.uint8), coverage > 0.3)
 
 
-def write_set(folder: Path, count: int, first_seed: int) -> None:
+def write_set(folder: Path, count: int, first_seed: int, item: int | None = None) -> None:
     """Draws ``count`` surfaces, every other one with a crack, below ``folder``.
 
     Writes ``{defect,non_defect}/synthetic_SEED.jpg`` and, for each crack,
@@ -162,7 +169,7 @@ def write_set(folder: Path, count: int, first_seed: int) -> None:
         (folder / name).mkdir(parents=True, exist_ok=True)
     for index in range(count):
         seed = first_seed + index
-        surface = draw_surface(seed, defect=index % 2 == 0)
+        surface = draw_surface(seed, defect=index % 2 == 0, item=item)
         stem = f"synthetic_{seed}"
         Image.fromarray(surface.pixels).save(
             folder / surface.label / f"{stem}.jpg", quality=JPEG_QUALITY

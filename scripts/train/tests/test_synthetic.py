@@ -12,6 +12,13 @@ def test_same_seed_same_pixels():
     assert not np.array_equal(first.pixels[:1200], synthetic.draw_surface(12, defect=True).pixels[:1200])
 
 
+def test_images_of_an_item_are_alike_and_not_the_same():
+    alike = [synthetic.draw_surface(seed, defect=False, item=3).pixels[:1200] for seed in (11, 12)]
+    other = synthetic.draw_surface(11, defect=False, item=4).pixels[:1200]
+    assert not np.array_equal(*alike)
+    assert abs(alike[0].std() - alike[1].std()) < abs(alike[0].std() - other.std())
+
+
 def test_only_defects_have_an_outline_and_it_is_dark():
     good = synthetic.draw_surface(21, defect=False)
     assert good.label == "non_defect" and not good.outline.any()
