@@ -6,6 +6,7 @@ import json
 import os
 import re
 import subprocess
+import sys
 import threading
 import time
 import urllib.request
@@ -67,10 +68,32 @@ class Server:
             return json.load(response)
 
 
+def train_script(name: str, *arguments: object) -> str:
+    """Runs a script of `scripts/train`; what it prints. Any exit code but 0 fails the test."""
+    command = [sys.executable, "-B", f"{name}.py", *map(str, arguments)]
+    done = subprocess.run(command, cwd=ROOT / "scripts" / "train", capture_output=True, text=True, timeout=300)
+    assert done.returncode == 0, f"{command}: {done.returncode}\n{done.stdout}\n{done.stderr}"
+    return done.stdout
+
+
+def _server_command(arguments: tuple[object, ...]) -> list[str]:
+    return [str(_BIN / "sdd-server"), "--port", "0", "--log-format", "json", *map(str, arguments)]
+
+
+def server_refusal(*arguments: object) -> str:
+    """What `sdd-server` says when it does not start with these arguments."""
+    done = subprocess.run(
+        _server_command(arguments), cwd=ROOT, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, capture_output=True,
+        text=True, timeout=_START_SECONDS,
+    )
+    assert done.returncode != 0, done.stderr
+    return done.stdout + done.stderr
+
+
 @contextmanager
-def served() -> Iterator[Server]:
-    """Runs `sdd-server` as shipped, on a port of the system's choice, and stops it with SIGTERM."""
-    command = [str(_BIN / "sdd-server"), "--port", "0", "--log-format", "json"]
+def served(*arguments: object) -> Iterator[Server]:
+    """Runs `sdd-server`, without arguments as shipped, on a port of the system's choice; stops it with SIGTERM."""
+    command = _server_command(arguments)
     process = subprocess.Popen(
         command, cwd=ROOT, env=_ENVIRONMENT, stdin=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
     )
