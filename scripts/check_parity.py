@@ -31,8 +31,7 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts" / "train"))
 
-from sdd_train import imaging  # noqa: E402
-from sdd_train.serving import ServedModel  # noqa: E402
+from sdd_train.onnx_files.inference import Classifier  # noqa: E402
 
 MODEL = ROOT / "models" / "sdd-efficientnet-lite0.onnx"
 DRIFT_INDEX = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "drift-index"
@@ -123,27 +122,18 @@ def kind_of(path: Path) -> str:
         return "unreadable by Pillow"
 
 
-def by_python(paths: Sequence[Path], model: ServedModel) -> list[Answer]:
+def by_python(paths: Sequence[Path], model: Classifier) -> list[Answer]:
     """What Pillow and ONNX Runtime make of each file, one at a time."""
     answers = []
     for path in paths:
         try:
-            tensor = imaging.preprocess(path, model.preprocessing)
+            image = model.load(path)
         except Exception as error:  # noqa: BLE001 - as above
             answers.append(Answer(refusal=f"{type(error).__name__}: {error}"))
             continue
-        names = [model.metadata["outputs"][output] for output in ("probability", "embedding")]
-        probability, embedding = model.session.run(names, {model.metadata["input"]: tensor[None]})
-        answers.append(Answer(classes(probability[0], model.metadata), embedding[0].reshape(-1)))
+        probability, embedding = model.run(image)
+        answers.append(Answer(probability[0], embedding[0]))
     return answers
-
-
-def classes(probability: np.ndarray, metadata: dict) -> np.ndarray:
-    """The probability of each label, in the order of the labels."""
-    if metadata["decision"]["kind"] == "softmax":
-        return probability
-    positive = metadata["decision"]["positive_label"]
-    return np.array([probability[0] if label == positive else 1 - probability[0] for label in metadata["labels"]])
 
 
 def by_drift_index(paths: Sequence[Path], program: Path, model: Path, labels: Sequence[str]) -> list[Answer]:
@@ -186,11 +176,11 @@ def compare(sources: Sequence[Path], model: Path, program: Path) -> list[Compari
     """Every image among ``sources``, by both sides."""
     paths = files_of(sources)
     try:
-        served = ServedModel(model)
+        classifier = Classifier(model)
     except Exception as error:  # noqa: BLE001 - of protobuf, onnx or onnxruntime
         raise NotCompared(f"cannot use the model {model}: {error}") from error
-    ours = by_drift_index(paths, program, model, served.metadata["labels"])
-    theirs = by_python(paths, served)
+    ours = by_drift_index(paths, program, model, classifier.labels)
+    theirs = by_python(paths, classifier)
     return [Comparison(p, kind_of(p), o, t) for p, o, t in zip(paths, ours, theirs, strict=True)]
 
 

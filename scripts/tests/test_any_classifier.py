@@ -11,7 +11,7 @@ import pytest
 
 from make_plain_model import LABELS, draw_set
 from programs import Server, drift_index, served, server_refusal, train_script
-from sdd_train.inference import Classifier
+from sdd_train.onnx_files.inference import Classifier
 from store import Store, assert_same_neighbors
 
 TOLERANCE = 1e-4

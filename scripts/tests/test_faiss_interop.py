@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from programs import DISTANCE_TOLERANCE, MODEL, REFERENCE, SAMPLES, drift_index
-from sdd_train.serving import ServedModel
+from sdd_train.onnx_files.serving import ServedModel
 from store import Store, assert_same_neighbors
 
 ROWS, DIMENSION, QUERIES = 500, 37, 40

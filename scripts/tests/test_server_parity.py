@@ -11,7 +11,7 @@ import pytest
 from programs import (
     DISTANCE_TOLERANCE, MODEL, PROBABILITY_TOLERANCE, REFERENCE, SAMPLES, Server, served,
 )
-from sdd_train.serving import ServedModel
+from sdd_train.onnx_files.serving import ServedModel
 from store import Store, assert_same_neighbors
 
 

@@ -19,8 +19,9 @@ from pathlib import Path
 
 import onnx
 
-from sdd_train import embedding_output, imaging, inference, metadata
-from sdd_train.embedding_output import Names, Result
+from sdd_train.data import imaging
+from sdd_train.onnx_files import embedding_output, inference, metadata
+from sdd_train.onnx_files.embedding_output import Names, Result
 
 OPTIONAL = {"description": "", "license": "", "trained_on": {}}
 LABEL_MISSING = "NAME THE LABEL"

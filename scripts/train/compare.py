@@ -15,7 +15,7 @@ import json
 import sys
 from pathlib import Path
 
-from sdd_train import comparison
+from sdd_train.onnx_files import comparison
 
 
 def main() -> None:

@@ -27,7 +27,7 @@ from PIL.PngImagePlugin import PngInfo
 from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from make_tiny_model import PREPROCESSING
-from sdd_train import imaging
+from sdd_train.data import imaging
 
 SAMPLED_PIXELS = 50
 SAMPLED_VALUES = 40

@@ -17,9 +17,9 @@ import onnx
 from onnx import TensorProto, helper, numpy_helper
 from PIL import Image
 
-from sdd_train import imaging
-from sdd_train.imaging import Preprocessing
-from sdd_train.inference import session
+from sdd_train.data import imaging
+from sdd_train.data.imaging import Preprocessing
+from sdd_train.onnx_files.inference import session
 
 LABELS = ["checks", "columns", "plain", "rows"]
 PREPROCESSING = Preprocessing(width=40, height=48, color="rgb")

@@ -17,8 +17,8 @@ import numpy as np
 import onnx
 from onnx import TensorProto, helper, numpy_helper
 
-from sdd_train import metadata
-from sdd_train.imaging import Preprocessing
+from sdd_train.onnx_files import metadata
+from sdd_train.data.imaging import Preprocessing
 
 PREPROCESSING = Preprocessing(width=24, height=32, color="rgb")
 EMBEDDING_DIMENSION = 16

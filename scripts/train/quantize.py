@@ -20,8 +20,9 @@ from pathlib import Path
 import numpy as np
 import onnx
 
-from sdd_train import comparison, half, imaging, inference, metadata, quantization
-from sdd_train.serving import images_below
+from sdd_train.data import imaging
+from sdd_train.onnx_files import comparison, half, inference, metadata, quantization
+from sdd_train.onnx_files.serving import images_below
 
 SEED = 0
 

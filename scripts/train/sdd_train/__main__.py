@@ -21,9 +21,10 @@ def train(arguments: argparse.Namespace) -> None:
     """train folds of the cross-validation; join the results of all seeds and folds done so far"""
     import torch
 
-    from . import cross_validation, dataset, folds
-    from .network import Architecture
-    from .training import Recipe
+    from .data import dataset, folds
+    from .learning import cross_validation
+    from .learning.network import Architecture
+    from .learning.training import Recipe
 
     torch.set_num_threads(arguments.threads)
     architecture = Architecture(arguments.height, arguments.width, arguments.blocks)
@@ -38,7 +39,8 @@ def train(arguments: argparse.Namespace) -> None:
 
 def export(arguments: argparse.Namespace) -> None:
     """write the shipped ONNX model, and the reference and calibration folders"""
-    from . import folds, release
+    from .data import folds
+    from .onnx_files import release
 
     show(release.write(arguments.data, arguments.run, arguments.out))
     folds.write_reference(arguments.data, arguments.run, folds.SHIPPED_FOLD)
@@ -46,7 +48,7 @@ def export(arguments: argparse.Namespace) -> None:
 
 def report(arguments: argparse.Namespace) -> None:
     """write RUN/report: a page with curves, metrics and the worst mistakes, and the model card's tables"""
-    from . import report as page
+    from .reporting import report as page
 
     print(page.write(arguments.run, arguments.data))
 
@@ -55,7 +57,7 @@ def vgg16(arguments: argparse.Namespace) -> None:
     """cross-validate and export the VGG16 baseline"""
     import torch
 
-    from . import vgg16 as baseline
+    from .learning import vgg16 as baseline
 
     torch.set_num_threads(arguments.threads)
     show(baseline.run(arguments.data, arguments.weights, arguments.normalisation, arguments.out))
@@ -63,28 +65,28 @@ def vgg16(arguments: argparse.Namespace) -> None:
 
 def samples(arguments: argparse.Namespace) -> None:
     """draw the shipped sample images"""
-    from . import samples as drawn
+    from .data import samples as drawn
 
     drawn.write(arguments.out)
 
 
 def synthetic(arguments: argparse.Namespace) -> None:
     """draw surfaces, every other one with a crack (training uses seeds 1000 to 1031)"""
-    from . import synthetic as drawn
+    from .data import synthetic as drawn
 
     drawn.write_set(arguments.out, arguments.count, arguments.first_seed)
 
 
 def check(arguments: argparse.Namespace) -> None:
     """score images with an exported model against the reference and calibration folders"""
-    from . import strangeness
+    from .drift import strangeness
 
     show(strangeness.report(arguments.model, arguments.run, arguments.images))
 
 
 def robustness(arguments: argparse.Namespace) -> None:
     """change the held-out images and measure drift score and classifier at each severity"""
-    from . import robustness as bench
+    from .drift import robustness as bench
 
     bench.write(bench.measure(arguments.model, arguments.run, arguments.other), arguments.out)
 

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sdd_train.predictions import Prediction
+from sdd_train.quality.predictions import Prediction
 
 WORST_MISS = "defect/planted_miss.jpg"
 WORST_ALARM = "non_defect/planted_alarm.jpg"

@@ -14,8 +14,8 @@ from onnx import TensorProto, helper
 
 import graphs
 from graphs import CHANNELS, CLASSES, HEIGHT, WIDTH
-from sdd_train import embedding_output, metadata
-from sdd_train.inference import Classifier, session
+from sdd_train.onnx_files import embedding_output, metadata
+from sdd_train.onnx_files.inference import Classifier, session
 
 FOLDER = Path(__file__).parents[1]
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from sdd_train.augmentation import augment, move, random_affine
-from sdd_train.transplant import Donor, transplant
+from sdd_train.learning.augmentation import augment, move, random_affine
+from sdd_train.learning.transplant import Donor, transplant
 
 
 def surface(height: int = 96, width: int = 48) -> tuple[np.ndarray, np.ndarray]:

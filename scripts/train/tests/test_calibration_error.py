@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from sdd_train import calibration_error
+from sdd_train.quality import calibration_error
 
 PROBABILITY = np.array([0.05, 0.05, 0.15, 0.15, 0.95, 1.0])
 IS_DEFECT = np.array([False, True, False, False, True, True])

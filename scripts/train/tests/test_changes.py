@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdd_train import synthetic
-from sdd_train.changes import CHANGES, Change
+from sdd_train.data import synthetic
+from sdd_train.drift.changes import CHANGES, Change
 
 FIVE = [change for change in CHANGES if len(change.levels) > 1]
 BY_NAME = {change.name: change for change in CHANGES}

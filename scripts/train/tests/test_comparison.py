@@ -16,9 +16,9 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 from make_plain_model import LABELS, PREPROCESSING, build, draw_set
 from make_tiny_model import build as build_tiny
 from make_tiny_model import description
-from sdd_train import comparison, embedding_output, metadata
-from sdd_train.comparison import Labeled
-from sdd_train.inference import Classifier
+from sdd_train.onnx_files import comparison, embedding_output, metadata
+from sdd_train.onnx_files.comparison import Labeled
+from sdd_train.onnx_files.inference import Classifier
 
 FOLDER = Path(__file__).parents[1]
 

@@ -9,7 +9,7 @@ from onnx import helper
 
 import graphs
 from graphs import CHANNELS, CLASSES, HEIGHT, WIDTH
-from sdd_train import cost, half, quantization
+from sdd_train.onnx_files import cost, half, quantization
 
 PLACES = HEIGHT * WIDTH
 

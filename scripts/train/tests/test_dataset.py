@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdd_train import dataset, folds
-from sdd_train.dataset import SYNTHETIC_ITEM, Sample
+from sdd_train.data import dataset, folds
+from sdd_train.data.dataset import SYNTHETIC_ITEM, Sample
 
 
 def some_samples(items: int = 23) -> list[Sample]:

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from sdd_train import decision
-from sdd_train.predictions import Columns, Prediction
-from sdd_train.probability_calibration import IDENTITY, Platt
+from sdd_train.quality import decision
+from sdd_train.quality.predictions import Columns, Prediction
+from sdd_train.quality.probability_calibration import IDENTITY, Platt
 
 SCORES = np.array([0.9, 0.8, 0.7, 0.6, 0.2])
 IS_DEFECT = np.array([True, True, False, True, False])
@@ -23,7 +23,9 @@ def columns(folds: dict[int, list[tuple[float, bool]]], seed: int = 1) -> Column
     )
 
 
-@pytest.mark.parametrize(("recall", "threshold", "alarms"), [(1.0, 0.4, 1), (0.95, 0.4, 1), (0.66, 0.75, 0), (0.33, 0.75, 0)])
+@pytest.mark.parametrize(
+    ("recall", "threshold", "alarms"), [(1.0, 0.4, 1), (0.95, 0.4, 1), (0.66, 0.75, 0), (0.33, 0.75, 0)]
+)
 def test_threshold_finds_enough_with_fewest_false_alarms(recall, threshold, alarms):
     """Between 0.7 and 0.8 the second defect costs nothing; the third, at 0.6, costs the alarm at 0.7."""
     assert decision.threshold_for_recall(SCORES, IS_DEFECT, recall) == pytest.approx(threshold)

@@ -5,8 +5,8 @@ import json
 import pytest
 
 import made_up
-from sdd_train import evaluation
-from sdd_train.predictions import Prediction, read_csv, write_csv
+from sdd_train.quality import evaluation
+from sdd_train.quality.predictions import Prediction, read_csv, write_csv
 
 
 def predictions(logits: list[tuple[float, str]], fold: int = 0, seed: int = 7) -> list[Prediction]:

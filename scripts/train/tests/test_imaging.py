@@ -10,8 +10,8 @@ import pytest
 from PIL import Image
 
 from make_golden_images import orientation, png_sixteen_bit
-from sdd_train import imaging
-from sdd_train.imaging import Preprocessing
+from sdd_train.data import imaging
+from sdd_train.data.imaging import Preprocessing
 
 RNG = np.random.default_rng(0)
 

@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 from scipy.special import expit
 
-from sdd_train import probability_calibration
-from sdd_train.probability_calibration import Platt
+from sdd_train.quality import probability_calibration
+from sdd_train.quality.probability_calibration import Platt
 
 
 def drawn(scale: float, offset: float, count: int = 40_000) -> tuple[np.ndarray, np.ndarray]:

@@ -15,8 +15,8 @@ from onnx import TensorProto, helper, numpy_helper
 
 import graphs
 from make_plain_model import LABELS, PREPROCESSING, build, draw_set
-from sdd_train import comparison, embedding_output, half, inference, metadata, quantization
-from sdd_train.inference import Classifier, session
+from sdd_train.onnx_files import comparison, embedding_output, half, inference, metadata, quantization
+from sdd_train.onnx_files.inference import Classifier, session
 
 FOLDER = Path(__file__).parents[1]
 # 2^15 - 1: where the sum of two products overflows on processors without VNNI.

@@ -8,10 +8,11 @@ import pytest
 from PIL import Image
 
 import made_up
-from sdd_train import mistakes, report
-from sdd_train.predictions import write_csv
-from sdd_train.probability_calibration import IDENTITY
-from sdd_train.tables import Table
+from sdd_train.quality import mistakes
+from sdd_train.reporting import report
+from sdd_train.quality.predictions import write_csv
+from sdd_train.quality.probability_calibration import IDENTITY
+from sdd_train.reporting.tables import Table
 
 VOID = {"meta", "img", "source", "br"}
 

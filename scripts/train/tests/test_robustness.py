@@ -8,9 +8,10 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from sdd_train import heat_map, robustness, strangeness
-from sdd_train.changes import CHANGES
-from sdd_train.robustness import Bench
+from sdd_train.drift import robustness, strangeness
+from sdd_train.reporting import heat_map
+from sdd_train.drift.changes import CHANGES
+from sdd_train.drift.robustness import Bench
 
 BY_NAME = {change.name: change for change in CHANGES}
 

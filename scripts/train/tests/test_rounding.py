@@ -7,8 +7,8 @@ import pytest
 from onnx import helper
 
 import graphs
-from sdd_train.inference import session
-from sdd_train.rounding import input_moments, patches, round_weights
+from sdd_train.onnx_files.inference import session
+from sdd_train.onnx_files.rounding import input_moments, patches, round_weights
 
 LIMIT = 64
 

@@ -9,8 +9,8 @@ import onnx
 import pytest
 
 from make_tiny_model import build
-from sdd_train import metadata
-from sdd_train.serving import ServedModel
+from sdd_train.onnx_files import metadata
+from sdd_train.onnx_files.serving import ServedModel
 
 MODELS = Path(__file__).parents[3] / "models"
 FP32, INT8 = (MODELS / f"sdd-efficientnet-lite0{precision}.onnx" for precision in ("", "-int8"))

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from sdd_train import samples, synthetic
+from sdd_train.data import samples, synthetic
 
 
 def test_same_seed_same_pixels():

@@ -24,7 +24,7 @@ COLORS = "cividis"
 
 
 class Measured(Protocol):
-    """What a cell shows; see :class:`sdd_train.robustness.Row`."""
+    """What a cell shows; see :class:`sdd_train.drift.robustness.Row`."""
 
     change: str
     severity: int

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..data.dataset import Pixels
 from .augmentation import augment
-from .dataset import Pixels
 from .transplant import Donor, transplant
 
 PART_ASPECT = 2.5

@@ -10,7 +10,7 @@ import json
 
 import onnx
 
-from .imaging import Preprocessing
+from ..data.imaging import Preprocessing
 
 KEY = "sdd_model"
 FORMAT_VERSION = 1

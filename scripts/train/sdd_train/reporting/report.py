@@ -14,10 +14,12 @@ from pathlib import Path
 from PIL import Image
 from scipy.special import expit
 
-from . import card, curves, evaluation, imaging, mistakes, probability_calibration
-from .mistakes import Mistake
-from .predictions import Columns, read_csv
-from .probability_calibration import Platt
+from ..data import imaging
+from ..quality import evaluation, mistakes, probability_calibration
+from ..quality.mistakes import Mistake
+from ..quality.predictions import Columns, read_csv
+from ..quality.probability_calibration import Platt
+from . import card, curves
 from .tables import Table
 
 LISTED = 20

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import io
 import logging
-import tempfile
 import warnings
 from pathlib import Path
 
@@ -14,8 +13,9 @@ import onnxruntime
 import torch
 from torch import Tensor, nn
 
+from ..quality.probability_calibration import IDENTITY, Platt
 from . import metadata
-from .probability_calibration import IDENTITY, Platt
+from .simplification import simplify
 
 log = logging.getLogger(__name__)
 
@@ -52,20 +52,6 @@ def name_batch(value: onnx.ValueInfoProto, rest: list[int]) -> None:
         dimensions.dim.add().dim_value = size
 
 
-def simplify(model: bytes) -> onnx.ModelProto:
-    """ONNX Runtime's basic graph optimisation: folds constants, merges paddings into convolutions.
-
-    Basic means the standard operators only, so that any runtime reads the result.
-    """
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "model.onnx"
-        options = onnxruntime.SessionOptions()
-        options.graph_optimization_level = onnxruntime.GraphOptimizationLevel.ORT_ENABLE_BASIC
-        options.optimized_model_filepath = str(path)
-        onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
-        return onnx.load(path)
-
-
 def to_onnx(served: Served, height: int, width: int, embedding_dimension: int) -> onnx.ModelProto:
     """Traces and simplifies the network; names and shapes as the metadata promises."""
     served.eval()
@@ -82,7 +68,7 @@ def to_onnx(served: Served, height: int, width: int, embedding_dimension: int) -
             opset_version=OPSET,
             dynamo=False,
         )
-    model = simplify(buffer.getvalue())
+    model = simplify(onnx.load_from_string(buffer.getvalue()))
     model.ir_version = IR_VERSION
     del model.opset_import[:]
     model.opset_import.append(onnx.helper.make_opsetid("", OPSET))
@@ -90,10 +76,6 @@ def to_onnx(served: Served, height: int, width: int, embedding_dimension: int) -
     name_batch(model.graph.input[0], [3, height, width])
     name_batch(model.graph.output[0], [1])
     name_batch(model.graph.output[1], [embedding_dimension])
-    del model.graph.value_info[:]
-    for node in model.graph.node:
-        node.doc_string = ""
-        del node.metadata_props[:]
     return model
 
 

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from . import cross_validation, dataset, export, folds, metadata
-from .probability_calibration import Platt
+from ..data import dataset, folds
+from ..learning import cross_validation
+from ..quality.probability_calibration import Platt
+from . import export, metadata
 
 SHIPPED_SEED = 7
 NAME, VERSION = "sdd-efficientnet-lite0", "0.2.0"

@@ -10,8 +10,9 @@ import onnx
 import onnxruntime
 from google.protobuf.message import DecodeError
 
-from . import imaging, metadata
-from .imaging import Preprocessing
+from ..data import imaging
+from ..data.imaging import Preprocessing
+from . import metadata
 
 
 def session(model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
@@ -88,17 +89,22 @@ class Classifier:
         """Image file -> float32 ``[1, 3, H, W]``."""
         return imaging.preprocess(image, self.preprocessing)[None]
 
+    def outputs(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """float32 ``[N, 3, H, W]`` -> the file's own probability ``[N, 1]`` or ``[N, labels]``, embedding ``[N, D]``."""
+        names = self.document["outputs"]
+        probability, embedding = self.session.run(
+            [names["probability"], names["embedding"]], {self.document["input"]: image}
+        )
+        return probability, embedding.reshape(len(embedding), -1)
+
     def run(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float32 ``[N, 3, H, W]`` -> probability ``[N, labels]``, in the labels' order, and embedding ``[N, D]``."""
-        outputs = self.document["outputs"]
-        probability, embedding = self.session.run(
-            [outputs["probability"], outputs["embedding"]], {self.document["input"]: image}
-        )
+        probability, embedding = self.outputs(image)
         if self.positive_label is not None:
             positive = probability[:, 0]
             columns = [positive if label == self.positive_label else 1 - positive for label in self.labels]
             probability = np.stack(columns, axis=1)
-        return probability, embedding.reshape(len(embedding), -1)
+        return probability, embedding
 
     def predict(self, images: list[Path]) -> tuple[np.ndarray, np.ndarray]:
         """Image files -> probability ``[M, labels]`` and embedding ``[M, D]``, one image at a time."""

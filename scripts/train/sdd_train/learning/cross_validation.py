@@ -1,6 +1,6 @@
 """Cross-validation by physical item, for one or more seeds: trains the folds and keeps the files of a run.
 
-Besides what :mod:`sdd_train.folds` puts there, a run folder holds::
+Besides what :mod:`sdd_train.data.folds` puts there, a run folder holds::
 
     seed7/fold0/weights.safetensors    the averaged network
     seed7/fold0/predictions.csv        its held-out images
@@ -16,9 +16,10 @@ from pathlib import Path
 
 from safetensors.torch import load_file, save_file
 
-from . import evaluation, training
-from .dataset import Pixels
-from .folds import items, split
+from ..data.dataset import Pixels
+from ..data.folds import items, split
+from ..quality import evaluation
+from . import training
 from .network import Architecture, DefectNet
 from .training import Recipe
 

@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from .serving import ServedModel, images_below
+from ..onnx_files.serving import ServedModel, images_below
 
 NEIGHBORS = 5
 

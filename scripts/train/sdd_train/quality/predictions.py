@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 from scipy.special import expit
 
-from .dataset import Sample
+from ..data.dataset import Sample
 
 COLUMNS = ("image", "item", "label", "fold", "seed", "logit", "probability")
 

@@ -1,33 +1,27 @@
-"""An exported model as the service sees it: ONNX file in, probabilities and embeddings out."""
+"""An exported model on many images at once: files or pictures in, the file's own outputs out."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import onnx
-import onnxruntime
 from PIL import Image
 
-from . import imaging, metadata
-from .imaging import Preprocessing
+from ..data import imaging
+from .inference import Classifier
 
 IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-OUTPUTS = ("probability", "embedding")
 
 
 class ServedModel:
-    """An ONNX file, read by its own metadata."""
+    """An ONNX file, read by its own description."""
 
     def __init__(self, path: Path, threads: int = 2) -> None:
-        self.metadata = metadata.read(onnx.load(path))
-        self.preprocessing = Preprocessing.from_metadata(self.metadata["preprocessing"])
-        options = onnxruntime.SessionOptions()
-        options.intra_op_num_threads = threads
-        self.session = onnxruntime.InferenceSession(
-            str(path), options, providers=["CPUExecutionProvider"]
-        )
+        self.classifier = Classifier(path, threads)
+        self.metadata = self.classifier.document
+        self.preprocessing = self.classifier.preprocessing
 
     def load(self, path: Path) -> Image.Image:
         """An image file in its own size, with the model's colors."""
@@ -39,21 +33,13 @@ class ServedModel:
 
     def predict_images(self, images: Iterable[Image.Image], batch_size: int = 8) -> tuple[np.ndarray, np.ndarray]:
         """The same of loaded images, which are resized here; at most a batch of them is kept."""
-        rows: dict[str, list[np.ndarray]] = {name: [] for name in OUTPUTS}
-        batch: list[np.ndarray] = []
+        rows = [self.classifier.outputs(batch) for batch in self._batches(iter(images), batch_size)]
+        probability, embedding = zip(*rows)
+        return np.concatenate(probability), np.concatenate(embedding)
 
-        def run() -> None:
-            for name, output in zip(OUTPUTS, self.session.run(OUTPUTS, {"image": np.stack(batch)}), strict=True):
-                rows[name].append(output)
-            batch.clear()
-
-        for image in images:
-            batch.append(self.tensor(image))
-            if len(batch) == batch_size:
-                run()
-        if batch:
-            run()
-        return np.concatenate(rows["probability"]), np.concatenate(rows["embedding"])
+    def _batches(self, images: Iterator[Image.Image], size: int) -> Iterator[np.ndarray]:
+        while batch := [self.tensor(image) for image in islice(images, size)]:
+            yield np.stack(batch)
 
     def tensor(self, image: Image.Image) -> np.ndarray:
         """A loaded image -> float32 ``[3, H, W]``, one row of the model's input."""

@@ -123,7 +123,7 @@ def read_kolektor(root: Path) -> list[Sample]:
 
 
 def read_synthetic(root: Path) -> list[Sample]:
-    """Reads what :func:`sdd_train.synthetic.write_set` wrote."""
+    """Reads what :func:`sdd_train.data.synthetic.write_set` wrote."""
     samples = []
     for label in LABELS:
         for path in sorted((root / label).glob("*.jpg")):

@@ -10,9 +10,10 @@ from matplotlib.axes import Axes
 from scipy.special import logit
 from sklearn.metrics import precision_recall_curve, roc_curve
 
-from . import calibration_error, plots
+from ..quality import calibration_error
+from ..quality.predictions import Columns
+from . import plots
 from .plots import Theme
-from .predictions import Columns
 
 SQUARE, WIDE = (4.6, 4.4), (7.0, 3.4)
 TICKS = (0.001, 0.01, 0.1, 0.5, 0.9, 0.99, 0.999)

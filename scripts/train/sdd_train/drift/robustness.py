@@ -1,6 +1,6 @@
 """How soon the drift score notices that images changed, and how long the classifier withstands it.
 
-The held-out images of a run are changed (:mod:`sdd_train.changes`) and scored against the run's
+The held-out images of a run are changed (:mod:`sdd_train.drift.changes`) and scored against the run's
 reference, as the service would. Needs ONNX Runtime, not torch.
 """
 
@@ -17,10 +17,11 @@ import numpy as np
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from . import heat_map, strangeness
+from ..onnx_files.serving import ServedModel, images_below
+from ..reporting import heat_map
+from ..reporting.tables import Table, number
+from . import strangeness
 from .changes import CHANGES, Change, changed
-from .serving import ServedModel, images_below
-from .tables import Table, number
 
 log = logging.getLogger(__name__)
 

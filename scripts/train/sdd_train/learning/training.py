@@ -12,9 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from . import depthwise, imaging
-from .dataset import Pixels
-from .imaging import Preprocessing
+from ..data import imaging
+from ..data.dataset import Pixels
+from ..data.imaging import Preprocessing
+from . import depthwise
 from .network import OUTLINE_STRIDE, Architecture, DefectNet, Output
 from .sampling import Batch, Mixture, Sampler
 

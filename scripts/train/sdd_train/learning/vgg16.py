@@ -17,8 +17,10 @@ from safetensors.torch import load_file
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from . import dataset, evaluation, export, folds, imaging, metadata
-from .imaging import Preprocessing
+from ..data import dataset, folds, imaging
+from ..data.imaging import Preprocessing
+from ..onnx_files import export, metadata
+from ..quality import evaluation
 
 log = logging.getLogger(__name__)
 

@@ -1,4 +1,4 @@
-"""The tables of a run's report and of the model card, from :func:`sdd_train.evaluation.summary`."""
+"""The tables of a run's report and of the model card, from :func:`sdd_train.quality.evaluation.summary`."""
 
 from __future__ import annotations
 

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from ..reporting.tables import Table
 from .predictions import Prediction
 from .probability_calibration import Platt
-from .tables import Table
 
 
 @dataclass(frozen=True)

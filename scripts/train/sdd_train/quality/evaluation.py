@@ -14,8 +14,8 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from ..data.folds import SHIPPED_FOLD
 from . import calibration_error, decision, probability_calibration
-from .folds import SHIPPED_FOLD
 from .predictions import Columns, Prediction, predictions_of, read_csv, write_csv
 from .probability_calibration import Platt
 

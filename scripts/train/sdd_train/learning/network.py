@@ -24,7 +24,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
-from .imaging import Preprocessing
+from ..data.imaging import Preprocessing
 
 OUTLINE_STRIDE = 8
 STRIDE_8_BLOCK, STRIDE_8_CHANNELS = 4, 40

@@ -1,0 +1,1 @@
+"""Images, labels and folds."""

@@ -1,0 +1,1 @@
+"""How an exported model sees what it was not trained on."""

@@ -1,0 +1,1 @@
+"""Training: batches, networks, cross-validation."""

@@ -1,0 +1,1 @@
+"""ONNX files: writing, converting, running and comparing them."""
