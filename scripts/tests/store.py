@@ -54,7 +54,7 @@ class Store:
 def assert_same_neighbors(found: list[dict], expected: list[Neighbor], tolerance: float) -> None:
     """The same images in the same order, at distances that agree to an absolute tolerance.
 
-    ``expected`` holds some more than ``found``: neighbours at nearly the same distance may change places.
+    ``expected`` holds some more than ``found``: neighbors at nearly the same distance may change places.
     """
     assert 0 < len(found) < len(expected)
     for ours, theirs in zip(found, expected):

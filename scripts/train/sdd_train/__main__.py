@@ -60,7 +60,7 @@ def vgg16(arguments: argparse.Namespace) -> None:
     from .learning import vgg16 as baseline
 
     torch.set_num_threads(arguments.threads)
-    show(baseline.run(arguments.data, arguments.weights, arguments.normalisation, arguments.out))
+    show(baseline.run(arguments.data, arguments.weights, arguments.normalization, arguments.out))
 
 
 def samples(arguments: argparse.Namespace) -> None:
@@ -128,7 +128,7 @@ def parser() -> argparse.ArgumentParser:
     command = add(vgg16)
     command.add_argument("--data", **data)
     command.add_argument("--weights", type=Path, required=True, help="VGG16 features, .safetensors or .pth")
-    command.add_argument("--normalisation", choices=["caffe", "torchvision"], default="caffe")
+    command.add_argument("--normalization", choices=["caffe", "torchvision"], default="caffe")
     command.add_argument("--out", type=Path, required=True, help="folder for model and predictions")
     command.add_argument("--threads", type=int, default=2)
 

@@ -100,7 +100,7 @@ def test_one_bit_and_palette_become_full_range():
     assert loaded.tolist() == [[[10, 20, 30], [200, 100, 50]]]
 
 
-def test_gray_tensor_is_replicated_and_normalised():
+def test_gray_tensor_is_replicated_and_normalized():
     preprocessing = Preprocessing(width=4, height=6, mean=(0.5,) * 3, std=(0.25,) * 3)
     tensor = imaging.preprocess(encoded(Image.new("L", (9, 7), 51), "PNG"), preprocessing)
     assert tensor.shape == (3, 6, 4) and tensor.dtype == np.float32

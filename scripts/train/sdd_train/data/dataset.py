@@ -29,7 +29,7 @@ SHORT_ITEM = 14
 Inferred, not documented: 399 images of 50 items make one short; the whole items that
 are absent from the copy sorted by label (images 143-150 and 223-230) show that the
 count is off by one there; and the images themselves change at 119, not at 120.
-Image 111 could belong to either neighbour.
+Image 111 could belong to either neighbor.
 """
 
 
@@ -133,7 +133,7 @@ def read_synthetic(root: Path) -> list[Sample]:
 
 
 def polygon_mask(path: Path, width: int, height: int) -> Image.Image:
-    """Rasterises ``class x1 y1 x2 y2 ...`` lines (fractions of the size) as an "L" image of 0 and 255."""
+    """Rasterizes ``class x1 y1 x2 y2 ...`` lines (fractions of the size) as an "L" image of 0 and 255."""
     canvas = Image.new("L", (width, height), 0)
     draw = ImageDraw.Draw(canvas)
     for line in path.read_text().splitlines():

@@ -4,7 +4,7 @@ Everything that turns the bytes of a file into the tensor a model sees happens
 here, in training as well as in the golden files that the Rust service is
 compared with:
 
-    open -> EXIF orientation -> 8 bit -> gray or RGB -> resize -> normalise -> NCHW
+    open -> EXIF orientation -> 8 bit -> gray or RGB -> resize -> normalize -> NCHW
 
 Only Pillow and NumPy are needed.
 """
@@ -123,7 +123,7 @@ def load_resized(source: str | Path | BinaryIO, preprocessing: Preprocessing) ->
     return np.asarray(resize(image, preprocessing.width, preprocessing.height, preprocessing.filter))
 
 
-def normalise(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
+def normalize(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
     """uint8 ``[H, W]`` or ``[H, W, 3]`` -> float32 ``[3, H, W]``."""
     if pixels.ndim == 2:
         pixels = np.repeat(pixels[:, :, None], 3, axis=2)
@@ -136,4 +136,4 @@ def normalise(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:
 
 def preprocess(source: str | Path | BinaryIO, preprocessing: Preprocessing) -> np.ndarray:
     """Image file -> float32 ``[3, H, W]``, one row of a model's NCHW input."""
-    return normalise(load_resized(source, preprocessing), preprocessing)
+    return normalize(load_resized(source, preprocessing), preprocessing)

@@ -173,7 +173,7 @@ class DefectNet(nn.Module):
         return Output(self.classify(joined)[:, 0], outline, embedding)
 
     def fold_batch_norm(self) -> None:
-        """Merges every batch normalisation into the convolution before it. For evaluation only."""
+        """Merges every batch normalization into the convolution before it. For evaluation only."""
         self.eval()
         net = self.trunk
         pairs = [(net, "_conv_stem", "_bn0")]

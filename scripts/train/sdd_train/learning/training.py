@@ -57,7 +57,7 @@ def device() -> torch.device:
 
 def to_input(images: np.ndarray, preprocessing: Preprocessing) -> Tensor:
     """uint8 ``[B, H, W]`` -> float32 ``[B, 3, H, W]``, channels last."""
-    rows = np.stack([imaging.normalise(image, preprocessing) for image in images])
+    rows = np.stack([imaging.normalize(image, preprocessing) for image in images])
     return torch.from_numpy(rows).to(device(), memory_format=torch.channels_last)
 
 

@@ -31,14 +31,14 @@ LEARNING_RATE = 1e-3
 BATCH_SIZE = 32
 SEED = 7
 
-NORMALISATIONS = {
+NORMALIZATIONS = {
     "caffe": Preprocessing(
         width=224, height=224, color="rgb", scale=1.0,
         mean=(123.68, 116.779, 103.939), std=(1.0, 1.0, 1.0),
     ),
     "torchvision": Preprocessing(width=224, height=224, color="rgb"),
 }
-"""What the weights were trained with: Keras and Caffe subtract a mean, torchvision standardises."""
+"""What the weights were trained with: Keras and Caffe subtract a mean, torchvision standardizes."""
 
 
 @dataclass
@@ -122,9 +122,9 @@ def description(
     )
 
 
-def run(data: Path, weights: Path, normalisation: str, out: Path) -> dict[str, object]:
+def run(data: Path, weights: Path, normalization: str, out: Path) -> dict[str, object]:
     """Cross-validates on real images, exports the shipped fold's network to ``out/sdd-vgg16.onnx``."""
-    preprocessing = NORMALISATIONS[normalisation]
+    preprocessing = NORMALIZATIONS[normalization]
     out.mkdir(parents=True, exist_ok=True)
     samples = dataset.read_kolektor(data)
     labels = torch.tensor([float(s.is_defect) for s in samples])

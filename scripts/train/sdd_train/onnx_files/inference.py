@@ -21,7 +21,7 @@ def session(model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSessi
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    # Only errors: a warning of the optimiser is of no use to who compares files.
+    # Only errors: a warning of the optimizer is of no use to who compares files.
     options.log_severity_level = 3
     source = model if isinstance(model, bytes) else str(model)
     return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])

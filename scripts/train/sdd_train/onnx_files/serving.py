@@ -45,7 +45,7 @@ class ServedModel:
         """A loaded image -> float32 ``[3, H, W]``, one row of the model's input."""
         wanted = self.preprocessing
         resized = imaging.resize(image, wanted.width, wanted.height, wanted.filter)
-        return imaging.normalise(np.asarray(resized), wanted)
+        return imaging.normalize(np.asarray(resized), wanted)
 
 
 def images_below(folder: Path) -> list[Path]:
