@@ -40,9 +40,14 @@ serve: build ## Serve the shipped model on http://127.0.0.1:8000 (SDD_PORT=9000,
 bench: setup ## Run the benchmarks (BENCH=name for one)
 	cargo bench --workspace --locked $(if $(BENCH),--bench $(BENCH))
 
-.PHONY: train
-train: build ## Train, export and index a model (DATA=KolektorSDD folder, RUN=work folder, run/ if none is named)
+# Before the build, which takes minutes.
+.PHONY: train-data
+train-data:
 	@test -n "$(DATA)" || { echo "usage: make train DATA=path/to/KolektorSDD [RUN=folder]; see scripts/train/README.md"; exit 2; }
+	@test -d "$(DATA)" || { echo "make train: $(DATA) is not a folder"; exit 2; }
+
+.PHONY: train
+train: train-data build ## Train, measure, export and index a model (DATA=KolektorSDD RUN=folder SEEDS="7 8" TRAIN_OPTIONS=...)
 	scripts/train/run "$(DATA)" "$(or $(RUN),run)" "$(BIN)/drift-index"
 
 # --- checks ------------------------------------------------------------------------------------------------------

@@ -22,6 +22,7 @@ import sys
 import tempfile
 from collections import defaultdict
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,15 +32,17 @@ from PIL import Image
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT / "scripts" / "train"))
 
+from sdd_train.data.image_files import SUFFIXES, images_below  # noqa: E402
 from sdd_train.onnx_files.inference import Classifier  # noqa: E402
 
 MODEL = ROOT / "models" / "sdd-efficientnet-lite0.onnx"
 DRIFT_INDEX = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release" / "drift-index"
 AGREE, DIFFER, FAILED = 0, 1, 2
-SUFFIXES = {".bmp", ".dib", ".jfif", ".jpe", ".jpeg", ".jpg", ".png", ".tif", ".tiff", ".webp"}
 ORIENTATION_TAG = 0x0112
 # Images a run of drift-index: a command line has a limited length.
 BATCH = 200
+# drift-index's code for what is no image's fault.
+MODEL_ERROR = "model"
 _SIZES = ((1, "1 px"), (63, "to 63 px"), (511, "to 511 px"), (2047, "to 2047 px"))
 
 
@@ -97,8 +100,8 @@ def files_of(sources: Sequence[Path]) -> list[Path]:
     found: list[Path] = []
     for source in sources:
         if source.is_dir():
-            below = (path for path in source.rglob("*") if path.suffix.lower() in SUFFIXES)
-            found.extend(sorted(path for path in below if path.is_file() and not path.name.startswith(".")))
+            with suppress(FileNotFoundError):
+                found.extend(images_below(source))
         elif source.is_file():
             found.append(source)
         else:
@@ -144,13 +147,25 @@ def by_drift_index(paths: Sequence[Path], program: Path, model: Path, labels: Se
             batch = paths[start : start + BATCH]
             matrix = Path(folder) / f"{start}.npy"
             document = run_embed(batch, program, model, matrix)
-            rows = np.load(matrix) if document["rows"] else None
-            for result in document["results"]:
-                if result["error"]:
-                    answers.append(Answer(refusal=f"{result['error']['code']}: {result['error']['message']}"))
-                else:
-                    found = np.array([result["probabilities"][label] for label in labels])
-                    answers.append(Answer(found, rows[result["row"]]))
+            try:
+                answers.extend(answers_of(document, matrix, labels))
+            except (KeyError, IndexError, TypeError, OSError, ValueError) as error:
+                raise NotCompared(f"{program} did not answer as drift-index does: {error!r}") from error
+    return answers
+
+
+def answers_of(document: dict, matrix: Path, labels: Sequence[str]) -> list[Answer]:
+    """The answers in a document of `drift-index embed --json` and in its matrix."""
+    rows = np.load(matrix) if document["rows"] else None
+    answers = []
+    for result in document["results"]:
+        if error := result["error"]:
+            if error["code"] == MODEL_ERROR:
+                raise NotCompared(f"{result['image']}: {error['message']}")
+            answers.append(Answer(refusal=f"{error['code']}: {error['message']}"))
+        else:
+            found = np.array([result["probabilities"][label] for label in labels])
+            answers.append(Answer(found, rows[result["row"]]))
     return answers
 
 
@@ -160,14 +175,14 @@ def run_embed(paths: Sequence[Path], program: Path, model: Path, matrix: Path) -
     environment = {"SDD_ONNXRUNTIME": str(library)} | os.environ
     command = [program, "embed", "--json", "--model", model, "--out", matrix, "--", *paths]
     try:
-        done = subprocess.run(command, env=environment, capture_output=True, text=True)
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, errors="replace")
     except OSError as error:
         raise NotCompared(f"cannot run {program} ({error}); `make build` builds it") from error
     try:
         document = json.loads(done.stdout)
         if len(document["results"]) == len(paths):
             return document
-    except (ValueError, KeyError):
+    except (ValueError, KeyError, TypeError):
         pass
     raise NotCompared(f"{program} ended with {done.returncode}: {done.stderr.strip()}")
 
@@ -263,11 +278,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parse(arguments)
     limits = Limits(given.max_probability, given.max_embedding)
     try:
-        comparisons = compare(given.sources, given.model, given.drift_index)
+        # Absolute, or a program in this folder would be looked for in PATH.
+        comparisons = compare(given.sources, given.model, given.drift_index.absolute())
     except NotCompared as error:
         print(f"error: {error}", file=sys.stderr)
         return FAILED
     print(report(comparisons, limits, given.worst))
+    if not any(c.answered for c in comparisons) and not accepted_by_us(comparisons):
+        print("error: no image was answered by both sides", file=sys.stderr)
+        return FAILED
     same = agree(comparisons, limits, given.strict)
     print(f"\n{'they agree' if same else 'THEY DO NOT AGREE'}")
     return AGREE if same else DIFFER

@@ -7,6 +7,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import onnx
 import pytest
 
 from make_plain_model import LABELS, draw_set
@@ -105,6 +106,22 @@ def test_the_service_answers_as_python_does(
     deployed = request.getfixturevalue(kind)
     with served("--model", deployed.model, "--reference", deployed.store) as server:
         check_answers(server, deployed, new_images, tolerance)
+
+
+def test_probabilities_that_do_not_sum_to_one_are_refused(
+    folder: Path, with_metadata: Deployed, new_images: list[Path]
+) -> None:
+    """As of a network that ends in a sigmoid for each label and is described as a softmax."""
+    model = onnx.load(with_metadata.model)
+    (last,) = (node for node in model.graph.node if "probability" in node.output)
+    last.output[list(last.output).index("probability")] = "softmax"
+    model.graph.node.append(onnx.helper.make_node("Sqrt", ["softmax"], ["probability"]))
+    path = folder / "no_softmax.onnx"
+    onnx.save(model, path)
+    said = drift_index("embed", new_images[0], "--model", path, "--out", folder / "no.npy", codes=(2,))
+    (result,) = said["results"]
+    assert result["error"]["code"] == "model", said
+    assert "they are no softmax" in result["error"]["message"], said
 
 
 def test_the_classifier_is_right(with_metadata: Deployed, new_images: list[Path]) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import struct
 import sys
 from io import BytesIO
 from pathlib import Path
@@ -13,7 +12,8 @@ import pytest
 from PIL import Image
 
 from make_golden_images import (
-    EXTRA_SAMPLES_TAG, ORIENTATION_TAG, PHOTOMETRIC_TAG, encode, orientation, png_sixteen_bit, with_tiff_tag,
+    EXTRA_SAMPLES_TAG, ORIENTATION_TAG, PHOTOMETRIC_TAG, XMP, encode, orientation, png_sixteen_bit,
+    tiff_sixteen_bit, with_tiff_tag, xmp_in_png, xmp_in_tiff,
 )
 from programs import MODEL, ROOT
 
@@ -44,22 +44,6 @@ def noise(width: int, height: int, channels: int, seed: int) -> np.ndarray:
 def picture(mode: str, width: int, height: int, seed: int) -> Image.Image:
     channels = {"L": 1, "LA": 2, "RGB": 3, "RGBA": 4, "CMYK": 4}[mode]
     return Image.frombytes(mode, (width, height), noise(width, height, channels, seed).tobytes())
-
-
-def tiff_of_samples(samples: np.ndarray, photometric: int) -> bytes:
-    """An uncompressed little-endian TIFF of uint16 ``[H, W, C]``: Pillow writes none of several channels."""
-    height, width, channels = samples.shape
-    bits = struct.pack(f"<{channels}H", *[16] * channels)
-    data = samples.astype("<u2").tobytes()
-    # The header, the directory of nine entries, the bits of the channels, the samples.
-    after = 8 + 2 + 9 * 12 + 4
-    entries = [
-        (256, 4, 1, width), (257, 4, 1, height), (258, 3, channels, after), (259, 3, 1, 1),
-        (262, 3, 1, photometric), (273, 4, 1, after + len(bits)), (277, 3, 1, channels),
-        (278, 4, 1, height), (279, 4, 1, len(data)),
-    ]
-    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)
-    return b"II*\0" + struct.pack("<IH", 8, 9) + directory + struct.pack("<I", 0) + bits + data
 
 
 def of_many_sizes() -> dict[str, bytes]:
@@ -107,6 +91,18 @@ def of_orientations() -> dict[str, bytes]:
             picture("RGB", 58, 90, value), "WEBP", lossless=True, exif=exif
         )
         files[f"turned_cmyk_{value}.jpg"] = encode(picture("CMYK", 61, 93, value), "JPEG", exif=exif)
+    # As some programs write it: with what precedes it in a JPEG (Pillow takes one such away).
+    prefixed = b"Exif\0\0" + orientation(8).tobytes()
+    files["turned_prefixed.webp"] = encode(picture("RGB", 58, 90, 9), "WEBP", lossless=True, exif=prefixed)
+    # A tag that says nothing, and yet the XMP packet, which says 6, is not asked.
+    for value in (0, 9):
+        exif, tags = orientation(value), xmp_in_tiff()
+        tags[ORIENTATION_TAG] = value
+        rgb, name = picture("RGB", 91, 57, value), f"not_turned_{value}"
+        files[f"{name}.jpg"] = encode(rgb, "JPEG", exif=exif, xmp=XMP)
+        files[f"{name}.png"] = encode(rgb, "PNG", exif=exif, pnginfo=xmp_in_png())
+        files[f"{name}.tiff"] = encode(rgb, "TIFF", tiffinfo=tags)
+        files[f"{name}.webp"] = encode(rgb, "WEBP", lossless=True, exif=exif, xmp=XMP)
     return files
 
 
@@ -119,8 +115,8 @@ def of_other_kinds() -> dict[str, bytes]:
         high, low = (noise(97, 83, channels, seed).astype(np.uint16) for seed in (201, 202))
         files[f"png_16_bit_{channels}.png"] = png_sixteen_bit(high << 8 | low)
     high, low = (noise(97, 83, 4, seed).astype(np.uint16) for seed in (203, 204))
-    files["tiff_16_bit_rgb.tiff"] = tiff_of_samples((high << 8 | low)[:, :, :3], photometric=2)
-    files["tiff_16_bit_cmyk.tiff"] = tiff_of_samples(high << 8 | low, photometric=5)
+    files["tiff_16_bit_rgb.tiff"] = tiff_sixteen_bit((high << 8 | low)[:, :, :3], photometric=2)
+    files["tiff_16_bit_cmyk.tiff"] = tiff_sixteen_bit(high << 8 | low, photometric=5)
     files["tiff_16_bit_gray.tiff"] = encode(Image.fromarray((high << 8 | low)[:, :, 0].copy()), "TIFF")
     palette = picture("RGB", 120, 140, 205).quantize(200)
     files["palette.png"] = encode(palette, "PNG")
@@ -140,6 +136,7 @@ def of_other_kinds() -> dict[str, bytes]:
     for extra in (0, 1, 2):
         rgba = encode(picture("RGBA", 77, 59, 211), "TIFF")
         files[f"tiff_alpha_of_kind_{extra}.tiff"] = with_tiff_tag(rgba, EXTRA_SAMPLES_TAG, extra)
+        files[f"tiff_16_bit_alpha_of_kind_{extra}.tiff"] = tiff_sixteen_bit(high << 8 | low, photometric=2, extra=extra)
     for mode in ("RGB", "RGBA"):
         files[f"webp_{mode}_lossless.webp"] = encode(picture(mode, 99, 151, 209), "WEBP", lossless=True, exact=True)
         for quality in (10, 80, 100):
@@ -207,6 +204,23 @@ def test_a_number_that_is_none_is_a_difference(tmp_path: Path) -> None:
 def test_where_nothing_is_compared_the_exit_code_says_so(arguments: list[str], tmp_path: Path) -> None:
     folders = {"EMPTY": str(tmp_path), "IMAGES": str(IMAGES)}
     assert check_parity.main([folders.get(argument, argument) for argument in arguments]) == check_parity.FAILED
+
+
+def test_images_that_nobody_can_read_are_no_agreement(tmp_path: Path) -> None:
+    (tmp_path / "text.jpg").write_text("no image")
+    (tmp_path / "empty.png").touch()
+    assert check_parity.main([str(tmp_path)]) == check_parity.FAILED
+
+
+@pytest.mark.parametrize(
+    "answer", ["[]", '{"results": [{}], "rows": 1}', '{"results": [{"error": null}], "rows": 0}', "\\377"]
+)
+def test_a_program_that_is_not_drift_index_is_an_error(answer: str, tmp_path: Path) -> None:
+    program = tmp_path / "program"
+    program.write_text(f"#!/bin/sh\nprintf '{answer}'\n")
+    program.chmod(0o755)
+    (tmp_path / "a.png").write_bytes(encode(picture("L", 9, 9, 1), "PNG"))
+    assert check_parity.main([str(tmp_path / "a.png"), "--drift-index", str(program)]) == check_parity.FAILED
 
 
 def test_wrong_usage_is_an_error() -> None:

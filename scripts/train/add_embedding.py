@@ -20,10 +20,9 @@ from pathlib import Path
 import onnx
 
 from sdd_train.data import imaging
-from sdd_train.onnx_files import embedding_output, inference, metadata
+from sdd_train.onnx_files import embedding_output, inference, metadata, saving
 from sdd_train.onnx_files.embedding_output import Names, Result
 
-OPTIONAL = {"description": "", "license": "", "trained_on": {}}
 LABEL_MISSING = "NAME THE LABEL"
 
 
@@ -57,7 +56,7 @@ def described(
         "format_version": metadata.FORMAT_VERSION,
         "name": arguments.name or arguments.model.stem,
         "version": arguments.model_version,
-        **OPTIONAL,
+        **metadata.OPTIONAL,
         "labels": labels,
         "input": names.input,
         "outputs": {"probability": names.probability, "embedding": names.embedding},
@@ -78,10 +77,12 @@ def described(
 def read_spec(path: Path) -> dict[str, object]:
     """A description as a sidecar holds it; fields that may be missing are filled in."""
     spec = json.loads(path.read_text())
-    missing = {"labels", "input", "outputs", "preprocessing", "decision"} - set(spec)
-    if missing:
-        raise ValueError(f"{path}: missing {sorted(missing)}")
-    return OPTIONAL | spec
+    if not isinstance(spec, dict):
+        raise ValueError(f"{path}: expected a JSON object, found {type(spec).__name__}")
+    spec = metadata.OPTIONAL | spec
+    # The dimension is known once the graph has been looked at; the rest is checked before it is used.
+    metadata.validate({"embedding_dimension": 1} | spec)
+    return spec
 
 
 def check_spec(spec: dict[str, object], result: Result) -> dict[str, object]:
@@ -99,6 +100,7 @@ def check_spec(spec: dict[str, object], result: Result) -> dict[str, object]:
 
 
 def convert(arguments: argparse.Namespace) -> None:
+    saving.refuse_own_source(arguments.model, arguments.out)
     model = inference.read(arguments.model)
     spec = read_spec(arguments.spec) if arguments.spec else None
     size = spec["preprocessing"] if spec else {"height": arguments.height, "width": arguments.width}
@@ -119,7 +121,7 @@ def convert(arguments: argparse.Namespace) -> None:
         content = described(arguments, labels, decision(arguments, labels, result.columns), result)
     if content:
         metadata.attach(result.model, content)
-    onnx.save(result.model, arguments.out)
+    saving.save(result.model, arguments.out)
     print(
         f"{arguments.out}: embedding of {result.dimension} values from {result.pool!r}; "
         f"{result.columns} probabilities"
@@ -156,9 +158,11 @@ def main() -> None:
     add("--mean", type=numbers, default=[0.485, 0.456, 0.406], help="(default: ImageNet's)")
     add("--std", type=numbers, default=[0.229, 0.224, 0.225], help="(default: ImageNet's)")
     arguments = parser.parse_args()
+    if arguments.spec and (arguments.labels or arguments.positive_label or arguments.width or arguments.height):
+        parser.error("--spec says it all: leave out --labels, --positive-label, --width and --height")
     try:
         convert(arguments)
-    except (OSError, ValueError, onnx.checker.ValidationError) as error:
+    except (OSError, ValueError, onnx.checker.ValidationError, onnx.shape_inference.InferenceError, RecursionError) as error:
         print(f"add_embedding: {arguments.model}: {error}", file=sys.stderr)
         sys.exit(2)
 

@@ -15,7 +15,9 @@ import json
 import sys
 from pathlib import Path
 
-from sdd_train.onnx_files import comparison
+import onnx
+
+from sdd_train.onnx_files import comparison, cost
 
 
 def main() -> None:
@@ -24,13 +26,13 @@ def main() -> None:
     )
     parser.add_argument("models", type=Path, nargs="+", metavar="MODEL.onnx")
     parser.add_argument("--images", type=Path, help="labeled images that none of the models was trained on")
-    parser.add_argument("--rounds", type=int, default=50, help="timings of each model (default: %(default)s)")
+    parser.add_argument("--rounds", type=cost.at_least_one, default=50, help="timings of each model (default: %(default)s)")
     parser.add_argument("--json", action="store_true", help="print JSON instead of a table")
     arguments = parser.parse_args()
     try:
         images = comparison.Labeled.below(arguments.images) if arguments.images else None
         rows = comparison.compare(arguments.models, images, arguments.rounds)
-    except (KeyError, OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError, RecursionError, onnx.shape_inference.InferenceError) as error:
         sys.exit(f"compare: {error.args[0] if isinstance(error, KeyError) else error}")
     print(json.dumps([row.as_json() for row in rows], indent=1) if arguments.json else comparison.markdown(rows))
 

@@ -93,6 +93,28 @@ def png_sixteen_bit(pixels: np.ndarray) -> bytes:
     )
 
 
+def tiff_sixteen_bit(pixels: np.ndarray, photometric: int, extra: int | None = None) -> bytes:
+    """An uncompressed TIFF of uint16 ``[H, W, C]``, written by hand: Pillow writes none of several channels.
+
+    ``extra`` is what the last channel is, as the tag ExtraSamples says it.
+    """
+    height, width, channels = pixels.shape
+    bits = struct.pack(f"<{channels}H", *[16] * channels)
+    data = pixels.astype("<u2").tobytes()
+    count = 9 + (extra is not None)
+    # The header, the directory, the bits of the channels, the samples.
+    after = 8 + 2 + count * 12 + 4
+    entries = [
+        (256, 4, 1, width), (257, 4, 1, height), (258, 3, channels, after), (259, 3, 1, 1),
+        (PHOTOMETRIC_TAG, 3, 1, photometric), (273, 4, 1, after + len(bits)), (277, 3, 1, channels),
+        (278, 4, 1, height), (279, 4, 1, len(data)),
+    ]
+    if extra is not None:
+        entries.append((EXTRA_SAMPLES_TAG, 3, 1, extra))
+    directory = b"".join(struct.pack("<HHII", *entry) for entry in entries)
+    return b"II*\0" + struct.pack("<IH", 8, count) + directory + struct.pack("<I", 0) + bits + data
+
+
 def encode(image: Image.Image, format: str, **options: object) -> bytes:
     """The bytes of an image as Pillow writes it."""
     buffer = BytesIO()
@@ -209,23 +231,36 @@ def with_tiff_tag(data: bytes, tag: int, value: int) -> bytes:
     raise KeyError(tag)
 
 
-def unusual_images() -> dict[str, Encoded]:
-    """Orientation by XMP alone, and over it by EXIF; premultiplied alpha; 16 bits with white at zero."""
-    rgb, rgba = eight_bit(43, 31, 60, "RGB"), eight_bit(37, 31, 61, "RGBA")
+def xmp_in_png() -> PngInfo:
+    """The text of a PNG that holds the XMP packet."""
     text = PngInfo()
     text.add_itxt("XML:com.adobe.xmp", XMP.decode())
+    return text
+
+
+def xmp_in_tiff() -> ImageFileDirectory_v2:
+    """The tags of a TIFF that hold the XMP packet."""
     tags = ImageFileDirectory_v2()
     tags[XMP_TAG] = XMP
     tags.tagtype[XMP_TAG] = TiffTags.BYTE
+    return tags
+
+
+def unusual_images() -> dict[str, Encoded]:
+    """Orientation by XMP alone, and over it by EXIF; premultiplied alpha; 16 bits with white at zero."""
+    rgb, rgba = eight_bit(43, 31, 60, "RGB"), eight_bit(37, 31, 61, "RGBA")
     gray16 = encode(Image.fromarray(sixteen_bit(45, 37, 62, 1)[:, :, 0]), "TIFF")
+    rgba16 = sixteen_bit(33, 29, 63, 4)
     return {
         "jpeg_xmp_6.jpg": (encode(rgb, "JPEG", quality=90, xmp=XMP), True),
         "jpeg_xmp_6_exif_3.jpg": (encode(rgb, "JPEG", quality=90, xmp=XMP, exif=orientation(3)), True),
-        "png_xmp_6.png": (encode(rgb, "PNG", pnginfo=text), False),
-        "tiff_xmp_6.tiff": (encode(rgb, "TIFF", tiffinfo=tags), False),
+        "png_xmp_6.png": (encode(rgb, "PNG", pnginfo=xmp_in_png()), False),
+        "tiff_xmp_6.tiff": (encode(rgb, "TIFF", tiffinfo=xmp_in_tiff()), False),
         "webp_xmp_6.webp": (encode(rgb, "WEBP", lossless=True, xmp=XMP), False),
         "tiff_premultiplied.tiff": (with_tiff_tag(encode(rgba, "TIFF"), EXTRA_SAMPLES_TAG, 1), False),
         "tiff_gray16_white_is_zero.tiff": (with_tiff_tag(gray16, PHOTOMETRIC_TAG, 0), False),
+        "jpeg_xmp_6_exif_9.jpg": (encode(rgb, "JPEG", quality=90, xmp=XMP, exif=orientation(9)), True),
+        "tiff_premultiplied16.tiff": (tiff_sixteen_bit(rgba16, photometric=2, extra=1), False),
     }
 
 

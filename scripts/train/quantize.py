@@ -21,8 +21,8 @@ import numpy as np
 import onnx
 
 from sdd_train.data import imaging
-from sdd_train.onnx_files import comparison, half, inference, metadata, quantization
-from sdd_train.onnx_files.serving import images_below
+from sdd_train.onnx_files import comparison, cost, half, inference, metadata, quantization, saving
+from sdd_train.data.image_files import images_below
 
 SEED = 0
 
@@ -35,6 +35,7 @@ def choose(folder: Path, count: int) -> list[Path]:
 
 
 def convert(arguments: argparse.Namespace) -> None:
+    saving.refuse_own_source(arguments.model, arguments.out)
     source = arguments.model.read_bytes()
     model = inference.read(arguments.model)
     document = inference.describe(arguments.model)
@@ -49,9 +50,12 @@ def convert(arguments: argparse.Namespace) -> None:
         content = quantization.describe(document, "int8", source, len(images))
     metadata.attach(converted, content)
     onnx.checker.check_model(converted, full_check=True)
-    onnx.save(converted, arguments.out)
+    said = []
+    saving.save(
+        converted, arguments.out, lambda file: said.append(comparison.agreement(arguments.model, file, images))
+    )
     print(f"{arguments.model}: {len(source)} bytes; {arguments.out}: {arguments.out.stat().st_size} bytes")
-    print(comparison.agreement(arguments.model, arguments.out, images))
+    print(*said)
 
 
 def main() -> None:
@@ -60,12 +64,12 @@ def main() -> None:
     )
     parser.add_argument("model", type=Path, metavar="MODEL.onnx")
     parser.add_argument("--calibration", type=Path, required=True, help="folder of training images")
-    parser.add_argument("--count", type=int, default=64, help="images to use of it (default: %(default)s)")
+    parser.add_argument("--count", type=cost.at_least_one, default=64, help="images to use of it (default: %(default)s)")
     parser.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
     parser.add_argument("--half", action="store_true", help="write half precision instead of 8-bit integers")
     try:
         convert(parser.parse_args())
-    except (KeyError, OSError, ValueError) as error:
+    except (KeyError, OSError, ValueError, RecursionError, onnx.shape_inference.InferenceError) as error:
         sys.exit(f"quantize: {error.args[0] if isinstance(error, KeyError) else error}")
 
 

@@ -15,6 +15,9 @@ use crate::spec::{Decision, ModelSpec, Preprocessing};
 /// How far outside of `[0, 1]` rounding may put a probability.
 const PROBABILITY_SLACK: f32 = 1e-4;
 
+/// How far from 1 rounding, to 8 bits at the coarsest, may put the sum of a softmax's probabilities.
+const SUM_SLACK: f32 = 0.02;
+
 /// How a classifier is opened.
 #[derive(Debug, Clone, Default)]
 pub struct ClassifierOptions {
@@ -182,6 +185,13 @@ impl Classifier {
                 reason: format!(
                     "{value} is not a probability: the graph must end in a sigmoid or softmax"
                 ),
+            });
+        }
+        let sum: f32 = found.iter().sum();
+        if matches!(spec.decision, Decision::Softmax) && (sum - 1.0).abs() > SUM_SLACK {
+            return Err(Error::Output {
+                output: spec.outputs.probability.clone(),
+                reason: format!("its values sum to {sum}, not to 1: they are no softmax"),
             });
         }
         let mut probabilities: Vec<f32> = found.iter().map(|value| value.clamp(0.0, 1.0)).collect();

@@ -15,7 +15,7 @@ use tiff::TiffError;
 use crate::error::ImageError;
 use crate::spec::Color;
 use crate::tiff_file::{self, TiffFile};
-use crate::{jpeg, orientation};
+use crate::{jpeg, orientation, samples};
 
 /// What an image may cost at most.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -183,6 +183,9 @@ fn decode_upright(
             let decoded = file.decode(decoder).map_err(|failure| match failure {
                 tiff_file::Failure::Tiff(error) => explain_tiff(error),
                 tiff_file::Failure::Image(error) => explain(error, format),
+                tiff_file::Failure::Unsupported(kind) => {
+                    ImageError::Unsupported { what: format!("this TIFF encoding ({kind})") }
+                }
             })?;
             (decoded, orientation.unwrap_or(Orientation::NoTransforms))
         }
@@ -199,80 +202,10 @@ fn decode_upright(
 fn convert(decoded: DynamicImage, color: Color) -> Result<Pixels, ImageError> {
     let (width, height) = (decoded.width(), decoded.height());
     let data = match color {
-        Color::Gray => to_gray(decoded)?,
-        Color::Rgb => to_rgb(decoded)?,
+        Color::Gray => samples::to_gray(decoded)?,
+        Color::Rgb => samples::to_rgb(decoded)?,
     };
     Ok(Pixels { width, height, color, data })
-}
-
-fn to_gray(decoded: DynamicImage) -> Result<Vec<u8>, ImageError> {
-    Ok(match decoded {
-        DynamicImage::ImageLuma8(samples) => samples.into_raw(),
-        DynamicImage::ImageLumaA8(samples) => pick(samples.as_raw(), |p: &[u8; 2]| p[0]),
-        DynamicImage::ImageLuma16(samples) => pick(samples.as_raw(), |p: &[u16; 1]| high(p[0])),
-        DynamicImage::ImageLumaA16(samples) => pick(samples.as_raw(), |p: &[u16; 2]| high(p[0])),
-        DynamicImage::ImageRgb8(samples) => {
-            pick(samples.as_raw(), |p: &[u8; 3]| luma(p[0], p[1], p[2]))
-        }
-        DynamicImage::ImageRgba8(samples) => {
-            pick(samples.as_raw(), |p: &[u8; 4]| luma(p[0], p[1], p[2]))
-        }
-        DynamicImage::ImageRgb16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 3]| luma(high(p[0]), high(p[1]), high(p[2])))
-        }
-        DynamicImage::ImageRgba16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 4]| luma(high(p[0]), high(p[1]), high(p[2])))
-        }
-        other => return Err(unsupported_samples(&other)),
-    })
-}
-
-fn to_rgb(decoded: DynamicImage) -> Result<Vec<u8>, ImageError> {
-    let triples: Vec<[u8; 3]> = match decoded {
-        DynamicImage::ImageRgb8(samples) => return Ok(samples.into_raw()),
-        DynamicImage::ImageRgba8(samples) => {
-            pick(samples.as_raw(), |p: &[u8; 4]| [p[0], p[1], p[2]])
-        }
-        DynamicImage::ImageLuma8(samples) => pick(samples.as_raw(), |p: &[u8; 1]| [p[0]; 3]),
-        DynamicImage::ImageLumaA8(samples) => pick(samples.as_raw(), |p: &[u8; 2]| [p[0]; 3]),
-        DynamicImage::ImageLuma16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 1]| [high(p[0]); 3])
-        }
-        DynamicImage::ImageLumaA16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 2]| [high(p[0]); 3])
-        }
-        DynamicImage::ImageRgb16(samples) => pick(samples.as_raw(), |p: &[u16; 3]| p.map(high)),
-        DynamicImage::ImageRgba16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 4]| [high(p[0]), high(p[1]), high(p[2])])
-        }
-        other => return Err(unsupported_samples(&other)),
-    };
-    Ok(triples.into_flattened())
-}
-
-/// One value a pixel of `CHANNELS` samples.
-fn pick<const CHANNELS: usize, Sample, Value>(
-    samples: &[Sample],
-    value: impl Fn(&[Sample; CHANNELS]) -> Value,
-) -> Vec<Value> {
-    let (pixels, _) = samples.as_chunks::<CHANNELS>();
-    pixels.iter().map(value).collect()
-}
-
-/// The high byte, as Pillow reads 16-bit RGB.
-pub(crate) fn high(sample: u16) -> u8 {
-    (sample >> 8) as u8
-}
-
-/// ITU-R 601-2 luma in Pillow's fixed point (`L24` in its `Convert.c`).
-#[expect(clippy::cast_possible_truncation, reason = "the weights sum to 65536")]
-fn luma(red: u8, green: u8, blue: u8) -> u8 {
-    let sum = u32::from(red) * 19_595 + u32::from(green) * 38_470 + u32::from(blue) * 7_471;
-    ((sum + 0x8000) >> 16) as u8
-}
-
-fn unsupported_samples(decoded: &DynamicImage) -> ImageError {
-    ImageError::Unsupported { what: format!("an image with {:?} samples", decoded.color()) }
 }
 
 fn explain(error: image::ImageError, format: ImageFormat) -> ImageError {
@@ -315,8 +248,9 @@ mod tests {
 
     use image::{DynamicImage, ImageFormat, RgbImage};
 
-    use super::{ImageLimits, decode, high, luma};
+    use super::{ImageLimits, decode};
     use crate::error::ImageError;
+    use crate::samples::luma;
     use crate::spec::Color;
 
     fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
@@ -394,15 +328,5 @@ mod tests {
             assert!(matches!(decode(unsupported), ImageError::Unsupported { .. }));
         }
         assert!(matches!(decode(b"\x89PNG\r\n\x1a\n"), ImageError::Damaged { .. }));
-    }
-
-    #[test]
-    fn sample_arithmetic_is_pillows() {
-        assert_eq!(luma(255, 255, 255), 255);
-        assert_eq!(luma(255, 0, 0), 76);
-        assert_eq!(luma(0, 255, 0), 150);
-        assert_eq!(luma(0, 0, 255), 29);
-        assert_eq!(high(0xFFFF), 255);
-        assert_eq!(high(0x00FF), 0);
     }
 }

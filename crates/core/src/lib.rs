@@ -40,6 +40,7 @@ pub mod prediction;
 pub mod preprocess;
 mod resample;
 mod runtime;
+mod samples;
 pub mod spec;
 mod tiff_file;
 

@@ -69,8 +69,7 @@ impl Model {
     /// [`Error::Runtime`], [`Error::Device`], [`Error::Read`], [`Error::Load`], [`Error::MissingSpec`],
     /// [`Error::InvalidSpec`], [`Error::SpecMismatch`]: each names the file and what to do.
     pub fn open(path: &Path, options: &ModelOptions) -> Result<Self> {
-        let bytes =
-            fs::read(path).map_err(|source| Error::Read { path: path.to_owned(), source })?;
+        let bytes = read_file(path)?;
         // Before anything else of ort, which would look for the library itself, and panic.
         environment()?;
         let prepacked = PrepackedWeights::new();
@@ -238,10 +237,22 @@ fn with_cuda(builder: SessionBuilder, ordinal: u16) -> Result<SessionBuilder> {
     builder.with_execution_providers([provider]).map_err(|error| unavailable(error.to_string()))
 }
 
+/// Reads a file; a pipe would be waited for, and a device has no end.
+fn read_file(path: &Path) -> Result<Vec<u8>> {
+    let read = || {
+        if !fs::metadata(path)?.is_file() {
+            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file"));
+        }
+        fs::read(path)
+    };
+    read().map_err(|source| Error::Read { path: path.to_owned(), source })
+}
+
 /// The named sidecar, else the file's own metadata, else the sidecar beside it.
 fn find_spec(path: &Path, session: &Session, sidecar: Option<&Path>) -> Result<ModelSpec> {
     let from_file = |file: &Path| {
-        let json = fs::read_to_string(file)
+        let json = String::from_utf8(read_file(file)?)
+            .map_err(|error| std::io::Error::new(std::io::ErrorKind::InvalidData, error))
             .map_err(|source| Error::Read { path: file.to_owned(), source })?;
         ModelSpec::from_json(&json, &file.display().to_string())
     };

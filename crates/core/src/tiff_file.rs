@@ -5,15 +5,18 @@ use std::io::Cursor;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, RgbImage};
 use tiff::decoder::{Decoder, DecodingResult, Limits};
-use tiff::tags::Tag;
+use tiff::tags::{PlanarConfiguration, Tag};
 use tiff::{ColorType, TiffError, TiffUnsupportedError};
 
-use crate::cmyk;
-use crate::image::high;
+use crate::samples::high;
+use crate::{cmyk, orientation};
 
 const XMP: Tag = Tag::Unknown(700);
 const WHITE_IS_ZERO: u16 = 0;
 const JPEG_COMPRESSION: [u16; 2] = [6, 7];
+const LEAST_SIGNIFICANT_BIT_FIRST: u16 = 2;
+/// Of `ExtraSamples`: nobody says what it is.
+const UNSPECIFIED: u16 = 0;
 /// Of `ExtraSamples`: the colors have been multiplied by the alpha.
 const ASSOCIATED_ALPHA: u16 = 1;
 
@@ -26,6 +29,8 @@ pub(crate) enum Failure {
     Tiff(TiffError),
     /// By the crate `image`.
     Image(image::ImageError),
+    /// By us: the decoder would give other pixels than Pillow, without a word.
+    Unsupported(&'static str),
 }
 
 impl From<TiffError> for Failure {
@@ -52,9 +57,7 @@ impl<'a> TiffFile<'a> {
 
     /// Where there is such a tag: how the image is to be turned, not at all for a value without meaning.
     pub(crate) fn orientation(&mut self) -> Option<Orientation> {
-        let value = self.number(Tag::Orientation)?;
-        let known = u8::try_from(value).ok().and_then(Orientation::from_exif);
-        Some(known.unwrap_or(Orientation::NoTransforms))
+        self.number(Tag::Orientation).map(|value| orientation::of_tag(u32::from(value)))
     }
 
     /// The XMP packet.
@@ -68,6 +71,13 @@ impl<'a> TiffFile<'a> {
             // Other pixels than libjpeg-turbo's would come of it.
             let unsupported = TiffUnsupportedError::UnsupportedCompressionMethod;
             return Err(TiffError::from(unsupported(tiff::tags::CompressionMethod::JPEG)).into());
+        }
+        if self.number(Tag::FillOrder) == Some(LEAST_SIGNIFICANT_BIT_FIRST) {
+            return Err(Failure::Unsupported("fill order 2"));
+        }
+        if self.number(Tag::TileWidth).is_some() && self.has_more_than_alpha()? {
+            // At the right border the decoder mixes up the samples.
+            return Err(Failure::Unsupported("tiles with extra samples"));
         }
         if matches!(self.0.colortype()?, ColorType::CMYK(_)) {
             return Ok(self.decode_cmyk()?);
@@ -96,7 +106,8 @@ impl<'a> TiffFile<'a> {
     /// CMYK of 8 or 16 bits a sample whose planes are interleaved.
     fn decode_cmyk(mut self) -> Result<DynamicImage, TiffError> {
         if self.0.image_buffer_layout()?.planes > 1 {
-            return Err(TiffUnsupportedError::UnsupportedPlanarConfig(None).into());
+            let planar = Some(PlanarConfiguration::Planar);
+            return Err(TiffUnsupportedError::UnsupportedPlanarConfig(planar).into());
         }
         let size = self.0.dimensions()?;
         match self.0.read_image()? {
@@ -112,8 +123,22 @@ impl<'a> TiffFile<'a> {
     }
 
     fn has_associated_alpha(&mut self) -> bool {
-        let kinds = self.0.find_tag_unsigned_vec::<u16>(Tag::ExtraSamples);
-        kinds.ok().flatten().is_some_and(|kinds| kinds.first() == Some(&ASSOCIATED_ALPHA))
+        self.extra_samples().first() == Some(&ASSOCIATED_ALPHA)
+    }
+
+    /// Whether there are samples besides the colors that are no alpha.
+    fn has_more_than_alpha(&mut self) -> Result<bool, TiffError> {
+        let extra = self.extra_samples();
+        let colors_are_inks =
+            matches!(self.0.colortype()?, ColorType::CMYK(_) | ColorType::CMYKA(_));
+        Ok(extra.len() > 1
+            || extra.first() == Some(&UNSPECIFIED)
+            || colors_are_inks && !extra.is_empty())
+    }
+
+    /// What the samples besides the colors are.
+    fn extra_samples(&mut self) -> Vec<u16> {
+        self.0.find_tag_unsigned_vec(Tag::ExtraSamples).ok().flatten().unwrap_or_default()
     }
 
     fn number(&mut self, tag: Tag) -> Option<u16> {

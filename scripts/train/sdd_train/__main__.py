@@ -6,6 +6,7 @@ import argparse
 import json
 import logging
 import os
+import sys
 from pathlib import Path
 
 # A thread that spins at a barrier steals the core that another one waits for: on a
@@ -156,7 +157,10 @@ def parser() -> argparse.ArgumentParser:
 def main() -> None:
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s", datefmt="%H:%M:%S")
     arguments = parser().parse_args()
-    arguments.action(arguments)
+    try:
+        arguments.action(arguments)
+    except (OSError, ValueError) as error:
+        sys.exit(f"sdd_train {arguments.action.__name__}: {error}")
 
 
 if __name__ == "__main__":

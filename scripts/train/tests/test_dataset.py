@@ -1,5 +1,6 @@
 """Folds, items and the two layouts of KolektorSDD."""
 
+import json
 from collections import Counter
 from pathlib import Path
 
@@ -8,6 +9,7 @@ import pytest
 from PIL import Image
 
 from sdd_train.data import dataset, folds
+from sdd_train.data.image_files import images_below
 from sdd_train.data.dataset import SYNTHETIC_ITEM, Sample
 
 
@@ -89,3 +91,29 @@ def test_layout_sorted_by_label_is_read(tmp_path):
 def test_missing_data_says_what_was_expected(tmp_path):
     with pytest.raises(FileNotFoundError, match="kos01"):
         dataset.read_kolektor(tmp_path)
+
+
+def write_fold(run, seed, fold, height, **recipe):
+    folder = run / f"seed{seed}" / f"fold{fold}"
+    folder.mkdir(parents=True)
+    facts = {"architecture": {"height": height}, "recipe": {"seed": seed, **recipe}}
+    (folder / "fold.json").write_text(json.dumps(facts))
+
+
+def test_networks_that_were_not_trained_alike_have_no_common_summary(tmp_path):
+    write_fold(tmp_path, 7, 0, 640, steps=240)
+    write_fold(tmp_path, 8, 0, 640, steps=240)
+    folds.check_alike(tmp_path)
+    write_fold(tmp_path, 7, 1, 512, steps=240)
+    with pytest.raises(ValueError, match="fold1.*512.*another run folder"):
+        folds.check_alike(tmp_path)
+
+
+def test_images_of_a_folder_are_those_that_drift_index_takes(tmp_path):
+    for name in ("b.jfif", "a.PNG", ".hidden.png", ".folder/c.png", "deep/er/d.tif", "notes.txt"):
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).touch()
+    found = [path.relative_to(tmp_path).as_posix() for path in images_below(tmp_path)]
+    assert found == ["a.PNG", "b.jfif", "deep/er/d.tif"]
+    with pytest.raises(FileNotFoundError, match="expected images"):
+        images_below(tmp_path / "deep" / "er" / "d.tif")

@@ -82,3 +82,12 @@ def test_other_columns_are_refused(tmp_path):
     (tmp_path / "p.csv").write_text("image,item,label,fold,probability\na.jpg,00,defect,0,0.5\n")
     with pytest.raises(ValueError, match="seed,logit"):
         read_csv(tmp_path / "p.csv")
+
+
+def test_a_file_that_was_cut_off_is_refused(tmp_path):
+    path = tmp_path / "p.csv"
+    write_csv(path, predictions(MIXED))
+    assert list(tmp_path.iterdir()) == [path]
+    path.write_bytes(path.read_bytes()[:-9])
+    with pytest.raises(ValueError, match="not complete"):
+        read_csv(path)

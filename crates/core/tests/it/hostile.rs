@@ -1,10 +1,13 @@
 //! Image files that mean harm.
 
 use std::fs;
+use std::io::Cursor;
 
 use sdd_core::ImageError;
 use sdd_core::image::{ImageLimits, decode};
 use sdd_core::spec::Color;
+use tiff::encoder::TiffEncoder;
+use tiff::tags::Tag;
 
 use crate::data;
 
@@ -68,5 +71,73 @@ fn what_cannot_be_decoded_as_pillow_does_is_refused() {
         let error = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap_err();
         assert!(matches!(error, ImageError::Unsupported { .. }), "{error}");
         assert!(error.to_string().contains(what), "{error}");
+    }
+}
+
+const TIFF_SIDE: u32 = 4;
+// Of `PhotometricInterpretation`.
+const BLACK_IS_ZERO: u16 = 1;
+const RGB: u16 = 2;
+const PALETTE: u16 = 3;
+const CMYK: u16 = 5;
+/// Of `SampleFormat`.
+const FLOATING_POINT: u16 = 3;
+/// Of `PlanarConfiguration`.
+const PLANAR: u16 = 2;
+
+/// A TIFF of `TIFF_SIDE` pixels a side, all samples 0, with these tags beside those that every one has.
+fn tiff(photometric: u16, bits: &[u16], planes: u32, others: &[(Tag, &[u16])]) -> Vec<u8> {
+    let samples = u32::try_from(bits.len()).unwrap();
+    let length = TIFF_SIDE * TIFF_SIDE * samples * u32::from(bits[0]) / 8 / planes;
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file).unwrap();
+    let mut directory = encoder.image_directory().unwrap();
+    let strips: Vec<u32> = (0..planes)
+        .map(|_| {
+            let place = directory.write_data(&vec![0_u8; length as usize][..]).unwrap();
+            u32::try_from(place).unwrap()
+        })
+        .collect();
+    for tag in [Tag::ImageWidth, Tag::ImageLength, Tag::RowsPerStrip] {
+        directory.write_tag(tag, TIFF_SIDE).unwrap();
+    }
+    directory.write_tag(Tag::BitsPerSample, bits).unwrap();
+    directory.write_tag(Tag::SamplesPerPixel, samples).unwrap();
+    directory.write_tag(Tag::Compression, 1_u16).unwrap();
+    directory.write_tag(Tag::PhotometricInterpretation, photometric).unwrap();
+    directory.write_tag(Tag::StripOffsets, &strips[..]).unwrap();
+    directory.write_tag(Tag::StripByteCounts, &vec![length; planes as usize][..]).unwrap();
+    for (tag, values) in others {
+        directory.write_tag(*tag, *values).unwrap();
+    }
+    directory.finish().unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn kinds_of_tiff_that_are_not_decoded_are_refused_as_unsupported() {
+    let limits = ImageLimits::default();
+    let decoded = decode(&tiff(CMYK, &[8; 4], 1, &[]), Color::Rgb, &limits).unwrap();
+    assert_eq!(decoded.data, [255; 3 * 16]);
+
+    let palette: &[(Tag, &[u16])] = &[(Tag::ColorMap, &[0; 3 * 256])];
+    let float: &[(Tag, &[u16])] = &[(Tag::SampleFormat, &[FLOATING_POINT])];
+    let floats: &[(Tag, &[u16])] = &[(Tag::SampleFormat, &[FLOATING_POINT; 3])];
+    let mirrored: &[(Tag, &[u16])] = &[(Tag::FillOrder, &[2])];
+    let planar: &[(Tag, &[u16])] = &[(Tag::PlanarConfiguration, &[PLANAR])];
+    for (kind, file, reason) in [
+        ("palette", tiff(PALETTE, &[8], 1, palette), "RGBPalette"),
+        ("gray of 16-bit floats", tiff(BLACK_IS_ZERO, &[16], 1, float), "sample format 3"),
+        ("gray of 32-bit floats", tiff(BLACK_IS_ZERO, &[32], 1, float), "Unknown(32)"),
+        ("bits from the right", tiff(BLACK_IS_ZERO, &[8], 1, mirrored), "fill order 2"),
+        ("RGB of 32-bit floats", tiff(RGB, &[32; 3], 1, floats), "Rgb32F"),
+        ("planar CMYK of 8 bits", tiff(CMYK, &[8; 4], 4, planar), "planar configuration"),
+        ("planar CMYK of 16 bits", tiff(CMYK, &[16; 4], 4, planar), "planar configuration"),
+    ] {
+        for color in [Color::Gray, Color::Rgb] {
+            let error = decode(&file, color, &limits).unwrap_err();
+            assert!(matches!(error, ImageError::Unsupported { .. }), "{kind}: {error}");
+            assert!(error.to_string().contains(reason), "{kind}: {error}");
+        }
     }
 }

@@ -156,9 +156,12 @@ fn without_a_readable_image_nothing_is_written() {
 fn a_matrix_that_cannot_be_written_is_said_before_the_work() {
     let folder = folder();
     parts(folder.path(), &["a"], 1);
+    fs::create_dir(folder.path().join("folder.npy")).unwrap();
     for (out, expected) in [
-        ("parts", "is not a file"),
-        ("/dev/null", "is not a file"),
+        ("parts", "does not end in .npy"),
+        ("parts/a/000.png", "does not end in .npy"),
+        ("folder.npy", "is not a file"),
+        ("/dev/null", "does not end in .npy"),
         ("nowhere/e.npy", "cannot write into nowhere"),
         ("parts/a/000.png/e.npy", "cannot write into parts/a/000.png"),
     ] {
@@ -169,7 +172,7 @@ fn a_matrix_that_cannot_be_written_is_said_before_the_work() {
     }
     let said = embed(folder.path(), "parts/a/000.png --out e.npy --model x.onnx");
     assert!(said.expect_code(2).err.contains("cannot be used multiple times"));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
 }
 
 #[test]

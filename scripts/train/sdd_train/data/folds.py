@@ -11,6 +11,7 @@ Nothing here needs torch.
 
 from __future__ import annotations
 
+import json
 import shutil
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,7 +44,11 @@ def read_samples(data: Path, run: Path) -> list[Sample]:
     """KolektorSDD and the run's synthetic images, which are drawn if they are not there yet."""
     drawn = run / "synthetic"
     if not drawn.exists():
-        synthetic.write_set(drawn, SYNTHETIC_COUNT, SYNTHETIC_FIRST_SEED)
+        # Under another name until it is whole: half a set would be taken for one ever after.
+        unfinished = run / "synthetic.unfinished"
+        shutil.rmtree(unfinished, ignore_errors=True)
+        synthetic.write_set(unfinished, SYNTHETIC_COUNT, SYNTHETIC_FIRST_SEED)
+        unfinished.rename(drawn)
     return dataset.read_kolektor(data) + dataset.read_synthetic(drawn)
 
 
@@ -97,3 +102,18 @@ def write_reference(data: Path, run: Path, fold: int) -> None:
     known = [samples[i] for i in part.train] + dataset.read_synthetic(drawn)
     copy_by_label(known, run / "reference")
     copy_by_label([samples[i] for i in part.held_out], run / "calibration")
+
+
+def check_alike(run: Path) -> None:
+    """Raises ``ValueError`` if the networks of a run differ in more than seed and fold: they have no common mean."""
+    first: tuple[Path, dict] | None = None
+    for path in sorted(run.glob("seed*/fold*/fold.json")):
+        facts = json.loads(path.read_text())
+        made_by = {"architecture": facts["architecture"], "recipe": {**facts["recipe"], "seed": None}}
+        if first is None:
+            first = path, made_by
+        elif made_by != first[1]:
+            raise ValueError(
+                f"{path}: trained with {made_by}, but {first[0]} with {first[1]}; use another run folder, "
+                "or delete what is left of an earlier run"
+            )

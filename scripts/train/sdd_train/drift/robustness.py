@@ -17,7 +17,8 @@ import numpy as np
 from PIL import Image
 from sklearn.metrics import roc_auc_score
 
-from ..onnx_files.serving import ServedModel, images_below
+from ..onnx_files.serving import ServedModel
+from ..data.image_files import images_below
 from ..reporting import heat_map
 from ..reporting.tables import Table, number
 from . import strangeness

@@ -13,7 +13,8 @@ from pathlib import Path
 import numpy as np
 from scipy.spatial.distance import cdist
 
-from ..onnx_files.serving import ServedModel, images_below
+from ..onnx_files.serving import ServedModel
+from ..data.image_files import images_below
 
 NEIGHBORS = 5
 

@@ -17,7 +17,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from ..data.dataset import Pixels
-from ..data.folds import items, split
+from ..data.folds import check_alike, items, split
 from ..quality import evaluation
 from . import training
 from .network import Architecture, DefectNet
@@ -69,7 +69,11 @@ def load_network(run: Path, seed: int, fold: int) -> DefectNet:
 
 
 def summarize(run: Path) -> dict[str, object]:
-    """Joins the seeds and folds that are done, writes ``summary.json`` and ``predictions.csv``."""
+    """Joins the seeds and folds that are done, writes ``summary.json`` and ``predictions.csv``.
+
+    Raises ``ValueError`` if they were not trained alike, ``FileNotFoundError`` if there are none.
+    """
+    check_alike(run)
     predictions = [
         prediction
         for path in sorted(run.glob("seed*/fold*/predictions.csv"))

@@ -11,7 +11,7 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from . import cost
 from .inference import Classifier, read
-from .serving import images_below
+from ..data.image_files import images_below
 
 WARM_UP = 5
 

@@ -15,6 +15,14 @@ _LEARNED = {"Conv", "ConvTranspose", "Gemm", "MatMul", "BatchNormalization", "PR
 _PASSED_THROUGH = {"DequantizeLinear", "Cast", "Identity", "Transpose", "Reshape"}
 
 
+def at_least_one(text: str) -> int:
+    """A count on a command line; raises ``ValueError``, which argparse reports."""
+    number = int(text)
+    if number < 1:
+        raise ValueError(text)
+    return number
+
+
 def one_image(model: onnx.ModelProto) -> onnx.ModelProto:
     """A copy of the model for a batch of 1, with the shape of every tensor inferred.
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 
 import numpy as np
@@ -16,7 +15,7 @@ from . import metadata
 
 
 def session(model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSession:
-    """A CPU session whose threads do not spin while they wait, as in the service."""
+    """A CPU session whose threads do not spin while they wait, as in the service; raises ``ValueError``."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = threads
     options.inter_op_num_threads = 1
@@ -24,7 +23,10 @@ def session(model: Path | bytes, threads: int = 1) -> onnxruntime.InferenceSessi
     # Only errors: a warning of the optimizer is of no use to who compares files.
     options.log_severity_level = 3
     source = model if isinstance(model, bytes) else str(model)
-    return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    try:
+        return onnxruntime.InferenceSession(source, options, providers=["CPUExecutionProvider"])
+    except Exception as error:  # Its exceptions have no common class of their own.
+        raise ValueError(f"ONNX Runtime does not load the model: {error}") from error
 
 
 def every_tensor(model: onnx.ModelProto, image: np.ndarray) -> dict[str, np.ndarray]:
@@ -65,9 +67,7 @@ def describe(path: Path) -> dict[str, object]:
     except KeyError as missing:
         if not sidecar.is_file():
             raise KeyError(f"{path}: {missing.args[0]}, and there is no {sidecar}") from None
-        content = json.loads(sidecar.read_text())
-        metadata.validate(content)
-        return content
+        return metadata.parse(sidecar.read_text())
 
 
 class Classifier:
@@ -92,9 +92,12 @@ class Classifier:
     def outputs(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         """float32 ``[N, 3, H, W]`` -> the file's own probability ``[N, 1]`` or ``[N, labels]``, embedding ``[N, D]``."""
         names = self.document["outputs"]
-        probability, embedding = self.session.run(
-            [names["probability"], names["embedding"]], {self.document["input"]: image}
-        )
+        try:
+            probability, embedding = self.session.run(
+                [names["probability"], names["embedding"]], {self.document["input"]: image}
+            )
+        except Exception as error:
+            raise ValueError(f"{self.path}: ONNX Runtime does not run it: {error}") from error
         return probability, embedding.reshape(len(embedding), -1)
 
     def run(self, image: np.ndarray) -> tuple[np.ndarray, np.ndarray]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 
+import numpy as np
 import onnx
 
 from ..data.imaging import Preprocessing
@@ -23,6 +24,8 @@ _FIELDS = {
     "outputs": {"probability", "embedding"},
     "preprocessing": {"width", "height", "filter", "color", "scale", "mean", "std"},
 }
+OPTIONAL = {"description": "", "license": "", "trained_on": None}
+"""What a document may leave out, and what that means."""
 _DECISION_FIELDS = {"binary": {"kind", "positive_label", "threshold"}, "softmax": {"kind"}}
 
 
@@ -68,9 +71,12 @@ def document(
 
 
 def validate(found: dict[str, object]) -> None:
-    """Raises ``ValueError`` where the document departs from the schema."""
+    """Raises ``ValueError`` where a complete document departs from the schema, as the Rust programs do."""
     for where, expected in _FIELDS.items():
-        fields = set(found[where] if where else found)
+        part = found[where] if where else found
+        if not isinstance(part, dict):
+            raise ValueError(f"{KEY}.{where or 'top level'}: expected an object, found {part!r}")
+        fields = set(part)
         if fields != expected:
             raise ValueError(
                 f"{KEY}.{where or 'top level'}: missing {sorted(expected - fields)}, "
@@ -78,15 +84,37 @@ def validate(found: dict[str, object]) -> None:
             )
     if found["format_version"] != FORMAT_VERSION:
         raise ValueError(f"format_version: expected {FORMAT_VERSION}, found {found['format_version']}")
+    labels = found["labels"]
+    if len(labels) < 2 or len(set(labels)) != len(labels) or not all(labels):
+        raise ValueError(f"labels: expected at least two different names, found {labels}")
+    preprocessing = found["preprocessing"]
+    if not all(value > 0 for value in preprocessing["std"]):
+        raise ValueError(f"preprocessing.std: expected positive values, found {preprocessing['std']}")
+    if not np.isfinite([preprocessing["scale"], *preprocessing["mean"], *preprocessing["std"]]).all():
+        raise ValueError(f"preprocessing: expected finite scale, mean and std, found {preprocessing}")
+    if not found["name"]:
+        raise ValueError("name: expected one, found an empty text")
     decision = found["decision"]
+    if not isinstance(decision, dict) or "kind" not in decision:
+        raise ValueError(f"decision: expected an object with a kind, found {decision!r}")
     expected = _DECISION_FIELDS.get(decision["kind"])
     if expected is None or set(decision) != expected:
         raise ValueError(f"decision: expected one of {_DECISION_FIELDS}, found {decision}")
     if decision["kind"] == "binary":
         if decision["positive_label"] not in found["labels"] or len(found["labels"]) != 2:
             raise ValueError(f"decision: {decision['positive_label']!r} is not one of two labels {found['labels']}")
-        if not 0.0 < decision["threshold"] < 1.0:
-            raise ValueError(f"decision.threshold: expected 0 to 1, found {decision['threshold']}")
+        if not 0.0 < decision["threshold"] <= 1.0:
+            raise ValueError(f"decision.threshold: expected above 0 and at most 1, found {decision['threshold']}")
+
+
+def parse(text: str) -> dict[str, object]:
+    """A document from its JSON, completed and checked; raises ``ValueError``."""
+    found = json.loads(text)
+    if not isinstance(found, dict):
+        raise ValueError(f"{KEY}: expected a JSON object, found {type(found).__name__}")
+    content = OPTIONAL | found
+    validate(content)
+    return content
 
 
 def attach(model: onnx.ModelProto, content: dict[str, object]) -> None:
@@ -102,7 +130,5 @@ def read(model: onnx.ModelProto) -> dict[str, object]:
     """The document of a model; ``KeyError`` if it has none."""
     for entry in model.metadata_props:
         if entry.key == KEY:
-            content = json.loads(entry.value)
-            validate(content)
-            return content
+            return parse(entry.value)
     raise KeyError(f"the model has no metadata property {KEY!r}")

@@ -1,6 +1,6 @@
 """The shipped model: fold 0's network with the calibration and threshold of all folds and seeds.
 
-Fold 0 of the first seed is shipped by rule, stated before any result was seen: its
+Fold 0 of the lowest seed is shipped by rule, stated before any result was seen: its
 held-out items stay unseen by the shipped weights and calibrate the drift threshold.
 """
 
@@ -13,7 +13,6 @@ from ..learning import cross_validation
 from ..quality.probability_calibration import Platt
 from . import export, metadata
 
-SHIPPED_SEED = 7
 NAME, VERSION = "sdd-efficientnet-lite0", "0.2.0"
 
 
@@ -26,13 +25,21 @@ def describe(architecture: dict[str, int], embedding_dimension: int) -> str:
     )
 
 
+def shipped_seed(run: Path) -> int:
+    """The lowest seed of which the shipped fold is trained."""
+    seeds = [int(p.parent.name.removeprefix("seed")) for p in run.glob(f"seed*/fold{folds.SHIPPED_FOLD}")]
+    if not seeds:
+        raise FileNotFoundError(f"{run}: expected seed*/fold{folds.SHIPPED_FOLD}, found none; train that fold first")
+    return min(seeds)
+
+
 def write(data: Path, run: Path, out: Path) -> dict[str, object]:
     """Exports the shipped fold of a run; calibration and threshold come from the seeds and folds done so far."""
     summary = cross_validation.summarize(run)
     samples = folds.read_samples(data, run)
     part = folds.split(samples, folds.SHIPPED_FOLD)
     synthetic = sum(samples[i].is_synthetic for i in part.train)
-    network = cross_validation.load_network(run, SHIPPED_SEED, folds.SHIPPED_FOLD)
+    network = cross_validation.load_network(run, shipped_seed(run), folds.SHIPPED_FOLD)
     architecture = network.architecture
     content = metadata.document(
         name=NAME,

@@ -12,8 +12,6 @@ from PIL import Image
 from ..data import imaging
 from .inference import Classifier
 
-IMAGE_SUFFIXES = {".jpg", ".jpeg", ".png", ".bmp", ".tif", ".tiff", ".webp"}
-
 
 class ServedModel:
     """An ONNX file, read by its own description."""
@@ -46,11 +44,3 @@ class ServedModel:
         wanted = self.preprocessing
         resized = imaging.resize(image, wanted.width, wanted.height, wanted.filter)
         return imaging.normalize(np.asarray(resized), wanted)
-
-
-def images_below(folder: Path) -> list[Path]:
-    """All image files in a folder and its subfolders, sorted."""
-    found = sorted(p for p in folder.rglob("*") if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not found:
-        raise FileNotFoundError(f"{folder}: expected images, found none")
-    return found

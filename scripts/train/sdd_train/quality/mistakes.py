@@ -8,7 +8,6 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from ..reporting.tables import Table
 from .predictions import Prediction
 from .probability_calibration import Platt
 
@@ -54,11 +53,3 @@ def find(predictions: Sequence[Prediction], platt: Platt, threshold: float) -> t
     missed = sorted((m for m in mistakes if m.is_defect), key=lambda m: m.mean)
     alarms = sorted((m for m in mistakes if not m.is_defect), key=lambda m: -m.mean)
     return missed, alarms
-
-
-def table(title: str, mistakes: Sequence[Mistake]) -> Table:
-    """The mistakes as a table."""
-    rows = [
-        [m.image, m.item, str(m.fold), m.seen, f"{m.wrong} of {len(m.probabilities)}"] for m in mistakes
-    ]
-    return Table(title, ["image", "item", "fold", "probability", "seeds wrong"], rows)

@@ -78,16 +78,20 @@ def predictions_of(samples: Sequence[Sample], fold: int, seed: int, logit: np.nd
 
 
 def write_csv(path: Path, predictions: Iterable[Prediction]) -> None:
-    """Writes :data:`COLUMNS`; a logit keeps all its digits."""
-    with path.open("w", newline="") as lines:
+    """Writes :data:`COLUMNS`; a logit keeps all its digits. The file has its name only once it is complete."""
+    unfinished = path.with_name(f".{path.name}.unfinished")
+    with unfinished.open("w", newline="") as lines:
         writer = csv.writer(lines)
         writer.writerow(COLUMNS)
         for p in predictions:
             writer.writerow([p.image, p.item, p.label, p.fold, p.seed, repr(p.logit), f"{p.probability:.7f}"])
+    unfinished.replace(path)
 
 
 def read_csv(path: Path) -> list[Prediction]:
-    """The inverse of :func:`write_csv`; ``ValueError`` for other columns."""
+    """The inverse of :func:`write_csv`; ``ValueError`` for other columns and for a file that was cut off."""
+    if not path.read_bytes().endswith(b"\n"):
+        raise ValueError(f"{path}: the last line is not complete")
     with path.open(newline="") as lines:
         rows = csv.DictReader(lines)
         if tuple(rows.fieldnames or ()) != COLUMNS:

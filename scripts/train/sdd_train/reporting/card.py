@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
+from ..quality.mistakes import Mistake
 from .tables import Table, interval, number
 
 ERRORS = {"ece": "ECE", "ece_equal_mass": "ECE, equal mass", "brier": "Brier", "log_loss": "log loss"}
@@ -97,7 +100,7 @@ def decision(summary: dict) -> Table:
         rows += [row(f"nested, fold {fold}", counts, counts["threshold"]) for fold, counts in nested["folds"].items()]
     if fold := summary["shipped_fold"]:
         rows += [
-            row(f"shipped fold {fold['fold']}, seed {seed}", counts, shipped)
+            row(f"the shipped model's fold {fold['fold']}, seed {seed}", counts, shipped)
             for seed, counts in fold["seeds"].items()
         ]
     note = (
@@ -107,3 +110,11 @@ def decision(summary: dict) -> Table:
         "the other folds to each fold: what to expect of new parts."
     )
     return Table("Decision", ["predictions", "threshold", "found", "recall", "false alarms", "precision"], rows, note)
+
+
+def mistaken(title: str, mistakes: Sequence[Mistake]) -> Table:
+    """The mistakes as a table."""
+    rows = [
+        [m.image, m.item, str(m.fold), m.seen, f"{m.wrong} of {len(m.probabilities)}"] for m in mistakes
+    ]
+    return Table(title, ["image", "item", "fold", "probability", "seeds wrong"], rows)

@@ -119,7 +119,7 @@ def page(summary: dict, tables: Sequence[Table], listing: str) -> str:
 def mistake_tables(missed: Sequence[Mistake], alarms: Sequence[Mistake]) -> list[Table]:
     """The worst missed defects and the worst false alarms."""
     return [
-        mistakes.table(f"{title} ({len(found)} images)", found[:LISTED])
+        card.mistaken(f"{title} ({len(found)} images)", found[:LISTED])
         for title, found in (("Missed defects", missed), ("False alarms", alarms))
     ]
 

@@ -13,8 +13,14 @@ use super::header::Header;
 
 /// Finds out before the work, not after it, that nothing can be written there.
 pub fn check_destination(path: &Path) -> Result<()> {
-    match fs::metadata(path) {
-        // Renaming over it would replace the device or the pipe itself.
+    // Images and models are named on the same command line, and one letter is soon forgotten.
+    ensure!(
+        path.extension().is_some_and(|extension| extension == "npy"),
+        "{} does not end in .npy: it would not be known for a matrix",
+        path.display()
+    );
+    match fs::symlink_metadata(path) {
+        // Renaming over it would replace the device, the pipe or the link itself.
         Ok(found) => ensure!(found.is_file(), "{} is there and is not a file", path.display()),
         Err(_) if path.file_name().is_none() => bail!("{} is no file name", path.display()),
         Err(_) => {}
@@ -84,10 +90,16 @@ mod tests {
     fn what_cannot_be_written_is_said_beforehand() {
         let folder = tempfile::tempdir().unwrap();
         let below_nothing = folder.path().join("nowhere/a.npy");
-        for path in [folder.path(), &below_nothing, Path::new("/dev/null"), Path::new("..")] {
+        let a_folder = folder.path().join("folder.npy");
+        fs::create_dir(&a_folder).unwrap();
+        let to_a_device = folder.path().join("link.npy");
+        std::os::unix::fs::symlink("/dev/null", &to_a_device).unwrap();
+        let image = folder.path().join("image.jpg");
+        fs::write(&image, "").unwrap();
+        for path in [&a_folder, &below_nothing, &to_a_device, &image, Path::new("..")] {
             assert!(check_destination(path).is_err(), "{}", path.display());
         }
         assert!(write(&below_nothing, &array![[1.0]]).is_err());
-        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
     }
 }
