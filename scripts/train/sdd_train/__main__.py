@@ -41,7 +41,7 @@ def train(arguments: argparse.Namespace) -> None:
 def export(arguments: argparse.Namespace) -> None:
     """write the shipped ONNX model, and the reference and calibration folders"""
     from .data import folds
-    from .onnx_files import release
+    from .learning import release
 
     show(release.write(arguments.data, arguments.run, arguments.out))
     folds.write_reference(arguments.data, arguments.run, folds.SHIPPED_FOLD)

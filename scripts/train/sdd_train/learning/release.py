@@ -9,9 +9,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from ..data import dataset, folds
-from ..learning import cross_validation
+from ..onnx_files import export, metadata
 from ..quality.probability_calibration import Platt
-from . import export, metadata
+from . import cross_validation
 
 NAME, VERSION = "sdd-efficientnet-lite0", "0.2.0"
 
