@@ -39,12 +39,15 @@ def train(arguments: argparse.Namespace) -> None:
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """write the shipped ONNX model, and the reference and calibration folders"""
+    """write the ONNX model of a fold, by default the shipped one, and its reference and calibration folders"""
     from .data import folds
     from .learning import release
 
-    show(release.write(arguments.data, arguments.run, arguments.out))
-    folds.write_reference(arguments.data, arguments.run, folds.SHIPPED_FOLD)
+    fold = arguments.fold
+    show(release.write(arguments.data, arguments.run, arguments.out, fold))
+    # Those of other folds lie apart, so that they are not taken for the shipped model's.
+    images = arguments.run if fold == folds.SHIPPED_FOLD else arguments.run / f"fold{fold}"
+    folds.write_reference(arguments.data, arguments.run, fold, images)
 
 
 def report(arguments: argparse.Namespace) -> None:
@@ -121,6 +124,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", **data)
     command.add_argument("--run", **run)
     command.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
+    command.add_argument("--fold", type=int, default=0, help="its images are put into RUN/foldN/ (default: %(default)s)")
 
     command = add(report)
     command.add_argument("--run", **run)

@@ -87,21 +87,21 @@ def copy_by_label(samples: list[Sample], folder: Path) -> None:
         shutil.copyfile(sample.path, folder / sample.label / name)
 
 
-def write_reference(data: Path, run: Path, fold: int) -> None:
-    """Writes ``reference/`` and ``calibration/`` of a fold, for the drift index.
+def write_reference(data: Path, run: Path, fold: int, out: Path) -> None:
+    """Writes ``out/reference/`` and ``out/calibration/`` of a fold, for the drift index.
 
     The reference also gets eight drawn images of the samples' item. The weights never saw them: they
     are parts that someone has looked at and accepted, so that a sample of that item is no stranger.
     """
     samples = read_samples(data, run)
     part = split(samples, fold)
-    drawn = run / "sample_item"
-    for folder in (run / "reference", run / "calibration", drawn):
+    drawn = out / "sample_item"
+    for folder in (out / "reference", out / "calibration", drawn):
         shutil.rmtree(folder, ignore_errors=True)
     synthetic.write_set(drawn, SAMPLE_ITEM_COUNT, SAMPLE_ITEM_FIRST_SEED, SAMPLE_ITEM)
     known = [samples[i] for i in part.train] + dataset.read_synthetic(drawn)
-    copy_by_label(known, run / "reference")
-    copy_by_label([samples[i] for i in part.held_out], run / "calibration")
+    copy_by_label(known, out / "reference")
+    copy_by_label([samples[i] for i in part.held_out], out / "calibration")
 
 
 def check_alike(run: Path) -> None:

@@ -25,21 +25,21 @@ def describe(architecture: dict[str, int], embedding_dimension: int) -> str:
     )
 
 
-def shipped_seed(run: Path) -> int:
-    """The lowest seed of which the shipped fold is trained."""
-    seeds = [int(p.parent.name.removeprefix("seed")) for p in run.glob(f"seed*/fold{folds.SHIPPED_FOLD}")]
+def lowest_seed(run: Path, fold: int) -> int:
+    """The lowest seed of which the fold is trained."""
+    seeds = [int(p.parent.name.removeprefix("seed")) for p in run.glob(f"seed*/fold{fold}")]
     if not seeds:
-        raise FileNotFoundError(f"{run}: expected seed*/fold{folds.SHIPPED_FOLD}, found none; train that fold first")
+        raise FileNotFoundError(f"{run}: expected seed*/fold{fold}, found none; train that fold first")
     return min(seeds)
 
 
-def write(data: Path, run: Path, out: Path) -> dict[str, object]:
-    """Exports the shipped fold of a run; calibration and threshold come from the seeds and folds done so far."""
+def write(data: Path, run: Path, out: Path, fold: int = folds.SHIPPED_FOLD) -> dict[str, object]:
+    """Exports a fold of a run; calibration and threshold come from the seeds and folds done so far."""
     summary = cross_validation.summarize(run)
     samples = folds.read_samples(data, run)
-    part = folds.split(samples, folds.SHIPPED_FOLD)
+    part = folds.split(samples, fold)
     synthetic = sum(samples[i].is_synthetic for i in part.train)
-    network = cross_validation.load_network(run, shipped_seed(run), folds.SHIPPED_FOLD)
+    network = cross_validation.load_network(run, lowest_seed(run, fold), fold)
     architecture = network.architecture
     content = metadata.document(
         name=NAME,
