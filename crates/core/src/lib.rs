@@ -38,6 +38,7 @@ pub mod model;
 mod orientation;
 pub mod prediction;
 pub mod preprocess;
+pub mod regular_file;
 mod resample;
 mod runtime;
 mod samples;

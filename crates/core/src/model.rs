@@ -2,7 +2,7 @@
 //!
 //! All that this crate uses of `ort` stands in this file.
 
-use std::fs;
+use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
@@ -16,8 +16,8 @@ use sha2::{Digest, Sha256};
 
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::runtime;
 use crate::spec::{METADATA_KEY, ModelSpec};
+use crate::{regular_file, runtime};
 
 /// How a model is loaded.
 #[derive(Debug, Clone, Default)]
@@ -237,13 +237,12 @@ fn with_cuda(builder: SessionBuilder, ordinal: u16) -> Result<SessionBuilder> {
     builder.with_execution_providers([provider]).map_err(|error| unavailable(error.to_string()))
 }
 
-/// Reads a file; a pipe would be waited for, and a device has no end.
 fn read_file(path: &Path) -> Result<Vec<u8>> {
     let read = || {
-        if !fs::metadata(path)?.is_file() {
-            return Err(std::io::Error::new(std::io::ErrorKind::InvalidInput, "it is not a file"));
-        }
-        fs::read(path)
+        let (mut file, _) = regular_file::open(path)?;
+        let mut bytes = Vec::new();
+        file.read_to_end(&mut bytes)?;
+        Ok(bytes)
     };
     read().map_err(|source| Error::Read { path: path.to_owned(), source })
 }

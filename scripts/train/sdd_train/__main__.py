@@ -18,6 +18,11 @@ def show(result: object) -> None:
     print(json.dumps(result, indent=1))
 
 
+def given(arguments: argparse.Namespace, *names: str) -> dict[str, object]:
+    """The options that stand on the command line; for the others, what is configured knows its defaults."""
+    return {name: value for name in names if (value := getattr(arguments, name)) is not None}
+
+
 def train(arguments: argparse.Namespace) -> None:
     """train folds of the cross-validation; join the results of all seeds and folds done so far"""
     import torch
@@ -28,11 +33,12 @@ def train(arguments: argparse.Namespace) -> None:
     from .learning.training import Recipe
 
     torch.set_num_threads(arguments.threads)
-    architecture = Architecture(arguments.height, arguments.width, arguments.blocks)
+    architecture = Architecture(**given(arguments, "height", "width", "blocks"))
     samples = folds.read_samples(arguments.data, arguments.run)
     pixels = dataset.decode(samples, architecture.preprocessing)
+    chosen = given(arguments, "steps", "transplant_share")
     for seed in arguments.seeds:
-        recipe = Recipe(steps=arguments.steps, transplant_share=arguments.transplants, seed=seed)
+        recipe = Recipe(seed=seed, **chosen)
         for fold in arguments.folds:
             cross_validation.train_fold(pixels, fold, architecture, recipe, arguments.run)
     show(cross_validation.summarize(arguments.run))
@@ -97,6 +103,8 @@ def robustness(arguments: argparse.Namespace) -> None:
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
+    from .data.folds import FOLDS, SHIPPED_FOLD
+
     top = argparse.ArgumentParser(prog="python -m sdd_train", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
 
@@ -112,19 +120,19 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", **data)
     command.add_argument("--run", **run)
     command.add_argument("--seeds", type=int, nargs="+", default=[7])
-    command.add_argument("--folds", type=int, nargs="+", default=[0, 1, 2, 3, 4])
-    command.add_argument("--steps", type=int, default=240, help="batches of 8 images a fold")
-    command.add_argument("--transplants", type=float, default=0.3, help="share of defects that are transplanted ones")
-    command.add_argument("--height", type=int, default=640)
-    command.add_argument("--width", type=int, default=160)
-    command.add_argument("--blocks", type=int, default=11, help="11: up to stride 16; 16: all of EfficientNet-Lite0")
+    command.add_argument("--folds", type=int, nargs="+", default=range(FOLDS))
+    command.add_argument("--steps", type=int, help="batches of 8 images a fold")
+    command.add_argument("--transplants", dest="transplant_share", type=float, help="share of defects that are transplanted ones")
+    command.add_argument("--height", type=int)
+    command.add_argument("--width", type=int)
+    command.add_argument("--blocks", type=int, help="11: up to stride 16; 16: all of EfficientNet-Lite0")
     command.add_argument("--threads", type=int, default=2)
 
     command = add(export)
     command.add_argument("--data", **data)
     command.add_argument("--run", **run)
     command.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
-    command.add_argument("--fold", type=int, default=0, help="its images are put into RUN/foldN/ (default: %(default)s)")
+    command.add_argument("--fold", type=int, default=SHIPPED_FOLD, help="its images are put into RUN/foldN/ (default: %(default)s)")
 
     command = add(report)
     command.add_argument("--run", **run)

@@ -114,13 +114,14 @@ def resize(image: Image.Image, width: int, height: int, filter: Filter = "biline
     return image.resize((width, height), RESAMPLING[filter])
 
 
-def load_resized(source: str | Path | BinaryIO, preprocessing: Preprocessing) -> np.ndarray:
-    """Loads and resizes an image.
-
-    Returns uint8 ``[H, W]`` for gray, ``[H, W, 3]`` for RGB.
-    """
-    image = load(source, preprocessing.color)
+def resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
+    """A loaded image at the input's size: uint8 ``[H, W]`` for gray, ``[H, W, 3]`` for RGB."""
     return np.asarray(resize(image, preprocessing.width, preprocessing.height, preprocessing.filter))
+
+
+def load_resized(source: str | Path | BinaryIO, preprocessing: Preprocessing) -> np.ndarray:
+    """Loads and resizes an image, as :func:`resized`."""
+    return resized(load(source, preprocessing.color), preprocessing)
 
 
 def normalize(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

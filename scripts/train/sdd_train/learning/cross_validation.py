@@ -19,6 +19,7 @@ from safetensors.torch import load_file, save_file
 from ..data.dataset import Pixels
 from ..data.folds import check_alike, items, split
 from ..quality import evaluation
+from ..quality.predictions import predictions_of, read_csv, write_csv
 from . import training
 from .network import Architecture, DefectNet
 from .training import Recipe
@@ -38,7 +39,7 @@ def train_fold(pixels: Pixels, fold: int, architecture: Architecture, recipe: Re
     network = training.train(pixels.subset(part.train), architecture, recipe)
     held_out = pixels.subset(part.held_out)
     logit = training.predict(network, held_out.images)
-    predictions = evaluation.predictions_of(held_out.samples, fold, recipe.seed, logit)
+    predictions = predictions_of(held_out.samples, fold, recipe.seed, logit)
     metrics = evaluation.ranking_metrics(predictions)
     log.info("seed %d, fold %d: %s", recipe.seed, fold, metrics)
 
@@ -46,7 +47,7 @@ def train_fold(pixels: Pixels, fold: int, architecture: Architecture, recipe: Re
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     save_file(weights, folder / "weights.safetensors")
-    evaluation.write_csv(folder / "predictions.csv", predictions)
+    write_csv(folder / "predictions.csv", predictions)
     facts = {
         "fold": fold,
         "metrics": metrics,
@@ -77,11 +78,11 @@ def summarize(run: Path) -> dict[str, object]:
     predictions = [
         prediction
         for path in sorted(run.glob("seed*/fold*/predictions.csv"))
-        for prediction in evaluation.read_csv(path)
+        for prediction in read_csv(path)
     ]
     if not predictions:
         raise FileNotFoundError(f"{run}: expected seed*/fold*/predictions.csv, found none; train a fold first")
-    evaluation.write_csv(run / "predictions.csv", predictions)
+    write_csv(run / "predictions.csv", predictions)
     result = evaluation.summary(predictions)
     (run / "summary.json").write_text(json.dumps(result, indent=1) + "\n")
     return result

@@ -21,6 +21,7 @@ from ..data import dataset, folds, imaging
 from ..data.imaging import Preprocessing
 from ..onnx_files import export, metadata
 from ..quality import evaluation
+from ..quality.predictions import predictions_of, write_csv
 
 log = logging.getLogger(__name__)
 
@@ -144,9 +145,9 @@ def run(data: Path, weights: Path, normalization: str, out: Path) -> dict[str, o
         with torch.no_grad():
             logit = network.classifier(pools[part.held_out])[:, 0].numpy()
         held_out = tuple(samples[i] for i in part.held_out)
-        predictions += evaluation.predictions_of(held_out, fold, SEED, logit)
+        predictions += predictions_of(held_out, fold, SEED, logit)
 
-    result = evaluation.summary(predictions, evaluation.TARGET_RECALL)
+    result = evaluation.summary(predictions)
     part = folds.split(samples, folds.SHIPPED_FOLD)
     content = description(
         preprocessing,
@@ -157,6 +158,6 @@ def run(data: Path, weights: Path, normalization: str, out: Path) -> dict[str, o
     )
     network.classifier.load_state_dict(trained[folds.SHIPPED_FOLD])
     result["onnx_difference"] = export.save(export.Served(network), content, out / "sdd-vgg16.onnx")
-    evaluation.write_csv(out / "predictions.csv", predictions)
+    write_csv(out / "predictions.csv", predictions)
     (out / "summary.json").write_text(json.dumps(result, indent=1) + "\n")
     return result

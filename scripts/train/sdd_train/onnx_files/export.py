@@ -9,19 +9,19 @@ from pathlib import Path
 
 import numpy as np
 import onnx
-import onnxruntime
 import torch
 from torch import Tensor, nn
 
 from ..quality.probability_calibration import IDENTITY, Platt
-from . import metadata
+from . import metadata, saving
+from .dynamic_batch import BATCH
+from .inference import session
 from .simplification import simplify
 
 log = logging.getLogger(__name__)
 
 OPSET = 17
 IR_VERSION = 8
-BATCH = "N"
 OUTPUTS = ["probability", "embedding"]
 
 
@@ -82,13 +82,10 @@ def to_onnx(served: Served, height: int, width: int, embedding_dimension: int) -
 @torch.no_grad()
 def largest_difference(served: Served, model: onnx.ModelProto, batch: int) -> dict[str, float]:
     """Largest absolute difference of each output between torch and ONNX Runtime on seeded noise."""
-    session = onnxruntime.InferenceSession(
-        model.SerializeToString(), providers=["CPUExecutionProvider"]
-    )
     shape = [d.dim_value for d in model.graph.input[0].type.tensor_type.shape.dim[1:]]
     image = np.random.default_rng(batch).normal(0.5, 0.3, (batch, *shape)).astype(np.float32)
     expected = served(torch.from_numpy(image))
-    found = session.run(OUTPUTS, {"image": image})
+    found = session(model.SerializeToString()).run(OUTPUTS, {"image": image})
     return {
         name: float(np.abs(e.numpy() - f).max()) for name, e, f in zip(OUTPUTS, expected, found)
     }
@@ -107,7 +104,7 @@ def save(served: Served, content: dict[str, object], out: Path) -> dict[str, dic
     if max(d for by_output in differences.values() for d in by_output.values()) >= 1e-3:
         raise ValueError(f"{out}: ONNX Runtime and torch disagree: {differences}")
     out.parent.mkdir(parents=True, exist_ok=True)
-    onnx.save(model, out)
+    saving.save(model, out)
     operators = sorted({node.op_type for node in model.graph.node})
     log.info("%s: %d nodes of %s, %d bytes", out, len(model.graph.node), operators, out.stat().st_size)
     return differences

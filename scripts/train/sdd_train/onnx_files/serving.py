@@ -41,6 +41,4 @@ class ServedModel:
 
     def tensor(self, image: Image.Image) -> np.ndarray:
         """A loaded image -> float32 ``[3, H, W]``, one row of the model's input."""
-        wanted = self.preprocessing
-        resized = imaging.resize(image, wanted.width, wanted.height, wanted.filter)
-        return imaging.normalize(np.asarray(resized), wanted)
+        return imaging.normalize(imaging.resized(image, self.preprocessing), self.preprocessing)

@@ -16,10 +16,8 @@ from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ..data.folds import SHIPPED_FOLD
 from . import calibration_error, decision, probability_calibration
-from .predictions import Columns, Prediction, predictions_of, read_csv, write_csv
+from .predictions import Columns, Prediction
 from .probability_calibration import Platt
-
-__all__ = ["Prediction", "TARGET_RECALL", "predictions_of", "ranking_metrics", "read_csv", "summary", "write_csv"]
 
 TARGET_RECALL = 0.95
 """The share of defects that the decision threshold shall find."""

@@ -13,7 +13,6 @@ mod interrupt;
 mod model;
 mod npy;
 mod query;
-mod regular_file;
 mod text_file;
 mod verify;
 

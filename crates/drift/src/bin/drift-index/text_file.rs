@@ -5,8 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 
-use crate::regular_file;
-
 /// The lines of a UTF-8 file, which must be as many as the matrix has rows. An empty line is `None`.
 pub fn read(path: &Path, rows: usize, of: &Path) -> Result<Vec<Option<String>>> {
     let text =
@@ -25,7 +23,7 @@ pub fn read(path: &Path, rows: usize, of: &Path) -> Result<Vec<Option<String>>> 
 }
 
 fn read_text(path: &Path) -> std::io::Result<String> {
-    let (mut file, _) = regular_file::open(path)?;
+    let (mut file, _) = sdd_core::regular_file::open(path)?;
     let mut text = String::new();
     file.read_to_string(&mut text)?;
     Ok(text)

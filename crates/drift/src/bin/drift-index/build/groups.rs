@@ -12,7 +12,6 @@ use sha2::{Digest, Sha256};
 use super::arguments::{CalibrationArguments, CsvColumn};
 use crate::answer::count;
 use crate::images::folder::ImageFile;
-use crate::regular_file;
 
 /// How many images without a group are named in the error.
 const NAMED: usize = 5;
@@ -74,7 +73,7 @@ fn captured(regex: &Regex, id: &str) -> Option<String> {
 fn read_csv(csv: &CsvColumn) -> Result<HashMap<String, String>> {
     let place = csv.file.display();
     let (file, _) =
-        regular_file::open(&csv.file).with_context(|| format!("cannot read {place}"))?;
+        sdd_core::regular_file::open(&csv.file).with_context(|| format!("cannot read {place}"))?;
     let mut reader = csv::Reader::from_reader(file);
     let header = reader.headers().with_context(|| format!("cannot read {place}"))?.clone();
     let first = header.get(0).unwrap_or_default().trim_start_matches('\u{feff}');

@@ -7,8 +7,6 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use sdd_core::{Error, ImageError};
 
-use crate::regular_file;
-
 /// The mark of an error that is the file's own.
 #[derive(Debug)]
 pub struct Unreadable;
@@ -21,7 +19,7 @@ impl fmt::Display for Unreadable {
 
 /// Reads a file of at most `max_bytes`; of a longer one, nothing.
 pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>> {
-    let (file, file_length) = regular_file::open(path).context(Unreadable)?;
+    let (file, file_length) = sdd_core::regular_file::open(path).context(Unreadable)?;
     let length = usize::try_from(file_length).unwrap_or(usize::MAX);
     if length > max_bytes {
         return Err(

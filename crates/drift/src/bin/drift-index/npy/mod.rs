@@ -14,7 +14,6 @@ use ndarray::{Array2, ShapeBuilder};
 
 use self::header::{Element, Header};
 pub use self::write::{check_destination, write};
-use crate::regular_file;
 
 /// Reads a matrix of float32 or float64 numbers, all of them finite, with at least one row and one
 /// column.
@@ -23,7 +22,7 @@ pub fn read(path: &Path) -> Result<Array2<f32>> {
 }
 
 fn read_file(path: &Path) -> Result<Array2<f32>> {
-    let (file, length) = regular_file::open(path)?;
+    let (file, length) = sdd_core::regular_file::open(path)?;
     let mut reader = BufReader::new(file);
     let (header, header_bytes) = Header::read(&mut reader)?;
     let values = header.check_length(length, header_bytes)?;

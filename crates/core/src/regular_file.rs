@@ -5,6 +5,9 @@ use std::io;
 use std::path::Path;
 
 /// Opens a regular file; gives its length in bytes, too.
+///
+/// # Errors
+/// What the operating system says, and [`io::ErrorKind::InvalidInput`] for what is not a file.
 pub fn open(path: &Path) -> io::Result<(File, u64)> {
     // Before it is opened: opening a pipe waits for whoever writes to it.
     if !fs::metadata(path)?.is_file() {
