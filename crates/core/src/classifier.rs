@@ -6,11 +6,11 @@ use ndarray::Array4;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::image::{self, ImageLimits};
+use crate::image::ImageLimits;
+use crate::input::InputReader;
 use crate::model::{Model, ModelOptions};
 use crate::prediction::Prediction;
-use crate::preprocess::Preprocessor;
-use crate::spec::{Decision, ModelSpec, Preprocessing};
+use crate::spec::{Decision, ModelSpec};
 
 /// How far outside of `[0, 1]` rounding may put a probability.
 const PROBABILITY_SLACK: f32 = 1e-4;
@@ -36,7 +36,7 @@ pub struct ClassifierOptions {
 #[derive(Debug)]
 pub struct Classifier {
     model: Model,
-    preprocessor: Preprocessor,
+    reader: InputReader,
     limits: ImageLimits,
     /// Position among the labels of the one that a binary model's probability is of.
     positive: usize,
@@ -76,7 +76,7 @@ impl Classifier {
             Decision::Softmax => None,
         };
         Self {
-            preprocessor: Preprocessor::new(&spec.preprocessing),
+            reader: InputReader::new(spec, limits.clone()),
             positive: positive.unwrap_or(0),
             model,
             limits,
@@ -101,14 +101,20 @@ impl Classifier {
         self.model.device()
     }
 
+    /// A reader of images for this classifier, for a thread of its own.
+    #[must_use]
+    pub fn input_reader(&self) -> InputReader {
+        InputReader::new(self.model.spec(), self.limits.clone())
+    }
+
     /// Runs the model once on a blank input, so that the first image does not pay for what ONNX
     /// Runtime allocates and chooses at its first run.
     ///
     /// # Errors
     /// [`Error::Inference`] or [`Error::Output`]: the model does not work at all.
     pub fn warm_up(&mut self) -> Result<()> {
-        let Preprocessing { width, height, .. } = self.model.spec().preprocessing;
-        let blank = Array4::zeros((1, 3, height as usize, width as usize));
+        let [channels, height, width] = self.reader.shape();
+        let blank = Array4::zeros((1, channels, height, width));
         self.run(&blank).into_iter().collect::<Result<Vec<_>>>().map(drop)
     }
 
@@ -126,35 +132,36 @@ impl Classifier {
     /// Classifies several encoded images in one pass of the model. An image that cannot be decoded
     /// has its own error and does not harm the others; the answers have the order of the images.
     pub fn classify_batch(&mut self, images: &[&[u8]]) -> Vec<Result<Prediction>> {
-        let preprocessing = &self.model.spec().preprocessing;
-        let (height, width) = (preprocessing.height as usize, preprocessing.width as usize);
-        let color = preprocessing.color;
-        let mut tensor = Vec::with_capacity(images.len() * self.preprocessor.tensor_len());
-        let decoded: Vec<Result<()>> = images
+        let [channels, height, width] = self.reader.shape();
+        let mut tensor = Vec::with_capacity(images.len() * self.reader.tensor_len());
+        let read: Vec<Result<()>> = images
             .iter()
             .map(|bytes| {
-                let pixels = image::decode(bytes, color, &self.limits)?;
                 let start = tensor.len();
-                tensor.resize(start + self.preprocessor.tensor_len(), 0.0);
-                self.preprocessor.write(&pixels, &mut tensor[start..]);
-                Ok(())
+                tensor.resize(start + self.reader.tensor_len(), 0.0);
+                let read = self.reader.read(bytes, &mut tensor[start..]);
+                if read.is_err() {
+                    tensor.truncate(start);
+                }
+                read.map(drop).map_err(Error::from)
             })
             .collect();
-        let count = tensor.len() / self.preprocessor.tensor_len();
-        let tensor = Array4::from_shape_vec((count, 3, height, width), tensor)
+        let count = tensor.len() / self.reader.tensor_len();
+        let tensor = Array4::from_shape_vec((count, channels, height, width), tensor)
             .unwrap_or_else(|_| unreachable!("every image added one tensor"));
         let mut predictions = self.run(&tensor).into_iter();
-        decoded
-            .into_iter()
-            .map(|decoded| {
-                decoded.and_then(|()| {
+        read.into_iter()
+            .map(|read| {
+                read.and_then(|()| {
                     predictions.next().unwrap_or_else(|| unreachable!("one answer a tensor"))
                 })
             })
             .collect()
     }
 
-    fn run(&mut self, tensor: &Array4<f32>) -> Vec<Result<Prediction>> {
+    /// Runs the model on images that an [`InputReader`] made tensors of, N x 3 x height x width;
+    /// gives N answers.
+    pub fn run(&mut self, tensor: &Array4<f32>) -> Vec<Result<Prediction>> {
         let count = tensor.shape()[0];
         if count == 0 {
             return Vec::new();

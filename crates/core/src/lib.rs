@@ -8,6 +8,8 @@
 //! 3. [`model`]: tensor → probabilities and embedding, by ONNX Runtime;
 //! 4. [`classifier`]: the three in a row, and the decision.
 //!
+//! [`input`] is the first two in a row, for servers that read images on other threads.
+//!
 //! What a model says of itself (labels, preprocessing, decision rule) is in [`spec`].
 //!
 //! ```
@@ -33,6 +35,7 @@ mod cmyk;
 pub mod device;
 pub mod error;
 pub mod image;
+pub mod input;
 mod jpeg;
 pub mod model;
 mod orientation;
@@ -49,5 +52,6 @@ pub use classifier::{Classifier, ClassifierOptions};
 pub use device::Device;
 pub use error::{Error, ImageError, Result};
 pub use image::ImageLimits;
+pub use input::{InputReader, ReadTimes};
 pub use prediction::{Prediction, Probabilities};
 pub use spec::ModelSpec;
