@@ -101,6 +101,12 @@ impl Classifier {
         self.model.device()
     }
 
+    /// Channels, height and width of the model's input for one image.
+    #[must_use]
+    pub fn input_shape(&self) -> [usize; 3] {
+        self.reader.shape()
+    }
+
     /// A reader of images for this classifier, for a thread of its own.
     #[must_use]
     pub fn input_reader(&self) -> InputReader {

@@ -17,6 +17,18 @@ pub enum Device {
     Auto,
 }
 
+impl Device {
+    /// ONNX Runtime's name of what runs the model there; for [`Device::Auto`] that of the CPU, which
+    /// it may come to.
+    #[must_use]
+    pub fn execution_provider(self) -> &'static str {
+        match self {
+            Self::Cuda(_) => "CUDAExecutionProvider",
+            Self::Cpu | Self::Auto => "CPUExecutionProvider",
+        }
+    }
+}
+
 impl FromStr for Device {
     type Err = String;
 

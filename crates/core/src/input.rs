@@ -9,7 +9,7 @@ use crate::spec::{Color, ModelSpec};
 
 /// Makes a model's input of encoded images. Needs no session, so that images can be read on other
 /// threads than the model runs on; owns its buffers, so one for each of them.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct InputReader {
     preprocessor: Preprocessor,
     color: Color,

@@ -6,7 +6,7 @@ use crate::spec::{Color, Preprocessing};
 
 /// Resizes and normalises images for one model. Owns the buffers that this takes, so one serves many
 /// images without allocating.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Preprocessor {
     resampler: Resampler,
     /// The resized image: 8 bits a sample, channels interleaved.

@@ -13,7 +13,7 @@ const PRECISION_BITS: u32 = 32 - 8 - 2;
 
 /// Resizes images to one size. Keeps its buffer and, while the source's size stays the same, its
 /// coefficients.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub struct Resampler {
     filter: Filter,
     target: (usize, usize),
@@ -76,14 +76,14 @@ fn vertical_first(source: (usize, usize), target: (usize, usize)) -> bool {
 }
 
 /// For each target position along one axis, the source positions it is made of and their weights.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Coefficients {
     windows: Vec<Window>,
     /// The weights of all windows, one window after the other.
     weights: Vec<i32>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Window {
     /// The first source position.
     start: usize,

@@ -1,5 +1,7 @@
 //! Errors as clients see them: the one place that maps them to status and code.
 
+use std::time::Duration;
+
 use actix_web::http::{StatusCode, header};
 use actix_web::{HttpResponse, ResponseError};
 use sdd_core::ImageError;
@@ -15,12 +17,17 @@ pub enum ApiError {
         "the field `file` is missing: send the image as multipart/form-data with -F \"file=@part.jpg\""
     )]
     MissingFile,
-    /// The upload has more than one part named `file`.
-    #[error("the field `file` came more than once: send one image a request")]
-    TooManyFiles,
-    /// The body is not multipart/form-data.
-    #[error("expected a body of the type multipart/form-data, found {found}")]
-    NotMultipart {
+    /// The upload has more parts named `file` than the path takes.
+    #[error(
+        "the field `file` may come {limit} times at most: more images go to POST /predict/batch, or into several requests"
+    )]
+    TooManyFiles {
+        /// The limit.
+        limit: usize,
+    },
+    /// The body is neither multipart/form-data nor an image.
+    #[error("expected a body of the type multipart/form-data or image/*, found {found}")]
+    NotAnUpload {
         /// The request's content type, or that there is none.
         found: String,
     },
@@ -28,6 +35,20 @@ pub enum ApiError {
     #[error("the multipart body is malformed: {reason}")]
     MalformedMultipart {
         /// What is wrong with it.
+        reason: String,
+    },
+    /// The body broke off or is not what its type says.
+    #[error("the body is malformed: {reason}")]
+    MalformedBody {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A header of the request has a value that it cannot have.
+    #[error("the header {name} is malformed: {reason}")]
+    InvalidHeader {
+        /// The header.
+        name: &'static str,
+        /// What was expected, and what was found.
         reason: String,
     },
     /// The part's declared type is not an image's, and neither is its content.
@@ -51,9 +72,26 @@ pub enum ApiError {
     /// The image cannot be classified.
     #[error(transparent)]
     Image(ImageError),
-    /// All workers are busy and the queue is full.
-    #[error("too many requests are waiting: try again in a second")]
-    Overloaded,
+    /// All workers are busy and the queue is full, or so long that the answer would come too late.
+    #[error("too many requests are waiting: try again in {} s", whole_seconds(*retry_after))]
+    Overloaded {
+        /// When there is likely to be room.
+        retry_after: Duration,
+    },
+    /// The answer would have come too late.
+    #[error(
+        "the request's time was over before it was answered: see --request-timeout and the header x-request-timeout-ms"
+    )]
+    DeadlineExceeded,
+    /// The new model or reference cannot be served.
+    #[error("the old model goes on answering: {reason}")]
+    ReloadFailed {
+        /// What is wrong with the new one: the whole chain of causes.
+        reason: String,
+    },
+    /// The server is about to stop.
+    #[error("the server is stopping")]
+    Stopping,
     /// No such path.
     #[error("there is no {path}: images go to POST /predict")]
     NotFound {
@@ -80,28 +118,48 @@ impl ApiError {
     fn status_and_code(&self) -> (StatusCode, &'static str) {
         match self {
             Self::MissingFile => (StatusCode::UNPROCESSABLE_ENTITY, "missing_file"),
-            Self::TooManyFiles => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_files"),
-            Self::NotMultipart { .. } | Self::NotAnImageType { .. } => {
+            Self::TooManyFiles { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_files"),
+            Self::NotAnUpload { .. } | Self::NotAnImageType { .. } => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
             Self::MalformedMultipart { .. } => (StatusCode::BAD_REQUEST, "malformed_multipart"),
+            Self::MalformedBody { .. } => (StatusCode::BAD_REQUEST, "malformed_body"),
+            Self::InvalidHeader { .. } => (StatusCode::BAD_REQUEST, "invalid_header"),
             Self::TooManyBytes { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UploadTimeout { .. } => (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
             Self::Image(error) => (status(error), error.code()),
-            Self::Overloaded => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
+            Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded"),
+            Self::ReloadFailed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "reload_failed"),
+            Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
         }
     }
 
+    /// There is no room, nor is it known when there will be.
+    #[must_use]
+    pub fn overloaded() -> Self {
+        Self::Overloaded { retry_after: Duration::from_secs(1) }
+    }
+
+    /// The stable code.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        self.status_and_code().1
+    }
+
+    /// What a client is told: code and message.
+    #[must_use]
+    pub fn fault(&self) -> Fault {
+        Fault { code: self.code(), message: self.to_string() }
+    }
+
     fn body(&self) -> Body {
         // What clients of FastAPI services look for.
         let missing = || json!([{ "type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": null }]);
-        Body {
-            error: Fault { code: self.status_and_code().1, message: self.to_string() },
-            detail: matches!(self, Self::MissingFile).then(missing),
-        }
+        Body { error: self.fault(), detail: matches!(self, Self::MissingFile).then(missing) }
     }
 }
 
@@ -125,12 +183,43 @@ struct Body {
     detail: Option<Value>,
 }
 
+/// What went wrong.
 #[derive(Debug, Serialize)]
-struct Fault {
+pub struct Fault {
     /// For programs: stable.
-    code: &'static str,
+    pub code: &'static str,
     /// For people: what was expected, what was found, what to do.
-    message: String,
+    pub message: String,
+}
+
+/// The code of the error that a response carries, for the log and the metrics.
+#[derive(Debug, Clone, Copy)]
+pub struct ErrorCode(pub &'static str);
+
+impl From<sdd_core::Error> for ApiError {
+    fn from(error: sdd_core::Error) -> Self {
+        match error {
+            sdd_core::Error::Image(error) => Self::Image(error),
+            error => Self::Internal(error.into()),
+        }
+    }
+}
+
+/// Rounded up, and 1 at least: for people and the header `retry-after`.
+fn whole_seconds(time: Duration) -> u64 {
+    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
+}
+
+/// An error with all its causes, in one line.
+#[must_use]
+pub fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
+    let mut chain = error.to_string();
+    let mut cause = error.source();
+    while let Some(error) = cause {
+        chain = format!("{chain}: {error}");
+        cause = error.source();
+    }
+    chain
 }
 
 impl ResponseError for ApiError {
@@ -141,25 +230,17 @@ impl ResponseError for ApiError {
     fn error_response(&self) -> HttpResponse {
         let mut response = HttpResponse::build(self.status_code());
         match self {
-            Self::Internal(error) => log_chain(error.as_ref()),
-            Self::Overloaded => {
-                response.insert_header((header::RETRY_AFTER, "1"));
+            Self::Internal(error) => tracing::error!("{}", chain_of(error.as_ref())),
+            Self::Overloaded { retry_after } => {
+                response.insert_header((header::RETRY_AFTER, whole_seconds(*retry_after)));
             }
             Self::MethodNotAllowed { allowed, .. } => {
                 response.insert_header((header::ALLOW, *allowed));
             }
             _ => {}
         }
-        response.json(self.body())
+        let mut response = response.json(self.body());
+        response.extensions_mut().insert(ErrorCode(self.code()));
+        response
     }
-}
-
-fn log_chain(error: &(dyn std::error::Error + 'static)) {
-    let mut chain = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        chain = format!("{chain}: {error}");
-        cause = error.source();
-    }
-    tracing::error!("{chain}");
 }

@@ -10,13 +10,18 @@
 //!
 //! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it.
 
+pub mod engine;
 pub mod error;
 pub mod health;
-pub mod inference;
+pub mod metrics;
+pub mod observe;
+pub mod request;
 pub mod routes;
+pub mod service;
 pub mod settings;
 pub mod startup;
 pub mod telemetry;
+pub mod uploads;
 
 pub use settings::Settings;
 pub use startup::Application;

@@ -1,7 +1,6 @@
-//! From settings to a server that listens.
+//! From settings to a server that listens, and to its end.
 
 use std::net::TcpListener;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,15 +8,14 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use sdd_core::{Classifier, ClassifierOptions};
-use sdd_drift::Reference;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::inference::{Inference, ServedModel};
-use crate::routes::{self, UploadLimits};
+use crate::error::chain_of;
+use crate::observe::observe;
+use crate::routes;
+use crate::service::{Service, StartError};
 use crate::settings::Settings;
-use crate::telemetry;
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
 const HTTP_THREADS: usize = 2;
@@ -25,22 +23,21 @@ const HTTP_THREADS: usize = 2;
 /// Time that a client has to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 
+/// Time that a connection without a request stays open. Longer than the idle time of common proxies,
+/// so that it is they who close, and never while a request is on its way.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// Time that connections without a request get, when the server is told to stop, to send one more
+/// and learn from its answer that they are to close. A client in action does within it.
+const IDLE_GRACE: Duration = Duration::from_secs(2);
+
 /// Why the server could not start.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum StartupError {
-    /// The model.
-    #[error("the model cannot be served")]
-    Model(#[source] sdd_core::Error),
-    /// The reference store, or the two together.
-    #[error("the reference {path} cannot be used")]
-    Reference {
-        /// The store.
-        path: PathBuf,
-        /// What is wrong with it.
-        #[source]
-        source: sdd_drift::Error,
-    },
+    /// What should be served, or its threads.
+    #[error(transparent)]
+    Start(#[from] StartError),
     /// The address.
     #[error("cannot listen on {host}:{port}; --host and --port choose another address")]
     Listen {
@@ -52,15 +49,12 @@ pub enum StartupError {
         #[source]
         source: std::io::Error,
     },
-    /// The threads.
-    #[error("cannot start the server's threads")]
-    Threads(#[source] std::io::Error),
 }
 
 /// A server with its model loaded, listening but not yet answering.
 pub struct Application {
     server: Server,
-    inference: Data<Inference>,
+    service: Data<Service>,
     port: u16,
 }
 
@@ -70,22 +64,7 @@ impl Application {
     /// # Errors
     /// [`StartupError`] says which part, and why.
     pub fn build(settings: &Settings) -> Result<Self, StartupError> {
-        let started = Instant::now();
-        let classifiers = load_classifiers(settings).map_err(StartupError::Model)?;
-        let model = ServedModel::from(&classifiers[0]);
-        let reference = load_reference(settings, &classifiers[0])?;
-        tracing::info!(
-            model = model.name,
-            version = model.version,
-            device = %classifiers[0].device(),
-            workers = classifiers.len(),
-            drift = reference.is_some(),
-            "model loaded in {} ms",
-            started.elapsed().as_millis()
-        );
-        let inference =
-            Inference::start(classifiers, reference.as_ref(), settings.neighbors, settings.queue)
-                .map_err(StartupError::Threads)?;
+        let service = Data::new(Service::start(settings)?);
         let listen = |source| StartupError::Listen {
             host: settings.host.clone(),
             port: settings.port,
@@ -94,10 +73,9 @@ impl Application {
         let address = (settings.host.trim_matches(['[', ']']), settings.port);
         let listener = TcpListener::bind(address).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
-        let inference = Data::new(inference);
-        let server = serve(listener, settings, inference.clone(), model).map_err(listen)?;
+        let server = serve(listener, &service).map_err(listen)?;
         tracing::info!("listening on http://{bound}");
-        Ok(Self { server, inference, port: bound.port() })
+        Ok(Self { server, service, port: bound.port() })
     }
 
     /// The port in use, also where the settings left the choice to the operating system.
@@ -106,126 +84,121 @@ impl Application {
         self.port
     }
 
-    /// Answers requests until SIGTERM or SIGINT, then those in flight. A second signal ends it at
-    /// once.
+    /// Answers requests until SIGTERM or SIGINT, then those in flight and on open connections. A
+    /// second signal ends it at once. SIGHUP loads model and reference anew.
     ///
     /// # Errors
     /// What the server's sockets say.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
         let mut signals = Signals::listen()?;
-        let handle = self.server.handle();
-        let told_twice = async move {
-            signals.next().await;
-            tracing::info!("stopping once the requests in flight are answered");
-            // Not awaited, so that a second signal is heard meanwhile.
-            drop(actix_web::rt::spawn(handle.stop(true)));
-            signals.next().await;
+        let (server, service) = (self.server, self.service);
+        let handle = server.handle();
+        let stopping = {
+            let service = service.clone();
+            async move {
+                signals.stop_or_reload(&service).await;
+                service.drain();
+                tracing::info!("stopping once the requests in flight are answered");
+                // Not awaited, so that a second signal is heard meanwhile.
+                drop(actix_web::rt::spawn(handle.stop(true)));
+                tokio::select! {
+                    () = signals.stop() => {
+                        tracing::warn!("told to stop twice: not waiting for requests");
+                    }
+                    () = all_answered(&service) => {}
+                }
+            }
         };
         tokio::select! {
-            ended = self.server => ended?,
-            () = told_twice => {
-                tracing::warn!("told to stop twice: not waiting for requests");
-                return Ok(());
-            }
+            ended = server => ended?,
+            () = stopping => {}
         }
         tracing::info!("stopped");
         // Without requests nothing else holds it.
-        if let Ok(inference) = Arc::try_unwrap(self.inference.into_inner()) {
-            inference.stop();
+        if service.admission.occupied() == 0
+            && let Ok(service) = Arc::try_unwrap(service.into_inner())
+        {
+            service.stop();
         }
         Ok(())
     }
 }
 
-/// What tells the server to stop.
+/// Returns when no request is in flight and all connections are closed, or have had their time: to
+/// send what has been answered, or one more request.
+async fn all_answered(service: &Service) {
+    let mut last_busy = Instant::now();
+    while service.connections() > 0 && last_busy.elapsed() < IDLE_GRACE {
+        if service.in_flight() > 0 {
+            last_busy = Instant::now();
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// What tells the server to stop, or to load its files anew.
 struct Signals {
     terminate: Signal,
     interrupt: Signal,
+    hang_up: Signal,
 }
 
 impl Signals {
     fn listen() -> std::io::Result<Self> {
-        let terminate = signal(SignalKind::terminate())?;
-        Ok(Self { terminate, interrupt: signal(SignalKind::interrupt())? })
+        Ok(Self {
+            terminate: signal(SignalKind::terminate())?,
+            interrupt: signal(SignalKind::interrupt())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
     }
 
-    async fn next(&mut self) {
+    async fn stop(&mut self) {
         tokio::select! {
             _ = self.terminate.recv() => {}
             _ = self.interrupt.recv() => {}
         }
     }
-}
 
-fn load_classifiers(settings: &Settings) -> sdd_core::Result<Vec<Classifier>> {
-    let options = ClassifierOptions {
-        device: settings.device,
-        intra_op_threads: 1,
-        limits: settings.image_limits(),
-        sidecar: settings.model_spec.clone(),
-    };
-    let mut first = Classifier::open(&settings.model, &options)?;
-    // The first pass allocates and chooses kernels: not at the cost of the first client.
-    first.warm_up()?;
-    let forks = (1..settings.workers()).map(|_| {
-        let mut fork = first.fork()?;
-        fork.warm_up()?;
-        Ok(fork)
-    });
-    let mut classifiers = forks.collect::<sdd_core::Result<Vec<_>>>()?;
-    classifiers.insert(0, first);
-    Ok(classifiers)
-}
-
-fn load_reference(
-    settings: &Settings,
-    classifier: &Classifier,
-) -> Result<Option<Arc<Reference>>, StartupError> {
-    let Some((path, named)) = settings.reference() else {
-        return Ok(None);
-    };
-    if !named && !path.exists() {
-        tracing::warn!("no reference at {}: answers have no drift score", path.display());
-        return Ok(None);
-    }
-    Reference::open(&path)
-        .and_then(|reference| {
-            reference.check_classifier(classifier)?;
-            if reference.model().is_none() {
-                tracing::warn!(
-                    "the reference {} does not say which model it was built with",
-                    path.display()
-                );
+    /// Reloads at every SIGHUP; returns when told to stop.
+    async fn stop_or_reload(&mut self, service: &Data<Service>) {
+        loop {
+            tokio::select! {
+                _ = self.terminate.recv() => return,
+                _ = self.interrupt.recv() => return,
+                _ = self.hang_up.recv() => {
+                    let service = service.clone();
+                    // Not awaited, so that it can be told to stop meanwhile.
+                    drop(actix_web::rt::task::spawn_blocking(move || {
+                        if let Err(error) = service.reload() {
+                            tracing::error!("the old model goes on answering: {}", chain_of(&error));
+                        }
+                    }));
+                }
             }
-            Ok(Some(Arc::new(reference)))
-        })
-        .map_err(|source| StartupError::Reference { path, source })
+        }
+    }
 }
 
-fn serve(
-    listener: TcpListener,
-    settings: &Settings,
-    inference: Data<Inference>,
-    model: ServedModel,
-) -> std::io::Result<Server> {
-    let model = Data::new(model);
-    let limits = Data::new(UploadLimits {
-        max_bytes: settings.max_bytes,
-        timeout: settings.upload_timeout(),
-    });
-    let server = HttpServer::new(move || {
-        App::new()
-            .wrap(from_fn(telemetry::log_request))
-            .app_data(inference.clone())
-            .app_data(model.clone())
-            .app_data(limits.clone())
-            .configure(routes::configure)
-    })
-    .workers(HTTP_THREADS)
-    .client_request_timeout(HEAD_TIMEOUT)
-    .shutdown_timeout(settings.shutdown_timeout_s)
-    .disable_signals()
-    .listen(listener)?
-    .run();
+fn serve(listener: TcpListener, service: &Data<Service>) -> std::io::Result<Server> {
+    let limits = &service.settings.limits;
+    let max_connections = limits.max_connections.div_ceil(HTTP_THREADS);
+    let shutdown_timeout_s = limits.shutdown_timeout_s;
+    let counting = service.clone();
+    let service = service.clone();
+    let app = move || {
+        App::new().wrap(from_fn(observe)).app_data(service.clone()).configure(routes::configure)
+    };
+    let server = HttpServer::new(app)
+        .workers(HTTP_THREADS)
+        .max_connections(max_connections)
+        .keep_alive(KEEP_ALIVE)
+        .client_request_timeout(HEAD_TIMEOUT)
+        .on_connect(move |_, connection| {
+            connection.insert(counting.count_connection());
+        })
+        .shutdown_timeout(shutdown_timeout_s)
+        .disable_signals()
+        .listen(listener)?
+        .run();
     Ok(server)
 }

@@ -1,11 +1,7 @@
 //! The log, on standard error.
 
 use std::io::IsTerminal;
-use std::time::Instant;
 
-use actix_web::body::MessageBody;
-use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::middleware::Next;
 use tracing_subscriber::EnvFilter;
 
 use crate::settings::LogFormat;
@@ -27,21 +23,4 @@ pub fn init(format: LogFormat) {
     if started.is_err() {
         tracing::debug!("logging had started already");
     }
-}
-
-/// One line a request, when it has been answered.
-///
-/// # Errors
-/// Those of the wrapped service, unchanged.
-pub async fn log_request(
-    request: ServiceRequest,
-    next: Next<impl MessageBody>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
-    let started = Instant::now();
-    let (method, path) = (request.method().clone(), request.path().to_owned());
-    let response = next.call(request).await?;
-    let status = response.status().as_u16();
-    let duration_ms = started.elapsed().as_millis();
-    tracing::info!(%method, path, status, duration_ms, "answered");
-    Ok(response)
 }

@@ -1,24 +1,38 @@
 //! The paths of the service, one file an area.
 
+mod admin;
+mod classify;
+mod embed;
 mod health;
+mod model;
 mod predict;
-mod upload;
+mod prediction;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
-
-pub use predict::{Model, Prediction};
-pub use upload::UploadLimits;
 
 use crate::error::ApiError;
 
 /// Adds every path of the service.
 pub fn configure(service: &mut ServiceConfig) {
     service
-        .service(only(web::resource("/predict").route(web::post().to(predict::predict)), "POST"))
-        .service(only(web::resource("/healthz").route(get(health::healthz)), "GET, HEAD"))
-        .service(only(web::resource("/readyz").route(get(health::readyz)), "GET, HEAD"))
+        .service(post("/predict", web::post().to(predict::predict)))
+        .service(post("/predict/batch", web::post().to(predict::predict_batch)))
+        .service(post("/embed", web::post().to(embed::embed)))
+        .service(post("/admin/reload", web::post().to(admin::reload)))
+        .service(readable("/v1/model", get(model::model)))
+        .service(readable("/healthz", get(health::livez)))
+        .service(readable("/livez", get(health::livez)))
+        .service(readable("/readyz", get(health::readyz)))
         .default_service(web::to(not_found));
+}
+
+fn post(path: &str, route: actix_web::Route) -> actix_web::Resource {
+    only(web::resource(path).route(route), "POST")
+}
+
+fn readable(path: &str, route: actix_web::Route) -> actix_web::Resource {
+    only(web::resource(path).route(route), "GET, HEAD")
 }
 
 /// A route for GET and HEAD.

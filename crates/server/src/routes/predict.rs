@@ -1,72 +1,77 @@
-//! `POST /predict`: one image in, class, confidence and drift score out.
+//! `POST /predict` and `POST /predict/batch`: images in, class, confidence and drift score out.
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
-use sdd_core::{ImageError, Probabilities};
-use sdd_drift::Assessment;
 use serde::Serialize;
 
-use super::upload::{self, Upload, UploadLimits};
-use crate::error::ApiError;
-use crate::inference::{Answer, Inference, ServedModel};
+use super::classify::{self, Item};
+use super::prediction::{Model, Prediction};
+use crate::engine::ServedModel;
+use crate::error::{ApiError, Fault};
+use crate::request::RequestContext;
+use crate::service::Service;
 
-/// The body of an answer.
+/// `POST /predict`: one image, as `multipart/form-data` in the field `file` or as the body itself.
+///
+/// # Errors
+/// What is wrong with the request or with the image.
+pub async fn predict(
+    request: HttpRequest,
+    body: Payload,
+    service: Data<Service>,
+    context: RequestContext,
+) -> Result<Json<Prediction>, ApiError> {
+    let (engine, answer) = classify::one(&request, body, &service, &context).await?;
+    Ok(Json(Prediction::new(answer, engine.served())))
+}
+
+/// The body of an answer to several images.
 #[derive(Debug, Serialize)]
-pub struct Prediction {
-    /// The decided class.
-    pub class: String,
-    /// Probability of that class, in [0, 1].
-    pub confidence: f32,
-    /// Probability of every class.
-    pub probabilities: Probabilities,
-    /// How the image compares with what the model was trained on; left out without a reference.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub drift: Option<Assessment>,
+pub struct Predictions {
+    /// One for each image, in the order in which they came.
+    pub predictions: Vec<NamedPrediction>,
     /// The model that answered.
     pub model: Model,
 }
 
-/// The model that answered.
+/// What one of several images came to.
 #[derive(Debug, Serialize)]
-pub struct Model {
-    /// Its name.
-    pub name: String,
-    /// Its version.
-    pub version: String,
+pub struct NamedPrediction {
+    /// The file's name, where the client gave one.
+    pub file: Option<String>,
+    /// The answer; left out where the image could not be classified.
+    #[serde(flatten)]
+    pub prediction: Option<Prediction>,
+    /// What was wrong with the image; left out where nothing was.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub error: Option<Fault>,
 }
 
-/// Takes `multipart/form-data` with the image in the field `file`.
-pub async fn predict(
+/// `POST /predict/batch`: several images, each in a field `file` of `multipart/form-data`. An image
+/// that cannot be classified has its own error and does no harm to the others.
+///
+/// # Errors
+/// What is wrong with the request as a whole.
+pub async fn predict_batch(
     request: HttpRequest,
     body: Payload,
-    inference: Data<Inference>,
-    model: Data<ServedModel>,
-    limits: Data<UploadLimits>,
-) -> Result<Json<Prediction>, ApiError> {
-    let Upload { bytes, content_type } = upload::read(&request, body, &limits).await?;
-    let answer = inference.classify(bytes).await.map_err(|error| match (error, content_type) {
-        // What is no image and was not sent as one has the wrong type, rather than being broken.
-        (ApiError::Image(ImageError::NotAnImage), Some(found)) if !may_be_image(&found) => {
-            ApiError::NotAnImageType { found }
-        }
-        (error, _) => error,
-    })?;
-    Ok(Json(Prediction::new(answer, &model)))
+    service: Data<Service>,
+    context: RequestContext,
+) -> Result<Json<Predictions>, ApiError> {
+    let (engine, items) = classify::many(&request, body, &service, &context).await?;
+    let served = engine.served();
+    let predictions = items.into_iter().map(|item| NamedPrediction::new(item, served)).collect();
+    Ok(Json(Predictions { predictions, model: Model::from(served) }))
 }
 
-fn may_be_image(content_type: &str) -> bool {
-    content_type.starts_with("image/") || content_type == "application/octet-stream"
-}
-
-impl Prediction {
-    fn new(answer: Answer, model: &ServedModel) -> Self {
-        let Answer { prediction, drift } = answer;
-        Self {
-            class: model.labels[prediction.class_index].clone(),
-            confidence: prediction.confidence,
-            probabilities: prediction.probabilities_of(&model.labels),
-            drift,
-            model: Model { name: model.name.clone(), version: model.version.clone() },
+impl NamedPrediction {
+    fn new(item: Item, served: &ServedModel) -> Self {
+        let Item { file_name: file, answer } = item;
+        match answer {
+            Ok(answer) => {
+                Self { file, prediction: Some(Prediction::new(answer, served)), error: None }
+            }
+            Err(error) => Self { file, prediction: None, error: Some(error.fault()) },
         }
     }
 }

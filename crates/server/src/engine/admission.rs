@@ -1,0 +1,133 @@
+//! How many images may be waiting or in work: beyond that a request is refused at once.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+
+use crate::error::ApiError;
+
+/// How much a new measurement counts in the running mean of the time an image takes: 1 in 8.
+const SMOOTHING: u64 = 8;
+
+/// The limit on images waiting or in work, for all models that are served at a time.
+#[derive(Debug)]
+pub struct Admission {
+    permits: Arc<Semaphore>,
+    limit: usize,
+    workers: usize,
+    /// Running mean of the time that a worker spends on one image, in microseconds; 0 before the first.
+    service_time_us: AtomicU64,
+}
+
+/// Room for one image, given back when dropped.
+#[derive(Debug)]
+pub struct Permit {
+    _permit: OwnedSemaphorePermit,
+}
+
+impl Admission {
+    /// `workers` images in work and `queue` waiting.
+    #[must_use]
+    pub fn new(workers: usize, queue: usize) -> Self {
+        let limit = workers + queue;
+        Self {
+            permits: Arc::new(Semaphore::new(limit)),
+            limit,
+            workers: workers.max(1),
+            service_time_us: AtomicU64::new(0),
+        }
+    }
+
+    /// Room for `count` images, all or none.
+    ///
+    /// # Errors
+    /// [`ApiError::Overloaded`] when there is not that much room, or when so many are before them
+    /// that `deadline` would pass.
+    pub fn admit(&self, count: usize, deadline: Instant) -> Result<Vec<Permit>, ApiError> {
+        let overloaded = || ApiError::Overloaded { retry_after: self.expected_wait(self.limit) };
+        let before = self.occupied() + count;
+        if Instant::now() + self.expected_wait(before) > deadline {
+            return Err(overloaded());
+        }
+        let count = u32::try_from(count).map_err(|_| overloaded())?;
+        let mut all =
+            Arc::clone(&self.permits).try_acquire_many_owned(count).map_err(|_| overloaded())?;
+        let mut permits = Vec::new();
+        while let Some(one) = all.split(1) {
+            permits.push(Permit { _permit: one });
+        }
+        Ok(permits)
+    }
+
+    /// Whether there is room for one more at this moment.
+    #[must_use]
+    pub fn has_room(&self) -> bool {
+        self.permits.available_permits() > 0
+    }
+
+    /// Images waiting or in work at most.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// Images waiting or in work.
+    #[must_use]
+    pub fn occupied(&self) -> usize {
+        self.limit - self.permits.available_permits().min(self.limit)
+    }
+
+    /// Takes note of how long a worker was busy with one image.
+    pub fn note_service_time(&self, spent: Duration) {
+        let spent = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX / SMOOTHING);
+        let old = self.service_time_us.load(Ordering::Relaxed);
+        // Two workers at once may lose one measurement of many.
+        let new = if old == 0 { spent } else { (old * (SMOOTHING - 1) + spent) / SMOOTHING };
+        self.service_time_us.store(new, Ordering::Relaxed);
+    }
+
+    /// The time until the last of `count` images is done, if none other comes.
+    fn expected_wait(&self, count: usize) -> Duration {
+        let each = Duration::from_micros(self.service_time_us.load(Ordering::Relaxed));
+        let rounds = u32::try_from(count.div_ceil(self.workers)).unwrap_or(u32::MAX);
+        each.saturating_mul(rounds)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use super::Admission;
+    use crate::error::ApiError;
+
+    fn in_s(seconds: u64) -> Instant {
+        Instant::now() + Duration::from_secs(seconds)
+    }
+
+    #[test]
+    fn there_is_room_for_workers_and_queue_and_it_comes_back() {
+        let admission = Admission::new(2, 3);
+        let permits = admission.admit(4, in_s(60)).unwrap();
+        assert_eq!((permits.len(), admission.occupied()), (4, 4));
+        assert!(matches!(admission.admit(2, in_s(60)), Err(ApiError::Overloaded { .. })));
+        assert_eq!(admission.occupied(), 4, "all or none");
+        let last = admission.admit(1, in_s(60)).unwrap();
+        assert!(!admission.has_room());
+        drop((permits, last));
+        assert_eq!(admission.occupied(), 0);
+    }
+
+    #[test]
+    fn what_cannot_be_done_in_time_is_refused_at_once() {
+        let admission = Admission::new(2, 100);
+        admission.note_service_time(Duration::from_secs(1));
+        let waiting = admission.admit(20, in_s(60)).unwrap();
+        assert!(admission.admit(1, in_s(5)).is_err(), "11 s are before it");
+        assert!(admission.admit(1, in_s(20)).is_ok());
+        drop(waiting);
+        assert!(admission.admit(1, in_s(5)).is_ok());
+    }
+}

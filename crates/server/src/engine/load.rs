@@ -1,0 +1,178 @@
+//! A model and its reference from files, checked against each other and run once.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Instant;
+
+use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec};
+use sdd_drift::Reference;
+use serde::Serialize;
+use thiserror::Error;
+
+use super::job::Answer;
+use crate::settings::ModelSettings;
+
+/// Why a pair cannot be served.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum LoadError {
+    /// The model.
+    #[error("the model cannot be served")]
+    Model(#[source] sdd_core::Error),
+    /// The reference store, or the two together.
+    #[error("the reference {path} cannot be used")]
+    Reference {
+        /// The store.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        source: sdd_drift::Error,
+    },
+}
+
+/// A loaded model, a session a thread, and the reference that belongs to it.
+pub struct Pair {
+    pub(super) classifiers: Vec<Classifier>,
+    /// Threads that read images.
+    pub(super) readers: usize,
+    pub(super) reference: Option<Arc<Reference>>,
+    pub(super) served: ServedModel,
+}
+
+/// What is served, as far as answers tell of it.
+#[derive(Debug, Clone)]
+pub struct ServedModel {
+    /// The file.
+    pub path: PathBuf,
+    /// SHA-256 of the file, 64 hexadecimal digits.
+    pub sha256: String,
+    /// What the model says of itself.
+    pub spec: ModelSpec,
+    /// The device in use.
+    pub device: Device,
+    /// The reference, where there is one.
+    pub reference: Option<ServedReference>,
+}
+
+impl ServedModel {
+    /// The class that the model decided for.
+    #[must_use]
+    pub fn class_of(&self, answer: &Answer) -> &str {
+        &self.spec.labels[answer.prediction.class_index]
+    }
+}
+
+/// The reference that images are compared with.
+#[derive(Debug, Clone, Serialize)]
+pub struct ServedReference {
+    /// The store.
+    pub path: PathBuf,
+    /// Number of reference images.
+    pub images: usize,
+    /// Name of the score, as `knn`.
+    pub method: String,
+    /// Scores above it are out of distribution; `None` without a calibration.
+    pub threshold: Option<f64>,
+    /// The false-alarm rate that the threshold was calibrated for; `None` without a calibration.
+    pub alpha: Option<f64>,
+    /// Number of calibration images; `None` without a calibration.
+    pub calibration_images: Option<usize>,
+}
+
+impl Pair {
+    /// Loads model and reference, and runs the model once in each session.
+    ///
+    /// # Errors
+    /// [`LoadError`] says which of the two, and why.
+    pub fn load(settings: &ModelSettings) -> Result<Self, LoadError> {
+        let started = Instant::now();
+        let mut first =
+            Classifier::open(&settings.model, &options(settings)).map_err(LoadError::Model)?;
+        // Before the sessions, which take longer.
+        let reference = load_reference(settings, &first)?;
+        // The first pass allocates and chooses kernels: not at the cost of the first client.
+        first.warm_up().map_err(LoadError::Model)?;
+        let sessions = settings.sessions(first.device());
+        let mut classifiers = Vec::with_capacity(sessions);
+        for _ in 1..sessions {
+            let mut fork = first.fork().map_err(LoadError::Model)?;
+            fork.warm_up().map_err(LoadError::Model)?;
+            classifiers.push(fork);
+        }
+        classifiers.push(first);
+        let classifier = &classifiers[0];
+        let served = ServedModel {
+            path: settings.model.clone(),
+            sha256: classifier.sha256().to_owned(),
+            spec: classifier.spec().clone(),
+            device: classifier.device(),
+            reference: reference
+                .as_ref()
+                .map(|(path, reference)| describe(path.clone(), reference)),
+        };
+        tracing::info!(
+            model = served.spec.name,
+            version = served.spec.version,
+            device = %served.device,
+            sessions,
+            drift = reference.is_some(),
+            "model loaded in {} ms",
+            started.elapsed().as_millis()
+        );
+        let reference = reference.map(|(_, reference)| reference);
+        Ok(Self { classifiers, readers: settings.workers(), reference, served })
+    }
+
+    /// What is served by this pair.
+    #[must_use]
+    pub fn served(&self) -> &ServedModel {
+        &self.served
+    }
+}
+
+fn options(settings: &ModelSettings) -> ClassifierOptions {
+    ClassifierOptions {
+        device: settings.device,
+        intra_op_threads: 1,
+        limits: settings.image_limits(),
+        sidecar: settings.model_spec.clone(),
+    }
+}
+
+fn load_reference(
+    settings: &ModelSettings,
+    classifier: &Classifier,
+) -> Result<Option<(PathBuf, Arc<Reference>)>, LoadError> {
+    let Some((path, named)) = settings.reference() else {
+        return Ok(None);
+    };
+    if !named && !path.exists() {
+        tracing::warn!("no reference at {}: answers have no drift score", path.display());
+        return Ok(None);
+    }
+    let open = || {
+        let reference = Reference::open(&path)?;
+        reference.check_classifier(classifier)?;
+        Ok(reference)
+    };
+    let reference = open().map_err(|source| LoadError::Reference { path: path.clone(), source })?;
+    if reference.model().is_none() {
+        tracing::warn!(
+            "the reference {} does not say which model it was built with",
+            path.display()
+        );
+    }
+    Ok(Some((path, Arc::new(reference))))
+}
+
+fn describe(path: PathBuf, reference: &Reference) -> ServedReference {
+    let calibration = reference.calibration();
+    ServedReference {
+        path,
+        images: reference.store().len(),
+        method: reference.score().method().name().to_owned(),
+        threshold: calibration.map(sdd_drift::Calibration::threshold),
+        alpha: calibration.map(sdd_drift::Calibration::alpha),
+        calibration_images: calibration.map(sdd_drift::Calibration::images),
+    }
+}

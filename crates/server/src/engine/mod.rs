@@ -1,0 +1,163 @@
+//! Decoding, inference and drift for one pair of model and reference, on threads of their own.
+//!
+//! On the CPU each thread does all of an image's work with a session of its own: that is what keeps
+//! every core busy with the least waiting, and batches bring nothing there. Where batches pay, on a
+//! GPU, images are read on some threads and taken by another in batches of what is waiting; it never
+//! waits for a batch to fill.
+
+pub mod admission;
+mod job;
+mod load;
+mod prepare;
+mod run;
+
+use std::sync::Arc;
+use std::thread::JoinHandle;
+use std::time::Instant;
+
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use tokio::sync::oneshot;
+
+pub use admission::{Admission, Permit};
+pub use job::{Answer, Input, StageTimes, Ticket};
+pub use load::{LoadError, Pair, ServedModel, ServedReference};
+
+use self::job::{Job, Order, Prepared};
+use self::prepare::Preparer;
+use self::run::Runner;
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+
+/// A model and its reference at work. Dropping it lets its threads end once they have answered all.
+#[derive(Debug)]
+pub struct Engine {
+    served: ServedModel,
+    queue: Sender<Job>,
+    threads: Vec<JoinHandle<()>>,
+}
+
+impl Engine {
+    /// Starts the threads: one a classifier, and with `max_batch` above 1 as many again that read
+    /// images.
+    ///
+    /// # Errors
+    /// When the operating system gives no more threads.
+    pub fn start(
+        pair: Pair,
+        neighbors: usize,
+        max_batch: usize,
+        admission: &Arc<Admission>,
+        metrics: &Arc<Metrics>,
+    ) -> std::io::Result<Self> {
+        let Pair { classifiers, readers, reference, served } = pair;
+        // Permits keep the queue short.
+        let (queue, jobs) = unbounded();
+        let new_preparer = |_| Preparer::new(classifiers[0].input_reader());
+        let mut preparers: Vec<Preparer> = (0..readers).map(new_preparer).collect();
+        let runners = classifiers.into_iter().map(|classifier| Runner {
+            classifier,
+            reference: reference.clone(),
+            neighbors,
+            admission: Arc::clone(admission),
+            metrics: Arc::clone(metrics),
+        });
+        let mut threads = Threads::default();
+        if max_batch > 1 {
+            // As many as fill the next batch while one is in the model.
+            let (ready, prepared) = bounded(max_batch);
+            for preparer in preparers {
+                let (jobs, ready) = (jobs.clone(), ready.clone());
+                threads.start("preparation", move || prepare_all(preparer, &jobs, &ready))?;
+            }
+            for runner in runners {
+                let prepared = prepared.clone();
+                threads.start("inference", move || run_batches(runner, &prepared, max_batch))?;
+            }
+        } else {
+            for runner in runners {
+                let (preparer, jobs) = (preparers.pop(), jobs.clone());
+                let preparer = preparer.unwrap_or_else(|| unreachable!("a reader a session"));
+                threads.start("inference", move || answer_singly(preparer, runner, &jobs))?;
+            }
+        }
+        Ok(Self { served, queue, threads: threads.0 })
+    }
+
+    /// The model and the reference that answer.
+    #[must_use]
+    pub fn served(&self) -> &ServedModel {
+        &self.served
+    }
+
+    /// Classifies one image and compares it with the reference.
+    ///
+    /// Dropping the future before the work has begun takes it out of the queue.
+    ///
+    /// # Errors
+    /// What is wrong with the image, [`ApiError::DeadlineExceeded`] or [`ApiError::Internal`].
+    pub async fn answer(&self, input: Input, ticket: Ticket) -> Result<Answer, ApiError> {
+        let deadline = ticket.deadline;
+        let (reply, answer) = oneshot::channel();
+        let order = Order::new(ticket, reply);
+        self.queue
+            .send(Job { input, enqueued: Instant::now(), order })
+            .map_err(|_| ApiError::Internal("all workers have ended".into()))?;
+        match tokio::time::timeout_at(deadline.into(), answer).await {
+            Ok(Ok(answer)) => answer,
+            Ok(Err(_)) => Err(ApiError::Internal("the worker panicked".into())),
+            Err(_) => Err(ApiError::DeadlineExceeded),
+        }
+    }
+
+    /// Waits for the queue to empty and the threads to end. Blocks.
+    pub fn stop(self) {
+        drop(self.queue);
+        for thread in self.threads {
+            if thread.join().is_err() {
+                tracing::error!("a thread of the engine had panicked");
+            }
+        }
+    }
+}
+
+#[derive(Default)]
+struct Threads(Vec<JoinHandle<()>>);
+
+impl Threads {
+    fn start(&mut self, kind: &str, work: impl FnOnce() + Send + 'static) -> std::io::Result<()> {
+        let number = self.0.len();
+        let thread = std::thread::Builder::new().name(format!("{kind}-{number}")).spawn(|| {
+            // A search runs on the thread that asks for it; the other cores have images of their own.
+            sdd_index::limit_threads(1);
+            work();
+        })?;
+        self.0.push(thread);
+        Ok(())
+    }
+}
+
+/// Each returns when nobody can add to its queue any more and it is empty.
+fn answer_singly(mut preparer: Preparer, mut runner: Runner, jobs: &Receiver<Job>) {
+    for job in jobs {
+        if let Some(prepared) = preparer.prepare(job) {
+            runner.answer(vec![prepared]);
+        }
+    }
+}
+
+fn prepare_all(mut preparer: Preparer, jobs: &Receiver<Job>, ready: &Sender<Prepared>) {
+    for job in jobs {
+        if let Some(prepared) = preparer.prepare(job)
+            && ready.send(prepared).is_err()
+        {
+            return;
+        }
+    }
+}
+
+fn run_batches(mut runner: Runner, prepared: &Receiver<Prepared>, max_batch: usize) {
+    for first in prepared {
+        let batch = std::iter::once(first).chain(prepared.try_iter()).take(max_batch).collect();
+        runner.answer(batch);
+    }
+}

@@ -1,0 +1,118 @@
+//! The second stage: the model on a batch of inputs, and the comparison with the reference.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ndarray::Array4;
+use sdd_core::{Classifier, Prediction};
+use sdd_drift::{Assessment, Reference};
+
+use super::admission::Admission;
+use super::job::{Answer, Order, Prepared, StageTimes};
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+
+/// Owns a session, on one thread.
+pub(super) struct Runner {
+    pub classifier: Classifier,
+    pub reference: Option<Arc<Reference>>,
+    /// Nearest reference images in an answer.
+    pub neighbors: usize,
+    pub admission: Arc<Admission>,
+    pub metrics: Arc<Metrics>,
+}
+
+impl Runner {
+    /// Answers all of a batch. A panic answers 500 to these alone.
+    pub fn answer(&mut self, batch: Vec<Prepared>) {
+        let mut waiting = Vec::with_capacity(batch.len());
+        let mut tensors = Vec::new();
+        for Prepared { order, tensor, mut times, ready } in batch {
+            let Some(order) = order.if_wanted() else { continue };
+            times.queue += ready.elapsed();
+            // The common case, a batch of one, is not copied.
+            if tensors.is_empty() {
+                tensors = tensor;
+            } else {
+                tensors.extend(tensor);
+            }
+            waiting.push((order, times));
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        self.metrics.batch_size(waiting.len());
+        let start = Instant::now();
+        let count = waiting.len();
+        let predictions = catch_unwind(AssertUnwindSafe(|| self.run(count, tensors)));
+        let Ok(predictions) = predictions else {
+            // The orders are dropped unanswered, which their clients see as an internal error.
+            tracing::error!("panic in the model; this worker starts afresh");
+            self.start_afresh();
+            return;
+        };
+        let infer = start.elapsed();
+        for ((order, times), prediction) in waiting.into_iter().zip(predictions) {
+            self.finish(order, StageTimes { infer, ..times }, infer / as_u32(count), prediction);
+        }
+    }
+
+    fn run(&mut self, count: usize, tensors: Vec<f32>) -> Vec<Result<Prediction, ApiError>> {
+        let [channels, height, width] = self.classifier.input_shape();
+        match Array4::from_shape_vec((count, channels, height, width), tensors) {
+            Ok(tensors) => {
+                let predictions = self.classifier.run(&tensors).into_iter();
+                predictions.map(|answer| answer.map_err(ApiError::from)).collect()
+            }
+            // Handlers check the length of what clients send.
+            Err(error) => vec![Err(ApiError::Internal(error.into()))],
+        }
+    }
+
+    /// Compares with the reference and answers. `share` is the image's part of its batch's time.
+    fn finish(
+        &self,
+        order: Order,
+        mut times: StageTimes,
+        share: Duration,
+        prediction: Result<Prediction, ApiError>,
+    ) {
+        let start = Instant::now();
+        let assess = || {
+            let prediction = prediction?;
+            let drift = self.assess(&prediction)?;
+            Ok((prediction, drift))
+        };
+        let answer = catch_unwind(AssertUnwindSafe(assess)).unwrap_or_else(|_| {
+            Err(ApiError::Internal("comparing with the reference panicked".into()))
+        });
+        times.drift = start.elapsed();
+        self.admission.note_service_time(times.decode + times.preprocess + share + times.drift);
+        order.answer(answer.map(|(prediction, drift)| Answer { prediction, drift, times }));
+    }
+
+    fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, ApiError> {
+        let label = &self.classifier.spec().labels[prediction.class_index];
+        let assess = |reference: &Arc<Reference>| {
+            reference.assess(&prediction.embedding, label, self.neighbors)
+        };
+        self.reference
+            .as_ref()
+            .map(assess)
+            .transpose()
+            .map_err(|error| ApiError::Internal(error.into()))
+    }
+
+    /// A panic may have left the session's buffers half-written.
+    fn start_afresh(&mut self) {
+        match self.classifier.fork() {
+            Ok(classifier) => self.classifier = classifier,
+            Err(error) => tracing::error!("no new session, going on with the old one: {error}"),
+        }
+    }
+}
+
+fn as_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

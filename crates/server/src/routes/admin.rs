@@ -1,0 +1,20 @@
+//! `POST /admin/reload`: model and reference anew from their files.
+
+use actix_web::web::{Data, Json, block};
+
+use super::model::ModelDescription;
+use crate::error::{ApiError, chain_of};
+use crate::service::Service;
+
+/// `POST /admin/reload`: loads model and reference from the files that the settings name, warms them
+/// up and answers with them from then on. Requests in flight end on the pair that they began with.
+///
+/// # Errors
+/// [`ApiError::ReloadFailed`]; then the old pair goes on answering.
+pub async fn reload(service: Data<Service>) -> Result<Json<ModelDescription>, ApiError> {
+    let reloading = service.clone();
+    let reloaded = block(move || reloading.reload()).await;
+    let reloaded = reloaded.map_err(|error| ApiError::Internal(error.into()))?;
+    let engine = reloaded.map_err(|error| ApiError::ReloadFailed { reason: chain_of(&error) })?;
+    Ok(Json(ModelDescription::from(engine.served())))
+}

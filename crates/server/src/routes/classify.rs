@@ -1,0 +1,111 @@
+//! From a request's body to answers: what all paths that take images have in common.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_web::HttpRequest;
+use actix_web::web::Payload;
+use futures_util::future::join_all;
+use sdd_core::ImageError;
+
+use crate::engine::{Answer, Engine, Input, Permit, Ticket};
+use crate::error::ApiError;
+use crate::request::RequestContext;
+use crate::service::Service;
+use crate::uploads::{self, Upload, UploadLimits, may_be_image};
+
+/// Reads at most `max_images` images of a request.
+///
+/// # Errors
+/// As [`uploads::read`].
+pub async fn read_images(
+    request: &HttpRequest,
+    body: Payload,
+    service: &Service,
+    context: &RequestContext,
+    max_images: usize,
+) -> Result<Vec<Upload>, ApiError> {
+    let start = Instant::now();
+    let settings = &service.settings;
+    let limits = UploadLimits {
+        max_bytes: settings.model.max_bytes,
+        max_images,
+        timeout: settings.limits.upload_timeout(),
+        deadline: context.deadline(),
+        keep: service.admission.has_room(),
+    };
+    let images = uploads::read(request, body, &limits, &service.uploads).await?;
+    let bytes = images.iter().map(|image| image.bytes.len()).sum();
+    context.note_upload(bytes, start.elapsed());
+    Ok(images)
+}
+
+/// Reads and classifies the one image of a request.
+///
+/// # Errors
+/// As [`read_images`]; [`ApiError::Overloaded`]; what is wrong with the image.
+pub async fn one(
+    request: &HttpRequest,
+    body: Payload,
+    service: &Service,
+    context: &RequestContext,
+) -> Result<(Arc<Engine>, Answer), ApiError> {
+    let mut images = read_images(request, body, service, context, 1).await?;
+    let image = images.pop().ok_or(ApiError::MissingFile)?;
+    let engine = service.engine();
+    let permit = service.admission.admit(1, context.deadline())?.pop();
+    let permit = permit.ok_or_else(ApiError::overloaded)?;
+    let answer = classify(&engine, context, image, permit).await?;
+    Ok((engine, answer))
+}
+
+/// The answer for one image of a request that may have several.
+pub struct Item {
+    /// The name that the client gave it.
+    pub file_name: Option<String>,
+    /// What it came to.
+    pub answer: Result<Answer, ApiError>,
+}
+
+/// Reads and classifies all images of a request. They are taken on all or none; what is wrong with
+/// one does no harm to the others.
+///
+/// # Errors
+/// As [`read_images`]; [`ApiError::Overloaded`].
+pub async fn many(
+    request: &HttpRequest,
+    body: Payload,
+    service: &Service,
+    context: &RequestContext,
+) -> Result<(Arc<Engine>, Vec<Item>), ApiError> {
+    let max_images = service.settings.limits.max_images.min(service.admission.limit());
+    let images = read_images(request, body, service, context, max_images).await?;
+    let engine = service.engine();
+    let permits = service.admission.admit(images.len(), context.deadline())?;
+    let items = images.into_iter().zip(permits).map(|(mut image, permit)| {
+        let (engine, file_name) = (&engine, image.file_name.take());
+        async move { Item { file_name, answer: classify(engine, context, image, permit).await } }
+    });
+    let items = join_all(items).await;
+    Ok((engine, items))
+}
+
+async fn classify(
+    engine: &Engine,
+    context: &RequestContext,
+    image: Upload,
+    permit: Permit,
+) -> Result<Answer, ApiError> {
+    let Upload { bytes, content_type, .. } = image;
+    let ticket = Ticket { permit, deadline: context.deadline() };
+    let answer = engine.answer(Input::Encoded(bytes), ticket).await;
+    let answer = answer.map_err(|error| match (error, content_type) {
+        // What is no image and was not sent as one has the wrong type, rather than being broken.
+        (ApiError::Image(ImageError::NotAnImage), Some(found)) if !may_be_image(&found) => {
+            ApiError::NotAnImageType { found }
+        }
+        (error, _) => error,
+    })?;
+    context.note_answer(engine.served().class_of(&answer), &answer);
+    Ok(answer)
+}

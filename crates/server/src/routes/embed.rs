@@ -1,0 +1,42 @@
+//! `POST /embed`: the model's embedding of an image.
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Json, Payload};
+use serde::Serialize;
+
+use super::classify;
+use super::prediction::Model;
+use crate::error::ApiError;
+use crate::request::RequestContext;
+use crate::service::Service;
+
+/// The embedding of an image.
+#[derive(Debug, Serialize)]
+#[expect(clippy::struct_field_names, reason = "the names of the interface")]
+pub struct Embedding {
+    /// The penultimate average pool, not normalized.
+    pub embedding: Vec<f32>,
+    /// Number of its values.
+    pub dimension: usize,
+    /// The decided class of the image.
+    pub class: String,
+    /// The model that answered.
+    pub model: Model,
+}
+
+/// `POST /embed`: takes an image as `POST /predict` does.
+///
+/// # Errors
+/// What is wrong with the request or with the image.
+pub async fn embed(
+    request: HttpRequest,
+    body: Payload,
+    service: Data<Service>,
+    context: RequestContext,
+) -> Result<Json<Embedding>, ApiError> {
+    let (engine, answer) = classify::one(&request, body, &service, &context).await?;
+    let served = engine.served();
+    let class = served.class_of(&answer).to_owned();
+    let embedding = answer.prediction.embedding;
+    Ok(Json(Embedding { dimension: embedding.len(), embedding, class, model: Model::from(served) }))
+}

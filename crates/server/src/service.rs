@@ -1,0 +1,154 @@
+//! What all requests share.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+
+use arc_swap::ArcSwap;
+
+use crate::engine::{Admission, Engine, LoadError, Pair};
+use crate::metrics::Metrics;
+use crate::settings::Settings;
+use crate::uploads::UploadMemory;
+
+/// The state of a running server.
+pub struct Service {
+    /// As it was started.
+    pub settings: Settings,
+    /// The room for images in the engine.
+    pub admission: Arc<Admission>,
+    /// The memory for uploads.
+    pub uploads: UploadMemory,
+    /// What is counted.
+    pub metrics: Arc<Metrics>,
+    engine: ArcSwap<Engine>,
+    /// One reload at a time.
+    reload: std::sync::Mutex<()>,
+    draining: AtomicBool,
+    in_flight: Arc<AtomicUsize>,
+    connections: Arc<AtomicUsize>,
+}
+
+impl Service {
+    /// Loads and warms up what the settings name.
+    ///
+    /// # Errors
+    /// [`StartError`].
+    pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
+        let metrics = Arc::new(Metrics::new());
+        let engine = start_engine(settings, &admission, &metrics)?;
+        Ok(Self {
+            settings: settings.clone(),
+            uploads: UploadMemory::new(settings.limits.max_upload_memory),
+            admission,
+            metrics,
+            engine: ArcSwap::from_pointee(engine),
+            reload: std::sync::Mutex::new(()),
+            draining: AtomicBool::new(false),
+            in_flight: Arc::default(),
+            connections: Arc::default(),
+        })
+    }
+
+    /// The model and reference that answer requests which begin now. A request keeps to the one that
+    /// it began with.
+    #[must_use]
+    pub fn engine(&self) -> Arc<Engine> {
+        self.engine.load_full()
+    }
+
+    /// Loads model and reference anew from the files that the settings name, warms them up, and
+    /// answers with them from then on. Blocks for as long as that takes.
+    ///
+    /// # Errors
+    /// [`StartError`]; then the old pair goes on answering.
+    pub fn reload(&self) -> Result<Arc<Engine>, StartError> {
+        // What the lock guards is only the order: a panic in here leaves nothing half-done.
+        let _one_at_a_time = self.reload.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+        let engine = Arc::new(start_engine(&self.settings, &self.admission, &self.metrics)?);
+        // The threads of the old one end when its last request has been answered.
+        self.engine.store(Arc::clone(&engine));
+        Ok(engine)
+    }
+
+    /// From now on the server is not ready, and closes each connection after its next answer.
+    pub fn drain(&self) {
+        self.draining.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether the server is about to stop.
+    #[must_use]
+    pub fn is_draining(&self) -> bool {
+        self.draining.load(Ordering::SeqCst)
+    }
+
+    /// Counts a connection for as long as the value lives.
+    #[must_use]
+    pub fn count_connection(&self) -> Counted {
+        Counted::new(&self.connections)
+    }
+
+    /// Counts a request for as long as the value lives.
+    #[must_use]
+    pub fn count_request(&self) -> Counted {
+        Counted::new(&self.in_flight)
+    }
+
+    /// Requests that are not answered yet.
+    #[must_use]
+    pub fn in_flight(&self) -> usize {
+        self.in_flight.load(Ordering::SeqCst)
+    }
+
+    /// Connections that are open.
+    #[must_use]
+    pub fn connections(&self) -> usize {
+        self.connections.load(Ordering::SeqCst)
+    }
+
+    /// Waits for the engine's threads. Blocks.
+    pub fn stop(self) {
+        if let Ok(engine) = Arc::try_unwrap(self.engine.into_inner()) {
+            engine.stop();
+        }
+    }
+}
+
+/// One of a number of things, until it is dropped.
+#[derive(Debug)]
+pub struct Counted(Arc<AtomicUsize>);
+
+impl Counted {
+    fn new(number: &Arc<AtomicUsize>) -> Self {
+        number.fetch_add(1, Ordering::SeqCst);
+        Self(Arc::clone(number))
+    }
+}
+
+impl Drop for Counted {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::SeqCst);
+    }
+}
+
+/// Why no engine could be started.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// What should be served.
+    #[error(transparent)]
+    Load(#[from] LoadError),
+    /// The threads.
+    #[error("cannot start the server's threads")]
+    Threads(#[source] std::io::Error),
+}
+
+fn start_engine(
+    settings: &Settings,
+    admission: &Arc<Admission>,
+    metrics: &Arc<Metrics>,
+) -> Result<Engine, StartError> {
+    let pair = Pair::load(&settings.model)?;
+    let max_batch = settings.model.max_batch(pair.served().device);
+    Engine::start(pair, settings.model.neighbors, max_batch, admission, metrics)
+        .map_err(StartError::Threads)
+}

@@ -1,0 +1,94 @@
+//! Command line and environment, checked once.
+//!
+//! One file a subject; [`Settings`] is all of them, so that `--help` shows one list.
+
+mod limits;
+mod model;
+
+use clap::builder::TypedValueParser;
+use clap::{Args, Parser, Subcommand, ValueEnum};
+
+pub use limits::LimitSettings;
+pub use model::{DEFAULT_REFERENCE, ModelSettings};
+
+/// Serves an image classifier: POST an image to /predict, get its class, confidence and drift score.
+#[derive(Debug, Parser)]
+#[command(name = "sdd-server", version)]
+pub struct Cli {
+    /// How to serve.
+    #[command(flatten)]
+    pub settings: Settings,
+    /// What to do instead of serving.
+    #[command(subcommand)]
+    pub command: Option<Command>,
+}
+
+/// What the program does instead of serving.
+#[derive(Debug, Clone, Copy, Subcommand)]
+pub enum Command {
+    /// Ask the server at --host and --port whether it is ready; exit code 0 if so, 2 if not
+    Health,
+}
+
+/// How to serve.
+#[derive(Debug, Clone, Args)]
+pub struct Settings {
+    /// Address to listen on
+    #[arg(long, env = "SDD_HOST", default_value = "127.0.0.1", global = true)]
+    pub host: String,
+    /// Port to listen on; 0 takes a free one, which the log names
+    #[arg(long, env = "SDD_PORT", default_value_t = 8000, global = true)]
+    pub port: u16,
+    /// What is served.
+    #[command(flatten)]
+    pub model: ModelSettings,
+    /// What requests may cost.
+    #[command(flatten)]
+    pub limits: LimitSettings,
+    /// How the log, on standard error, is written
+    #[arg(long, env = "SDD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
+    pub log_format: LogFormat,
+}
+
+/// Takes 1 to `largest`.
+fn at_least_one(largest: u64) -> impl TypedValueParser<Value = usize> {
+    let in_range = clap::value_parser!(u64).range(1..=largest);
+    in_range.try_map(usize::try_from)
+}
+
+/// How the log is written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    Pretty,
+    /// One JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::Cli;
+
+    #[test]
+    fn flags_are_well_formed_and_each_has_a_twin() {
+        let command = Cli::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            let name = argument.get_id().as_str();
+            if name == "help" || name == "version" {
+                continue;
+            }
+            let twin = argument.get_env().map(|twin| twin.to_string_lossy().into_owned());
+            assert_eq!(twin, Some(format!("SDD_{}", name.to_uppercase())));
+        }
+    }
+
+    #[test]
+    fn zero_is_refused_where_nothing_would_work() {
+        for flag in ["--workers", "--queue", "--max-batch", "--max-images", "--max-connections"] {
+            assert!(Cli::try_parse_from(["sdd-server", flag, "0"]).is_err(), "{flag}");
+        }
+    }
+}

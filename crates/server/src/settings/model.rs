@@ -1,0 +1,122 @@
+//! What is served, and on what.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use sdd_core::{DEFAULT_MODEL, Device, ImageLimits};
+
+use super::at_least_one;
+
+/// The reference that ships with this repository, beside [`DEFAULT_MODEL`].
+pub const DEFAULT_REFERENCE: &str = "models/reference";
+
+/// Images that one pass of the model takes at most on a GPU, which a batch keeps busy.
+const MAX_BATCH_CUDA: usize = 16;
+
+/// What is served, and on what.
+#[derive(Debug, Clone, Args)]
+pub struct ModelSettings {
+    /// The model, an ONNX file
+    #[arg(long, env = "SDD_MODEL", default_value = DEFAULT_MODEL)]
+    pub model: PathBuf,
+    /// Description of the model (JSON), instead of the one in its metadata
+    #[arg(long, env = "SDD_MODEL_SPEC")]
+    pub model_spec: Option<PathBuf>,
+    /// The reference store of the model's training images, made by `drift-index build`
+    /// [default: models/reference where it is there; `none` serves without drift]
+    #[arg(long, env = "SDD_REFERENCE")]
+    pub reference: Option<PathBuf>,
+    /// Nearest reference images shown with an answer
+    #[arg(long, env = "SDD_NEIGHBORS", default_value_t = 3)]
+    pub neighbors: usize,
+    /// Where the model runs: cpu, cuda, cuda:N or auto
+    #[arg(long, env = "SDD_DEVICE", default_value_t = Device::Cpu)]
+    pub device: Device,
+    /// Threads that decode and, on the CPU, infer, each with the model [default: one a core]
+    #[arg(long, env = "SDD_WORKERS", value_parser = at_least_one(1024))]
+    pub workers: Option<usize>,
+    /// Images that one pass of the model takes at most, of those that are waiting [default: 1 on the
+    /// CPU, where more bring nothing, 16 on a GPU]
+    #[arg(long, env = "SDD_MAX_BATCH", value_parser = at_least_one(1024))]
+    pub max_batch: Option<usize>,
+    /// Largest upload, in bytes
+    #[arg(long, env = "SDD_MAX_BYTES", default_value_t = ImageLimits::default().max_bytes,
+          value_parser = at_least_one(1 << 32))]
+    pub max_bytes: usize,
+    /// Largest image, in pixels
+    #[arg(long, env = "SDD_MAX_PIXELS", default_value_t = ImageLimits::default().max_pixels,
+          value_parser = clap::value_parser!(u64).range(1..))]
+    pub max_pixels: u64,
+}
+
+impl ModelSettings {
+    /// What one image may cost.
+    #[must_use]
+    pub fn image_limits(&self) -> ImageLimits {
+        ImageLimits {
+            max_bytes: self.max_bytes,
+            max_pixels: self.max_pixels,
+            ..ImageLimits::default()
+        }
+    }
+
+    /// The reference to open, and whether it was named, so that it has to be there.
+    #[must_use]
+    pub fn reference(&self) -> Option<(PathBuf, bool)> {
+        match &self.reference {
+            Some(named) if named.as_os_str() == "none" => None,
+            Some(named) => Some((named.clone(), true)),
+            None => Some((PathBuf::from(DEFAULT_REFERENCE), false)),
+        }
+    }
+
+    /// Threads that read images: what was asked for, or the number of cores.
+    #[must_use]
+    pub fn workers(&self) -> usize {
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        self.workers.unwrap_or_else(cores)
+    }
+
+    /// Sessions of the model, each with a thread: one serves a GPU, which runs one pass at a time.
+    #[must_use]
+    pub fn sessions(&self, device: Device) -> usize {
+        if device == Device::Cpu { self.workers() } else { 1 }
+    }
+
+    /// Images in one pass of the model at most.
+    #[must_use]
+    pub fn max_batch(&self, device: Device) -> usize {
+        self.max_batch.unwrap_or(if device == Device::Cpu { 1 } else { MAX_BATCH_CUDA })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use clap::Parser;
+    use sdd_core::Device;
+
+    use crate::settings::{Cli, ModelSettings};
+
+    fn parse(arguments: &[&str]) -> ModelSettings {
+        Cli::parse_from([&["sdd-server"], arguments].concat()).settings.model
+    }
+
+    #[test]
+    fn a_reference_can_be_named_left_to_the_default_or_turned_off() {
+        let reference = |arguments| parse(arguments).reference();
+        assert_eq!(reference(&[]), Some((PathBuf::from("models/reference"), false)));
+        assert_eq!(reference(&["--reference", "r"]), Some((PathBuf::from("r"), true)));
+        assert_eq!(reference(&["--reference", "none"]), None);
+    }
+
+    #[test]
+    fn sessions_and_batches_fit_the_device() {
+        let settings = parse(&["--workers", "4"]);
+        assert_eq!((settings.sessions(Device::Cpu), settings.max_batch(Device::Cpu)), (4, 1));
+        let gpu = Device::Cuda(0);
+        assert_eq!((settings.sessions(gpu), settings.max_batch(gpu)), (1, 16));
+        assert_eq!(parse(&["--max-batch", "8"]).max_batch(Device::Cpu), 8);
+    }
+}

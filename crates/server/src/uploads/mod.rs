@@ -1,0 +1,106 @@
+//! Images out of a request's body, under limits of size, number, memory and time.
+//!
+//! A body is `multipart/form-data` with the images in fields named `file`, or one image as it is,
+//! with an `image/*` type.
+
+mod budget;
+mod memory;
+mod multipart;
+mod raw;
+
+use std::time::{Duration, Instant};
+
+use actix_web::HttpRequest;
+use actix_web::http::header::CONTENT_TYPE;
+use actix_web::web::Payload;
+
+pub use memory::{Reservation, UploadMemory, UploadedBytes};
+
+use crate::error::ApiError;
+
+/// An uploaded image.
+#[derive(Debug)]
+pub struct Upload {
+    /// The encoded image.
+    pub bytes: UploadedBytes,
+    /// The type that the client declared for it.
+    pub content_type: Option<String>,
+    /// The name that the client gave the file.
+    pub file_name: Option<String>,
+}
+
+/// What the uploads of one request may cost.
+#[derive(Debug, Clone)]
+pub struct UploadLimits {
+    /// Length of one image, in bytes.
+    pub max_bytes: usize,
+    /// Number of images.
+    pub max_images: usize,
+    /// Time that the client may take to send them.
+    pub timeout: Duration,
+    /// When the answer would come too late.
+    pub deadline: Instant,
+    /// Whether the images are kept; where not, the body is read, so that the client sees the
+    /// answer, and thrown away.
+    pub keep: bool,
+}
+
+/// Reads the images of a request, at least one.
+///
+/// # Errors
+/// [`ApiError`]: the body is of another type, malformed, too large or too slow, or has no image.
+/// [`ApiError::Overloaded`] when the uploads of all requests together take too much memory, and
+/// always where `limits.keep` is not set.
+pub async fn read(
+    request: &HttpRequest,
+    body: Payload,
+    limits: &UploadLimits,
+    memory: &UploadMemory,
+) -> Result<Vec<Upload>, ApiError> {
+    let time_left = limits.deadline.saturating_duration_since(Instant::now());
+    let reading = async {
+        match BodyKind::of(request)? {
+            BodyKind::FormData => multipart::read(request, body, limits, memory).await,
+            BodyKind::Image(content_type) => {
+                let upload = raw::read(request, body, content_type, limits, memory).await?;
+                Ok(vec![upload])
+            }
+        }
+    };
+    match tokio::time::timeout(time_left.min(limits.timeout), reading).await {
+        Ok(uploads) => uploads,
+        Err(_) if time_left < limits.timeout => Err(ApiError::DeadlineExceeded),
+        Err(_) => Err(ApiError::UploadTimeout { limit_s: limits.timeout.as_secs() }),
+    }
+}
+
+/// What a body says that it is.
+enum BodyKind {
+    FormData,
+    /// One image, with its declared type.
+    Image(String),
+}
+
+impl BodyKind {
+    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        let declared = request.headers().get(CONTENT_TYPE);
+        let declared = declared.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
+        let essence = declared.as_deref().unwrap_or_default().split(';').next().unwrap_or_default();
+        let essence = essence.trim().to_ascii_lowercase();
+        // The other multipart types have no named fields.
+        if essence == "multipart/form-data" {
+            Ok(Self::FormData)
+        } else if may_be_image(&essence) {
+            Ok(Self::Image(essence))
+        } else {
+            let found = declared.unwrap_or_else(|| "none".into());
+            Err(ApiError::NotAnUpload { found })
+        }
+    }
+}
+
+/// Whether something with this type may be an image, by what its sender says.
+#[must_use]
+pub fn may_be_image(content_type: &str) -> bool {
+    content_type.starts_with("image/") || content_type == "application/octet-stream"
+}

@@ -1,0 +1,78 @@
+//! The images of a `multipart/form-data` body.
+
+use actix_multipart::{Field, Multipart};
+use actix_web::web::Payload;
+use actix_web::{FromRequest, HttpRequest};
+use futures_util::{StreamExt, TryStreamExt};
+
+use super::budget::{Budget, Receiving};
+use super::memory::UploadMemory;
+use super::{Upload, UploadLimits};
+use crate::error::ApiError;
+
+/// The field that carries an image.
+const FIELD: &str = "file";
+
+/// Parts beside the images that are read and thrown away, as browsers' forms may send some.
+const MAX_OTHER_PARTS: usize = 16;
+
+pub(super) async fn read(
+    request: &HttpRequest,
+    body: Payload,
+    limits: &UploadLimits,
+    memory: &UploadMemory,
+) -> Result<Vec<Upload>, ApiError> {
+    let mut budget = Budget::new(request, limits, memory);
+    budget.check_announced()?;
+    let mut body = body.into_inner();
+    let mut multipart =
+        Multipart::from_request(request, &mut body).await.map_err(|error| malformed(&error))?;
+    let mut images = Vec::new();
+    let mut others = 0;
+    while let Some(mut part) = multipart.try_next().await.map_err(|error| malformed(&error))? {
+        if part.name() != Some(FIELD) {
+            others += 1;
+            if others > MAX_OTHER_PARTS {
+                return Err(malformed(&format!("it has more than {MAX_OTHER_PARTS} other parts")));
+            }
+            pass(&mut part, &mut budget).await?;
+            continue;
+        }
+        if images.len() == limits.max_images {
+            return Err(ApiError::TooManyFiles { limit: limits.max_images });
+        }
+        images.push(receive(&mut part, &mut budget).await?);
+    }
+    budget.check()?;
+    if images.is_empty() {
+        return Err(ApiError::MissingFile);
+    }
+    let finish = |(image, content_type, file_name): (Receiving, _, _)| {
+        Ok(Upload { bytes: budget.end(image)?, content_type, file_name })
+    };
+    images.into_iter().map(finish).collect()
+}
+
+type Received = (Receiving, Option<String>, Option<String>);
+
+async fn receive(part: &mut Field, budget: &mut Budget<'_>) -> Result<Received, ApiError> {
+    let mut image = budget.begin();
+    while let Some(chunk) = part.next().await {
+        budget.keep(&mut image, &chunk.map_err(|error| malformed(&error))?)?;
+    }
+    let content_type = part.content_type().map(|mime| mime.essence_str().to_owned());
+    let file_name = part.content_disposition().and_then(|disposition| disposition.get_filename());
+    let file_name = file_name.map(str::to_owned);
+    Ok((image, content_type, file_name))
+}
+
+async fn pass(part: &mut Field, budget: &mut Budget<'_>) -> Result<(), ApiError> {
+    while let Some(chunk) = part.next().await {
+        budget.pass(&chunk.map_err(|error| malformed(&error))?)?;
+    }
+    Ok(())
+}
+
+fn malformed(error: &dyn std::fmt::Display) -> ApiError {
+    ApiError::MalformedMultipart { reason: error.to_string() }
+}
