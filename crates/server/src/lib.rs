@@ -13,6 +13,7 @@
 pub mod engine;
 pub mod error;
 pub mod health;
+pub mod listener;
 pub mod metrics;
 pub mod observe;
 pub mod request;

@@ -33,7 +33,7 @@ pub async fn observe<B: MessageBody + 'static>(
         Ok(()) => next.call(request).await?.map_into_left_body(),
         Err(error) => request.into_response(error.error_response()).map_into_right_body(),
     };
-    if service.is_draining() {
+    if service.is_closing_connections() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     let headers = response.headers_mut();

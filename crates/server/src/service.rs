@@ -23,7 +23,8 @@ pub struct Service {
     engine: ArcSwap<Engine>,
     /// One reload at a time.
     reload: std::sync::Mutex<()>,
-    draining: AtomicBool,
+    stopping: AtomicBool,
+    closing: AtomicBool,
     in_flight: Arc<AtomicUsize>,
     connections: Arc<AtomicUsize>,
 }
@@ -44,7 +45,8 @@ impl Service {
             metrics,
             engine: ArcSwap::from_pointee(engine),
             reload: std::sync::Mutex::new(()),
-            draining: AtomicBool::new(false),
+            stopping: AtomicBool::new(false),
+            closing: AtomicBool::new(false),
             in_flight: Arc::default(),
             connections: Arc::default(),
         })
@@ -71,15 +73,26 @@ impl Service {
         Ok(engine)
     }
 
-    /// From now on the server is not ready, and closes each connection after its next answer.
-    pub fn drain(&self) {
-        self.draining.store(true, Ordering::SeqCst);
+    /// From now on the server is not ready.
+    pub fn begin_to_stop(&self) {
+        self.stopping.store(true, Ordering::SeqCst);
     }
 
     /// Whether the server is about to stop.
     #[must_use]
-    pub fn is_draining(&self) -> bool {
-        self.draining.load(Ordering::SeqCst)
+    pub fn is_stopping(&self) -> bool {
+        self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// From now on each connection is closed after its next answer.
+    pub fn close_connections(&self) {
+        self.closing.store(true, Ordering::SeqCst);
+    }
+
+    /// Whether connections are closed after their next answer.
+    #[must_use]
+    pub fn is_closing_connections(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
     }
 
     /// Counts a connection for as long as the value lives.

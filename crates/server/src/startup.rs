@@ -4,7 +4,7 @@ use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::dev::Server;
+use actix_web::dev::{Server, ServerHandle};
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
@@ -13,9 +13,9 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::error::chain_of;
 use crate::observe::observe;
-use crate::routes;
 use crate::service::{Service, StartError};
 use crate::settings::Settings;
+use crate::{listener, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
 const HTTP_THREADS: usize = 2;
@@ -55,6 +55,8 @@ pub enum StartupError {
 pub struct Application {
     server: Server,
     service: Data<Service>,
+    /// A clone of the server's.
+    listening: TcpListener,
     port: u16,
 }
 
@@ -70,12 +72,12 @@ impl Application {
             port: settings.port,
             source,
         };
-        let address = (settings.host.trim_matches(['[', ']']), settings.port);
-        let listener = TcpListener::bind(address).map_err(listen)?;
+        let listener = listener::bind(settings).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
+        let listening = listener.try_clone().map_err(listen)?;
         let server = serve(listener, &service).map_err(listen)?;
         tracing::info!("listening on http://{bound}");
-        Ok(Self { server, service, port: bound.port() })
+        Ok(Self { server, service, listening, port: bound.port() })
     }
 
     /// The port in use, also where the settings left the choice to the operating system.
@@ -91,21 +93,17 @@ impl Application {
     /// What the server's sockets say.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
         let mut signals = Signals::listen()?;
-        let (server, service) = (self.server, self.service);
+        let Self { server, service, listening, .. } = self;
         let handle = server.handle();
         let stopping = {
             let service = service.clone();
             async move {
                 signals.stop_or_reload(&service).await;
-                service.drain();
-                tracing::info!("stopping once the requests in flight are answered");
-                // Not awaited, so that a second signal is heard meanwhile.
-                drop(actix_web::rt::spawn(handle.stop(true)));
                 tokio::select! {
                     () = signals.stop() => {
                         tracing::warn!("told to stop twice: not waiting for requests");
                     }
-                    () = all_answered(&service) => {}
+                    () = drain(&service, &listening, &handle) => {}
                 }
             }
         };
@@ -121,6 +119,23 @@ impl Application {
             service.stop();
         }
         Ok(())
+    }
+}
+
+/// Lets go of the clients one after the other: load balancers first, then those who would connect,
+/// then those who are connected.
+async fn drain(service: &Service, listening: &TcpListener, server: &ServerHandle) {
+    service.begin_to_stop();
+    tracing::info!("stopping once the requests in flight are answered");
+    tokio::time::sleep(Duration::from_secs(service.settings.limits.drain_delay_s)).await;
+    if let Err(error) = listener::close(listening, server).await {
+        tracing::warn!("the listening socket cannot be closed: {error}");
+    }
+    // Only now, so that nobody who is told to make a new connection makes it to this server.
+    service.close_connections();
+    let limit = Duration::from_secs(service.settings.limits.shutdown_timeout_s);
+    if tokio::time::timeout(limit, all_answered(service)).await.is_err() {
+        tracing::warn!("{} requests were not answered in time", service.in_flight());
     }
 }
 

@@ -6,6 +6,7 @@
 //! waits for a batch to fill.
 
 pub mod admission;
+mod isolation;
 mod job;
 mod load;
 mod prepare;
@@ -22,6 +23,7 @@ pub use admission::{Admission, Permit};
 pub use job::{Answer, Input, StageTimes, Ticket};
 pub use load::{LoadError, Pair, ServedModel, ServedReference};
 
+use self::isolation::isolate;
 use self::job::{Job, Order, Prepared};
 use self::prepare::Preparer;
 use self::run::Runner;
@@ -139,15 +141,15 @@ impl Threads {
 /// Each returns when nobody can add to its queue any more and it is empty.
 fn answer_singly(mut preparer: Preparer, mut runner: Runner, jobs: &Receiver<Job>) {
     for job in jobs {
-        if let Some(prepared) = preparer.prepare(job) {
-            runner.answer(vec![prepared]);
+        if let Some(Some(prepared)) = isolate(&mut preparer, |stage| stage.prepare(job)) {
+            isolate(&mut runner, |stage| stage.answer(vec![prepared]));
         }
     }
 }
 
 fn prepare_all(mut preparer: Preparer, jobs: &Receiver<Job>, ready: &Sender<Prepared>) {
     for job in jobs {
-        if let Some(prepared) = preparer.prepare(job)
+        if let Some(Some(prepared)) = isolate(&mut preparer, |stage| stage.prepare(job))
             && ready.send(prepared).is_err()
         {
             return;
@@ -158,6 +160,9 @@ fn prepare_all(mut preparer: Preparer, jobs: &Receiver<Job>, ready: &Sender<Prep
 fn run_batches(mut runner: Runner, prepared: &Receiver<Prepared>, max_batch: usize) {
     for first in prepared {
         let batch = std::iter::once(first).chain(prepared.try_iter()).take(max_batch).collect();
-        runner.answer(batch);
+        isolate(&mut runner, |stage| stage.answer(batch));
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -1,10 +1,10 @@
 //! The first stage: from an encoded image to the model's input.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::time::Instant;
 
-use sdd_core::{Error, InputReader, ReadTimes};
+use sdd_core::{InputReader, ReadTimes};
 
+use super::isolation::Stage;
 use super::job::{Input, Job, Prepared, StageTimes};
 use crate::error::ApiError;
 
@@ -28,7 +28,10 @@ impl Preparer {
         let queue = enqueued.elapsed();
         let (read, tensor) = match input {
             Input::Tensor(tensor) => (Ok(ReadTimes::default()), tensor),
-            Input::Encoded(image) => self.read(&image),
+            Input::Encoded(image) => {
+                let mut tensor = vec![0.0; self.reader.tensor_len()];
+                (self.reader.read(&image, &mut tensor), tensor)
+            }
         };
         match read {
             Ok(ReadTimes { decode, preprocess }) => {
@@ -36,22 +39,15 @@ impl Preparer {
                 Some(Prepared { order, tensor, times, ready: Instant::now() })
             }
             Err(error) => {
-                order.answer(Err(error));
+                order.answer(Err(ApiError::Image(error)));
                 None
             }
         }
     }
+}
 
-    fn read(&mut self, image: &[u8]) -> (Result<ReadTimes, ApiError>, Vec<f32>) {
-        let mut tensor = vec![0.0; self.reader.tensor_len()];
-        let read = catch_unwind(AssertUnwindSafe(|| self.reader.read(image, &mut tensor)));
-        let read = if let Ok(read) = read {
-            read.map_err(|error| ApiError::from(Error::from(error)))
-        } else {
-            tracing::error!("panic while reading an image; this thread starts afresh");
-            self.reader = self.unused.clone();
-            Err(ApiError::Internal("reading the image panicked".into()))
-        };
-        (read, tensor)
+impl Stage for Preparer {
+    fn start_afresh(&mut self) {
+        self.reader = self.unused.clone();
     }
 }

@@ -1,6 +1,5 @@
 //! The second stage: the model on a batch of inputs, and the comparison with the reference.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -9,6 +8,7 @@ use sdd_core::{Classifier, Prediction};
 use sdd_drift::{Assessment, Reference};
 
 use super::admission::Admission;
+use super::isolation::Stage;
 use super::job::{Answer, Order, Prepared, StageTimes};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
@@ -24,7 +24,7 @@ pub(super) struct Runner {
 }
 
 impl Runner {
-    /// Answers all of a batch. A panic answers 500 to these alone.
+    /// Answers all of a batch.
     pub fn answer(&mut self, batch: Vec<Prepared>) {
         let mut waiting = Vec::with_capacity(batch.len());
         let mut tensors = Vec::new();
@@ -42,16 +42,10 @@ impl Runner {
         if waiting.is_empty() {
             return;
         }
-        self.metrics.batch_size(waiting.len());
-        let start = Instant::now();
         let count = waiting.len();
-        let predictions = catch_unwind(AssertUnwindSafe(|| self.run(count, tensors)));
-        let Ok(predictions) = predictions else {
-            // The orders are dropped unanswered, which their clients see as an internal error.
-            tracing::error!("panic in the model; this worker starts afresh");
-            self.start_afresh();
-            return;
-        };
+        self.metrics.batch_size(count);
+        let start = Instant::now();
+        let predictions = self.run(count, tensors);
         let infer = start.elapsed();
         for ((order, times), prediction) in waiting.into_iter().zip(predictions) {
             self.finish(order, StageTimes { infer, ..times }, infer / as_u32(count), prediction);
@@ -84,9 +78,7 @@ impl Runner {
             let drift = self.assess(&prediction)?;
             Ok((prediction, drift))
         };
-        let answer = catch_unwind(AssertUnwindSafe(assess)).unwrap_or_else(|_| {
-            Err(ApiError::Internal("comparing with the reference panicked".into()))
-        });
+        let answer = assess();
         times.drift = start.elapsed();
         self.admission.note_service_time(times.decode + times.preprocess + share + times.drift);
         order.answer(answer.map(|(prediction, drift)| Answer { prediction, drift, times }));
@@ -103,8 +95,9 @@ impl Runner {
             .transpose()
             .map_err(|error| ApiError::Internal(error.into()))
     }
+}
 
-    /// A panic may have left the session's buffers half-written.
+impl Stage for Runner {
     fn start_afresh(&mut self) {
         match self.classifier.fork() {
             Ok(classifier) => self.classifier = classifier,

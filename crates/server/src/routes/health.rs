@@ -18,7 +18,7 @@ pub async fn livez() -> HttpResponse {
 /// # Errors
 /// [`ApiError::Stopping`].
 pub async fn readyz(service: Data<Service>) -> Result<HttpResponse, ApiError> {
-    if service.is_draining() {
+    if service.is_stopping() {
         return Err(ApiError::Stopping);
     }
     Ok(HttpResponse::Ok().json(json!({ "status": "ready" })))

@@ -30,6 +30,10 @@ pub struct LimitSettings {
     /// the header x-request-timeout-ms
     #[arg(long, env = "SDD_REQUEST_TIMEOUT", default_value = "60s", value_parser = duration)]
     pub request_timeout: Duration,
+    /// Seconds that the server goes on taking connections when it is told to stop, no longer being
+    /// ready: what a load balancer needs to notice
+    #[arg(long, env = "SDD_DRAIN_DELAY_S", default_value_t = 0)]
+    pub drain_delay_s: u64,
     /// Seconds that requests in flight get to end when the server is told to stop
     #[arg(long, env = "SDD_SHUTDOWN_TIMEOUT_S", default_value_t = 30)]
     pub shutdown_timeout_s: u64,

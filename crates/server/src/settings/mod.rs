@@ -39,6 +39,10 @@ pub struct Settings {
     /// Port to listen on; 0 takes a free one, which the log names
     #[arg(long, env = "SDD_PORT", default_value_t = 8000, global = true)]
     pub port: u16,
+    /// Let a second server listen on the same port, so that it can take over before this one is told
+    /// to stop
+    #[arg(long, env = "SDD_REUSE_PORT")]
+    pub reuse_port: bool,
     /// What is served.
     #[command(flatten)]
     pub model: ModelSettings,

@@ -2,9 +2,14 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod client;
+mod drain;
 mod errors;
 mod hostile;
+mod interfaces;
 mod lifecycle;
+mod overload;
 mod predict;
+mod reload;
 mod server;
 mod store;

@@ -1,0 +1,20 @@
+//! A panic ends the work that it happened in, not the thread.
+
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+/// A part of the engine that lives on one thread.
+pub(super) trait Stage {
+    /// Replaces what a panic may have left half-written.
+    fn start_afresh(&mut self);
+}
+
+/// Lets `stage` do some work. `None` after a panic: what the work held has been dropped unanswered,
+/// which its clients see as an internal error, and the stage is as new.
+pub(super) fn isolate<S: Stage, T>(stage: &mut S, work: impl FnOnce(&mut S) -> T) -> Option<T> {
+    let done = catch_unwind(AssertUnwindSafe(|| work(stage)));
+    if done.is_err() {
+        tracing::error!("panic in a thread of the engine; it starts afresh");
+        stage.start_afresh();
+    }
+    done.ok()
+}

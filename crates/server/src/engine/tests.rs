@@ -1,0 +1,221 @@
+//! The engine with the real runtime, and a reference that does as it is told.
+
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use ndarray::{Array2, ArrayView2};
+use sdd_core::{Classifier, ClassifierOptions};
+use sdd_drift::{Reference, Score};
+use sdd_index::{
+    FileStore, Filter, LabelCount, Manifest, Neighbor, Normalization, Record, ReferenceStore,
+    StoreContents,
+};
+
+use super::{Admission, Answer, Engine, Input, Pair, ServedModel, Ticket};
+use crate::error::ApiError;
+use crate::metrics::Metrics;
+
+/// What a search does.
+enum Step {
+    Search,
+    Panic,
+}
+
+/// A store that waits at each search to be told what to do.
+struct Obedient {
+    store: FileStore,
+    steps: Receiver<Step>,
+}
+
+impl ReferenceStore for Obedient {
+    fn manifest(&self) -> &Manifest {
+        self.store.manifest()
+    }
+
+    fn dimension(&self) -> usize {
+        self.store.dimension()
+    }
+
+    fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    fn labels(&self) -> Vec<LabelCount> {
+        self.store.labels()
+    }
+
+    fn search(
+        &self,
+        queries: ArrayView2<'_, f32>,
+        k: usize,
+        filter: Filter<'_>,
+    ) -> sdd_index::Result<Vec<Vec<Neighbor>>> {
+        match self.steps.recv().unwrap() {
+            Step::Search => self.store.search(queries, k, filter),
+            Step::Panic => panic!("the test asked for it"),
+        }
+    }
+
+    fn embeddings(&self, filter: Filter<'_>) -> sdd_index::Result<Array2<f32>> {
+        self.store.embeddings(filter)
+    }
+
+    fn attachment(&self, name: &str) -> Option<&[u8]> {
+        self.store.attachment(name)
+    }
+}
+
+/// An engine with one session, and what it is told.
+struct Rig {
+    engine: Engine,
+    admission: Arc<Admission>,
+    steps: Sender<Step>,
+    tensor: Vec<f32>,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    fn start(max_batch: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/tiny.onnx");
+        let classifier = Classifier::open(&path, &ClassifierOptions::default()).unwrap();
+        let dimension = classifier.spec().embedding_dimension;
+        let contents = StoreContents {
+            model: None,
+            normalization: Normalization::L2,
+            embeddings: Array2::ones((1, dimension)),
+            records: vec![Record { id: "only".into(), label: None }],
+            attachments: BTreeMap::new(),
+        };
+        FileStore::write(folder.path(), &contents).unwrap();
+        let (steps, told) = unbounded();
+        let store = Obedient { store: FileStore::open(folder.path()).unwrap(), steps: told };
+        let reference = Reference::uncalibrated(Box::new(store), Score::default()).unwrap();
+        let served = ServedModel {
+            path: PathBuf::new(),
+            sha256: classifier.sha256().into(),
+            spec: classifier.spec().clone(),
+            device: classifier.device(),
+            reference: None,
+        };
+        let tensor = vec![0.5; classifier.input_reader().tensor_len()];
+        let pair = Pair {
+            classifiers: vec![classifier],
+            readers: 1,
+            reference: Some(Arc::new(reference)),
+            served,
+        };
+        let admission = Arc::new(Admission::new(1, 16));
+        let metrics = Arc::new(Metrics::new());
+        let engine = Engine::start(pair, 1, max_batch, &admission, &metrics).unwrap();
+        Self { engine, admission, steps, tensor, _folder: folder }
+    }
+
+    /// A request that is in the queue once this returns.
+    fn ask(
+        &self,
+        deadline: Instant,
+    ) -> Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + '_>> {
+        let permit = self.admission.admit(1, in_a_minute()).unwrap().pop().unwrap();
+        let input = Input::Tensor(self.tensor.clone());
+        let mut answer = Box::pin(self.engine.answer(input, Ticket { permit, deadline }));
+        let polled = pin!(&mut answer).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Pending));
+        answer
+    }
+
+    fn tell(&self, step: Step) {
+        self.steps.send(step).unwrap();
+    }
+
+    /// Waits until all that was told has been done.
+    async fn idle(&self) {
+        let start = Instant::now();
+        while self.admission.occupied() > 0 || !self.steps.is_empty() {
+            assert!(start.elapsed() < Duration::from_mins(1), "the engine hangs");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+fn in_a_minute() -> Instant {
+    Instant::now() + Duration::from_mins(1)
+}
+
+#[actix_web::test]
+async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
+    for max_batch in [1, 4] {
+        let rig = Rig::start(max_batch);
+        rig.tell(Step::Panic);
+        let failed = rig.ask(in_a_minute()).await;
+        assert!(matches!(failed, Err(ApiError::Internal(_))), "{failed:?}");
+        for _ in 0..3 {
+            rig.tell(Step::Search);
+            let answer = rig.ask(in_a_minute()).await.unwrap();
+            assert_eq!(answer.drift.unwrap().neighbors.len(), 1);
+        }
+        rig.idle().await;
+    }
+}
+
+#[actix_web::test]
+async fn the_work_of_clients_that_left_is_dropped() {
+    for max_batch in [1, 4] {
+        let rig = Rig::start(max_batch);
+        let first = rig.ask(in_a_minute());
+        // In work, and waiting to be told.
+        tokio::time::sleep(Duration::from_millis(50)).await;
+        drop((rig.ask(in_a_minute()), rig.ask(in_a_minute())));
+        let last = rig.ask(in_a_minute());
+        rig.tell(Step::Search);
+        rig.tell(Step::Search);
+        assert!(first.await.is_ok());
+        assert!(last.await.is_ok(), "two searches were enough for four requests");
+        rig.idle().await;
+    }
+}
+
+#[actix_web::test]
+async fn what_comes_too_late_is_not_begun() {
+    let rig = Rig::start(1);
+    let first = rig.ask(in_a_minute());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let late = rig.ask(Instant::now() + Duration::from_millis(20));
+    let last = rig.ask(in_a_minute());
+    assert!(matches!(late.await, Err(ApiError::DeadlineExceeded)));
+    rig.tell(Step::Search);
+    rig.tell(Step::Search);
+    assert!(first.await.is_ok() && last.await.is_ok());
+    rig.idle().await;
+}
+
+#[actix_web::test]
+async fn a_batch_takes_what_waits_and_answers_the_same() {
+    let rig = Rig::start(3);
+    rig.tell(Step::Search);
+    let alone = rig.ask(in_a_minute()).await.unwrap();
+    let first = rig.ask(in_a_minute());
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    let waiting: Vec<_> = (0..3).map(|_| rig.ask(in_a_minute())).collect();
+    // Let them be read, while the first one keeps the session busy.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    (0..4).for_each(|_| rig.tell(Step::Search));
+    assert!(first.await.is_ok());
+    let mut passes = Vec::new();
+    for answer in waiting {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.prediction, alone.prediction);
+        passes.push(answer.times.infer);
+    }
+    // One measurement for all, so the same to the nanosecond.
+    assert_eq!(passes, vec![passes[0]; 3]);
+    rig.idle().await;
+}
