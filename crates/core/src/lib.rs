@@ -30,6 +30,7 @@
 /// started in: their default.
 pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
 
+mod buffer;
 pub mod classifier;
 mod cmyk;
 pub mod device;
@@ -45,6 +46,7 @@ pub mod regular_file;
 mod resample;
 mod runtime;
 mod samples;
+mod simd;
 pub mod spec;
 mod tiff_file;
 

@@ -4,6 +4,7 @@
 use image::DynamicImage;
 
 use crate::error::ImageError;
+use crate::simd::vectorize;
 
 /// One byte a pixel.
 pub(crate) fn to_gray(decoded: DynamicImage) -> Result<Vec<u8>, ImageError> {
@@ -58,7 +59,10 @@ fn pick<const CHANNELS: usize, Sample, Value>(
     value: impl Fn(&[Sample; CHANNELS]) -> Value,
 ) -> Vec<Value> {
     let (pixels, _) = samples.as_chunks::<CHANNELS>();
-    pixels.iter().map(value).collect()
+    vectorize(
+        #[inline(always)]
+        || pixels.iter().map(value).collect(),
+    )
 }
 
 /// The high byte, as Pillow reads 16-bit RGB.
