@@ -1,6 +1,6 @@
 //! From pixels to the model's input tensor.
 
-use crate::image::Pixels;
+use crate::image::PixelsView;
 use crate::resample::Resampler;
 use crate::simd::vectorize;
 use crate::spec::{Color, Preprocessing};
@@ -39,17 +39,17 @@ impl Preprocessor {
     /// # Panics
     /// When `pixels` has another colour space than the model wants, or `tensor` another length:
     /// both are this crate's to get right.
-    pub fn write(&mut self, pixels: &Pixels, tensor: &mut [f32]) {
+    pub fn write(&mut self, pixels: PixelsView<'_>, tensor: &mut [f32]) {
         assert_eq!(pixels.color, self.color, "pixels decoded for another model");
         assert_eq!(tensor.len(), self.tensor_len(), "tensor for another model");
         let size = (pixels.width as usize, pixels.height as usize);
         match self.color {
             Color::Gray => {
-                self.resampler.resize::<1>(&pixels.data, size, &mut self.resized);
+                self.resampler.resize::<1>(pixels.data, size, &mut self.resized);
                 self.write_gray(tensor);
             }
             Color::Rgb => {
-                self.resampler.resize::<3>(&pixels.data, size, &mut self.resized);
+                self.resampler.resize::<3>(pixels.data, size, &mut self.resized);
                 self.write_rgb(tensor);
             }
         }
@@ -145,7 +145,7 @@ mod tests {
         let mut preprocessor = Preprocessor::new(&preprocessing(Color::Rgb));
         let pixels = Pixels { width: 2, height: 3, color: Color::Rgb, data: (0..18).collect() };
         let mut tensor = vec![0.0; preprocessor.tensor_len()];
-        preprocessor.write(&pixels, &mut tensor);
+        preprocessor.write(pixels.view(), &mut tensor);
         assert_eq!(tensor.len(), 18);
         // Row 1, column 0 is pixel 2, whose samples are 6, 7, 8.
         assert_eq!(tensor[2], 6.0 * 0.5 - 1.0);
@@ -164,7 +164,7 @@ mod tests {
                 data: vec![100; (width * height) as usize],
             };
             let mut tensor = vec![0.0; 18];
-            preprocessor.write(&pixels, &mut tensor);
+            preprocessor.write(pixels.view(), &mut tensor);
             assert!(tensor[..6].iter().all(|value| *value == 49.0));
             assert!(tensor[6..12].iter().all(|value| *value == 24.0));
             assert!(tensor[12..].iter().all(|value| *value == 11.75));

@@ -9,7 +9,7 @@ use actix_web::dev::Server;
 use actix_web::middleware::from_fn;
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
-use sdd_core::{Classifier, ClassifierOptions};
+use sdd_core::{Classifier, ClassifierOptions, ReadOptions};
 use sdd_drift::Reference;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -161,7 +161,7 @@ fn load_classifiers(settings: &Settings) -> sdd_core::Result<Vec<Classifier>> {
     let options = ClassifierOptions {
         device: settings.device,
         intra_op_threads: 1,
-        limits: settings.image_limits(),
+        read: ReadOptions { limits: settings.image_limits(), ..ReadOptions::default() },
         sidecar: settings.model_spec.clone(),
     };
     let mut first = Classifier::open(&settings.model, &options)?;

@@ -146,7 +146,7 @@ mod tests {
         for channel in 0..CHANNELS {
             let at = |x: usize, y: usize| source[(y * size.0 + x) * CHANNELS + channel];
             planes.push(if vertical_first(size, target) {
-                let columns = pass(&vertical, |x, y| at(x, y), size.0);
+                let columns = pass(&vertical, at, size.0);
                 pass(&horizontal, |y, x| columns[x][y], target.1)
             } else {
                 let rows = pass(&horizontal, |y, x| at(x, y), size.1);
