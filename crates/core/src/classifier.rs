@@ -28,6 +28,9 @@ pub struct ClassifierOptions {
     pub read: ReadOptions,
     /// A description to use instead of the model file's own.
     pub sidecar: Option<PathBuf>,
+    /// A folder for the model as ONNX Runtime optimised it, so that the next start takes less time.
+    /// See [`ModelOptions::cache`].
+    pub model_cache: Option<PathBuf>,
 }
 
 /// A model with all that turns an image's bytes into its input. For one thread at a time;
@@ -53,6 +56,7 @@ impl Classifier {
                 device: options.device,
                 intra_op_threads: options.intra_op_threads,
                 sidecar: options.sidecar.clone(),
+                cache: options.model_cache.clone(),
             },
         )?;
         Ok(Self::new(model, options.read.clone()))

@@ -163,6 +163,7 @@ fn load_classifiers(settings: &Settings) -> sdd_core::Result<Vec<Classifier>> {
         intra_op_threads: 1,
         read: ReadOptions { limits: settings.image_limits(), ..ReadOptions::default() },
         sidecar: settings.model_spec.clone(),
+        model_cache: None,
     };
     let mut first = Classifier::open(&settings.model, &options)?;
     // The first pass allocates and chooses kernels: not at the cost of the first client.

@@ -47,6 +47,7 @@ impl InferenceArguments {
             intra_op_threads,
             read: ReadOptions { limits: self.limits(), ..ReadOptions::default() },
             sidecar: self.sidecar.clone(),
+            model_cache: None,
         };
         Classifier::open(model, &options)
             .with_context(|| format!("cannot use the model {}", model.display()))
