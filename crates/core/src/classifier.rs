@@ -6,8 +6,7 @@ use ndarray::Array4;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::image::ImageLimits;
-use crate::input::InputReader;
+use crate::input::{InputReader, ReadOptions};
 use crate::model::{Model, ModelOptions};
 use crate::prediction::Prediction;
 use crate::spec::{Decision, ModelSpec};
@@ -25,10 +24,13 @@ pub struct ClassifierOptions {
     pub device: Device,
     /// Threads that one inference is spread over; 0 counts as 1.
     pub intra_op_threads: usize,
-    /// What one image may cost.
-    pub limits: ImageLimits,
+    /// What one image may cost, and how it is decoded.
+    pub read: ReadOptions,
     /// A description to use instead of the model file's own.
     pub sidecar: Option<PathBuf>,
+    /// A folder for the model as ONNX Runtime optimised it, so that the next start takes less time.
+    /// See [`ModelOptions::cache`].
+    pub model_cache: Option<PathBuf>,
 }
 
 /// A model with all that turns an image's bytes into its input. For one thread at a time;
@@ -37,7 +39,7 @@ pub struct ClassifierOptions {
 pub struct Classifier {
     model: Model,
     reader: InputReader,
-    limits: ImageLimits,
+    read: ReadOptions,
     /// Position among the labels of the one that a binary model's probability is of.
     positive: usize,
 }
@@ -54,9 +56,10 @@ impl Classifier {
                 device: options.device,
                 intra_op_threads: options.intra_op_threads,
                 sidecar: options.sidecar.clone(),
+                cache: options.model_cache.clone(),
             },
         )?;
-        Ok(Self::new(model, options.limits.clone()))
+        Ok(Self::new(model, options.read.clone()))
     }
 
     /// The same classifier for another thread, sharing the weights.
@@ -64,10 +67,10 @@ impl Classifier {
     /// # Errors
     /// As [`Model::fork`].
     pub fn fork(&self) -> Result<Self> {
-        Ok(Self::new(self.model.fork()?, self.limits.clone()))
+        Ok(Self::new(self.model.fork()?, self.read.clone()))
     }
 
-    fn new(model: Model, limits: ImageLimits) -> Self {
+    fn new(model: Model, read: ReadOptions) -> Self {
         let spec = model.spec();
         let positive = match &spec.decision {
             Decision::Binary { positive_label, .. } => {
@@ -75,12 +78,7 @@ impl Classifier {
             }
             Decision::Softmax => None,
         };
-        Self {
-            reader: InputReader::new(spec, limits.clone()),
-            positive: positive.unwrap_or(0),
-            model,
-            limits,
-        }
+        Self { reader: InputReader::new(spec, &read), positive: positive.unwrap_or(0), model, read }
     }
 
     /// What the model says of itself.
@@ -110,7 +108,7 @@ impl Classifier {
     /// A reader of images for this classifier, for a thread of its own.
     #[must_use]
     pub fn input_reader(&self) -> InputReader {
-        InputReader::new(self.model.spec(), self.limits.clone())
+        InputReader::new(self.model.spec(), &self.read)
     }
 
     /// Runs the model once on a blank input, so that the first image does not pay for what ONNX

@@ -3,17 +3,32 @@
 use std::time::{Duration, Instant};
 
 use crate::error::ImageError;
-use crate::image::{self, ImageLimits};
+use crate::image::{Decoder, ImageLimits};
 use crate::preprocess::Preprocessor;
 use crate::spec::{Color, ModelSpec};
+
+/// How images are read.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct ReadOptions {
+    /// What one image may cost.
+    pub limits: ImageLimits,
+    /// Lets libjpeg-turbo decode JPEGs at 1/2, 1/4 or 1/8 of their size while that leaves
+    /// [`SCALED_OVER_INPUT`] times the model's input. Faster for large photographs; off by default,
+    /// because the pixels are not quite those that the model was trained with.
+    pub scaled_jpeg: bool,
+}
+
+/// How many times as wide and as high as the model's input a JPEG stays when it is decoded at a
+/// fraction of its size, so that the model's own filter still does most of the resizing.
+pub const SCALED_OVER_INPUT: u32 = 2;
 
 /// Makes a model's input of encoded images. Needs no session, so that images can be read on other
 /// threads than the model runs on; owns its buffers, so one for each of them.
 #[derive(Debug, Clone)]
 pub struct InputReader {
+    decoder: Decoder,
     preprocessor: Preprocessor,
     color: Color,
-    limits: ImageLimits,
     shape: [usize; 3],
 }
 
@@ -29,11 +44,17 @@ pub struct ReadTimes {
 impl InputReader {
     /// A reader for what a model says that it wants.
     #[must_use]
-    pub fn new(spec: &ModelSpec, limits: ImageLimits) -> Self {
+    pub fn new(spec: &ModelSpec, options: &ReadOptions) -> Self {
         let preprocessing = &spec.preprocessing;
         let shape = [3, preprocessing.height as usize, preprocessing.width as usize];
+        let mut decoder = Decoder::new(options.limits.clone());
+        if options.scaled_jpeg {
+            let over = |side: u32| side.saturating_mul(SCALED_OVER_INPUT);
+            decoder =
+                decoder.scaling_down_to(over(preprocessing.width), over(preprocessing.height));
+        }
         let preprocessor = Preprocessor::new(preprocessing);
-        Self { preprocessor, color: preprocessing.color, limits, shape }
+        Self { decoder, preprocessor, color: preprocessing.color, shape }
     }
 
     /// Channels, height and width of the tensor of one image.
@@ -57,9 +78,10 @@ impl InputReader {
     /// When `tensor` has not [`tensor_len`](Self::tensor_len) values.
     pub fn read(&mut self, image: &[u8], tensor: &mut [f32]) -> Result<ReadTimes, ImageError> {
         let start = Instant::now();
-        let pixels = image::decode(image, self.color, &self.limits)?;
+        let pixels = self.decoder.decode(image, self.color)?;
         let decoded = Instant::now();
-        self.preprocessor.write(&pixels, tensor);
+        self.preprocessor.write(pixels, tensor);
+        self.decoder.release();
         Ok(ReadTimes { decode: decoded - start, preprocess: decoded.elapsed() })
     }
 }

@@ -7,43 +7,62 @@
 //! only half transmitted must not be judged, so the stream's markers are walked first (ITU-T T.81,
 //! annex B): a complete one ends with EOI.
 
-use image::{DynamicImage, GrayImage, RgbImage};
-use turbojpeg::{Colorspace, Decompressor, Image, PixelFormat};
+use memchr::memchr;
+use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
 
-use crate::cmyk;
+use crate::spec::Color;
+use crate::{buffer, cmyk, samples};
 
-/// Decodes a JPEG of a known size to gray or RGB samples of 8 bits.
+/// Sizes at which the inverse transform makes fewer samples of a block, the smallest first.
+const SCALES: [ScalingFactor; 3] =
+    [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF];
+
+/// Decodes a JPEG of a known size to gray or RGB samples of 8 bits, which come first in `samples`:
+/// to gray only what is gray and asked for as such. Gives the size and the color.
+///
+/// Where there is a `smallest` size, the image is scaled down as far as that allows.
 ///
 /// `Err` is what the decoder says.
-pub(crate) fn decode(bytes: &[u8], size: (u32, u32)) -> Result<DynamicImage, String> {
+pub(crate) fn decode(
+    bytes: &[u8],
+    size: (u32, u32),
+    color: Color,
+    smallest: Option<(u32, u32)>,
+    samples: &mut Vec<u8>,
+) -> Result<((u32, u32), Color), String> {
+    // A new one for each image: it would keep the tables of one image for the next that has none.
     let mut decoder = Decompressor::new().map_err(|error| error.to_string())?;
     let header = decoder.read_header(bytes).map_err(|error| error.to_string())?;
-    let format = match header.colorspace {
-        Colorspace::Gray => PixelFormat::GRAY,
-        Colorspace::RGB | Colorspace::YCbCr => PixelFormat::RGB,
-        Colorspace::CMYK | Colorspace::YCCK => PixelFormat::CMYK,
-    };
-    let (width, height) = (size.0 as usize, size.1 as usize);
-    if (header.width, header.height) != (width, height) {
+    if (header.width, header.height) != (size.0 as usize, size.1 as usize) {
         return Err("its headers contradict one another".into());
     }
-    let mut pixels = vec![0; width * height * format.size()];
-    let target =
-        Image { pixels: &mut pixels[..], width, pitch: width * format.size(), height, format };
-    decoder.decompress(bytes, target).map_err(|error| error.to_string())?;
-    let decoded = match format {
-        PixelFormat::GRAY => GrayImage::from_raw(size.0, size.1, pixels).map(DynamicImage::from),
-        PixelFormat::CMYK => {
-            // Adobe's programs, which nearly all CMYK files come from, write 255 for no ink; Pillow
-            // takes all files for theirs.
-            let (inks, _) = pixels.as_chunks::<4>();
-            let rgb: Vec<[u8; 3]> =
-                inks.iter().map(|ink| cmyk::rgb(ink.map(|sample| 255 - sample))).collect();
-            RgbImage::from_raw(size.0, size.1, rgb.into_flattened()).map(DynamicImage::from)
+    let (format, color) = match (header.colorspace, color) {
+        (Colorspace::Gray, Color::Gray) => (PixelFormat::GRAY, Color::Gray),
+        (Colorspace::Gray | Colorspace::RGB | Colorspace::YCbCr, _) => {
+            (PixelFormat::RGB, Color::Rgb)
         }
-        _ => RgbImage::from_raw(size.0, size.1, pixels).map(DynamicImage::from),
+        (Colorspace::CMYK | Colorspace::YCCK, _) => (PixelFormat::CMYK, Color::Rgb),
     };
-    decoded.ok_or_else(|| "its size is not what its header says".into())
+    let scale = smallest.filter(|_| !header.is_lossless).and_then(|smallest| {
+        SCALES.into_iter().find(|scale| {
+            let scaled = header.scaled(*scale);
+            scaled.width >= smallest.0 as usize && scaled.height >= smallest.1 as usize
+        })
+    });
+    let scale = scale.unwrap_or(ScalingFactor::ONE);
+    decoder.set_scaling_factor(scale).map_err(|error| error.to_string())?;
+    let DecompressHeader { width, height, .. } = header.scaled(scale);
+    let pixels = buffer::first(samples, width * height * format.size());
+    let target =
+        Image { pixels: &mut *pixels, width, pitch: width * format.size(), height, format };
+    decoder.decompress(bytes, target).map_err(|error| error.to_string())?;
+    if format == PixelFormat::CMYK {
+        // Adobe's programs, which nearly all CMYK files come from, write 255 for no ink; Pillow
+        // takes all files for theirs.
+        samples::convert_in_place(pixels, |ink: [u8; 4]| cmyk::rgb(ink.map(|sample| 255 - sample)));
+    }
+    let side = |side| u32::try_from(side).map_err(|_| "it is too large".to_owned());
+    Ok(((side(width)?, side(height)?), color))
 }
 
 const SOI: u8 = 0xD8;
@@ -77,7 +96,7 @@ pub fn count_scans(bytes: &[u8]) -> Option<u64> {
 
 /// The marker at the start of `bytes`, fill bytes skipped, and what follows it.
 fn next_marker(bytes: &[u8]) -> Option<(u8, &[u8])> {
-    let start = bytes.iter().position(|byte| *byte == 0xFF)?;
+    let start = memchr(0xFF, bytes)?;
     let after_fill = &bytes[start..];
     let code = after_fill.iter().position(|byte| *byte != 0xFF)?;
     Some((after_fill[code], &after_fill[code + 1..]))
@@ -92,7 +111,7 @@ fn skip_segment(bytes: &[u8]) -> Option<&[u8]> {
 /// From entropy-coded data to the next marker: stuffed zeros and restart markers belong to the data.
 fn skip_entropy_coded(mut bytes: &[u8]) -> Option<&[u8]> {
     loop {
-        let start = bytes.iter().position(|byte| *byte == 0xFF)?;
+        let start = memchr(0xFF, bytes)?;
         match bytes.get(start + 1)? {
             0x00 | 0xD0..=0xD7 => bytes = &bytes[start + 2..],
             0xFF => bytes = &bytes[start + 1..],

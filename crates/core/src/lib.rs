@@ -30,6 +30,7 @@
 /// started in: their default.
 pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
 
+mod buffer;
 pub mod classifier;
 mod cmyk;
 pub mod device;
@@ -37,6 +38,7 @@ pub mod error;
 pub mod image;
 pub mod input;
 mod jpeg;
+mod luma;
 pub mod model;
 mod orientation;
 pub mod prediction;
@@ -45,6 +47,7 @@ pub mod regular_file;
 mod resample;
 mod runtime;
 mod samples;
+mod simd;
 pub mod spec;
 mod tiff_file;
 
@@ -52,6 +55,6 @@ pub use classifier::{Classifier, ClassifierOptions};
 pub use device::Device;
 pub use error::{Error, ImageError, Result};
 pub use image::ImageLimits;
-pub use input::{InputReader, ReadTimes};
+pub use input::{InputReader, ReadOptions, ReadTimes};
 pub use prediction::{Prediction, Probabilities};
 pub use spec::ModelSpec;

@@ -1,7 +1,8 @@
 //! From pixels to the model's input tensor.
 
-use crate::image::Pixels;
+use crate::image::PixelsView;
 use crate::resample::Resampler;
+use crate::simd::vectorize;
 use crate::spec::{Color, Preprocessing};
 
 /// Resizes and normalises images for one model. Owns the buffers that this takes, so one serves many
@@ -12,8 +13,9 @@ pub struct Preprocessor {
     /// The resized image: 8 bits a sample, channels interleaved.
     resized: Vec<u8>,
     color: Color,
-    /// The normalised value of each of the 256 sample values, for each channel of the input.
-    normalized: [[f32; 256]; 3],
+    scale: f32,
+    mean: [f32; 3],
+    std: [f32; 3],
 }
 
 impl Preprocessor {
@@ -22,15 +24,8 @@ impl Preprocessor {
     pub fn new(preprocessing: &Preprocessing) -> Self {
         let Preprocessing { width, height, filter, color, scale, mean, std } = *preprocessing;
         let (width, height) = (width as usize, height as usize);
-        let normalized = std::array::from_fn(|channel| {
-            std::array::from_fn(|value| (value as f32 * scale - mean[channel]) / std[channel])
-        });
-        Self {
-            resampler: Resampler::new(filter, width, height),
-            resized: vec![0; width * height * color.channels()],
-            color,
-            normalized,
-        }
+        let resized = vec![0; width * height * color.channels()];
+        Self { resampler: Resampler::new(filter, width, height), resized, color, scale, mean, std }
     }
 
     /// Number of values that one image's tensor has: 3 x height x width.
@@ -44,27 +39,85 @@ impl Preprocessor {
     /// # Panics
     /// When `pixels` has another colour space than the model wants, or `tensor` another length:
     /// both are this crate's to get right.
-    pub fn write(&mut self, pixels: &Pixels, tensor: &mut [f32]) {
+    pub fn write(&mut self, pixels: PixelsView<'_>, tensor: &mut [f32]) {
         assert_eq!(pixels.color, self.color, "pixels decoded for another model");
         assert_eq!(tensor.len(), self.tensor_len(), "tensor for another model");
         let size = (pixels.width as usize, pixels.height as usize);
         match self.color {
-            Color::Gray => self.resampler.resize::<1>(&pixels.data, size, &mut self.resized),
-            Color::Rgb => self.resampler.resize::<3>(&pixels.data, size, &mut self.resized),
-        }
-        let channels = self.color.channels();
-        for (channel, plane) in tensor.chunks_exact_mut(self.plane_len()).enumerate() {
-            let table = &self.normalized[channel];
-            // A gray image's one channel is repeated.
-            let samples = self.resized[channel % channels..].iter().step_by(channels);
-            for (value, sample) in plane.iter_mut().zip(samples) {
-                *value = table[usize::from(*sample)];
+            Color::Gray => {
+                self.resampler.resize::<1>(pixels.data, size, &mut self.resized);
+                self.write_gray(tensor);
+            }
+            Color::Rgb => {
+                self.resampler.resize::<3>(pixels.data, size, &mut self.resized);
+                self.write_rgb(tensor);
             }
         }
     }
 
+    /// Normalises the resized image, its one channel repeated.
+    fn write_gray(&self, tensor: &mut [f32]) {
+        let length = self.plane_len();
+        for channel in 0..3 {
+            let (written, rest) = tensor.split_at_mut(channel * length);
+            let normalize = self.normalization(channel);
+            let same = (0..channel).find(|before| self.normalization(*before) == normalize);
+            if let Some(same) = same {
+                rest[..length].copy_from_slice(&written[same * length..][..length]);
+                continue;
+            }
+            vectorize(
+                #[inline(always)]
+                || {
+                    for (value, sample) in rest.iter_mut().zip(&self.resized) {
+                        *value = normalize.apply(*sample);
+                    }
+                },
+            );
+        }
+    }
+
+    /// Normalises the resized image, its channels apart.
+    fn write_rgb(&self, tensor: &mut [f32]) {
+        let (red, rest) = tensor.split_at_mut(self.plane_len());
+        let (green, blue) = rest.split_at_mut(self.plane_len());
+        let [reds, greens, blues] = std::array::from_fn(|channel| self.normalization(channel));
+        let (pixels, _) = self.resized.as_chunks::<3>();
+        vectorize(
+            #[inline(always)]
+            || {
+                let planes = red.iter_mut().zip(green).zip(blue);
+                for (((red, green), blue), pixel) in planes.zip(pixels) {
+                    *red = reds.apply(pixel[0]);
+                    *green = greens.apply(pixel[1]);
+                    *blue = blues.apply(pixel[2]);
+                }
+            },
+        );
+    }
+
+    fn normalization(&self, channel: usize) -> Normalization {
+        Normalization { scale: self.scale, mean: self.mean[channel], std: self.std[channel] }
+    }
+
     fn plane_len(&self) -> usize {
         self.resized.len() / self.color.channels()
+    }
+}
+
+/// How the samples of one channel become values.
+#[derive(Debug, Clone, Copy, PartialEq)]
+struct Normalization {
+    scale: f32,
+    mean: f32,
+    std: f32,
+}
+
+impl Normalization {
+    #[inline(always)]
+    #[expect(clippy::inline_always, reason = "compiled into loops of every instruction set")]
+    fn apply(self, sample: u8) -> f32 {
+        (f32::from(sample) * self.scale - self.mean) / self.std
     }
 }
 
@@ -92,7 +145,7 @@ mod tests {
         let mut preprocessor = Preprocessor::new(&preprocessing(Color::Rgb));
         let pixels = Pixels { width: 2, height: 3, color: Color::Rgb, data: (0..18).collect() };
         let mut tensor = vec![0.0; preprocessor.tensor_len()];
-        preprocessor.write(&pixels, &mut tensor);
+        preprocessor.write(pixels.view(), &mut tensor);
         assert_eq!(tensor.len(), 18);
         // Row 1, column 0 is pixel 2, whose samples are 6, 7, 8.
         assert_eq!(tensor[2], 6.0 * 0.5 - 1.0);
@@ -111,7 +164,7 @@ mod tests {
                 data: vec![100; (width * height) as usize],
             };
             let mut tensor = vec![0.0; 18];
-            preprocessor.write(&pixels, &mut tensor);
+            preprocessor.write(pixels.view(), &mut tensor);
             assert!(tensor[..6].iter().all(|value| *value == 49.0));
             assert!(tensor[6..12].iter().all(|value| *value == 24.0));
             assert!(tensor[12..].iter().all(|value| *value == 11.75));

@@ -4,6 +4,8 @@
 use image::DynamicImage;
 
 use crate::error::ImageError;
+use crate::luma::luma;
+use crate::simd::vectorize;
 
 /// One byte a pixel.
 pub(crate) fn to_gray(decoded: DynamicImage) -> Result<Vec<u8>, ImageError> {
@@ -58,19 +60,42 @@ fn pick<const CHANNELS: usize, Sample, Value>(
     value: impl Fn(&[Sample; CHANNELS]) -> Value,
 ) -> Vec<Value> {
     let (pixels, _) = samples.as_chunks::<CHANNELS>();
-    pixels.iter().map(value).collect()
+    vectorize(
+        #[inline(always)]
+        || pixels.iter().map(value).collect(),
+    )
+}
+
+/// Pixels that are converted before any of them is written.
+const BLOCK: usize = 64;
+
+/// Makes fewer samples of each pixel's `FROM`: they come first in `samples` then.
+pub(crate) fn convert_in_place<const FROM: usize, const TO: usize>(
+    samples: &mut [u8],
+    value: impl Fn([u8; FROM]) -> [u8; TO],
+) {
+    const { assert!(TO <= FROM, "what is written must have been read") }
+    vectorize(
+        #[inline(always)]
+        || {
+            let mut converted = [[0; TO]; BLOCK];
+            let pixels = samples.len() / FROM;
+            for start in (0..pixels).step_by(BLOCK) {
+                let end = pixels.min(start + BLOCK);
+                let (block, _) = samples[start * FROM..end * FROM].as_chunks();
+                for (to, from) in converted.iter_mut().zip(block) {
+                    *to = value(*from);
+                }
+                samples[start * TO..end * TO]
+                    .copy_from_slice(converted[..end - start].as_flattened());
+            }
+        },
+    );
 }
 
 /// The high byte, as Pillow reads 16-bit RGB.
 pub(crate) fn high(sample: u16) -> u8 {
     (sample >> 8) as u8
-}
-
-/// ITU-R 601-2 luma in Pillow's fixed point (`L24` in its `Convert.c`).
-#[expect(clippy::cast_possible_truncation, reason = "the weights sum to 65536")]
-pub(crate) fn luma(red: u8, green: u8, blue: u8) -> u8 {
-    let sum = u32::from(red) * 19_595 + u32::from(green) * 38_470 + u32::from(blue) * 7_471;
-    ((sum + 0x8000) >> 16) as u8
 }
 
 fn unsupported_samples(decoded: &DynamicImage) -> ImageError {
@@ -79,15 +104,23 @@ fn unsupported_samples(decoded: &DynamicImage) -> ImageError {
 
 #[cfg(test)]
 mod tests {
-    use super::{high, luma};
+    use super::{convert_in_place, high};
 
     #[test]
-    fn sample_arithmetic_is_pillows() {
-        assert_eq!(luma(255, 255, 255), 255);
-        assert_eq!(luma(255, 0, 0), 76);
-        assert_eq!(luma(0, 255, 0), 150);
-        assert_eq!(luma(0, 0, 255), 29);
+    fn of_16_bits_the_high_ones_are_taken() {
         assert_eq!(high(0xFFFF), 255);
         assert_eq!(high(0x00FF), 0);
+    }
+
+    #[test]
+    fn converting_in_place_is_converting_each_pixel() {
+        for pixels in [0, 1, 63, 64, 65, 1000] {
+            let inks: Vec<u8> = (0..4 * pixels).map(|at: u32| (at * 37).to_le_bytes()[0]).collect();
+            let expected: Vec<u8> =
+                inks.as_chunks().0.iter().flat_map(|[a, b, c, d]| [d ^ c, *b, *a]).collect();
+            let mut found = inks.clone();
+            convert_in_place(&mut found, |[a, b, c, d]: [u8; 4]| [d ^ c, b, a]);
+            assert_eq!(found[..expected.len()], expected);
+        }
     }
 }

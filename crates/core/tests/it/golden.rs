@@ -91,7 +91,7 @@ fn tensors_are_pillows() {
     for (name, expected) in &golden.images {
         let file = fs::read(data("images").join(name)).unwrap();
         let pixels = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap();
-        preprocessor.write(&pixels, &mut tensor);
+        preprocessor.write(pixels.view(), &mut tensor);
         let largest = expected
             .tensor
             .indices
@@ -129,7 +129,7 @@ fn resize(case: &Resized) -> Vec<u8> {
         std: [1.0; 3],
     });
     let mut tensor = vec![0.0; preprocessor.tensor_len()];
-    preprocessor.write(&noise(case.source, case.color), &mut tensor);
+    preprocessor.write(noise(case.source, case.color).view(), &mut tensor);
     let pixels = tensor.len() / 3;
     let channels = case.color.channels();
     (0..pixels * channels).map(|at| tensor[at % channels * pixels + at / channels] as u8).collect()

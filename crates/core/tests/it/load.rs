@@ -1,7 +1,7 @@
 //! Loading models: what is accepted, and what a person is told when it is not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use sdd_core::{Classifier, ClassifierOptions, Device, Error, ModelSpec};
 use serde_json::{Value, json};
@@ -94,4 +94,69 @@ fn cuda_fails_loudly_and_auto_falls_back_where_there_is_none() {
             assert_eq!(classifier.device(), Device::Cpu);
         }
     }
+}
+
+/// The one file in a folder.
+fn only_file(folder: &Path) -> PathBuf {
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).collect();
+    let [file] = files.try_into().unwrap();
+    file
+}
+
+#[test]
+fn a_cached_model_answers_the_same_and_a_damaged_cache_does_no_harm() {
+    let shipped = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models");
+    let models = [
+        data("tiny.onnx"),
+        shipped.join("sdd-efficientnet-lite0.onnx"),
+        shipped.join("sdd-efficientnet-lite0-int8.onnx"),
+    ];
+    let image = fs::read(data("images/jpeg_rgb_420.jpg")).unwrap();
+    for model in models {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("not there yet");
+        let options =
+            ClassifierOptions { model_cache: Some(cache.clone()), ..ClassifierOptions::default() };
+        let answer = || {
+            let mut classifier = Classifier::open(&model, &options).unwrap();
+            let mut fork = classifier.fork().unwrap();
+            let answer = classifier.classify(&image).unwrap();
+            assert_eq!(fork.classify(&image).unwrap(), answer);
+            (answer, classifier.sha256().to_owned())
+        };
+        let mut uncached = open(&model).unwrap();
+        let expected = (uncached.classify(&image).unwrap(), uncached.sha256().to_owned());
+        assert_eq!(answer(), expected, "writing {}", model.display());
+        let file = only_file(&cache);
+        let whole = fs::read(&file).unwrap();
+        assert_eq!(answer(), expected, "reading {}", model.display());
+        assert!(fs::read(&file).unwrap() == whole, "a sound file is not written again");
+        for damage in [&b""[..], b"foreign", &whole[..whole.len() / 2]] {
+            fs::write(&file, damage).unwrap();
+            assert_eq!(answer(), expected, "damaged {}", model.display());
+            assert_eq!(only_file(&cache), file);
+            let anew = fs::read(&file).unwrap();
+            assert!(anew != damage, "written anew");
+            assert_eq!(answer(), expected, "written anew {}", model.display());
+            assert!(fs::read(&file).unwrap() == anew, "what was written anew is sound");
+        }
+    }
+}
+
+#[test]
+fn a_cache_that_cannot_be_written_is_no_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("file");
+    fs::write(&file, "no folder").unwrap();
+    let options =
+        ClassifierOptions { model_cache: Some(file.clone()), ..ClassifierOptions::default() };
+    Classifier::open(&data("tiny.onnx"), &options).unwrap();
+    // A model that is none is still the model's error, and not the cache's.
+    let options = ClassifierOptions {
+        model_cache: Some(folder.path().to_owned()),
+        ..ClassifierOptions::default()
+    };
+    let error = Classifier::open(&data("golden.json"), &options).unwrap_err();
+    assert!(matches!(error, Error::Load { .. }), "{error}");
+    assert_eq!(only_file(folder.path()), file);
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec};
+use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec, ReadOptions};
 use sdd_drift::Reference;
 use serde::Serialize;
 use thiserror::Error;
@@ -134,8 +134,9 @@ fn options(settings: &ModelSettings) -> ClassifierOptions {
     ClassifierOptions {
         device: settings.device,
         intra_op_threads: 1,
-        limits: settings.image_limits(),
+        read: ReadOptions { limits: settings.image_limits(), scaled_jpeg: settings.scaled_jpeg },
         sidecar: settings.model_spec.clone(),
+        model_cache: settings.model_cache.clone(),
     }
 }
 

@@ -22,6 +22,10 @@ pub struct ModelSettings {
     /// Description of the model (JSON), instead of the one in its metadata
     #[arg(long, env = "SDD_MODEL_SPEC")]
     pub model_spec: Option<PathBuf>,
+    /// A folder to keep the model in as ONNX Runtime optimizes it for this processor, so that large
+    /// models load faster
+    #[arg(long, env = "SDD_MODEL_CACHE")]
+    pub model_cache: Option<PathBuf>,
     /// The reference store of the model's training images, made by `drift-index build`
     /// [default: models/reference where it is there; `none` serves without drift]
     #[arg(long, env = "SDD_REFERENCE")]
@@ -39,6 +43,10 @@ pub struct ModelSettings {
     /// CPU, where more bring nothing, 16 on a GPU]
     #[arg(long, env = "SDD_MAX_BATCH", value_parser = at_least_one(1024))]
     pub max_batch: Option<usize>,
+    /// Decode large JPEGs at a fraction of their size: faster, but the pixels are no longer quite those
+    /// that the model was trained with
+    #[arg(long, env = "SDD_SCALED_JPEG")]
+    pub scaled_jpeg: bool,
     /// Largest upload, in bytes
     #[arg(long, env = "SDD_MAX_BYTES", default_value_t = ImageLimits::default().max_bytes,
           value_parser = at_least_one(1 << 32))]

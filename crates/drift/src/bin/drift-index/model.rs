@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_core::{Classifier, ClassifierOptions, Device, ImageLimits};
+use sdd_core::{Classifier, ClassifierOptions, Device, ImageLimits, ReadOptions};
 
 /// Each session has its own copy of the weights there; a few keep it busy while others decode.
 const MOST_SESSIONS_ON_A_GPU: usize = 4;
@@ -45,8 +45,9 @@ impl InferenceArguments {
         let options = ClassifierOptions {
             device: self.device,
             intra_op_threads,
-            limits: self.limits(),
+            read: ReadOptions { limits: self.limits(), ..ReadOptions::default() },
             sidecar: self.sidecar.clone(),
+            model_cache: None,
         };
         Classifier::open(model, &options)
             .with_context(|| format!("cannot use the model {}", model.display()))

@@ -1,6 +1,9 @@
 //! The model in ONNX Runtime: tensor in, probabilities and embeddings out.
 //!
-//! All that this crate uses of `ort` stands in this file.
+//! All that this crate uses of `ort` stands in this module.
+
+mod cache;
+mod graph;
 
 use std::io::Read;
 use std::path::{Path, PathBuf};
@@ -10,9 +13,12 @@ use ndarray::{Array2, Array4, s};
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
 use ort::session::Session;
-use ort::session::builder::{PrepackedWeights, SessionBuilder};
-use ort::value::{DynValue, Outlet, TensorElementType, TensorRef, ValueType};
+use ort::session::builder::{GraphOptimizationLevel, PrepackedWeights, SessionBuilder};
+use ort::value::{DynValue, TensorRef};
 use sha2::{Digest, Sha256};
+
+use cache::Cache;
+use graph::check_graph;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
@@ -29,6 +35,9 @@ pub struct ModelOptions {
     /// A description to use instead of the file's own; without it, `model.json` beside `model.onnx`
     /// describes a file that has none.
     pub sidecar: Option<PathBuf>,
+    /// A folder for the graph as ONNX Runtime optimised it for this processor, so that the next
+    /// start need not. Only for the CPU. What is in it is trusted as the model file is.
+    pub cache: Option<PathBuf>,
 }
 
 /// What the model answers for a batch of N images.
@@ -50,16 +59,24 @@ pub struct Model {
 /// What all forks of a model have in common.
 #[derive(Debug)]
 struct Shared {
-    path: PathBuf,
-    bytes: Vec<u8>,
+    source: Source,
     sha256: String,
     spec: ModelSpec,
     /// The device in use: never [`Device::Auto`].
     device: Device,
-    intra_op_threads: usize,
-    prepacked: PrepackedWeights,
     /// The number of images that the graph insists on, where it does.
     fixed_batch: Option<usize>,
+}
+
+/// What sessions are made of.
+#[derive(Debug)]
+struct Source {
+    path: PathBuf,
+    /// The content of the model file, or the same graph optimised.
+    graph: Vec<u8>,
+    optimized: bool,
+    intra_op_threads: usize,
+    prepacked: PrepackedWeights,
 }
 
 impl Model {
@@ -69,12 +86,21 @@ impl Model {
     /// [`Error::Runtime`], [`Error::Device`], [`Error::Read`], [`Error::Load`], [`Error::MissingSpec`],
     /// [`Error::InvalidSpec`], [`Error::SpecMismatch`]: each names the file and what to do.
     pub fn open(path: &Path, options: &ModelOptions) -> Result<Self> {
-        let bytes = read_file(path)?;
+        let graph = read_file(path)?;
         // Before anything else of ort, which would look for the library itself, and panic.
         environment()?;
-        let prepacked = PrepackedWeights::new();
-        let intra_op_threads = options.intra_op_threads.max(1);
-        let start = |device| start_session(path, &bytes, device, intra_op_threads, &prepacked);
+        let sha256 = format!("{:x}", Sha256::digest(&graph));
+        let mut source = Source {
+            path: path.to_owned(),
+            graph,
+            optimized: false,
+            intra_op_threads: options.intra_op_threads.max(1),
+            prepacked: PrepackedWeights::new(),
+        };
+        let mut start = |device| match &options.cache {
+            Some(folder) if device == Device::Cpu => start_cached(&mut source, folder, &sha256),
+            _ => start_session(&source, device, None),
+        };
         let (device, session) = match options.device {
             Device::Auto => match start(Device::Cuda(0)) {
                 Ok(session) => (Device::Cuda(0), session),
@@ -89,16 +115,7 @@ impl Model {
         let spec = find_spec(path, &session, options.sidecar.as_deref())?;
         let fixed_batch = check_graph(&session, &spec)
             .map_err(|reason| Error::SpecMismatch { path: path.to_owned(), reason })?;
-        let shared = Shared {
-            path: path.to_owned(),
-            sha256: format!("{:x}", Sha256::digest(&bytes)),
-            bytes,
-            spec,
-            device,
-            intra_op_threads,
-            prepacked,
-            fixed_batch,
-        };
+        let shared = Shared { source, sha256, spec, device, fixed_batch };
         Ok(Self { session, shared: Arc::new(shared) })
     }
 
@@ -108,13 +125,7 @@ impl Model {
     /// [`Error::Load`] or [`Error::Device`] when no further session can be made.
     pub fn fork(&self) -> Result<Self> {
         let shared = &self.shared;
-        let session = start_session(
-            &shared.path,
-            &shared.bytes,
-            shared.device,
-            shared.intra_op_threads,
-            &shared.prepacked,
-        )?;
+        let session = start_session(&shared.source, shared.device, None)?;
         Ok(Self { session, shared: Arc::clone(shared) })
     }
 
@@ -189,33 +200,58 @@ fn environment() -> Result<&'static Environment> {
         .map_err(|reason| Error::Runtime { reason: reason.clone() })
 }
 
-fn start_session(
-    path: &Path,
-    bytes: &[u8],
-    device: Device,
-    intra_op_threads: usize,
-    prepacked: &PrepackedWeights,
-) -> Result<Session> {
+/// Starts from the optimised graph in `folder`, or puts one there. What is wrong with the folder or
+/// with what is in it costs time only.
+fn start_cached(source: &mut Source, folder: &Path, sha256: &str) -> Result<Session> {
+    let Some(cache) = Cache::new(folder, &source.graph, sha256, ort::info()) else {
+        tracing::warn!("the model is not cached: cannot tell which processor this is");
+        return start_session(source, Device::Cpu, None);
+    };
+    if let Some(graph) = cache.load() {
+        let original = std::mem::replace(&mut source.graph, graph);
+        source.optimized = true;
+        match start_session(source, Device::Cpu, None) {
+            Ok(session) => return Ok(session),
+            Err(error) => tracing::warn!("the cached model is not used: {error}"),
+        }
+        source.graph = original;
+        source.optimized = false;
+    }
+    cache.store(|path| start_session(source, Device::Cpu, Some(path))).or_else(|error| {
+        tracing::warn!("the model is not cached in {}: {error}", folder.display());
+        start_session(source, Device::Cpu, None)
+    })
+}
+
+/// Starts a session, which writes its optimised graph where there is a path for it.
+fn start_session(source: &Source, device: Device, write_to: Option<&Path>) -> Result<Session> {
     let environment = environment()?;
     let load = |error: ort::Error| Error::Load {
-        path: path.to_owned(),
+        path: source.path.clone(),
         reason: "ONNX Runtime refuses it".into(),
         source: Box::new(error),
     };
     let configure = || -> ort::Result<SessionBuilder> {
-        Ok(SessionBuilder::new(environment)?
-            .with_intra_threads(intra_op_threads)?
+        let mut builder = SessionBuilder::new(environment)?;
+        if source.optimized {
+            builder = builder.with_optimization_level(GraphOptimizationLevel::Disable)?;
+        }
+        if let Some(path) = write_to {
+            builder = builder.with_optimized_model_path(path)?;
+        }
+        Ok(builder
+            .with_intra_threads(source.intra_op_threads)?
             .with_inter_threads(1)?
             // Threads that spin while they wait take the cores that decode the next image.
             .with_intra_op_spinning(false)?
             .with_inter_op_spinning(false)?
-            .with_prepacked_weights(prepacked)?)
+            .with_prepacked_weights(&source.prepacked)?)
     };
     let mut builder = configure().map_err(load)?;
     if let Device::Cuda(ordinal) = device {
         builder = with_cuda(builder, ordinal)?;
     }
-    builder.commit_from_memory(bytes).map_err(load)
+    builder.commit_from_memory(&source.graph).map_err(load)
 }
 
 /// Puts the GPU first. ONNX Runtime would fall back to the CPU without a word; this does not.
@@ -266,67 +302,6 @@ fn find_spec(path: &Path, session: &Session, sidecar: Option<&Path>) -> Result<M
         return from_file(&beside);
     }
     Err(Error::MissingSpec { path: path.to_owned(), key: METADATA_KEY, sidecar: beside })
-}
-
-/// Compares names, types and shapes with the description; gives the batch size that is fixed.
-fn check_graph(session: &Session, spec: &ModelSpec) -> Result<Option<usize>, String> {
-    if session.inputs().len() != 1 {
-        return Err(format!(
-            "expected one input, `{}`; found {}",
-            spec.input,
-            names(session.inputs())
-        ));
-    }
-    let side = |pixels: u32| i64::from(pixels);
-    let image = [-1, 3, side(spec.preprocessing.height), side(spec.preprocessing.width)];
-    let input = float_shape(session.inputs(), "input", &spec.input)?;
-    expect_shape("input", &spec.input, &input, &image)?;
-    let columns = |count: usize| i64::try_from(count).unwrap_or(i64::MAX);
-    for (name, columns) in [
-        (&spec.outputs.probability, columns(spec.probability_columns())),
-        (&spec.outputs.embedding, columns(spec.embedding_dimension)),
-    ] {
-        let shape = float_shape(session.outputs(), "output", name)?;
-        // A pool that kept its two spatial dimensions of 1 is as good.
-        let rows = if shape.len() == 4 && shape[2..] == [1, 1] { &shape[..2] } else { &shape[..] };
-        expect_shape("output", name, rows, &[-1, columns])?;
-    }
-    match input[0] {
-        -1 => Ok(None),
-        1 => Ok(Some(1)),
-        fixed => Err(format!(
-            "input `{}` has a fixed batch of {fixed}: export it with a dynamic batch, or with 1",
-            spec.input
-        )),
-    }
-}
-
-fn float_shape(outlets: &[Outlet], kind: &str, name: &str) -> Result<Vec<i64>, String> {
-    let outlet = outlets
-        .iter()
-        .find(|outlet| outlet.name() == name)
-        .ok_or_else(|| format!("no {kind} is named `{name}`; found {}", names(outlets)))?;
-    match outlet.dtype() {
-        ValueType::Tensor { ty: TensorElementType::Float32, shape, .. } => Ok(shape.to_vec()),
-        other => Err(format!("{kind} `{name}` is {other}, expected a float32 tensor")),
-    }
-}
-
-/// -1 on either side stands for any size.
-fn expect_shape(kind: &str, name: &str, found: &[i64], expected: &[i64]) -> Result<(), String> {
-    let fits = found.len() == expected.len()
-        && found.iter().zip(expected).all(|(f, e)| *f == -1 || *e == -1 || f == e);
-    if fits {
-        return Ok(());
-    }
-    Err(format!(
-        "{kind} `{name}` has the shape {found:?}, its description says {expected:?} (-1 is any)"
-    ))
-}
-
-fn names(outlets: &[Outlet]) -> String {
-    let names: Vec<_> = outlets.iter().map(|outlet| format!("`{}`", outlet.name())).collect();
-    names.join(", ")
 }
 
 fn copy_output(

@@ -1,0 +1,250 @@
+//! Decoding one image after another, in buffers that are kept.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::metadata::Orientation;
+use image::{
+    ColorType, DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage,
+};
+
+use super::format::{explain, explain_tiff, name, recognize};
+use super::{ImageLimits, PixelsView};
+use crate::error::ImageError;
+use crate::spec::Color;
+use crate::tiff_file::{self, TiffFile};
+use crate::{buffer, jpeg, luma, orientation, samples};
+
+/// What a decoder may allocate before the image's size is known: for tables and metadata.
+const METADATA_BYTES: u64 = 16 << 20;
+
+/// Scans that a progressive JPEG of the largest size may have. Encoders make about ten.
+const MAX_FULL_SCANS: u64 = 16;
+
+/// Decodes images, each into the buffer of the one before.
+#[derive(Debug, Clone)]
+pub struct Decoder {
+    limits: ImageLimits,
+    smallest: Option<(u32, u32)>,
+    /// The samples of the last image come first. What follows them is left from earlier ones.
+    samples: Vec<u8>,
+}
+
+/// What was decoded.
+enum Decoded {
+    /// Of this size and color, into [`Decoder::samples`].
+    Samples((u32, u32), Color),
+    /// Samples of some other kind.
+    Image(DynamicImage),
+}
+
+impl Decoder {
+    /// A decoder of images within these limits.
+    #[must_use]
+    pub fn new(limits: ImageLimits) -> Self {
+        Self { limits, smallest: None, samples: Vec::new() }
+    }
+
+    /// Lets a JPEG come out at 1/2, 1/4 or 1/8 of its size, as long as it is upright at least
+    /// `width` x `height`. It takes less time, and the pixels are not those that Pillow gives.
+    #[must_use]
+    pub fn scaling_down_to(mut self, width: u32, height: u32) -> Self {
+        self.smallest = Some((width, height));
+        self
+    }
+
+    /// Decodes an image to pixels of the asked-for colour space.
+    ///
+    /// # Errors
+    /// [`ImageError`], each variant with what was found and what is expected.
+    pub fn decode(&mut self, bytes: &[u8], color: Color) -> Result<PixelsView<'_>, ImageError> {
+        let format = recognize(bytes, &self.limits)?;
+        // A decoder that panics has met data that its authors did not think of: that is damage to
+        // us, and must not take the worker with it. Only the buffer is shared with the closure, and
+        // what is left in that has no meaning.
+        let decoded = catch_unwind(AssertUnwindSafe(|| self.decode_upright(bytes, format, color)));
+        let (width, height) = decoded
+            .unwrap_or_else(|_| {
+                Err(ImageError::Damaged {
+                    format: name(format),
+                    reason: "the decoder cannot make sense of it".into(),
+                })
+            })
+            .inspect_err(|_| buffer::release_if_large(&mut self.samples))?;
+        let length = width as usize * height as usize * color.channels();
+        Ok(PixelsView { width, height, color, data: &self.samples[..length] })
+    }
+
+    /// Gives back a buffer that only a very large image needs; for when its pixels have been used.
+    pub fn release(&mut self) {
+        buffer::release_if_large(&mut self.samples);
+    }
+
+    /// The first `length` samples.
+    pub(super) fn into_samples(mut self, length: usize) -> Vec<u8> {
+        self.samples.truncate(length);
+        self.samples
+    }
+
+    /// Leaves pixels of `color` in the buffer, and gives their width and height.
+    fn decode_upright(
+        &mut self,
+        bytes: &[u8],
+        format: ImageFormat,
+        color: Color,
+    ) -> Result<(u32, u32), ImageError> {
+        let (decoded, orientation) = self.decode_as_stored(bytes, format, color)?;
+        let mut image = match decoded {
+            Decoded::Samples(size, found) => {
+                if (found, color) == (Color::Rgb, Color::Gray) {
+                    let rgb = size.0 as usize * size.1 as usize * 3;
+                    luma::in_place(&mut self.samples[..rgb]);
+                }
+                if orientation == Orientation::NoTransforms {
+                    return Ok(size);
+                }
+                let samples = std::mem::take(&mut self.samples);
+                image_of(samples, size, color).ok_or_else(|| wrong_size(format))?
+            }
+            Decoded::Image(image) => image,
+        };
+        image.apply_orientation(orientation);
+        let size = (image.width(), image.height());
+        self.samples = match color {
+            Color::Gray => samples::to_gray(image)?,
+            Color::Rgb => samples::to_rgb(image)?,
+        };
+        Ok(size)
+    }
+
+    /// Decodes without regard to the orientation, which is given, too.
+    fn decode_as_stored(
+        &mut self,
+        bytes: &[u8],
+        format: ImageFormat,
+        color: Color,
+    ) -> Result<(Decoded, Orientation), ImageError> {
+        let mut decoder = self.open(bytes, format)?;
+        if format == ImageFormat::Tiff {
+            return self.decode_tiff(bytes, decoder);
+        }
+        let orientation = orientation::of(&mut decoder);
+        let size = decoder.dimensions();
+        let found = match decoder.color_type() {
+            ColorType::L8 if color == Color::Gray => Some(Color::Gray),
+            ColorType::Rgb8 => Some(Color::Rgb),
+            _ => None,
+        };
+        let decoded = match (format, found) {
+            (ImageFormat::Jpeg, _) => {
+                let upright = orientation.to_exif() < Orientation::Rotate90FlipH.to_exif();
+                let smallest = self.smallest.map(|(w, h)| if upright { (w, h) } else { (h, w) });
+                let damaged = |reason| ImageError::Damaged { format: name(format), reason };
+                jpeg::decode(bytes, size, color, smallest, &mut self.samples)
+                    .map(|(size, color)| Decoded::Samples(size, color))
+                    .map_err(damaged)?
+            }
+            (_, Some(color)) => {
+                let length =
+                    usize::try_from(decoder.total_bytes()).map_err(|_| wrong_size(format))?;
+                decoder
+                    .read_image(buffer::first(&mut self.samples, length))
+                    .map_err(|error| explain(error, format))?;
+                Decoded::Samples(size, color)
+            }
+            (_, None) => {
+                let image = DynamicImage::from_decoder(decoder);
+                Decoded::Image(image.map_err(|error| explain(error, format))?)
+            }
+        };
+        Ok((decoded, orientation))
+    }
+
+    fn decode_tiff(
+        &self,
+        bytes: &[u8],
+        decoder: impl ImageDecoder,
+    ) -> Result<(Decoded, Orientation), ImageError> {
+        let max_bytes = self.limits.max_decoded_bytes().saturating_mul(2);
+        let mut file = TiffFile::open(bytes, max_bytes, METADATA_BYTES).map_err(explain_tiff)?;
+        let stated = file.orientation();
+        let orientation = stated.or_else(|| orientation::in_xmp(&file.xmp()?));
+        let image = file.decode(decoder).map_err(|failure| match failure {
+            tiff_file::Failure::Tiff(error) => explain_tiff(error),
+            tiff_file::Failure::Image(error) => explain(error, ImageFormat::Tiff),
+            tiff_file::Failure::Unsupported(kind) => {
+                ImageError::Unsupported { what: format!("this TIFF encoding ({kind})") }
+            }
+        })?;
+        Ok((Decoded::Image(image), orientation.unwrap_or(Orientation::NoTransforms)))
+    }
+
+    /// Reads the header and checks the limits.
+    fn open<'a>(
+        &self,
+        bytes: &'a [u8],
+        format: ImageFormat,
+    ) -> Result<impl ImageDecoder + use<'a>, ImageError> {
+        let limits = &self.limits;
+        let scans = scans(bytes, format)?;
+        let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+        reader.limits(allocation(METADATA_BYTES));
+        let mut decoder = reader.into_decoder().map_err(|error| explain(error, format))?;
+        let (width, height) = decoder.dimensions();
+        let pixels = u64::from(width) * u64::from(height);
+        let too_large = width.max(height) > limits.max_side
+            || pixels > limits.max_pixels
+            || decoder.total_bytes() > limits.max_decoded_bytes();
+        if too_large {
+            return Err(ImageError::TooManyPixels {
+                width,
+                height,
+                max_side: limits.max_side,
+                max_pixels: limits.max_pixels,
+            });
+        }
+        if pixels.saturating_mul(scans) > limits.max_pixels.saturating_mul(MAX_FULL_SCANS) {
+            return Err(ImageError::Damaged {
+                format: name(format),
+                reason: format!("it has {scans} scans, more than an encoder makes"),
+            });
+        }
+        decoder
+            .set_limits(allocation(limits.max_decoded_bytes().saturating_mul(2)))
+            .map_err(|error| explain(error, format))?;
+        Ok(decoder)
+    }
+}
+
+/// How often the decoder goes over all of the image: 1 but for a JPEG of several scans.
+fn scans(bytes: &[u8], format: ImageFormat) -> Result<u64, ImageError> {
+    if format != ImageFormat::Jpeg {
+        return Ok(1);
+    }
+    jpeg::count_scans(bytes).ok_or_else(|| ImageError::Damaged {
+        format: name(format),
+        reason: "it is truncated: the end-of-image marker is missing".into(),
+    })
+}
+
+fn allocation(bytes: u64) -> Limits {
+    let mut limits = Limits::no_limits();
+    limits.max_alloc = Some(bytes);
+    limits
+}
+
+/// The image of the first samples.
+fn image_of(mut samples: Vec<u8>, size: (u32, u32), color: Color) -> Option<DynamicImage> {
+    samples.truncate(size.0 as usize * size.1 as usize * color.channels());
+    match color {
+        Color::Gray => GrayImage::from_raw(size.0, size.1, samples).map(DynamicImage::from),
+        Color::Rgb => RgbImage::from_raw(size.0, size.1, samples).map(DynamicImage::from),
+    }
+}
+
+fn wrong_size(format: ImageFormat) -> ImageError {
+    ImageError::Damaged {
+        format: name(format),
+        reason: "its size is not what its header says".into(),
+    }
+}

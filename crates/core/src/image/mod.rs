@@ -1,0 +1,175 @@
+//! From the bytes of an image file to upright 8-bit pixels.
+//!
+//! The result is what Pillow gives for
+//! `ImageOps.exif_transpose(Image.open(f)).convert("L" or "RGB")`, with 16-bit samples cut to their
+//! high byte: that is how the training scripts read images. Limits are checked on the header, before
+//! anything is decoded.
+
+mod decoder;
+mod format;
+
+pub use decoder::Decoder;
+
+use crate::error::ImageError;
+use crate::spec::Color;
+
+/// What an image may cost at most.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ImageLimits {
+    /// Length of the encoded file, in bytes.
+    pub max_bytes: usize,
+    /// Width, and height, in pixels.
+    pub max_side: u32,
+    /// Width times height.
+    pub max_pixels: u64,
+}
+
+impl ImageLimits {
+    /// Bytes a decoded sample set may take: 4 channels of 8 bits for the largest image allowed, so
+    /// that a 16-bit image has half as many pixels.
+    fn max_decoded_bytes(&self) -> u64 {
+        self.max_pixels.saturating_mul(4)
+    }
+}
+
+/// 20 MiB, 16,384 a side, 50 megapixels: today's largest phone photographs pass.
+impl Default for ImageLimits {
+    fn default() -> Self {
+        Self { max_bytes: 20 << 20, max_side: 16_384, max_pixels: 50_000_000 }
+    }
+}
+
+/// Upright pixels, 8 bits a sample, rows from the top, channels interleaved.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Pixels {
+    /// Width after the orientation was applied.
+    pub width: u32,
+    /// Height after the orientation was applied.
+    pub height: u32,
+    /// Gray has one channel, RGB three.
+    pub color: Color,
+    /// `width * height * channels` bytes.
+    pub data: Vec<u8>,
+}
+
+impl Pixels {
+    /// The same, borrowed.
+    #[must_use]
+    pub fn view(&self) -> PixelsView<'_> {
+        let Self { width, height, color, ref data } = *self;
+        PixelsView { width, height, color, data }
+    }
+}
+
+/// [`Pixels`] in a buffer of another owner.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct PixelsView<'a> {
+    /// Width after the orientation was applied.
+    pub width: u32,
+    /// Height after the orientation was applied.
+    pub height: u32,
+    /// Gray has one channel, RGB three.
+    pub color: Color,
+    /// `width * height * channels` bytes.
+    pub data: &'a [u8],
+}
+
+/// Decodes one image to pixels of the asked-for colour space. For many, a [`Decoder`] is faster.
+///
+/// # Errors
+/// [`ImageError`], each variant with what was found and what is expected.
+pub fn decode(bytes: &[u8], color: Color, limits: &ImageLimits) -> Result<Pixels, ImageError> {
+    let mut decoder = Decoder::new(limits.clone());
+    let PixelsView { width, height, data, .. } = decoder.decode(bytes, color)?;
+    let length = data.len();
+    Ok(Pixels { width, height, color, data: decoder.into_samples(length) })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::io::Cursor;
+
+    use image::{DynamicImage, ImageFormat, RgbImage};
+
+    use super::{ImageLimits, decode};
+    use crate::error::ImageError;
+    use crate::luma::luma;
+    use crate::spec::Color;
+
+    fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
+        let picture = RgbImage::from_fn(width, height, |x, y| {
+            image::Rgb([x, y, x * y].map(|value| value.to_le_bytes()[0]))
+        });
+        let mut file = Cursor::new(Vec::new());
+        DynamicImage::from(picture).write_to(&mut file, format).unwrap();
+        file.into_inner()
+    }
+
+    const FORMATS: [ImageFormat; 5] = [
+        ImageFormat::Jpeg,
+        ImageFormat::Png,
+        ImageFormat::Bmp,
+        ImageFormat::Tiff,
+        ImageFormat::WebP,
+    ];
+
+    #[test]
+    fn every_format_is_decoded_to_the_asked_for_color() {
+        for format in FORMATS {
+            let file = encoded(13, 7, format);
+            let limits = ImageLimits::default();
+            let rgb = decode(&file, Color::Rgb, &limits).unwrap();
+            assert_eq!((rgb.width, rgb.height, rgb.data.len()), (13, 7, 13 * 7 * 3));
+            let gray = decode(&file, Color::Gray, &limits).unwrap();
+            assert_eq!(gray.data.len(), 13 * 7);
+            assert_eq!(gray.data[5], luma(rgb.data[15], rgb.data[16], rgb.data[17]));
+        }
+    }
+
+    #[test]
+    fn every_truncation_is_damage_never_a_picture() {
+        for format in FORMATS {
+            let file = encoded(64, 48, format);
+            for percent in [20, 50, 80, 95] {
+                let cut = &file[..file.len() * percent / 100];
+                let result = decode(cut, Color::Gray, &ImageLimits::default());
+                assert!(
+                    matches!(result, Err(ImageError::Damaged { .. })),
+                    "{format:?} cut to {percent} %: {result:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn limits_are_checked_on_the_header() {
+        let file = encoded(100, 60, ImageFormat::Png);
+        let refused = |limits: ImageLimits| decode(&file, Color::Gray, &limits).unwrap_err();
+        let limits = ImageLimits::default();
+        assert!(matches!(
+            refused(ImageLimits { max_bytes: file.len() - 1, ..limits.clone() }),
+            ImageError::TooManyBytes { .. }
+        ));
+        assert!(matches!(
+            refused(ImageLimits { max_side: 99, ..limits.clone() }),
+            ImageError::TooManyPixels { width: 100, height: 60, .. }
+        ));
+        assert!(matches!(
+            refused(ImageLimits { max_pixels: 5999, ..limits }),
+            ImageError::TooManyPixels { .. }
+        ));
+    }
+
+    #[test]
+    fn what_is_no_image_says_so() {
+        let limits = ImageLimits::default();
+        let decode = |bytes: &[u8]| decode(bytes, Color::Rgb, &limits).unwrap_err();
+        assert!(matches!(decode(b""), ImageError::Empty));
+        assert!(matches!(decode(b"%PDF-1.7 ..."), ImageError::NotAnImage));
+        assert!(matches!(decode(b"x"), ImageError::NotAnImage));
+        for unsupported in [&b"GIF89a\x01\0\x01\0"[..], b"\0\0\0\x18ftypheic\0\0\0\0"] {
+            assert!(matches!(decode(unsupported), ImageError::Unsupported { .. }));
+        }
+        assert!(matches!(decode(b"\x89PNG\r\n\x1a\n"), ImageError::Damaged { .. }));
+    }
+}
