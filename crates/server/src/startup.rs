@@ -93,25 +93,29 @@ impl Application {
         let mut signals = Signals::listen()?;
         let (server, service) = (self.server, self.service);
         let handle = server.handle();
-        let stopping = {
-            let service = service.clone();
-            async move {
-                signals.stop_or_reload(&service).await;
-                service.drain();
-                tracing::info!("stopping once the requests in flight are answered");
-                // Not awaited, so that a second signal is heard meanwhile.
-                drop(actix_web::rt::spawn(handle.stop(true)));
-                tokio::select! {
-                    () = signals.stop() => {
-                        tracing::warn!("told to stop twice: not waiting for requests");
-                    }
-                    () = all_answered(&service) => {}
+        let stopping = async {
+            signals.stop_or_reload(&service).await;
+            service.drain();
+            tracing::info!("stopping once the requests in flight are answered");
+            // Not awaited, so that a second signal is heard meanwhile.
+            drop(actix_web::rt::spawn(handle.stop(true)));
+            tokio::select! {
+                () = signals.stop() => {
+                    tracing::warn!("told to stop twice: not waiting for requests");
+                    false
                 }
+                () = all_answered(&service) => true,
             }
         };
-        tokio::select! {
-            ended = server => ended?,
-            () = stopping => {}
+        let wait = tokio::select! {
+            ended = server => ended.map(|()| true)?,
+            wait = stopping => wait,
+        };
+        if wait {
+            tokio::select! {
+                () = signals.stop() => tracing::warn!("told to stop twice: not waiting for captures"),
+                () = all_captured(&service) => {}
+            }
         }
         tracing::info!("stopped");
         // Without requests nothing else holds it.
@@ -133,6 +137,13 @@ async fn all_answered(service: &Service) {
             last_busy = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Returns when what has been answered is captured, too, or has had its time.
+async fn all_captured(service: &Service) {
+    if let Some(capture) = &service.capture {
+        capture.finish(Duration::from_secs(service.settings.limits.shutdown_timeout_s)).await;
     }
 }
 
