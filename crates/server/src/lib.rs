@@ -10,6 +10,7 @@
 //!
 //! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it.
 
+pub mod capture;
 pub mod engine;
 pub mod error;
 pub mod health;

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use arc_swap::ArcSwap;
 
+use crate::capture::{Capture, CaptureError};
 use crate::engine::{Admission, Engine, LoadError, Pair};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
@@ -20,6 +21,8 @@ pub struct Service {
     pub uploads: UploadMemory,
     /// What is counted.
     pub metrics: Arc<Metrics>,
+    /// Where predictions are kept, if they are.
+    pub capture: Option<Capture>,
     engine: ArcSwap<Engine>,
     /// One reload at a time.
     reload: std::sync::Mutex<()>,
@@ -37,12 +40,15 @@ impl Service {
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
         let metrics = Arc::new(Metrics::new());
+        // Before the model, which takes longer.
+        let capture = Capture::start(&settings.capture)?;
         let engine = start_engine(settings, &admission, &metrics)?;
         Ok(Self {
             settings: settings.clone(),
             uploads: UploadMemory::new(settings.limits.max_upload_memory),
             admission,
             metrics,
+            capture,
             engine: ArcSwap::from_pointee(engine),
             reload: std::sync::Mutex::new(()),
             stopping: AtomicBool::new(false),
@@ -150,6 +156,9 @@ pub enum StartError {
     /// What should be served.
     #[error(transparent)]
     Load(#[from] LoadError),
+    /// Where predictions should be kept.
+    #[error("nothing can be captured")]
+    Capture(#[from] CaptureError),
     /// The threads.
     #[error("cannot start the server's threads")]
     Threads(#[source] std::io::Error),

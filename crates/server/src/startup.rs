@@ -95,21 +95,25 @@ impl Application {
         let mut signals = Signals::listen()?;
         let Self { server, service, listening, .. } = self;
         let handle = server.handle();
-        let stopping = {
-            let service = service.clone();
-            async move {
-                signals.stop_or_reload(&service).await;
-                tokio::select! {
-                    () = signals.stop() => {
-                        tracing::warn!("told to stop twice: not waiting for requests");
-                    }
-                    () = drain(&service, &listening, &handle) => {}
+        let stopping = async {
+            signals.stop_or_reload(&service).await;
+            tokio::select! {
+                () = signals.stop() => {
+                    tracing::warn!("told to stop twice: not waiting for requests");
+                    false
                 }
+                () = drain(&service, &listening, &handle) => true,
             }
         };
-        tokio::select! {
-            ended = server => ended?,
-            () = stopping => {}
+        let wait = tokio::select! {
+            ended = server => ended.map(|()| true)?,
+            wait = stopping => wait,
+        };
+        if wait {
+            tokio::select! {
+                () = signals.stop() => tracing::warn!("told to stop twice: not waiting for captures"),
+                () = all_captured(&service) => {}
+            }
         }
         tracing::info!("stopped");
         // Without requests nothing else holds it.
@@ -148,6 +152,13 @@ async fn all_answered(service: &Service) {
             last_busy = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+/// Returns when what has been answered is captured, too, or has had its time.
+async fn all_captured(service: &Service) {
+    if let Some(capture) = &service.capture {
+        capture.finish(Duration::from_secs(service.settings.limits.shutdown_timeout_s)).await;
     }
 }
 

@@ -37,6 +37,21 @@ pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageForma
     }
 }
 
+/// The usual file extension of an image with these bytes, without a dot: `jpg`, `png`, `bmp`, `tiff`
+/// or `webp`. `None` for what [`Decoder`](super::Decoder) takes for no image, or for one of another
+/// kind.
+#[must_use]
+pub fn file_extension(bytes: &[u8]) -> Option<&'static str> {
+    match image::guess_format(bytes).ok()? {
+        ImageFormat::Jpeg => Some("jpg"),
+        ImageFormat::Png => Some("png"),
+        ImageFormat::Bmp => Some("bmp"),
+        ImageFormat::Tiff => Some("tiff"),
+        ImageFormat::WebP => Some("webp"),
+        _ => None,
+    }
+}
+
 /// Bits a pixel, which stand in another place behind the oldest header.
 fn bits_of_bmp(bytes: &[u8]) -> Option<u16> {
     let header_bytes = u32::from_le_bytes(*bytes.get(14..)?.first_chunk()?);

@@ -8,6 +8,7 @@ use actix_web::web::Payload;
 use futures_util::future::join_all;
 use sdd_core::ImageError;
 
+use crate::capture::Capture;
 use crate::engine::{Answer, Engine, Input, Permit, Ticket};
 use crate::error::ApiError;
 use crate::request::RequestContext;
@@ -40,7 +41,7 @@ pub async fn read_images(
     Ok(images)
 }
 
-/// Reads and classifies the one image of a request.
+/// Reads and classifies the one image of a request, and hands the answer in to `capture`.
 ///
 /// # Errors
 /// As [`read_images`]; [`ApiError::Overloaded`]; what is wrong with the image.
@@ -49,13 +50,14 @@ pub async fn one(
     body: Payload,
     service: &Service,
     context: &RequestContext,
+    capture: Option<&Capture>,
 ) -> Result<(Arc<Engine>, Answer), ApiError> {
     let mut images = read_images(request, body, service, context, 1).await?;
     let image = images.pop().ok_or(ApiError::MissingFile)?;
     let engine = service.engine();
     let permit = service.admission.admit(1, context.deadline())?.pop();
     let permit = permit.ok_or_else(ApiError::overloaded)?;
-    let answer = classify(&engine, context, image, permit).await?;
+    let answer = classify(&engine, context, image, permit, capture).await?;
     Ok((engine, answer))
 }
 
@@ -67,8 +69,8 @@ pub struct Item {
     pub answer: Result<Answer, ApiError>,
 }
 
-/// Reads and classifies all images of a request. They are taken on all or none; what is wrong with
-/// one does no harm to the others.
+/// Reads and classifies all images of a request, and hands the answers in to `capture`. They are
+/// taken on all or none; what is wrong with one does no harm to the others.
 ///
 /// # Errors
 /// As [`read_images`]; [`ApiError::Overloaded`].
@@ -77,6 +79,7 @@ pub async fn many(
     body: Payload,
     service: &Service,
     context: &RequestContext,
+    capture: Option<&Capture>,
 ) -> Result<(Arc<Engine>, Vec<Item>), ApiError> {
     let max_images = service.settings.limits.max_images.min(service.admission.limit());
     let images = read_images(request, body, service, context, max_images).await?;
@@ -84,7 +87,9 @@ pub async fn many(
     let permits = service.admission.admit(images.len(), context.deadline())?;
     let items = images.into_iter().zip(permits).map(|(mut image, permit)| {
         let (engine, file_name) = (&engine, image.file_name.take());
-        async move { Item { file_name, answer: classify(engine, context, image, permit).await } }
+        async move {
+            Item { file_name, answer: classify(engine, context, image, permit, capture).await }
+        }
     });
     let items = join_all(items).await;
     Ok((engine, items))
@@ -95,8 +100,10 @@ async fn classify(
     context: &RequestContext,
     image: Upload,
     permit: Permit,
+    capture: Option<&Capture>,
 ) -> Result<Answer, ApiError> {
     let Upload { bytes, content_type, .. } = image;
+    let captured = capture.map(|capture| (capture, bytes.bytes()));
     let ticket = Ticket { permit, deadline: context.deadline() };
     let answer = engine.answer(Input::Encoded(bytes), ticket).await;
     let answer = answer.map_err(|error| match (error, content_type) {
@@ -107,5 +114,8 @@ async fn classify(
         (error, _) => error,
     })?;
     context.note_answer(engine.served().class_of(&answer), &answer);
+    if let Some((capture, image)) = captured {
+        capture.offer(image, context.id(), &answer, engine.served());
+    }
     Ok(answer)
 }

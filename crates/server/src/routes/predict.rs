@@ -21,7 +21,8 @@ pub async fn predict(
     service: Data<Service>,
     context: RequestContext,
 ) -> Result<Json<Prediction>, ApiError> {
-    let (engine, answer) = classify::one(&request, body, &service, &context).await?;
+    let (engine, answer) =
+        classify::one(&request, body, &service, &context, service.capture.as_ref()).await?;
     Ok(Json(Prediction::new(answer, engine.served())))
 }
 
@@ -58,7 +59,8 @@ pub async fn predict_batch(
     service: Data<Service>,
     context: RequestContext,
 ) -> Result<Json<Predictions>, ApiError> {
-    let (engine, items) = classify::many(&request, body, &service, &context).await?;
+    let (engine, items) =
+        classify::many(&request, body, &service, &context, service.capture.as_ref()).await?;
     let served = engine.served();
     let predictions = items.into_iter().map(|item| NamedPrediction::new(item, served)).collect();
     Ok(Json(Predictions { predictions, model: Model::from(served) }))

@@ -2,12 +2,14 @@
 //!
 //! One file a subject; [`Settings`] is all of them, so that `--help` shows one list.
 
+mod capture;
 mod limits;
 mod model;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
 
@@ -49,6 +51,9 @@ pub struct Settings {
     /// What requests may cost.
     #[command(flatten)]
     pub limits: LimitSettings,
+    /// What is kept.
+    #[command(flatten)]
+    pub capture: CaptureSettings,
     /// How the log, on standard error, is written
     #[arg(long, env = "SDD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
     pub log_format: LogFormat,

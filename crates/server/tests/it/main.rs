@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod capture;
 mod client;
 mod drain;
 mod errors;

@@ -1,0 +1,132 @@
+//! Uploads and predictions, kept in a folder for people who label them and for the next reference.
+//!
+//! Keeping happens on a thread of its own behind a bounded queue. A request hands over what it has
+//! anyway and never waits: what does not fit into the queue is counted and forgotten, and a folder
+//! that cannot be written to turns the capture off until it can.
+//!
+//! Files are whole at any moment that the process may be killed at. They are not forced to disk one by
+//! one: a computer that loses its power may lose the last seconds, which SHA-256 and length in the
+//! records tell.
+
+mod counts;
+mod error;
+mod folder;
+mod names;
+mod record;
+mod retention;
+mod writer;
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, bounded};
+
+pub use counts::CaptureCounts;
+pub use error::CaptureError;
+pub use record::{Reason, Record, RecordedImage, RecordedModel};
+
+use self::record::{Observation, Selection};
+use self::retention::Retention;
+use self::writer::{Entry, Message, Writer, WriterOptions};
+use crate::engine::{Answer, ServedModel};
+use crate::settings::CaptureSettings;
+use crate::uploads::UploadMemory;
+
+/// Images that may wait to be written; their bytes are limited by a setting.
+const QUEUED_IMAGES: usize = 1024;
+
+/// Where predictions are handed in to be kept.
+pub struct Capture {
+    selection: Selection,
+    queue: Sender<Message>,
+    memory: UploadMemory,
+    counts: Arc<CaptureCounts>,
+    /// Closed when the thread has ended.
+    ended: Receiver<()>,
+}
+
+impl Capture {
+    /// Opens the folder that the settings name and starts the thread; `None` where they name none.
+    ///
+    /// # Errors
+    /// [`CaptureError`]: the folder cannot be used.
+    pub fn start(settings: &CaptureSettings) -> Result<Option<Self>, CaptureError> {
+        let Some(directory) = &settings.directory else { return Ok(None) };
+        let selection = Selection::new(settings);
+        let retention = Retention { max_bytes: settings.max_bytes(), max_age: settings.max_age() };
+        let retry_after = Duration::from_secs(settings.retry_s);
+        let options =
+            WriterOptions { directory: directory.clone(), selection, retention, retry_after };
+        let counts = Arc::new(CaptureCounts::default());
+        let writer = Writer::open(options, Arc::clone(&counts))?;
+        let (queue, messages) = bounded(QUEUED_IMAGES);
+        let (ending, ended) = bounded(0);
+        let run = move || {
+            writer.run(&messages);
+            drop(ending);
+        };
+        let thread = std::thread::Builder::new().name("capture".into()).spawn(run);
+        thread.map_err(CaptureError::io("start a thread for", directory))?;
+        let memory = UploadMemory::new(settings.queue_bytes);
+        Ok(Some(Self { selection, queue, memory, counts, ended }))
+    }
+
+    /// Hands in the answer to an image, to be kept if it is one of those that are. Never waits.
+    pub fn offer(&self, image: Bytes, request_id: &str, answer: &Answer, served: &ServedModel) {
+        let reasons = self.selection.reasons(answer);
+        if reasons.is_empty() && !self.selection.takes_samples() {
+            return;
+        }
+        let mut room = self.memory.reserve();
+        if !self.counts.enabled() || !room.grow(image.len()) {
+            self.counts.count_dropped();
+            return;
+        }
+        let observed = Observation::new(request_id, answer, served, reasons);
+        let entry = Box::new(Entry { observed, image, _room: room });
+        if let Err(refused) = self.queue.try_send(Message::Keep(entry)) {
+            self.counts.count_dropped();
+            if refused.is_disconnected() {
+                self.counts.set_enabled(false);
+            }
+        }
+    }
+
+    /// What has been kept and what not.
+    #[must_use]
+    pub fn counts(&self) -> &Arc<CaptureCounts> {
+        &self.counts
+    }
+
+    /// Images that wait to be written.
+    #[must_use]
+    pub fn queued_images(&self) -> usize {
+        self.queue.len()
+    }
+
+    /// Bytes of the images that wait to be written.
+    #[must_use]
+    pub fn queued_bytes(&self) -> usize {
+        self.memory.used()
+    }
+
+    /// Returns when what was handed in has been written, or when `limit` has passed. Nothing is
+    /// captured from then on.
+    pub async fn finish(&self, limit: Duration) {
+        let deadline = Instant::now() + limit;
+        let mut told = false;
+        loop {
+            told = told || !self.queue.try_send(Message::Stop).is_err_and(|error| error.is_full());
+            if told && self.ended.try_recv().is_err_and(|error| error.is_disconnected()) {
+                return;
+            }
+            if Instant::now() >= deadline {
+                let (images, limit_s) = (self.queued_images(), limit.as_secs());
+                tracing::warn!("{images} images could not be captured within {limit_s} s");
+                return;
+            }
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+    }
+}

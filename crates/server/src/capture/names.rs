@@ -1,0 +1,145 @@
+//! The names of what is written, and so of what may be removed.
+//!
+//! ```text
+//! .capture.lock                    held by the server that writes here
+//! predictions-2026-11-24.jsonl     the records of a day (UTC), a line each
+//! images/ab/abcd….jpg              an image, named by its SHA-256
+//! images/ab/.abcd….jpg.tmp         an image that is being written
+//! ```
+
+use time::{Date, Month};
+
+pub(super) const LOCK: &str = ".capture.lock";
+pub(super) const IMAGES: &str = "images";
+/// Written and removed again to see whether there is room.
+pub(super) const PROBE: &str = ".probe.tmp";
+
+const EXTENSIONS: [&str; 5] = ["jpg", "png", "bmp", "tiff", "webp"];
+const SHA256_DIGITS: usize = 64;
+
+/// An image by its content: its folder in `images/` is the beginning of its name.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct ImageName {
+    /// 64 hexadecimal digits.
+    pub sha256: String,
+    pub extension: &'static str,
+}
+
+impl ImageName {
+    /// The folder in `images/`.
+    pub fn shard(&self) -> &str {
+        &self.sha256[..2]
+    }
+
+    pub fn file(&self) -> String {
+        format!("{}.{}", self.sha256, self.extension)
+    }
+
+    /// What it is called until all of it has been written.
+    pub fn temporary(&self) -> String {
+        format!(".{}.tmp", self.file())
+    }
+
+    /// From the capture folder, with slashes.
+    pub fn path(&self) -> String {
+        format!("{IMAGES}/{}/{}", self.shard(), self.file())
+    }
+}
+
+/// What a file in a folder of images is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum ImageFile {
+    Whole,
+    /// Left behind by a server that was killed.
+    Temporary,
+}
+
+/// `None` for a file of somebody else's.
+pub(super) fn image_file(shard: &str, name: &str) -> Option<ImageFile> {
+    let temporary = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
+    let kind = if temporary.is_some() { ImageFile::Temporary } else { ImageFile::Whole };
+    let (sha256, extension) = temporary.unwrap_or(name).split_once('.')?;
+    let known = EXTENSIONS.contains(&extension)
+        && sha256.len() == SHA256_DIGITS
+        && is_lower_hex(sha256)
+        && is_shard(shard)
+        && sha256.starts_with(shard);
+    known.then_some(kind)
+}
+
+/// Whether a folder in `images/` is one of ours.
+pub(super) fn is_shard(name: &str) -> bool {
+    name.len() == 2 && is_lower_hex(name)
+}
+
+/// The file with the records of a day.
+pub(super) fn predictions_file(day: Date) -> String {
+    let (year, month) = (day.year(), u8::from(day.month()));
+    format!("predictions-{year:04}-{month:02}-{:02}.jsonl", day.day())
+}
+
+pub(super) fn is_predictions_file(name: &str) -> bool {
+    let day = name.strip_prefix("predictions-").and_then(|rest| rest.strip_suffix(".jsonl"));
+    // Written again, it must be the same name: numbers can be written in other ways.
+    day.and_then(parse_day).is_some_and(|day| predictions_file(day) == name)
+}
+
+fn parse_day(text: &str) -> Option<Date> {
+    let mut numbers = text.splitn(3, '-');
+    let year = numbers.next()?.parse().ok()?;
+    let month: u8 = numbers.next()?.parse().ok()?;
+    let day = numbers.next()?.parse().ok()?;
+    Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()
+}
+
+fn is_lower_hex(text: &str) -> bool {
+    text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{ImageFile, ImageName, image_file, is_predictions_file, predictions_file};
+
+    #[test]
+    fn own_names_are_known() {
+        let name = ImageName { sha256: "ab".repeat(32), extension: "tiff" };
+        assert_eq!(image_file(name.shard(), &name.file()), Some(ImageFile::Whole));
+        assert_eq!(image_file(name.shard(), &name.temporary()), Some(ImageFile::Temporary));
+        assert!(name.path().starts_with("images/ab/abab"));
+        let day = time::Date::from_calendar_date(2026, time::Month::March, 7).unwrap();
+        assert_eq!(predictions_file(day), "predictions-2026-03-07.jsonl");
+        assert!(is_predictions_file(&predictions_file(day)));
+    }
+
+    #[test]
+    fn others_names_are_not() {
+        let sha256 = "ab".repeat(32);
+        for name in [
+            sha256.clone(),
+            format!("{sha256}.gif"),
+            format!("{sha256}.jpg.bak"),
+            format!(".{sha256}.jpg"),
+            format!("{sha256}.jpg.tmp"),
+            format!("{}.jpg", &sha256[1..]),
+            format!("{}.jpg", sha256.to_uppercase()),
+            format!("cd{}.jpg", &sha256[2..]),
+            "notes.txt".into(),
+            String::new(),
+        ] {
+            assert_eq!(image_file("ab", &name), None, "{name}");
+        }
+        assert_eq!(image_file("a", &format!("{sha256}.jpg")), None);
+        for name in [
+            "predictions-2026-13-01.jsonl",
+            "predictions-2026-1-1.jsonl",
+            "predictions-2026-01-01.jsonl.gz",
+            "predictions-2026-02-30.jsonl",
+            "predictions-+2026-01-01.jsonl",
+            "predictions--2026-01-01.jsonl",
+            "predictions-.jsonl",
+            "my-predictions-2026-01-01.jsonl",
+        ] {
+            assert!(!is_predictions_file(name), "{name}");
+        }
+    }
+}

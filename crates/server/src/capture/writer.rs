@@ -1,0 +1,235 @@
+//! The thread that writes.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use sdd_core::image::file_extension;
+use sha2::{Digest, Sha256};
+
+use super::counts::CaptureCounts;
+use super::error::CaptureError;
+use super::folder::{CaptureFolder, IfMissing};
+use super::names::ImageName;
+use super::record::{Observation, Reason, Record, Selection};
+use super::retention::Retention;
+use crate::error::chain_of;
+use crate::uploads::Reservation;
+
+/// How often files are looked at for their age, and counted anew.
+const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
+
+/// What the thread is told.
+pub(super) enum Message {
+    Keep(Box<Entry>),
+    /// To end when what came before it is done.
+    Stop,
+}
+
+/// One prediction and its image.
+pub(super) struct Entry {
+    pub observed: Observation,
+    pub image: Bytes,
+    /// The room in the queue, given back when the entry is dropped.
+    pub _room: Reservation,
+}
+
+/// Where and what is written.
+#[derive(Debug, Clone)]
+pub(super) struct WriterOptions {
+    pub directory: PathBuf,
+    pub selection: Selection,
+    pub retention: Retention,
+    pub retry_after: Duration,
+}
+
+pub(super) struct Writer {
+    options: WriterOptions,
+    counts: Arc<CaptureCounts>,
+    state: State,
+}
+
+enum State {
+    On {
+        folder: CaptureFolder,
+        next_sweep: Instant,
+    },
+    /// The folder could not be written to.
+    Off {
+        retry_at: Instant,
+        /// What was to be written then: tried again, so that success says that there is room.
+        unwritten: Option<Box<Entry>>,
+    },
+}
+
+impl Writer {
+    /// Opens the folder. A full disk turns the capture off from the start.
+    ///
+    /// # Errors
+    /// Any other reason why nothing can be written.
+    pub fn open(options: WriterOptions, counts: Arc<CaptureCounts>) -> Result<Self, CaptureError> {
+        let state = match CaptureFolder::open(&options.directory, IfMissing::Create) {
+            Ok(folder) => {
+                tracing::info!("capturing to {}", options.directory.display());
+                State::On { folder, next_sweep: Instant::now() }
+            }
+            Err(error) if error.is_storage_full() => {
+                warn(&error, &options);
+                State::Off { retry_at: Instant::now() + options.retry_after, unwritten: None }
+            }
+            Err(error) => return Err(error),
+        };
+        counts.set_enabled(matches!(state, State::On { .. }));
+        Ok(Self { options, counts, state })
+    }
+
+    /// Writes until told to stop, or until nobody can tell any more.
+    pub fn run(mut self, queue: &Receiver<Message>) {
+        loop {
+            self.do_what_is_due();
+            let wake_at = match &self.state {
+                State::On { next_sweep, .. } => *next_sweep,
+                State::Off { retry_at, .. } => *retry_at,
+            };
+            match queue.recv_deadline(wake_at) {
+                Ok(Message::Keep(entry)) => self.take(entry),
+                Ok(Message::Stop) | Err(RecvTimeoutError::Disconnected) => break,
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+        }
+        self.counts.set_enabled(false);
+        if let State::Off { unwritten: Some(_), .. } = self.state {
+            self.counts.count_dropped();
+        }
+    }
+
+    fn do_what_is_due(&mut self) {
+        let now = Instant::now();
+        match &mut self.state {
+            State::On { folder, next_sweep } if *next_sweep <= now => {
+                *next_sweep = now + SWEEP_INTERVAL;
+                let swept = folder.sweep(&self.options.retention, 0);
+                self.counts.set_stored_bytes(folder.stored_bytes);
+                match swept {
+                    Ok(removed) => self.counts.count_removed(removed),
+                    Err(error) => self.turn_off(&error, None),
+                }
+            }
+            State::Off { retry_at, unwritten } if *retry_at <= now => {
+                let unwritten = unwritten.take();
+                self.try_again(unwritten);
+            }
+            _ => {}
+        }
+    }
+
+    fn take(&mut self, mut entry: Box<Entry>) {
+        let State::On { folder, .. } = &mut self.state else {
+            // It was in the queue when the capture was turned off.
+            self.counts.count_dropped();
+            return;
+        };
+        if let Err(error) = keep(&mut entry, folder, &self.options, &self.counts) {
+            self.turn_off(&error, Some(entry));
+        }
+    }
+
+    fn turn_off(&mut self, error: &CaptureError, unwritten: Option<Box<Entry>>) {
+        warn(error, &self.options);
+        self.stay_off(unwritten);
+    }
+
+    /// Gives the folder back, and with it the lock: the folder may be another one the next time.
+    fn stay_off(&mut self, unwritten: Option<Box<Entry>>) {
+        self.counts.count_failure();
+        self.counts.set_enabled(false);
+        let retry_at = Instant::now() + self.options.retry_after;
+        self.state = State::Off { retry_at, unwritten };
+    }
+
+    fn try_again(&mut self, mut unwritten: Option<Box<Entry>>) {
+        let directory = &self.options.directory;
+        let mut reopen = || {
+            // Where the folder is gone, a disk may be, and what is below it is not for us.
+            let mut folder = CaptureFolder::open(directory, IfMissing::Fail)?;
+            self.counts.count_removed(folder.sweep(&self.options.retention, 0)?);
+            self.counts.set_stored_bytes(folder.stored_bytes);
+            if let Some(entry) = &mut unwritten {
+                keep(entry, &mut folder, &self.options, &self.counts)?;
+            }
+            Ok::<_, CaptureError>(folder)
+        };
+        match reopen() {
+            Ok(folder) => {
+                tracing::info!("capture to {} is on again", directory.display());
+                self.state = State::On { folder, next_sweep: Instant::now() + SWEEP_INTERVAL };
+                self.counts.set_enabled(true);
+            }
+            Err(error) => {
+                // One warning is enough: the gauge tells for how long it lasts.
+                tracing::debug!("capture stays off: {}", chain_of(&error));
+                self.stay_off(unwritten);
+            }
+        }
+    }
+}
+
+fn warn(error: &CaptureError, options: &WriterOptions) {
+    tracing::warn!(
+        "capture is off, images are answered all the same: {}; trying again every {} s",
+        chain_of(error),
+        options.retry_after.as_secs()
+    );
+}
+
+/// Writes the image, then the record that names it.
+fn keep(
+    entry: &mut Entry,
+    folder: &mut CaptureFolder,
+    options: &WriterOptions,
+    counts: &CaptureCounts,
+) -> Result<(), CaptureError> {
+    let Entry { observed, image, .. } = entry;
+    let sha256: [u8; 32] = Sha256::digest(&*image).into();
+    if options.selection.samples(&sha256) && !observed.reasons.contains(&Reason::Sample) {
+        observed.reasons.insert(0, Reason::Sample);
+    }
+    if observed.reasons.is_empty() {
+        return Ok(());
+    }
+    let Some(extension) = file_extension(image) else {
+        // Only images are answered, so this is for a format that the model's side learned alone.
+        counts.count_dropped();
+        return Ok(());
+    };
+    let name = ImageName { sha256: hexadecimal(&sha256), extension };
+    let day = observed.time.date();
+    let mut line = serde_json::to_vec(&Record::new(observed, &name, image.len()))
+        .map_err(|error| CaptureError::io("write a record into", &folder.path)(error.into()))?;
+    line.push(b'\n');
+    let incoming_bytes = (image.len() + line.len()) as u64;
+    let retention = &options.retention;
+    if retention.max_bytes.is_some_and(|max_bytes| incoming_bytes > max_bytes) {
+        // Making room for it would remove all else and not be enough.
+        counts.count_dropped();
+        return Ok(());
+    }
+    counts.count_removed(folder.make_room(retention, incoming_bytes)?);
+    let with_image = folder.put_image(&name, image)?;
+    folder.append(day, &line)?;
+    counts.count_record(with_image);
+    counts.set_stored_bytes(folder.stored_bytes);
+    Ok(())
+}
+
+fn hexadecimal(bytes: &[u8]) -> String {
+    use std::fmt::Write;
+
+    bytes.iter().fold(String::new(), |mut text, byte| {
+        // Writing to a string does not fail.
+        let _ = write!(text, "{byte:02x}");
+        text
+    })
+}

@@ -1,0 +1,108 @@
+//! What is kept of uploads and predictions, and for how long.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+
+use super::at_least_one;
+
+const DAY: Duration = Duration::from_hours(24);
+
+/// What is kept of uploads and predictions, and for how long.
+#[derive(Debug, Clone, Args)]
+pub struct CaptureSettings {
+    /// Folder in which uploads and a record of each prediction are kept [default: nothing is kept]
+    #[arg(id = "capture", long = "capture", env = "SDD_CAPTURE", value_name = "DIR")]
+    pub directory: Option<PathBuf>,
+    /// Share of the images that is kept, 0 to 1, chosen by their content: the same image always or
+    /// never
+    #[arg(id = "capture_share", long = "capture-share", env = "SDD_CAPTURE_SHARE",
+          value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
+    pub share: f64,
+    /// Whether what is out of distribution is always kept
+    #[arg(id = "capture_always_ood", long = "capture-always-ood", env = "SDD_CAPTURE_ALWAYS_OOD",
+          value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
+    pub always_ood: bool,
+    /// Confidence below which a prediction is always kept; 0 turns this off
+    #[arg(id = "capture_below_confidence", long = "capture-below-confidence",
+          env = "SDD_CAPTURE_BELOW_CONFIDENCE", value_name = "P", default_value_t = 0.8,
+          value_parser = share)]
+    pub below_confidence: f64,
+    /// Bytes that the folder may take: beyond, the oldest files are removed; 0 sets no limit
+    #[arg(id = "capture_max_bytes", long = "capture-max-bytes", env = "SDD_CAPTURE_MAX_BYTES",
+          value_name = "BYTES", default_value_t = 10 << 30)]
+    pub max_bytes: u64,
+    /// Days after which a file is removed, counted from the last prediction that it was kept for
+    /// [default: never]
+    #[arg(id = "capture_max_age_days", long = "capture-max-age-days",
+          env = "SDD_CAPTURE_MAX_AGE_DAYS", value_name = "DAYS",
+          value_parser = clap::value_parser!(u32).range(1..=36_500))]
+    pub max_age_days: Option<u32>,
+    /// Bytes of images that may wait to be written; more are not kept. An image larger than that never
+    /// is
+    #[arg(id = "capture_queue_bytes", long = "capture-queue-bytes",
+          env = "SDD_CAPTURE_QUEUE_BYTES", value_name = "BYTES",
+          default_value_t = 64 << 20, value_parser = at_least_one(1 << 40))]
+    pub queue_bytes: usize,
+    /// Seconds after which writing is tried again where it has failed
+    #[arg(id = "capture_retry_s", long = "capture-retry-s", env = "SDD_CAPTURE_RETRY_S",
+          value_name = "SECONDS", default_value_t = 60,
+          value_parser = clap::value_parser!(u64).range(1..=86_400))]
+    pub retry_s: u64,
+}
+
+impl CaptureSettings {
+    /// Bytes that the folder may take; `None` where there is no limit.
+    #[must_use]
+    pub fn max_bytes(&self) -> Option<u64> {
+        Some(self.max_bytes).filter(|bytes| *bytes > 0)
+    }
+
+    /// Age at which a file is removed; `None` where none is for its age.
+    #[must_use]
+    pub fn max_age(&self) -> Option<Duration> {
+        self.max_age_days.map(|days| DAY * days)
+    }
+}
+
+/// A number from 0 to 1.
+fn share(text: &str) -> Result<f64, String> {
+    let number = text.parse().ok().filter(|number| (0.0..=1.0).contains(number));
+    number.ok_or_else(|| "expected a number from 0 to 1".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use clap::Parser;
+
+    use crate::settings::{CaptureSettings, Cli};
+
+    fn parse(arguments: &[&str]) -> Option<CaptureSettings> {
+        let arguments = [&["sdd-server"], arguments].concat();
+        Cli::try_parse_from(arguments).ok().map(|cli| cli.settings.capture)
+    }
+
+    #[test]
+    fn limits_can_be_set_and_turned_off() {
+        let settings = parse(&[]).unwrap();
+        assert_eq!((settings.max_bytes(), settings.max_age()), (Some(10 << 30), None));
+        assert!(settings.directory.is_none() && settings.always_ood);
+        let settings = parse(&["--capture-max-bytes", "0", "--capture-max-age-days", "2"]).unwrap();
+        assert_eq!(settings.max_bytes(), None);
+        assert_eq!(settings.max_age(), Some(Duration::from_hours(48)));
+        assert!(!parse(&["--capture-always-ood", "false"]).unwrap().always_ood);
+    }
+
+    #[test]
+    fn a_share_is_a_number_from_0_to_1() {
+        assert_eq!(parse(&["--capture-share", "0.25"]).map(|settings| settings.share), Some(0.25));
+        for flag in ["--capture-share", "--capture-below-confidence"] {
+            for bad in ["1.1", "-0.1", "NaN", "inf", "all", ""] {
+                assert!(parse(&[&format!("{flag}={bad}")]).is_none(), "{flag}={bad}");
+            }
+        }
+    }
+}
