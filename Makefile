@@ -36,9 +36,18 @@ serve: build ## Serve the shipped model on http://127.0.0.1:8000 (SDD_PORT=9000,
 	OMP_WAIT_POLICY="$${OMP_WAIT_POLICY:-PASSIVE}" \
 	exec "$(BIN)/sdd-server" $(ARGS)
 
+# All but the one that needs a Python service beside it.
+BENCHES := $(filter-out serve,$(basename $(notdir $(wildcard benches/benches/*.rs))))
+
 .PHONY: bench
 bench: setup ## Run the benchmarks (BENCH=name for one)
-	cargo bench --workspace --locked $(if $(BENCH),--bench $(BENCH))
+	cargo bench --workspace --locked $(addprefix --bench ,$(or $(BENCH),$(BENCHES)))
+
+.PHONY: bench-serve
+bench-serve: build ## Compare with FastAPI, 12 minutes on idle cores (MODE=memory, IMAGES=folder, ARGS="--dry-run")
+	@scripts/setup/run peer
+	cargo bench --package sdd-benches --locked --bench serve -- $(if $(MODE),--mode $(MODE)) \
+		$(if $(IMAGES),--images "$(abspath $(IMAGES))") $(ARGS)
 
 # Before the build, which takes minutes.
 .PHONY: train-data

@@ -1,11 +1,15 @@
-//! A chart of time against size, both logarithmic, as SVG that suits light and dark pages.
+//! Charts of lines as SVG that suits light and dark pages.
+
+mod scale;
 
 use std::error::Error;
-use std::ops::Range;
 
 use plotters::coord::Shift;
 use plotters::prelude::*;
 use plotters::style::text_anchor::{HPos, Pos, VPos};
+
+use scale::Scale;
+pub use scale::Ticks;
 
 const WIDTH: u32 = 860;
 const HEIGHT: u32 = 520;
@@ -19,41 +23,79 @@ const INK: Pair = (RGBColor(36, 41, 47), RGBColor(230, 237, 243));
 const QUIET: Pair = (RGBColor(87, 96, 106), RGBColor(155, 164, 174));
 const GRID: Pair = (RGBColor(225, 228, 232), RGBColor(48, 54, 61));
 /// Told apart with every common kind of colour blindness (Okabe and Ito), lighter on dark paper.
-const LINES: [Pair; 3] = [
+const LINES: [Pair; 4] = [
     (RGBColor(213, 94, 0), RGBColor(255, 150, 70)),
     (RGBColor(0, 114, 178), RGBColor(86, 180, 233)),
     (RGBColor(0, 132, 97), RGBColor(60, 207, 160)),
+    (RGBColor(164, 78, 129), RGBColor(224, 150, 194)),
 ];
 
 /// The second line is so wide that one on top of it hides its middle only.
-const WIDTHS: [u32; 3] = [3, 7, 3];
+const WIDTHS: [u32; 4] = [3, 7, 3, 3];
 
 /// One line of a chart.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Line {
     /// Stands at the line's right end; a newline begins another line of text.
     pub name: String,
-    /// (rows, seconds), both above 0, ascending by rows.
+    /// (x, y), both above 0, ascending by x.
     pub points: Vec<(f64, f64)>,
 }
 
-/// Draws up to three lines and returns the SVG's text.
+/// What a chart shows beside its lines.
+#[derive(Debug, Clone)]
+pub struct Frame<'a> {
+    /// In large letters.
+    pub title: &'a str,
+    /// Below it.
+    pub caption: &'a str,
+    /// From left to right.
+    pub x: Axis,
+    /// From bottom to top.
+    pub y: Axis,
+}
+
+/// One of a chart's two directions.
+#[derive(Debug, Clone)]
+pub struct Axis {
+    /// What is counted along it.
+    pub name: &'static str,
+    /// How a value is written.
+    pub label: fn(f64) -> String,
+    /// Where it is written.
+    pub ticks: Ticks,
+}
+
+/// Draws up to three lines of time against size, both logarithmic, and returns the SVG's text.
 ///
 /// # Errors
-///
 /// When there is nothing to draw, or the drawing library fails.
 pub fn time_against_rows(
     title: &str,
     caption: &str,
     lines: &[Line],
 ) -> Result<String, Box<dyn Error>> {
-    let x = range(lines, |point| point.0).ok_or("no points to draw")?;
-    let y = range(lines, |point| point.1).ok_or("no points to draw")?;
+    let x = Axis { name: "rows in the index", label: grouped, ticks: Ticks::Values };
+    let y = Axis { name: "time of one query", label: duration, ticks: Ticks::Decades };
+    draw(&Frame { title, caption, x, y }, lines)
+}
+
+/// Draws up to four lines and returns the SVG's text.
+///
+/// # Errors
+/// When there is nothing to draw, there are too many lines, or the drawing library fails.
+pub fn draw(frame: &Frame<'_>, lines: &[Line]) -> Result<String, Box<dyn Error>> {
+    if lines.len() > LINES.len() {
+        return Err(format!("{} lines are too many for one chart", lines.len()).into());
+    }
+    let points = || lines.iter().flat_map(|line| &line.points);
+    let x = Scale::of(frame.x.ticks, points().map(|point| point.0)).ok_or("no points to draw")?;
+    let y = Scale::of(frame.y.ticks, points().map(|point| point.1)).ok_or("no points to draw")?;
     let mut svg = String::new();
     {
         let area = SVGBackend::with_string(&mut svg, (WIDTH, HEIGHT)).into_drawing_area();
         area.fill(&PAPER.0)?;
-        heading(&area, title, caption)?;
+        heading(&area, frame.title, frame.caption)?;
         let mut chart = ChartBuilder::on(&area)
             .margin_top(TOP)
             .margin_left(14)
@@ -61,10 +103,7 @@ pub fn time_against_rows(
             .margin_bottom(10)
             .x_label_area_size(50)
             .y_label_area_size(74)
-            .build_cartesian_2d(
-                (x.start / 1.3..x.end * 1.3).log_scale().with_key_points(sizes(lines)),
-                decades(&y).log_scale().with_key_points(powers_of_ten(&y)),
-            )?;
+            .build_cartesian_2d(x, y)?;
         chart
             .configure_mesh()
             .light_line_style(TRANSPARENT)
@@ -72,11 +111,12 @@ pub fn time_against_rows(
             .axis_style(QUIET.0)
             .label_style((FONT, 14).into_font().color(&QUIET.0))
             .axis_desc_style((FONT, 15).into_font().color(&INK.0))
-            .x_desc("rows in the index")
-            .y_desc("time of one query")
-            .x_label_formatter(&|rows| grouped(*rows))
-            .y_label_formatter(&|seconds| duration(*seconds))
+            .x_desc(frame.x.name)
+            .y_desc(frame.y.name)
+            .x_label_formatter(&|value| (frame.x.label)(*value))
+            .y_label_formatter(&|value| (frame.y.label)(*value))
             .draw()?;
+        let mut ends = Vec::new();
         for ((line, (color, _)), width) in lines.iter().zip(LINES).zip(WIDTHS) {
             chart.draw_series(LineSeries::new(
                 line.points.iter().copied(),
@@ -85,9 +125,8 @@ pub fn time_against_rows(
             chart.draw_series(
                 line.points.iter().map(|point| Circle::new(*point, 3 + width / 2, color.filled())),
             )?;
+            ends.extend(line.points.last().map(|point| chart.backend_coord(point)));
         }
-        let ends = lines.iter().filter_map(|line| line.points.last());
-        let ends: Vec<(i32, i32)> = ends.map(|point| chart.backend_coord(point)).collect();
         for (i, middle) in
             spread(&ends.iter().map(|end| end.1).collect::<Vec<_>>()).iter().enumerate()
         {
@@ -133,7 +172,7 @@ fn spread(heights: &[i32]) -> Vec<i32> {
     let mut order: Vec<usize> = (0..heights.len()).collect();
     order.sort_by_key(|&i| heights[i]);
     let mut placed = heights.to_vec();
-    // Moving one pair apart may bring another together; three names need no more than a few turns.
+    // Moving one pair apart may bring another together; a few names need no more than a few turns.
     for _ in 0..8 {
         for pair in order.windows(2) {
             let (upper, lower) = (placed[pair[0]], placed[pair[1]]);
@@ -143,32 +182,6 @@ fn spread(heights: &[i32]) -> Vec<i32> {
         }
     }
     placed
-}
-
-fn range(lines: &[Line], value: impl Fn(&(f64, f64)) -> f64) -> Option<Range<f64>> {
-    let values = || lines.iter().flat_map(|line| &line.points).map(&value);
-    let (low, high) = (values().reduce(f64::min)?, values().reduce(f64::max)?);
-    (low > 0.0 && high.is_finite()).then_some(low..high)
-}
-
-fn sizes(lines: &[Line]) -> Vec<f64> {
-    let mut sizes: Vec<f64> =
-        lines.iter().flat_map(|line| &line.points).map(|point| point.0).collect();
-    sizes.sort_by(f64::total_cmp);
-    sizes.dedup();
-    sizes
-}
-
-/// The range widened to whole powers of ten.
-fn decades(range: &Range<f64>) -> Range<f64> {
-    10_f64.powf(range.start.log10().floor())..10_f64.powf(range.end.log10().ceil())
-}
-
-fn powers_of_ten(range: &Range<f64>) -> Vec<f64> {
-    let Range { start, end } = decades(range);
-    std::iter::successors(Some(start), |power| Some(power * 10.0))
-        .take_while(|power| *power <= end * 1.001)
-        .collect()
 }
 
 /// `960000` → `960 000`, with a thin space, and a point of nothing else.

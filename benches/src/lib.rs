@@ -19,3 +19,4 @@ pub mod brute_force;
 pub mod chart;
 pub mod machine;
 pub mod samples;
+pub mod serve;
