@@ -233,3 +233,99 @@ fn hexadecimal(bytes: &[u8]) -> String {
         text
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+    use std::time::Duration;
+
+    use bytes::Bytes;
+    use clap::Parser;
+    use sdd_core::Probabilities;
+    use time::OffsetDateTime;
+
+    use super::{CaptureCounts, Entry, Message, Writer, WriterOptions};
+    use crate::capture::record::{Observation, Reason, RecordedModel, Selection};
+    use crate::capture::retention::Retention;
+    use crate::settings::Cli;
+    use crate::uploads::UploadMemory;
+
+    fn entry(image: &'static [u8], room: &UploadMemory) -> Message {
+        let model = RecordedModel { name: "m".into(), version: "1".into(), sha256: "0".repeat(64) };
+        let observed = Observation {
+            time: OffsetDateTime::UNIX_EPOCH,
+            request_id: "r".into(),
+            class: "defect".into(),
+            confidence: 0.9,
+            probabilities: Probabilities(vec![("defect".into(), 0.9)]),
+            drift: None,
+            model,
+            reasons: vec![Reason::OutOfDistribution],
+        };
+        let mut room = room.reserve();
+        assert!(room.grow(image.len()));
+        Message::Keep(Box::new(Entry { observed, image: Bytes::from_static(image), _room: room }))
+    }
+
+    /// Writes what is handed in, and then ends; meanwhile `disturb` is called once.
+    fn write(path: &Path, images: &[&'static [u8]], disturb: impl FnOnce()) -> Arc<CaptureCounts> {
+        let settings = Cli::parse_from(["sdd-server"]).settings.capture;
+        let retention = Retention { max_bytes: Some(10_000), max_age: None };
+        let options = WriterOptions {
+            directory: path.to_owned(),
+            selection: Selection::new(&settings),
+            retention,
+            retry_after: Duration::from_mins(1),
+        };
+        let counts = Arc::new(CaptureCounts::default());
+        let writer = Writer::open(options, Arc::clone(&counts)).unwrap();
+        assert!(counts.enabled());
+        disturb();
+        let (memory, (queue, messages)) =
+            (UploadMemory::new(1 << 20), crossbeam_channel::unbounded());
+        for image in images {
+            queue.send(entry(image, &memory)).unwrap();
+        }
+        queue.send(Message::Stop).unwrap();
+        writer.run(&messages);
+        assert_eq!(memory.used(), 0, "all room was given back");
+        counts
+    }
+
+    const PNG: &[u8] = b"\x89PNG\r\n\x1a\n 1";
+    const OTHER_PNG: &[u8] = b"\x89PNG\r\n\x1a\n 2";
+    const LARGE_PNG: &[u8] = &{
+        let mut bytes = [0; 10_001];
+        let mut place = 0;
+        while place < PNG.len() {
+            bytes[place] = PNG[place];
+            place += 1;
+        }
+        bytes
+    };
+
+    #[test]
+    fn what_is_written_and_what_is_not_is_counted() {
+        let temporary = tempfile::tempdir().unwrap();
+        let images = [PNG, OTHER_PNG, PNG, b"no image", LARGE_PNG];
+        let counts = write(temporary.path(), &images, || {});
+        assert_eq!((counts.records(), counts.images(), counts.dropped()), (3, 2, 2));
+        assert_eq!((counts.failures(), counts.removed_files(), counts.enabled()), (0, 0, false));
+        let records = temporary.path().join("predictions-1970-01-01.jsonl");
+        let written = std::fs::metadata(records).unwrap().len() + 2 * PNG.len() as u64;
+        assert_eq!(counts.stored_bytes(), written);
+    }
+
+    #[test]
+    fn one_failure_turns_it_off_for_all() {
+        let temporary = tempfile::tempdir().unwrap();
+        let path = temporary.path().join("capture");
+        let away = temporary.path().join("away");
+        let disturb = || std::fs::rename(&path, &away).unwrap();
+        let counts = write(&path, &[PNG, OTHER_PNG, PNG], disturb);
+        assert_eq!((counts.records(), counts.images(), counts.dropped()), (0, 0, 3));
+        assert_eq!((counts.failures(), counts.enabled()), (1, false));
+        assert!(!path.exists());
+    }
+}
