@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
-use sdd_benches::machine::processor;
+use sdd_benches::machine::{load_average, processor};
 use sdd_benches::serve::compare::{Contest, Effort, Workload};
 use sdd_benches::serve::images::{self, Images};
 use sdd_benches::serve::program::Places;
@@ -32,7 +32,7 @@ struct Arguments {
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     rounds: u16,
     /// Seconds of one run
-    #[arg(long, default_value_t = 6, value_parser = clap::value_parser!(u16).range(1..))]
+    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..))]
     seconds: u16,
     /// Only print the tables
     #[arg(long)]
@@ -50,10 +50,29 @@ enum Mode {
     Memory,
 }
 
+impl Mode {
+    /// The name of the place in the README.
+    fn place(self) -> &'static str {
+        match self {
+            Self::Speed => "bench-serve",
+            Self::Memory => "bench-serve-memory",
+        }
+    }
+}
+
+const README: &str = "README.md";
+
 fn main() -> Result<()> {
     let arguments = Arguments::parse();
     let places = Places::find()?;
     let cores = std::thread::available_parallelism()?.get();
+    if !arguments.dry_run {
+        // Known before minutes of measuring rather than after.
+        results::check_place(&places.root.join(README), arguments.mode.place())?;
+    }
+    if let Some(load) = load_average().filter(|load| *load > 0.5) {
+        eprintln!("warning: a load average of {load}: what else runs here is measured, too");
+    }
     let given = arguments.images.as_deref().map(images::of_folder).transpose()?;
     match arguments.mode {
         Mode::Speed => speed(&arguments, &places, cores, given),
@@ -109,7 +128,7 @@ fn speed(
         write!(published, "\n![{}](benches/results/{file})", title(file))?;
     }
     results::write("serve.csv", &results::csv(&workloads, &by_clients, &by_cores))?;
-    results::publish(&places.root.join("README.md"), "bench-serve", &published)
+    results::publish(&places.root.join(README), arguments.mode.place(), &published)
 }
 
 fn title(file: &str) -> &'static str {
@@ -133,7 +152,7 @@ fn memory(
         return Ok(());
     }
     results::write("serve_memory.csv", &results::growth_csv(&growths))?;
-    results::publish(&places.root.join("README.md"), "bench-serve-memory", &text)
+    results::publish(&places.root.join(README), arguments.mode.place(), &text)
 }
 
 fn print_scaling(by_clients: &[Point], by_cores: &[Point]) {
@@ -142,7 +161,9 @@ fn print_scaling(by_clients: &[Point], by_cores: &[Point]) {
             "{what:>8} {:>12} {:>12} {:>14} {:>14}",
             "ours/s", "peer/s", "ours p99", "peer p99"
         );
-        for (count, [ours, peer]) in points {
+        for point in points {
+            let [ours, peer] = &point.runs;
+            let count = if what == "cores" { point.cores } else { ours.clients };
             println!(
                 "{count:>8} {:>12.1} {:>12.1} {:>11.0} ms {:>11.0} ms",
                 ours.throughput,

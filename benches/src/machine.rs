@@ -13,6 +13,12 @@ pub fn processor() -> String {
     format!("{name}, {cores} cores")
 }
 
+/// Programs that ran or wanted to in the last minute, on average; `None` where that is not known.
+pub fn load_average() -> Option<f64> {
+    let text = fs::read_to_string("/proc/loadavg").ok()?;
+    text.split_whitespace().next()?.parse().ok()
+}
+
 /// The bytes of memory that can be had without swapping; `None` where that is not known.
 pub fn available_memory() -> Option<usize> {
     let meminfo = fs::read_to_string("/proc/meminfo").ok()?;

@@ -251,3 +251,93 @@ impl<'a> Drive<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{Read as _, Write as _};
+    use std::net::{Ipv4Addr, TcpListener, TcpStream};
+
+    use super::*;
+
+    const ANSWERS: [&str; 2] = ["200 OK", "503 Service Unavailable"];
+
+    /// A server that answers each connection's requests, which are of `length` bytes, in turn with
+    /// 200 and 503; it ends a connection after `answers` of them.
+    fn serve(length: usize, answers: usize) -> SocketAddr {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let talk = move |mut stream: TcpStream| {
+            let mut request = vec![0; length];
+            for turn in 0..answers {
+                if stream.read_exact(&mut request).is_err() {
+                    return;
+                }
+                let status = ANSWERS[turn % 2];
+                let answer = format!("HTTP/1.1 {status}\r\nContent-Length: 2\r\n\r\n{{}}");
+                stream.write_all(answer.as_bytes()).unwrap();
+            }
+        };
+        std::thread::spawn(move || {
+            for stream in listener.incoming() {
+                std::thread::spawn(move || talk(stream.unwrap()));
+            }
+        });
+        address
+    }
+
+    #[test]
+    fn a_number_of_requests_is_sent_exactly_and_other_statuses_are_failures() {
+        // More than a socket takes at once.
+        let requests = vec![vec![b'x'; 3 << 20]; 2];
+        let address = serve(3 << 20, usize::MAX);
+        let load = Load { requests: &requests, clients: 4, extent: Extent::Requests(41) };
+        let mut looks = 0..;
+        let outcome = run(address, &load, || Ok(looks.next())).unwrap();
+        assert_eq!(outcome.latencies.len() + outcome.failed, 41);
+        // Each connection's second, fourth... answer is a 503.
+        assert!((19..=20).contains(&outcome.failed), "{}", outcome.failed);
+        assert!(outcome.latencies.is_sorted());
+        assert_eq!(outcome.meter, [Some(0), Some(1)]);
+    }
+
+    #[test]
+    fn for_a_time_only_what_is_answered_within_it_counts() {
+        let requests = [vec![b'x'; 100]];
+        let address = serve(100, usize::MAX);
+        let extent = Extent::Time {
+            warm_up: Duration::from_millis(50),
+            measured: Duration::from_millis(100),
+        };
+        let load = Load { requests: &requests, clients: 3, extent };
+        let outcome = run(address, &load, || Ok(())).unwrap();
+        assert!(outcome.elapsed >= Duration::from_millis(100));
+        let expected = outcome.latencies.len() as f64 / outcome.elapsed.as_secs_f64();
+        assert!(expected > 0.0 && (outcome.throughput() - expected).abs() < 1e-9);
+        let [half, all] = [0.5, 1.0].map(|quantile| outcome.latency(quantile).unwrap());
+        assert!(half <= all && Some(&all) == outcome.latencies.last());
+    }
+
+    #[test]
+    fn connections_that_break_are_failures_and_all_of_them_an_error() {
+        let requests = [vec![b'x'; 100]];
+        let address = serve(100, 3);
+        let load = Load { requests: &requests, clients: 2, extent: Extent::Requests(7) };
+        let outcome = run(address, &load, || Ok(())).unwrap();
+        // Three answers for one of them, one of which is a 503, before its connection ends.
+        assert_eq!(outcome.latencies.len() + outcome.failed, 7);
+        let load = Load { requests: &requests, clients: 2, extent: Extent::Requests(9) };
+        let error = run(address, &load, || Ok(())).unwrap_err();
+        assert!(error.to_string().contains("every connection broke"), "{error}");
+    }
+
+    #[test]
+    fn nothing_to_send_or_nobody_to_send_it_to_is_an_error() {
+        let extent = Extent::Requests(1);
+        let nobody = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
+        let none = Load { requests: &[], clients: 1, extent };
+        assert!(run(nobody, &none, || Ok(())).is_err());
+        let requests = [vec![b'x']];
+        let load = Load { requests: &requests, clients: 1, extent };
+        assert!(run(nobody, &load, || Ok(())).is_err());
+    }
+}

@@ -61,80 +61,75 @@ pub fn costs(workload: &Workload, starts: &[Quartiles; 2]) -> String {
     let mut text = String::from(
         "| | sdd-server | FastAPI | wanted of sdd-server |\n| --- | --- | --- | --- |\n",
     );
-    let mut row = |what: &str, ours: String, peer: String, wanted: &str| {
+    let mut rows = loaded(workload);
+    rows.push(single(workload));
+    rows.push(("start to ready", starts.map(|s| format!("{:.2} s", s.median)), "≤ 0.5 s"));
+    for (what, [ours, peer], wanted) in rows {
         line(&mut text, &[what.into(), ours, peer, wanted.into()]);
-    };
-    let places = (workload.place(Ours, Fp32), workload.place(Peer, Fp32));
-    let (Some(ours), Some(peer)) = places else {
-        return text;
-    };
-    let over = |value: &dyn Fn(&Round) -> f64| workload.over_rounds(value).median;
-    let share = |strict: bool| {
-        let share = over(&|r| {
-            let limit = r.limit(Fp32);
-            r.loaded[ours].throughput / if strict { limit.strict() } else { limit.loaded() }
-        });
-        let of_peer = over(&|r| {
-            let limit = r.limit(Fp32);
-            r.loaded[peer].throughput / if strict { limit.strict() } else { limit.loaded() }
-        });
-        [share, of_peer].map(|share| format!("{:.1} %", 100.0 * share))
-    };
-    let [of_ours, of_peer] = share(true);
-    row("share of the limit, by the CPU time of one thread alone", of_ours, of_peer, "≥ 92 %");
-    let [of_ours, of_peer] = share(false);
-    row("share of the limit, by the CPU time with all cores busy", of_ours, of_peer, "–");
-    let http = over(&|r| r.loaded[ours].ms_each(r.loaded[ours].usage.others));
-    row(
-        "HTTP, multipart and JSON: CPU time a request of the threads that do not infer",
-        format!("{http:.2} ms"),
-        "–".into(),
-        "≤ 0.4 ms",
-    );
-    let beyond = |place: usize| {
-        let beyond = over(&|r| {
-            let run = &r.loaded[place];
-            run.ms_each(run.usage.total) - 1e3 * r.limit(Fp32).together.cpu_s
-        });
-        format!("{beyond:.1} ms")
-    };
-    row(
-        "CPU time a request beyond decoding and inference, all cores busy",
-        beyond(ours),
-        beyond(peer),
-        "–",
-    );
-    let single = |place: usize| {
-        let ms = 1e3 * over(&|r| r.single[place].latency_s[0]);
-        let ratio = over(&|r| r.single[place].latency_s[0] / r.limit(Fp32).alone.wall_s);
-        format!("{ms:.1} ms, {ratio:.2} x")
-    };
-    row(
-        "one client's median latency, and as a multiple of decoding and inference alone",
-        single(ours),
-        single(peer),
-        "≤ 1.15 x",
-    );
-    let loaded = |place: usize| {
-        let [half, _, most] = [0, 1, 2].map(|i| 1e3 * over(&|r| r.loaded[place].latency_s[i]));
-        format!("{half:.0} ms, {most:.0} ms")
-    };
-    row("latency under that load, median and 99 %", loaded(ours), loaded(peer), "–");
-    let resident = |place: usize| {
-        let memory = |r: &Round| r.loaded[place].memory;
-        let [all, shared] =
-            [over(&|r| memory(r).resident as f64), over(&|r| memory(r).proportional as f64)];
-        format!("{:.0} MiB, {:.0} MiB", mebibytes(all), mebibytes(shared))
-    };
-    row(
-        "resident memory, and with pages that processes share counted once",
-        resident(ours),
-        resident(peer),
-        "below the peer's",
-    );
-    let [of_ours, of_peer] = starts.map(|s| format!("{:.2} s", s.median));
-    row("start to ready", of_ours, of_peer, "≤ 0.5 s");
+    }
     text
+}
+
+/// What is measured, of ours and of the peer, and what is wanted of ours.
+type Row = (&'static str, [String; 2], &'static str);
+
+/// The medians over the rounds of a value of ours and of the peer, both with the fp32 file.
+fn both(workload: &Workload, value: impl Fn(&Round, usize) -> f64) -> [f64; 2] {
+    [Ours, Peer].map(|program| match workload.place(program, Fp32) {
+        Some(place) => workload.over_rounds(|round| value(round, place)).median,
+        None => f64::NAN,
+    })
+}
+
+fn loaded(workload: &Workload) -> Vec<Row> {
+    let percent = |share: f64| format!("{:.1} %", 100.0 * share);
+    let strict = both(workload, |r, i| r.loaded[i].throughput / r.limit(Fp32).strict());
+    let busy = both(workload, |r, i| r.loaded[i].throughput / r.limit(Fp32).loaded());
+    let [http, _] = both(workload, |r, i| r.loaded[i].ms_each(r.loaded[i].usage.others));
+    let beyond = both(workload, |r, i| {
+        r.loaded[i].ms_each(r.loaded[i].usage.total) - 1e3 * r.limit(Fp32).together.cpu_s
+    });
+    let [half, most] =
+        [0, 2].map(|quantile| both(workload, |r, i| 1e3 * r.loaded[i].latency_s[quantile]));
+    let resident = both(workload, |r, i| r.loaded[i].memory.resident as f64);
+    let counted_once = both(workload, |r, i| r.loaded[i].memory.proportional as f64);
+    vec![
+        ("share of the limit, by the CPU time of one thread alone", strict.map(percent), "≥ 92 %"),
+        ("share of the limit, by the CPU time with all cores busy", busy.map(percent), "–"),
+        (
+            "HTTP, multipart and JSON: CPU time a request of the threads that do not infer",
+            [format!("{http:.2} ms"), "–".into()],
+            "≤ 0.4 ms",
+        ),
+        (
+            "CPU time a request beyond decoding and inference, all cores busy",
+            beyond.map(|ms| format!("{ms:.1} ms")),
+            "–",
+        ),
+        (
+            "latency under that load, median and 99 %",
+            [0, 1].map(|i| format!("{:.0} ms, {:.0} ms", half[i], most[i])),
+            "–",
+        ),
+        (
+            "resident memory, and with pages that processes share counted once",
+            [0, 1].map(|i| {
+                let [all, once] = [resident[i], counted_once[i]].map(mebibytes);
+                format!("{all:.0} MiB, {once:.0} MiB")
+            }),
+            "below the peer's",
+        ),
+    ]
+}
+
+fn single(workload: &Workload) -> Row {
+    let ms = both(workload, |r, i| 1e3 * r.single[i].latency_s[0]);
+    let ratio = both(workload, |r, i| r.single[i].latency_s[0] / r.limit(Fp32).alone.wall_s);
+    (
+        "one client's median latency, and as a multiple of decoding and inference alone",
+        [0, 1].map(|i| format!("{:.1} ms, {:.2} x", ms[i], ratio[i])),
+        "≤ 1.15 x",
+    )
 }
 
 /// What was measured beside, in words.

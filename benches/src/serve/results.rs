@@ -8,7 +8,7 @@ use anyhow::{Context as _, Result, anyhow};
 
 use super::compare::Workload;
 use super::growth::Growth;
-use super::program::Setup;
+use super::program::{Precision, Setup};
 use super::run::Run;
 use super::scaling::{PROGRAMS, Point};
 use crate::chart::{Axis, Frame, Line, Ticks, draw, duration};
@@ -28,15 +28,27 @@ pub fn write(name: &str, text: &str) -> Result<()> {
         .with_context(|| path.display().to_string())
 }
 
+/// Whether [`publish`] will find its place.
+///
+/// # Errors
+/// When it will not.
+pub fn check_place(path: &Path, name: &str) -> Result<()> {
+    exchanged(path, name, "").map(drop)
+}
+
 /// Puts `text` between `<!-- NAME:begin -->` and `<!-- NAME:end -->` of a file.
 ///
 /// # Errors
 /// When the file or a marker is not there.
 pub fn publish(path: &Path, name: &str, text: &str) -> Result<()> {
-    let old = fs::read_to_string(path).with_context(|| path.display().to_string())?;
-    let new = between(&old, name, text)
-        .with_context(|| format!("{} has no `<!-- {name}:begin -->` and end", path.display()))?;
+    let new = exchanged(path, name, text)?;
     fs::write(path, new).with_context(|| path.display().to_string())
+}
+
+fn exchanged(path: &Path, name: &str, text: &str) -> Result<String> {
+    let old = fs::read_to_string(path).with_context(|| path.display().to_string())?;
+    between(&old, name, text)
+        .with_context(|| format!("{} has no `<!-- {name}:begin -->` and end", path.display()))
 }
 
 fn between(old: &str, name: &str, text: &str) -> Option<String> {
@@ -67,24 +79,14 @@ pub fn csv(workloads: &[Workload], clients: &[Point], cores: &[Point]) -> String
         }
     }
     for (part, points) in [("clients", clients), ("cores", cores)] {
-        for (count, runs) in points {
-            for (program, run) in PROGRAMS.iter().zip(runs) {
-                let workers = if part == "cores" { *count } else { clients_workers(cores) };
-                let setup = Setup {
-                    program: *program,
-                    precision: super::program::Precision::Fp32,
-                    workers,
-                };
+        for point in points {
+            for (program, run) in PROGRAMS.into_iter().zip(&point.runs) {
+                let setup = Setup { program, precision: Precision::Fp32, workers: point.cores };
                 row(&mut text, &format!("{part},,"), &setup, run, [None; 3]);
             }
         }
     }
     text
-}
-
-/// The chart of clients is measured with as many workers as the last point of the chart of cores.
-fn clients_workers(cores: &[Point]) -> usize {
-    cores.last().map_or(0, |(count, _)| *count)
 }
 
 fn row(text: &mut String, from: &str, setup: &Setup, run: &Run, limits_s: [Option<f64>; 3]) {
@@ -133,17 +135,23 @@ pub fn charts(
     clients: &[Point],
     cores: &[Point],
 ) -> Result<Vec<(&'static str, String)>> {
-    let line = |points: &[Point], i: usize, name: &str, value: &dyn Fn(&Run) -> f64| Line {
-        name: name.to_owned(),
-        points: points.iter().map(|(x, runs)| (*x as f64, value(&runs[i]))).collect(),
+    let by_clients = |point: &Point| point.runs[0].clients as f64;
+    let rate = |points: &[Point], x: &dyn Fn(&Point) -> f64| {
+        let line = |i: usize| Line {
+            name: PROGRAMS[i].name().to_owned(),
+            points: points.iter().map(|p| (x(p), p.runs[i].throughput)).collect(),
+        };
+        [line(0), line(1)]
     };
-    let rate = |points| {
-        [0, 1].map(|i| line(points, i, PROGRAMS[i].name(), &|run| run.throughput)).to_vec()
-    };
-    let latency = [(0, 2), (0, 0), (1, 2), (1, 0)].map(|(i, quantile)| {
-        let name = format!("{},\n{}", PROGRAMS[i].name(), ["median", "90 %", "99 %"][quantile]);
-        line(clients, i, &name, &|run| run.latency_s[quantile])
-    });
+    let latency = [(0, 2, "99 %"), (0, 0, "median"), (1, 2, "99 %"), (1, 0, "median")].map(
+        |(i, quantile, what)| Line {
+            name: format!("{},\n{what}", PROGRAMS[i].name()),
+            points: clients
+                .iter()
+                .map(|p| (by_clients(p), p.runs[i].latency_s[quantile]))
+                .collect(),
+        },
+    );
     let whole = |number: f64| format!("{number:.0}");
     let of_clients = Axis { name: "clients at once", label: whole, ticks: Ticks::Values };
     let of_cores = Axis { name: "cores", label: whole, ticks: Ticks::Values };
@@ -156,10 +164,18 @@ pub fn charts(
     Ok(vec![
         (
             "serve_clients.svg",
-            chart("Throughput by clients", &of_clients, &of_rate, &rate(clients))?,
+            chart("Throughput by clients", &of_clients, &of_rate, &rate(clients, &by_clients))?,
         ),
         ("serve_latency.svg", chart("Latency by clients", &of_clients, &of_time, &latency)?),
-        ("serve_cores.svg", chart("Throughput by cores", &of_cores, &of_rate, &rate(cores))?),
+        (
+            "serve_cores.svg",
+            chart(
+                "Throughput by cores",
+                &of_cores,
+                &of_rate,
+                &rate(cores, &|point| point.cores as f64),
+            )?,
+        ),
     ])
 }
 
@@ -181,6 +197,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("README.md");
         fs::write(&path, "no markers").unwrap();
+        assert!(check_place(&path, "x").is_err());
         assert!(publish(&path, "x", "new").is_err());
         assert_eq!(fs::read_to_string(&path).unwrap(), "no markers");
     }

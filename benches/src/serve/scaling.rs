@@ -17,8 +17,14 @@ const CLIENTS_A_CORE: usize = 8;
 /// Both programs with the fp32 model.
 pub const PROGRAMS: [Program; 2] = [Program::Ours, Program::Peer];
 
-/// One point: a number of clients or of cores, and the runs of [`PROGRAMS`].
-pub type Point = (usize, [Run; 2]);
+/// One point of a chart.
+#[derive(Debug, Clone, Copy)]
+pub struct Point {
+    /// How many cores each server had.
+    pub cores: usize,
+    /// The runs of [`PROGRAMS`].
+    pub runs: [Run; 2],
+}
 
 /// Measures 1 to 256 clients, all cores.
 ///
@@ -36,7 +42,7 @@ pub fn clients(
     let mut points = Vec::new();
     for clients in CLIENTS {
         eprintln!("scaling: {clients} clients");
-        points.push((clients, both(&servers, requests, clients, measured)?));
+        points.push(Point { cores, runs: both(&servers, requests, clients, measured)? });
     }
     Ok(points)
 }
@@ -56,7 +62,7 @@ pub fn cores(places: &Places, requests: &[Vec<u8>], measured: Duration) -> Resul
         pin(&cores)?;
         let runs = both(&servers, requests, CLIENTS_A_CORE * count, measured);
         pin(&list(&allowed))?;
-        points.push((count, runs?));
+        points.push(Point { cores: count, runs: runs? });
     }
     Ok(points)
 }
