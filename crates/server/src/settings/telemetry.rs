@@ -12,6 +12,7 @@ pub struct TelemetrySettings {
     /// How the log, on standard error, is written
     #[arg(long, env = "SDD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
     pub log_format: LogFormat,
+    #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
     /// Base URL of an OpenTelemetry collector that takes traces by OTLP over HTTP, as
     /// http://localhost:4318; empty for none [default: OTEL_EXPORTER_OTLP_ENDPOINT, else none]
     #[arg(long, env = "SDD_OTLP_ENDPOINT", value_parser = base_url)]
