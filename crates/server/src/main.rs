@@ -28,7 +28,7 @@ fn main() -> ExitCode {
 }
 
 fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
-    telemetry::init(settings.log_format);
+    let _log = telemetry::init(settings.telemetry.log_format);
     sdd_index::check_cpu()?;
     actix_web::rt::System::new().block_on(async {
         let application = Application::build(settings)?;

@@ -1,6 +1,6 @@
 //! What belongs to one request: its name, its time, and what it came to.
 
-use std::cell::{Cell, RefCell};
+use std::cell::{Cell, Ref, RefCell};
 use std::future::{Ready, ready};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -33,6 +33,7 @@ struct Inner {
     read: Cell<Option<Duration>>,
     bytes: Cell<usize>,
     outcomes: RefCell<Vec<Outcome>>,
+    errors: RefCell<Vec<&'static str>>,
 }
 
 /// What one image of a request came to.
@@ -75,6 +76,7 @@ impl RequestContext {
             read: Cell::default(),
             bytes: Cell::default(),
             outcomes: RefCell::default(),
+            errors: RefCell::default(),
         };
         let context = Self(Rc::new(inner));
         request.extensions_mut().insert(context.clone());
@@ -129,8 +131,19 @@ impl RequestContext {
 
     /// What became of the images that were answered.
     #[must_use]
-    pub fn outcomes(&self) -> Vec<Outcome> {
-        self.0.outcomes.borrow().clone()
+    pub fn outcomes(&self) -> Ref<'_, Vec<Outcome>> {
+        self.0.outcomes.borrow()
+    }
+
+    /// Notes an image that could not be answered, by the code of what is wrong.
+    pub fn note_error(&self, code: &'static str) {
+        self.0.errors.borrow_mut().push(code);
+    }
+
+    /// What was wrong with the images that could not be answered.
+    #[must_use]
+    pub fn errors(&self) -> Ref<'_, Vec<&'static str>> {
+        self.0.errors.borrow()
     }
 }
 

@@ -9,6 +9,7 @@ use crate::capture::{Capture, CaptureError};
 use crate::engine::{Admission, Engine, LoadError, Pair};
 use crate::metrics::Metrics;
 use crate::settings::Settings;
+use crate::telemetry::{TraceError, Traces};
 use crate::uploads::UploadMemory;
 
 /// The state of a running server.
@@ -23,6 +24,8 @@ pub struct Service {
     pub metrics: Arc<Metrics>,
     /// Where predictions are kept, if they are.
     pub capture: Option<Capture>,
+    /// Where the traces of requests go; `None` without a collector.
+    pub traces: Option<Traces>,
     engine: ArcSwap<Engine>,
     /// One reload at a time.
     reload: std::sync::Mutex<()>,
@@ -49,6 +52,7 @@ impl Service {
             admission,
             metrics,
             capture,
+            traces: Traces::start(&settings.telemetry)?,
             engine: ArcSwap::from_pointee(engine),
             reload: std::sync::Mutex::new(()),
             stopping: AtomicBool::new(false),
@@ -73,7 +77,9 @@ impl Service {
     pub fn reload(&self) -> Result<Arc<Engine>, StartError> {
         // What the lock guards is only the order: a panic in here leaves nothing half-done.
         let _one_at_a_time = self.reload.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let engine = Arc::new(start_engine(&self.settings, &self.admission, &self.metrics)?);
+        let engine = start_engine(&self.settings, &self.admission, &self.metrics);
+        self.metrics.reload(engine.is_ok());
+        let engine = Arc::new(engine?);
         // The threads of the old one end when its last request has been answered.
         self.engine.store(Arc::clone(&engine));
         Ok(engine)
@@ -162,6 +168,9 @@ pub enum StartError {
     /// The threads.
     #[error("cannot start the server's threads")]
     Threads(#[source] std::io::Error),
+    /// The collector.
+    #[error(transparent)]
+    Traces(#[from] TraceError),
 }
 
 fn start_engine(

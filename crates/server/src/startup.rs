@@ -115,6 +115,9 @@ impl Application {
                 () = all_captured(&service) => {}
             }
         }
+        if let Some(traces) = &service.traces {
+            traces.stop();
+        }
         tracing::info!("stopped");
         // Without requests nothing else holds it.
         if service.admission.occupied() == 0

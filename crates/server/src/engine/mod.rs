@@ -91,6 +91,12 @@ impl Engine {
         &self.served
     }
 
+    /// Images that no thread has begun with.
+    #[must_use]
+    pub fn waiting(&self) -> usize {
+        self.queue.len()
+    }
+
     /// Classifies one image and compares it with the reference.
     ///
     /// Dropping the future before the work has begun takes it out of the queue.

@@ -1,18 +1,168 @@
 //! What is counted, for Prometheus.
+//!
+//! What happens is counted in [`Metrics`] as it happens; what is (the queue, the model, the process) is
+//! looked at when somebody asks. Names follow Prometheus's conventions: units in the name, counters
+//! end in `_total`.
+
+mod exposition;
+mod labels;
+mod process;
+mod state;
+
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::histogram::Histogram;
+use prometheus_client::registry::{Registry, Unit};
+
+pub use exposition::{Format, expose};
+
+use self::labels::{ErrorLabel, ImageLabels, OutcomeLabel, RequestLabels, RouteLabels, StageLabel};
+use crate::observe::Finished;
+
+/// Upper bounds of durations in seconds: 0.1 ms to 60 s.
+const SECONDS: [f64; 18] = [
+    0.0001, 0.00025, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5,
+    5.0, 10.0, 30.0, 60.0,
+];
+
+/// Upper bounds of numbers of images.
+const IMAGES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
 /// The counters and histograms of a server.
-#[derive(Debug, Default)]
-pub struct Metrics {}
+#[derive(Debug)]
+pub struct Metrics {
+    registry: Registry,
+    requests: Family<RequestLabels, Counter>,
+    request_duration: Family<RouteLabels, Histogram>,
+    stages: Stages,
+    batch_size: Histogram,
+    images: Family<ImageLabels, Counter>,
+    image_errors: Family<ErrorLabel, Counter>,
+    upload_bytes: Counter,
+    reloads_ok: Counter,
+    reloads_failed: Counter,
+}
+
+/// One histogram a stage: held here, so that none has to be looked up.
+#[derive(Debug)]
+struct Stages {
+    read: Histogram,
+    queue: Histogram,
+    decode: Histogram,
+    preprocess: Histogram,
+    infer: Histogram,
+    drift: Histogram,
+}
 
 impl Metrics {
     /// All at zero.
     #[must_use]
     pub fn new() -> Self {
-        Self::default()
+        let mut registry = Registry::with_prefix("sdd");
+        let durations: fn() -> Histogram = || Histogram::new(SECONDS);
+        let requests = Family::default();
+        registry.register("http_requests", "Requests that are over", requests.clone());
+        let request_duration = Family::new_with_constructor(durations);
+        registry.register_with_unit(
+            "http_request_duration",
+            "Time from a request's head to its answer",
+            Unit::Seconds,
+            request_duration.clone(),
+        );
+        let stages = Family::new_with_constructor(durations);
+        registry.register_with_unit(
+            "stage_duration",
+            "Time that a request's body (read) or an image (the others) spent in a stage",
+            Unit::Seconds,
+            stages.clone(),
+        );
+        let batch_size = Histogram::new(IMAGES);
+        registry.register("batch_images", "Images in one pass of the model", batch_size.clone());
+        let images = Family::default();
+        registry.register("images", "Images that were answered", images.clone());
+        let image_errors = Family::default();
+        registry.register(
+            "image_errors",
+            "Images that were taken on and could not be answered",
+            image_errors.clone(),
+        );
+        let upload_bytes = Counter::default();
+        registry.register_with_unit(
+            "upload",
+            "Bytes of the images that were received whole",
+            Unit::Bytes,
+            upload_bytes.clone(),
+        );
+        let reloads = Family::<OutcomeLabel, Counter>::default();
+        registry.register("reloads", "Times that the model was loaded anew", reloads.clone());
+        Self {
+            registry,
+            requests,
+            request_duration,
+            stages: Stages::new(&stages),
+            batch_size,
+            images,
+            image_errors,
+            upload_bytes,
+            reloads_ok: reloads.get_or_create_owned(&OutcomeLabel { outcome: "ok" }),
+            reloads_failed: reloads.get_or_create_owned(&OutcomeLabel { outcome: "failed" }),
+        }
     }
 
     /// A pass of the model over `images` at once.
     pub fn batch_size(&self, images: usize) {
-        tracing::trace!(images, "batch");
+        self.batch_size.observe(images as f64);
+    }
+
+    /// A request that is over.
+    pub fn request(&self, finished: &Finished<'_>) {
+        let labels = RequestLabels::of(finished);
+        self.requests.get_or_create(&labels).inc();
+        let route = RouteLabels { route: labels.route };
+        self.request_duration.get_or_create(&route).observe(finished.total.as_secs_f64());
+        if let Some(read) = finished.context.read_time() {
+            self.stages.read.observe(read.as_secs_f64());
+            self.upload_bytes.inc_by(finished.context.bytes() as u64);
+        }
+        for outcome in finished.context.outcomes().iter() {
+            self.stages.observe(&outcome.times);
+            self.images.get_or_create(&ImageLabels::of(outcome)).inc();
+        }
+        for &error in finished.context.errors().iter() {
+            self.image_errors.get_or_create(&ErrorLabel { error }).inc();
+        }
+    }
+
+    /// An attempt to load the model anew.
+    pub fn reload(&self, succeeded: bool) {
+        if succeeded { &self.reloads_ok } else { &self.reloads_failed }.inc();
+    }
+}
+
+impl Default for Metrics {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl Stages {
+    fn new(family: &Family<StageLabel, Histogram>) -> Self {
+        let of = |stage| family.get_or_create_owned(&StageLabel { stage });
+        Self {
+            read: of("read"),
+            queue: of("queue"),
+            decode: of("decode"),
+            preprocess: of("preprocess"),
+            infer: of("infer"),
+            drift: of("drift"),
+        }
+    }
+
+    fn observe(&self, times: &crate::engine::StageTimes) {
+        self.queue.observe(times.queue.as_secs_f64());
+        self.decode.observe(times.decode.as_secs_f64());
+        self.preprocess.observe(times.preprocess.as_secs_f64());
+        self.infer.observe(times.infer.as_secs_f64());
+        self.drift.observe(times.drift.as_secs_f64());
     }
 }

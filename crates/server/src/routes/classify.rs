@@ -112,7 +112,8 @@ async fn classify(
             ApiError::NotAnImageType { found }
         }
         (error, _) => error,
-    })?;
+    });
+    let answer = answer.inspect_err(|error| context.note_error(error.code()))?;
     context.note_answer(engine.served().class_of(&answer), &answer);
     if let Some((capture, image)) = captured {
         capture.offer(image, context.id(), &answer, engine.served());

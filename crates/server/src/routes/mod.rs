@@ -4,6 +4,7 @@ mod admin;
 mod classify;
 mod embed;
 mod health;
+mod metrics;
 mod model;
 mod predict;
 mod prediction;
@@ -24,6 +25,7 @@ pub fn configure(service: &mut ServiceConfig) {
         .service(readable("/healthz", get(health::livez)))
         .service(readable("/livez", get(health::livez)))
         .service(readable("/readyz", get(health::readyz)))
+        .service(readable("/metrics", get(metrics::metrics)))
         .default_service(web::to(not_found));
 }
 

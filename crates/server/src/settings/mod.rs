@@ -5,13 +5,15 @@
 mod capture;
 mod limits;
 mod model;
+mod telemetry;
 
 use clap::builder::TypedValueParser;
-use clap::{Args, Parser, Subcommand, ValueEnum};
+use clap::{Args, Parser, Subcommand};
 
 pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
+pub use telemetry::{LogFormat, TelemetrySettings};
 
 /// Serves an image classifier: POST an image to /predict, get its class, confidence and drift score.
 #[derive(Debug, Parser)]
@@ -54,24 +56,15 @@ pub struct Settings {
     /// What is kept.
     #[command(flatten)]
     pub capture: CaptureSettings,
-    /// How the log, on standard error, is written
-    #[arg(long, env = "SDD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
-    pub log_format: LogFormat,
+    /// What is told about its work.
+    #[command(flatten)]
+    pub telemetry: TelemetrySettings,
 }
 
 /// Takes 1 to `largest`.
 fn at_least_one(largest: u64) -> impl TypedValueParser<Value = usize> {
     let in_range = clap::value_parser!(u64).range(1..=largest);
     in_range.try_map(usize::try_from)
-}
-
-/// How the log is written.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// For people.
-    Pretty,
-    /// One JSON object a line.
-    Json,
 }
 
 #[cfg(test)]

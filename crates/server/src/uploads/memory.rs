@@ -34,6 +34,12 @@ impl UploadMemory {
         self.used.load(Ordering::Relaxed)
     }
 
+    /// Bytes that may be held.
+    #[must_use]
+    pub fn limit(&self) -> usize {
+        self.limit
+    }
+
     /// An empty reservation, to be grown.
     #[must_use]
     pub fn reserve(&self) -> Reservation {

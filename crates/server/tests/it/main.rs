@@ -4,13 +4,19 @@
 
 mod capture;
 mod client;
+mod collector;
 mod drain;
 mod errors;
+mod exposition;
 mod hostile;
 mod interfaces;
+mod leaving;
 mod lifecycle;
+mod logs;
+mod metrics;
 mod overload;
 mod predict;
 mod reload;
 mod server;
 mod store;
+mod traces;

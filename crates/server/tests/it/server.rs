@@ -100,6 +100,11 @@ impl Server {
         read(agent().get(url).call().unwrap())
     }
 
+    pub fn get_accepting(&self, path: &str, accept: &str) -> Answer {
+        let url = format!("http://{}{path}", self.address());
+        read(agent().get(url).header("accept", accept).call().unwrap())
+    }
+
     /// Uploads an image as a browser or curl does.
     pub fn predict(&self, image: &[u8]) -> Answer {
         self.post(&multipart(&[("file", Some("image/png"), image)]))
@@ -177,7 +182,14 @@ pub fn multipart(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
 
 /// Posts a multipart body to /predict of the server at an address.
 pub fn post(address: &str, body: &[u8]) -> Answer {
-    post_as(address, &format!("multipart/form-data; boundary={BOUNDARY}"), body)
+    post_to(address, "/predict", body)
+}
+
+/// Posts a multipart body.
+pub fn post_to(address: &str, path: &str, body: &[u8]) -> Answer {
+    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
+    let url = format!("http://{address}{path}");
+    read(agent().post(url).content_type(content_type).send(body).unwrap())
 }
 
 fn post_as(address: &str, content_type: &str, body: &[u8]) -> Answer {

@@ -25,8 +25,16 @@ const CALIBRATION: [&str; 4] = ["bmp_gray.bmp", "png_gray.png", "tiff_gray.tiff"
 
 /// Writes a calibrated store of the small model's embeddings; `sha256` names another model.
 pub fn write(directory: &Path, sha256: Option<&str>) {
-    let mut classifier =
-        Classifier::open(&data("tiny.onnx"), &ClassifierOptions::default()).unwrap();
+    write_with(directory, &data("tiny.onnx"), sha256);
+}
+
+/// Writes a calibrated store of a model's embeddings.
+pub fn write_for(directory: &Path, model: &Path) {
+    write_with(directory, model, None);
+}
+
+fn write_with(directory: &Path, model: &Path, sha256: Option<&str>) {
+    let mut classifier = Classifier::open(model, &ClassifierOptions::default()).unwrap();
     let identity = ModelIdentity {
         name: "tiny-of-the-store".into(),
         version: "7".into(),

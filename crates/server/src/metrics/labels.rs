@@ -1,0 +1,67 @@
+//! Labels, each of few values: routes and codes of the program, classes of the model, nothing that a
+//! client makes up.
+
+use prometheus_client::encoding::EncodeLabelSet;
+
+use crate::observe::Finished;
+use crate::request::Outcome;
+
+/// The route of paths that are not there.
+const UNMATCHED: &str = "unmatched";
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RequestLabels {
+    pub route: String,
+    pub method: &'static str,
+    pub status: u16,
+    /// Empty where nothing went wrong.
+    pub error: &'static str,
+}
+
+impl RequestLabels {
+    pub fn of(finished: &Finished<'_>) -> Self {
+        Self {
+            route: finished.route.unwrap_or(UNMATCHED).to_owned(),
+            method: finished.method,
+            status: finished.status,
+            error: finished.error.unwrap_or_default(),
+        }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct RouteLabels {
+    pub route: String,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct StageLabel {
+    pub stage: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ImageLabels {
+    pub class: String,
+    pub out_of_distribution: &'static str,
+}
+
+impl ImageLabels {
+    pub fn of(outcome: &Outcome) -> Self {
+        let out_of_distribution = match outcome.out_of_distribution {
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "unknown",
+        };
+        Self { class: outcome.class.clone(), out_of_distribution }
+    }
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ErrorLabel {
+    pub error: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct OutcomeLabel {
+    pub outcome: &'static str,
+}

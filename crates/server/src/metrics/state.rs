@@ -1,0 +1,94 @@
+//! How things stand at the moment when somebody asks.
+
+use prometheus_client::metrics::gauge::ConstGauge;
+use prometheus_client::metrics::info::Info;
+use prometheus_client::registry::{Registry, Unit};
+
+use crate::engine::{ServedModel, ServedReference};
+use crate::service::Service;
+
+/// All of it. What another part of the server counts by itself is added here, too.
+pub(super) fn registry(service: &Service) -> Registry {
+    let mut registry = Registry::with_prefix("sdd");
+    let engine = service.engine();
+    add_load(&mut registry, service, engine.waiting());
+    add_model(&mut registry, engine.served());
+    if let Some(reference) = &engine.served().reference {
+        add_reference(&mut registry, reference);
+    }
+    registry.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+    registry
+}
+
+fn add_load(registry: &mut Registry, service: &Service, waiting: usize) {
+    let mut add = |name, help, value| registry.register(name, help, gauge(value));
+    add(
+        "ready",
+        "1 while new work is welcome, 0 once the server has been told to stop",
+        usize::from(!service.is_stopping()),
+    );
+    add(
+        "http_requests_in_flight",
+        "Requests that are not answered yet, with the one that asks",
+        service.in_flight(),
+    );
+    add("http_connections", "Open connections", service.connections());
+    add("http_connections_limit", "Open connections at most", {
+        service.settings.limits.max_connections
+    });
+    add("queue_depth", "Images that wait for a thread", waiting);
+    add("queue_limit", "Images that may wait for a thread", service.settings.limits.queue);
+    add("admitted_images", "Images that wait or are in work", service.admission.occupied());
+    add(
+        "admitted_images_limit",
+        "Images that may wait or be in work; beyond it the answer is 503",
+        service.admission.limit(),
+    );
+    let mut add = |name, help, value| {
+        registry.register_with_unit(name, help, Unit::Bytes, gauge(value));
+    };
+    add("upload_memory_used", "Memory that uploads take", service.uploads.used());
+    add("upload_memory_limit", "Memory that uploads may take", service.uploads.limit());
+}
+
+fn add_model(registry: &mut Registry, served: &ServedModel) {
+    let labels = [
+        ("name", served.spec.name.clone()),
+        ("version", served.spec.version.clone()),
+        ("sha256", served.sha256.clone()),
+        ("device", served.device.to_string()),
+    ];
+    registry.register("model", "The model that is served", Info::new(labels));
+}
+
+fn add_reference(registry: &mut Registry, reference: &ServedReference) {
+    let labels =
+        [("path", reference.path.display().to_string()), ("method", reference.method.clone())];
+    registry.register(
+        "reference",
+        "The reference that images are compared with",
+        Info::new(labels),
+    );
+    registry.register("reference_images", "Reference images", gauge(reference.images));
+    if let Some(images) = reference.calibration_images {
+        registry.register("reference_calibration_images", "Calibration images", gauge(images));
+    }
+    if let Some(threshold) = reference.threshold {
+        registry.register(
+            "drift_threshold",
+            "The drift score above which an image is out of distribution",
+            ConstGauge::new(threshold),
+        );
+    }
+    if let Some(alpha) = reference.alpha {
+        registry.register(
+            "drift_alpha",
+            "The share of false alarms that the threshold was calibrated for",
+            ConstGauge::new(alpha),
+        );
+    }
+}
+
+fn gauge(value: usize) -> ConstGauge<u64> {
+    ConstGauge::new(value as u64)
+}

@@ -1,0 +1,93 @@
+//! What is known of a request when it is over.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use actix_web::http::StatusCode;
+
+use super::Stages;
+use crate::request::RequestContext;
+
+/// The status of a request whose client left before the answer, as proxies write it. Nobody is sent it.
+pub const CLIENT_LEFT: u16 = 499;
+
+/// The paths that are asked by machines, again and again.
+const PROBES: [&str; 4] = ["/healthz", "/livez", "/metrics", "/readyz"];
+
+/// What is known of a request when it is over.
+#[derive(Debug)]
+pub struct Finished<'a> {
+    /// What the handler noted.
+    pub context: &'a RequestContext,
+    /// A method of HTTP, or `_OTHER`.
+    pub method: &'static str,
+    /// The pattern that the path matched; `None` where there is no such path.
+    pub route: Option<&'a str>,
+    /// The path's beginning.
+    pub path: &'a str,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Who is at the other end of the connection.
+    pub client: Option<SocketAddr>,
+    /// The answer's status, or [`CLIENT_LEFT`].
+    pub status: u16,
+    /// The stable code of what went wrong; `None` where nothing did.
+    pub error: Option<&'static str>,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// How long each stage took.
+    pub stages: Stages,
+    /// From the request's head to the answer's.
+    pub total: Duration,
+}
+
+/// How a request ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Outcome {
+    /// Answered as asked.
+    Answered,
+    /// Something was wrong with it, or there was no room.
+    Refused,
+    /// Something was wrong with the server.
+    Failed,
+    /// The client left before the answer.
+    Left,
+}
+
+impl Outcome {
+    pub(super) fn of(status: StatusCode) -> Self {
+        match status {
+            // The server is well, and has said so in time.
+            StatusCode::SERVICE_UNAVAILABLE => Self::Refused,
+            status if status.is_server_error() => Self::Failed,
+            status if status.is_client_error() => Self::Refused,
+            _ => Self::Answered,
+        }
+    }
+
+    /// Its name in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Answered => "answered",
+            Self::Refused => "refused",
+            Self::Failed => "failed",
+            Self::Left => "client left",
+        }
+    }
+}
+
+impl Finished<'_> {
+    /// Whether any image is out of distribution; `None` where that is not known of any.
+    #[must_use]
+    pub fn out_of_distribution(&self) -> Option<bool> {
+        let outcomes = self.context.outcomes();
+        outcomes.iter().filter_map(|outcome| outcome.out_of_distribution).max()
+    }
+
+    /// Whether it is one of the checks that come every few seconds and say little.
+    #[must_use]
+    pub fn is_probe(&self) -> bool {
+        self.route.is_some_and(|route| PROBES.contains(&route))
+    }
+}

@@ -1,0 +1,58 @@
+//! The line in the log that a request ends with.
+
+use std::time::Duration;
+
+use opentelemetry::TraceId;
+
+use super::Finished;
+use crate::engine::StageTimes;
+
+/// Writes it: for people's requests always, for the checks of machines where `debug` is logged.
+pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
+    // The level of a line is part of the program, not a value: so the line stands there twice.
+    macro_rules! line {
+        ($level:ident) => {{
+            let outcomes = finished.context.outcomes();
+            let stage = |stage: fn(&StageTimes) -> Duration| {
+                finished.stages.engine.as_ref().map(stage).map(milliseconds)
+            };
+            tracing::$level!(
+                target: "sdd_server::request",
+                request_id = finished.context.id(),
+                trace_id = trace.map(tracing::field::display),
+                client = finished.client.map(|client| tracing::field::display(client.ip())),
+                method = finished.method,
+                route = finished.route,
+                path = finished.path,
+                status = finished.status,
+                error = finished.error,
+                outcome = finished.outcome.name(),
+                bytes = finished.context.bytes(),
+                images = outcomes.len(),
+                class = match outcomes.as_slice() {
+                    [only] => Some(only.class.as_str()),
+                    _ => None,
+                },
+                out_of_distribution = finished.out_of_distribution(),
+                read_ms = finished.stages.read.map(milliseconds),
+                queue_ms = stage(|times| times.queue),
+                decode_ms = stage(|times| times.decode),
+                preprocess_ms = stage(|times| times.preprocess),
+                infer_ms = stage(|times| times.infer),
+                drift_ms = stage(|times| times.drift),
+                duration_ms = milliseconds(finished.total),
+                "request"
+            );
+        }};
+    }
+    if finished.is_probe() {
+        line!(debug);
+    } else {
+        line!(info);
+    }
+}
+
+/// With three decimals.
+fn milliseconds(time: Duration) -> f64 {
+    (time.as_secs_f64() * 1e6).round() / 1e3
+}

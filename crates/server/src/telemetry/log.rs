@@ -1,0 +1,46 @@
+//! The log, on standard error.
+
+use std::io::IsTerminal;
+
+use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
+use tracing_subscriber::EnvFilter;
+
+use crate::settings::LogFormat;
+
+/// What is logged unless `RUST_LOG` says otherwise: the libraries' own notes are for developers.
+const DEFAULT_FILTER: &str = "info,actix_server=warn,ort=error";
+
+/// Lines that wait for a reader of standard error at most; then they are dropped, requests go on.
+const MAX_WAITING_LINES: usize = 8192;
+
+/// The log is written for as long as it lives; what waits is written when it is dropped.
+#[derive(Debug)]
+pub struct Log {
+    _writer: WorkerGuard,
+}
+
+/// Starts logging, once a process; a second call changes nothing. Neither a reader of standard error
+/// that stands still, nor one that has gone, nor a full disk can hold up or end the server.
+#[must_use]
+pub fn init(format: LogFormat) -> Log {
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| DEFAULT_FILTER.into());
+    let (lines, writer) = NonBlockingBuilder::default()
+        .lossy(true)
+        .buffered_lines_limit(MAX_WAITING_LINES)
+        .thread_name("log")
+        .finish(std::io::stderr());
+    let subscriber = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        // It would report them on standard error, and panic where that is closed.
+        .log_internal_errors(false)
+        .with_writer(lines);
+    let started = match format {
+        LogFormat::Pretty => subscriber.try_init(),
+        LogFormat::Json => subscriber.json().try_init(),
+    };
+    if started.is_err() {
+        tracing::debug!("logging had started already");
+    }
+    Log { _writer: writer }
+}

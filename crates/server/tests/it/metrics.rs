@@ -1,0 +1,190 @@
+//! `GET /metrics`: numbers that move as things happen.
+
+use std::time::{Duration, Instant};
+
+use crate::exposition::Exposition;
+use crate::leaving;
+use crate::server::{Server, command, data, multipart, picture};
+use crate::store;
+
+fn requests(numbers: &Exposition, route: &str, method: &str, status: &str, error: &str) -> f64 {
+    let labels = [("route", route), ("method", method), ("status", status), ("error", error)];
+    numbers.value("sdd_http_requests_total", &labels).unwrap_or(0.0)
+}
+
+fn assert_counts(found: Option<f64>, expected: u32, what: &str) {
+    assert_eq!(found.map(f64::to_bits), Some(f64::from(expected).to_bits()), "{what}: {found:?}");
+}
+
+#[test]
+fn requests_are_counted_by_route_method_status_and_code() {
+    let server = Server::start(&["--max-upload-memory", "100000"]);
+    let image = picture("png_rgb.png");
+    for _ in 0..3 {
+        assert_eq!(server.predict(&image).status, 200);
+    }
+    assert_eq!(server.predict(b"not an image at all").code(), "not_an_image");
+    assert_eq!(server.predict(&vec![7; 200_000]).code(), "overloaded");
+    assert_eq!(server.get("/predict").status, 405);
+    for path in ["/nowhere", "/predict/x/y?z=1", "/%22%0a%7b"] {
+        assert_eq!(server.get(path).status, 404);
+    }
+    let numbers = Exposition::of(&server);
+    for (route, method, status, error, expected) in [
+        ("/predict", "POST", "200", "", 3),
+        ("/predict", "POST", "400", "not_an_image", 1),
+        ("/predict", "POST", "503", "overloaded", 1),
+        ("/predict", "GET", "405", "method_not_allowed", 1),
+        ("unmatched", "GET", "404", "not_found", 3),
+    ] {
+        let found = requests(&numbers, route, method, status, error);
+        assert_counts(Some(found), expected, &format!("{route} {status}"));
+    }
+    let images = [("class", "non_defect"), ("out_of_distribution", "unknown")];
+    assert_counts(numbers.value("sdd_images_total", &images), 3, "images");
+    let refused = numbers.value("sdd_image_errors_total", &[("error", "not_an_image")]);
+    assert_counts(refused, 1, "refused images");
+    let bytes = u32::try_from(3 * image.len() + 19).unwrap();
+    assert_counts(numbers.value("sdd_upload_bytes_total", &[]), bytes, "bytes");
+    assert_counts(numbers.value("sdd_upload_memory_limit_bytes", &[]), 100_000, "limit");
+    assert_counts(numbers.value("sdd_upload_memory_used_bytes", &[]), 0, "all given back");
+    assert_counts(numbers.value("sdd_admitted_images", &[]), 0, "all given back");
+    assert_counts(numbers.value("sdd_http_requests_in_flight", &[]), 1, "this one");
+    assert_counts(numbers.value("sdd_ready", &[]), 1, "ready");
+}
+
+#[test]
+fn every_stage_and_every_batch_is_timed() {
+    let folder = tempfile::tempdir().unwrap();
+    let reference = folder.path().join("reference");
+    store::write(&reference, None);
+    let server = Server::start(&["--reference", reference.to_str().unwrap()]);
+    let image = picture("png_rgb.png");
+    for _ in 0..2 {
+        assert_eq!(server.predict(&image).status, 200);
+    }
+    let two = multipart(&[("file", None, &image), ("file", None, &image)]);
+    assert_eq!(crate::server::post_to(&server.address(), "/predict/batch", &two).status, 200);
+    let numbers = Exposition::of(&server);
+    numbers.check_histograms();
+    for stage in ["queue", "decode", "preprocess", "infer", "drift"] {
+        let count = numbers.value("sdd_stage_duration_seconds_count", &[("stage", stage)]);
+        assert_counts(count, 4, stage);
+    }
+    let read = numbers.value("sdd_stage_duration_seconds_count", &[("stage", "read")]);
+    assert_counts(read, 3, "read");
+    let total =
+        |route| numbers.value("sdd_http_request_duration_seconds_count", &[("route", route)]);
+    assert_counts(total("/predict"), 2, "total");
+    assert_counts(total("/predict/batch"), 1, "total");
+    assert_counts(numbers.value("sdd_batch_images_sum", &[]), 4, "batches");
+    let sum = |name: &str, labels| numbers.value(name, labels).unwrap();
+    let infer = sum("sdd_stage_duration_seconds_sum", &[("stage", "infer")]);
+    assert!(infer > 0.0 && infer < 60.0, "in seconds: {infer}");
+    let known = |verdict| {
+        let labels = [("class", "non_defect"), ("out_of_distribution", verdict)];
+        numbers.value("sdd_images_total", &labels).unwrap_or(0.0)
+    };
+    assert_counts(Some(known("yes") + known("no")), 4, "verdicts");
+}
+
+#[test]
+fn a_client_that_leaves_is_counted() {
+    let server = Server::start(&[]);
+    leaving::reset_while_sending(&server.address());
+    let start = Instant::now();
+    loop {
+        let numbers = Exposition::of(&server);
+        if requests(&numbers, "/predict", "POST", "499", "client_left") > 0.0 {
+            break;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{numbers:#?}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+#[test]
+fn model_and_reference_are_named_also_after_a_reload() {
+    let folder = tempfile::tempdir().unwrap();
+    let (model, reference) = (folder.path().join("m.onnx"), folder.path().join("reference"));
+    std::fs::copy(data("tiny.onnx"), &model).unwrap();
+    store::write(&reference, None);
+    let server = Server::start_command(
+        command().env("SDD_MODEL", &model).env("SDD_REFERENCE", reference.to_str().unwrap()),
+    );
+    let reload = || crate::server::post_to(&server.address(), "/admin/reload", b"").status;
+    let before = Exposition::of(&server);
+    let labels = before.labels("sdd_model_info");
+    assert_eq!((labels["name"].as_str(), labels["version"].as_str()), ("sdd-tiny", "0.1.0"));
+    assert_eq!((labels["sha256"].len(), labels["device"].as_str()), (64, "cpu"));
+    assert_eq!(before.labels("sdd_reference_info")["method"], "knn");
+    let images = u32::try_from(store::IMAGES.len()).unwrap();
+    assert_counts(before.value("sdd_reference_images", &[]), images, "images");
+    assert!(before.value("sdd_drift_threshold", &[]).is_some());
+    assert_counts(before.value("sdd_reloads_total", &[("outcome", "ok")]), 0, "reloads");
+
+    std::fs::write(&model, b"no model").unwrap();
+    assert_eq!(reload(), 422);
+    let kept = Exposition::of(&server);
+    assert_eq!(kept.labels("sdd_model_info"), labels);
+    assert_counts(kept.value("sdd_reloads_total", &[("outcome", "failed")]), 1, "failed");
+
+    // Another file, and with it no reference that was made for it.
+    let tiny = std::fs::read(data("tiny.onnx")).unwrap();
+    std::fs::write(&model, [tiny.as_slice(), b"\x32\x04next"].concat()).unwrap();
+    std::fs::remove_dir_all(&reference).unwrap();
+    store::write_for(&reference, &model);
+    assert_eq!(reload(), 200);
+    let after = Exposition::of(&server);
+    assert_ne!(after.labels("sdd_model_info")["sha256"], labels["sha256"]);
+    assert_counts(after.value("sdd_reloads_total", &[("outcome", "ok")]), 1, "reloads");
+}
+
+#[test]
+fn names_follow_the_conventions() {
+    let server = Server::start(&[]);
+    assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
+    let numbers = Exposition::of(&server);
+    for (name, kind) in &numbers.families {
+        assert!(name.starts_with("sdd_") || name.starts_with("process_"), "{name}");
+        assert_eq!(kind == "counter", name.ends_with("_total"), "{name} is a {kind}");
+        for (word, unit) in [("duration", "_seconds"), ("memory", "_bytes")] {
+            assert!(!name.contains(word) || name.ends_with(unit), "{name}");
+        }
+        for unit in ["milliseconds", "_ms", "kib", "mib"] {
+            assert!(!name.contains(unit), "{name}");
+        }
+    }
+    let names = numbers.names();
+    for name in [
+        "process_cpu_seconds_total",
+        "process_resident_memory_bytes",
+        "process_open_fds",
+        "process_threads",
+        "process_start_time_seconds",
+        "sdd_build_info",
+        "sdd_http_connections",
+        "sdd_queue_depth",
+        "sdd_queue_limit",
+        "sdd_admitted_images_limit",
+    ] {
+        assert!(names.contains(name), "{name} is missing");
+    }
+    let resident = numbers.value("process_resident_memory_bytes", &[]).unwrap();
+    assert!((1e6..1e10).contains(&resident), "{resident}");
+    let now = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap();
+    let age = now.as_secs_f64() - numbers.value("process_start_time_seconds", &[]).unwrap();
+    assert!((-2.0..3600.0).contains(&age), "started {age} s ago");
+}
+
+#[test]
+fn scrapers_that_ask_for_open_metrics_get_it() {
+    let server = Server::start(&[]);
+    let answer = server.get_accepting("/metrics", "application/openmetrics-text; version=1.0.0");
+    let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
+    assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, kind));
+    let text = answer.body.as_str().unwrap();
+    assert!(text.ends_with("\n# EOF\n"));
+    assert!(text.contains("# TYPE sdd_upload_bytes counter\n# UNIT sdd_upload_bytes bytes\n"));
+    assert!(text.contains("# TYPE sdd_model info\n"));
+}
