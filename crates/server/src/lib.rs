@@ -15,6 +15,7 @@ pub mod error;
 pub mod health;
 pub mod metrics;
 pub mod observe;
+pub mod openapi;
 pub mod request;
 pub mod routes;
 pub mod service;

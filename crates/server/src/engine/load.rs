@@ -8,6 +8,7 @@ use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec};
 use sdd_drift::Reference;
 use serde::Serialize;
 use thiserror::Error;
+use utoipa::ToSchema;
 
 use super::job::Answer;
 use crate::settings::ModelSettings;
@@ -63,9 +64,11 @@ impl ServedModel {
 }
 
 /// The reference that images are compared with.
-#[derive(Debug, Clone, Serialize)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
+#[schema(as = Reference)]
 pub struct ServedReference {
     /// The store.
+    #[schema(value_type = String)]
     pub path: PathBuf,
     /// Number of reference images.
     pub images: usize,

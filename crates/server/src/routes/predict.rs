@@ -3,18 +3,36 @@
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::classify::{self, Item};
 use super::prediction::{Model, Prediction};
 use crate::engine::ServedModel;
 use crate::error::{ApiError, Fault};
+use crate::openapi::{EncodedImage, ImageForm, ImagesForm, UploadFaults};
 use crate::request::RequestContext;
 use crate::service::Service;
 
-/// `POST /predict`: one image, as `multipart/form-data` in the field `file` or as the body itself.
+/// Classify an image
+///
+/// One image, as `multipart/form-data` in the field `file` or as the body itself.
 ///
 /// # Errors
 /// What is wrong with the request or with the image.
+#[utoipa::path(
+    post,
+    path = "/predict",
+    tag = "Images",
+    request_body(content(
+        (ImageForm = "multipart/form-data"),
+        (EncodedImage = "image/jpeg"),
+        (EncodedImage = "image/png"),
+        (EncodedImage = "image/webp"),
+        (EncodedImage = "image/bmp"),
+        (EncodedImage = "image/tiff"),
+    )),
+    responses((status = 200, description = "The answer", body = Prediction), UploadFaults),
+)]
 pub async fn predict(
     request: HttpRequest,
     body: Payload,
@@ -26,7 +44,7 @@ pub async fn predict(
 }
 
 /// The body of an answer to several images.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Predictions {
     /// One for each image, in the order in which they came.
     pub predictions: Vec<NamedPrediction>,
@@ -35,7 +53,7 @@ pub struct Predictions {
 }
 
 /// What one of several images came to.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct NamedPrediction {
     /// The file's name, where the client gave one.
     pub file: Option<String>,
@@ -44,14 +62,31 @@ pub struct NamedPrediction {
     pub prediction: Option<Prediction>,
     /// What was wrong with the image; left out where nothing was.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     pub error: Option<Fault>,
 }
 
-/// `POST /predict/batch`: several images, each in a field `file` of `multipart/form-data`. An image
-/// that cannot be classified has its own error and does no harm to the others.
+/// Classify several images
+///
+/// Each in a field `file` of `multipart/form-data`. An image that cannot be classified has its own
+/// error and does no harm to the others.
 ///
 /// # Errors
 /// What is wrong with the request as a whole.
+#[utoipa::path(
+    post,
+    path = "/predict/batch",
+    tag = "Images",
+    request_body(content(
+        (ImagesForm = "multipart/form-data"),
+        (EncodedImage = "image/jpeg"),
+        (EncodedImage = "image/png"),
+        (EncodedImage = "image/webp"),
+        (EncodedImage = "image/bmp"),
+        (EncodedImage = "image/tiff"),
+    )),
+    responses((status = 200, description = "An answer for each image, in their order", body = Predictions), UploadFaults),
+)]
 pub async fn predict_batch(
     request: HttpRequest,
     body: Payload,
