@@ -75,10 +75,13 @@ pub struct ServedReference {
     /// Name of the score, as `knn`.
     pub method: String,
     /// Scores above it are out of distribution; `None` without a calibration.
+    #[schema(required = true)]
     pub threshold: Option<f64>,
     /// The false-alarm rate that the threshold was calibrated for; `None` without a calibration.
+    #[schema(required = true)]
     pub alpha: Option<f64>,
     /// Number of calibration images; `None` without a calibration.
+    #[schema(required = true)]
     pub calibration_images: Option<usize>,
 }
 

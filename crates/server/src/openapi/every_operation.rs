@@ -6,16 +6,16 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn,
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use crate::request::{REQUEST_ID, REQUEST_TIMEOUT};
+use crate::request::REQUEST_ID;
 
-/// Adds the headers.
+/// Adds the headers, and leaves out of the descriptions what is not for clients.
 pub(super) struct Headers;
 
 impl Modify for Headers {
     fn modify(&self, document: &mut Document) {
         for operation in document.paths.paths.values_mut().flat_map(operations) {
-            let parameters = operation.parameters.get_or_insert_default();
-            parameters.extend([request_id(), request_timeout()].map(RefOr::T));
+            leave_out_errors(operation);
+            operation.parameters.get_or_insert_default().push(RefOr::T(request_id()));
             for response in operation.responses.responses.values_mut() {
                 if let RefOr::T(response) = response {
                     response.headers.insert(REQUEST_ID.into(), RefOr::T(answered_id()));
@@ -31,6 +31,14 @@ fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [item.get.as_mut(), item.post.as_mut()].into_iter().flatten()
 }
 
+/// The section `Errors` of the handler's documentation is for whoever reads the code; clients are told
+/// with the statuses.
+fn leave_out_errors(operation: &mut Operation) {
+    let description = operation.description.take().unwrap_or_default();
+    let about = description.split("# Errors").next().unwrap_or_default().trim();
+    operation.description = (!about.is_empty()).then(|| about.to_owned());
+}
+
 fn text() -> Object {
     ObjectBuilder::new().schema_type(Type::String).build()
 }
@@ -44,20 +52,6 @@ fn request_id() -> Parameter {
              characters; another is made where it is anything else.",
         ))
         .schema(Some(text()))
-        .build()
-}
-
-fn request_timeout() -> Parameter {
-    let milliseconds =
-        ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1)).maximum(Some(u32::MAX));
-    ParameterBuilder::new()
-        .name(REQUEST_TIMEOUT)
-        .parameter_in(ParameterIn::Header)
-        .description(Some(
-            "Milliseconds that the client will wait: after them the answer is 504. The server's \
-             own limit stands where it is lower.",
-        ))
-        .schema(Some(milliseconds))
         .build()
 }
 

@@ -21,7 +21,10 @@ use crate::routes::{admin, docs, embed, health, model, page, predict};
         title = "sdd-server",
         description = "Classifies images of surfaces and tells of each whether it still looks like \
                        what the model was trained on.\n\nEvery answer that is not a success is \
-                       `{\"error\":{\"code\":\"…\",\"message\":\"…\"}}`; codes do not change.",
+                       `{\"error\":{\"code\":\"…\",\"message\":\"…\"}}`; codes do not change.\n\nEvery request \
+                       may have the header `x-request-timeout-ms`: the milliseconds that the client \
+                       will wait, after which the answer is 504. The server's own limit stands \
+                       where it is lower.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(

@@ -16,11 +16,13 @@ pub struct Drift {
     pub score: f64,
     /// The share of calibration images that were at least as strange, never 0; `null` without a
     /// calibration.
-    #[schema(exclusive_minimum = 0, maximum = 1)]
+    #[schema(required = true, exclusive_minimum = 0, maximum = 1)]
     pub p_value: Option<f64>,
     /// Scores above it are out of distribution; `null` without a calibration.
+    #[schema(required = true)]
     pub threshold: Option<f64>,
     /// Whether the image does not look like the training images; `null` without a calibration.
+    #[schema(required = true)]
     pub out_of_distribution: Option<bool>,
     /// The nearest reference images of any class, nearest first.
     pub neighbors: Vec<Neighbor>,
@@ -48,7 +50,7 @@ pub struct Neighbor {
     #[schema(value_type = String)]
     pub id: Arc<str>,
     /// Its class, where it has one.
-    #[schema(value_type = Option<String>)]
+    #[schema(required = true, value_type = Option<String>)]
     pub label: Option<Arc<str>>,
     /// The Euclidean distance, of unit vectors where the store normalizes.
     #[schema(minimum = 0)]

@@ -26,6 +26,7 @@ pub struct ModelDescription {
     /// What the model says of itself: labels, preprocessing, decision rule, outputs.
     pub spec: ModelSpec,
     /// The reference; `null` without one.
+    #[schema(required = true)]
     pub reference: Option<ServedReference>,
 }
 

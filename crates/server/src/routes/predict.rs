@@ -54,16 +54,25 @@ pub struct Predictions {
 
 /// What one of several images came to.
 #[derive(Debug, Serialize, ToSchema)]
-pub struct NamedPrediction {
-    /// The file's name, where the client gave one.
-    pub file: Option<String>,
-    /// The answer; left out where the image could not be classified.
-    #[serde(flatten)]
-    pub prediction: Option<Prediction>,
-    /// What was wrong with the image; left out where nothing was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    pub error: Option<Fault>,
+#[serde(untagged)]
+pub enum NamedPrediction {
+    /// It was classified.
+    Answered {
+        /// The file's name, where the client gave one.
+        #[schema(required = true)]
+        file: Option<String>,
+        /// The answer.
+        #[serde(flatten)]
+        prediction: Box<Prediction>,
+    },
+    /// It could not be classified.
+    Refused {
+        /// The file's name, where the client gave one.
+        #[schema(required = true)]
+        file: Option<String>,
+        /// What was wrong with it.
+        error: Fault,
+    },
 }
 
 /// Classify several images
@@ -104,9 +113,9 @@ impl NamedPrediction {
         let Item { file_name: file, answer } = item;
         match answer {
             Ok(answer) => {
-                Self { file, prediction: Some(Prediction::new(answer, served)), error: None }
+                Self::Answered { file, prediction: Box::new(Prediction::new(answer, served)) }
             }
-            Err(error) => Self { file, prediction: None, error: Some(error.fault()) },
+            Err(error) => Self::Refused { file, error: error.fault() },
         }
     }
 }

@@ -115,6 +115,11 @@ function score(drift) {
   return element("div", "", {}, scale, element("p", "numbers", {}, parts.join(" · ")));
 }
 
+/** A path that can be broken where its parts end. */
+function breakable(path) {
+  return path.split(/(?<=[/_])/).flatMap((part) => [part, document.createElement("wbr")]);
+}
+
 function neighbors(list) {
   const head = ["Nearest training images", "Class", "Distance"];
   const rows = list.map(({ id, label, distance }) =>
@@ -122,7 +127,7 @@ function neighbors(list) {
       "tr",
       "",
       {},
-      element("td", "neighbor-id", {}, id),
+      element("td", "", {}, ...breakable(id)),
       element("td", "", {}, label === null ? "–" : words.name(label)),
       element("td", "figure", {}, words.number(distance)),
     ),
@@ -134,13 +139,12 @@ function neighbors(list) {
 function details(body, header) {
   const { total, stages } = words.timing(header);
   const list = element("dl", "details");
-  const add = (term, text) => list.append(element("dt", "", {}, term), element("dd", "", {}, text));
-  for (const [label, probability] of Object.entries(body.probabilities)) {
-    add(words.name(label), words.percent(probability));
-  }
-  for (const { label, milliseconds } of stages) add(label, words.milliseconds(milliseconds));
-  if (body.drift) add("score", body.drift.method);
-  add("model", `${body.model.name} ${body.model.version}`);
+  const add = (term, parts) => list.append(element("dt", "", {}, term), element("dd", "", {}, parts.join(", ")));
+  const probabilities = Object.entries(body.probabilities);
+  add("Probabilities", probabilities.map(([label, share]) => `${words.name(label)} ${words.percent(share)}`));
+  if (stages.length > 0) add("Time", stages.map(({ label, time }) => `${label} ${words.milliseconds(time)}`));
+  if (body.drift) add("Drift score", [body.drift.method]);
+  add("Model", [`${body.model.name} ${body.model.version}`]);
   const title = total === undefined ? "Details" : `Answered in ${words.milliseconds(total)}`;
   return element("details", "", {}, element("summary", "", {}, title), list);
 }

@@ -10,7 +10,7 @@ export function percent(share) {
 /** Three significant digits, without an exponent where that is short. */
 export function number(value) {
   if (value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(1);
-  return Number(value.toPrecision(3)).toString();
+  return Math.abs(value) < 1000 ? value.toPrecision(3) : Math.round(value).toString();
 }
 
 /** A class or an id without the underscores of programs. */
@@ -53,7 +53,7 @@ const STAGES = {
   queue: "waiting",
   decode: "decoding",
   preprocess: "resizing",
-  infer: "model",
+  infer: "inference",
   drift: "comparison",
 };
 
@@ -66,8 +66,8 @@ export function timing(header) {
   }
   const stages = Object.entries(STAGES)
     .filter(([stage]) => times.has(stage))
-    .map(([stage, label]) => ({ label, milliseconds: times.get(stage) }))
-    .sort((one, other) => other.milliseconds - one.milliseconds);
+    .map(([stage, label]) => ({ label, time: times.get(stage) }))
+    .sort((one, other) => other.time - one.time);
   return { total: times.get("total"), stages };
 }
 

@@ -2,9 +2,12 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod browser;
+mod documents;
 mod errors;
 mod hostile;
 mod lifecycle;
+mod page;
 mod predict;
 mod server;
 mod store;

@@ -100,6 +100,17 @@ impl Server {
         read(agent().get(url).call().unwrap())
     }
 
+    pub fn get_with(&self, path: &str, (name, value): (&str, &str)) -> Answer {
+        let url = format!("http://{}{path}", self.address());
+        read(agent().get(url).header(name, value).call().unwrap())
+    }
+
+    /// Posts a multipart body to a path.
+    pub fn post_to(&self, path: &str, body: &[u8]) -> Answer {
+        let url = format!("http://{}{path}", self.address());
+        read(agent().post(url).content_type(FORM).send(body).unwrap())
+    }
+
     /// Uploads an image as a browser or curl does.
     pub fn predict(&self, image: &[u8]) -> Answer {
         self.post(&multipart(&[("file", Some("image/png"), image)]))
@@ -157,6 +168,8 @@ pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
 
 pub const BOUNDARY: &str = "a-boundary-of-the-tests";
 
+const FORM: &str = "multipart/form-data; boundary=a-boundary-of-the-tests";
+
 /// A multipart body of fields with a name, a type and a content.
 pub fn multipart(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
@@ -177,7 +190,7 @@ pub fn multipart(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
 
 /// Posts a multipart body to /predict of the server at an address.
 pub fn post(address: &str, body: &[u8]) -> Answer {
-    post_as(address, &format!("multipart/form-data; boundary={BOUNDARY}"), body)
+    post_as(address, FORM, body)
 }
 
 fn post_as(address: &str, content_type: &str, body: &[u8]) -> Answer {
