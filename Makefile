@@ -81,7 +81,8 @@ doc: setup ## Build the API documentation, warnings being errors
 	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps
 
 .PHONY: test-rust
-test-rust: setup ## Run the Rust tests, doctests included
+test-rust: setup ## Run the Rust tests, doctests and the pages in Chromium (or in $$CHROMIUM) included
+	@scripts/setup/run browser
 	cargo test $(CARGO_FLAGS)
 
 .PHONY: test-python

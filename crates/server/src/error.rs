@@ -8,6 +8,7 @@ use sdd_core::ImageError;
 use serde::Serialize;
 use serde_json::{Value, json};
 use thiserror::Error;
+use utoipa::ToSchema;
 
 /// What a request can be refused with. Codes are part of the interface: they do not change.
 #[derive(Debug, Error)]
@@ -176,15 +177,19 @@ fn status(error: &ImageError) -> StatusCode {
 }
 
 /// The body of every answer that is not a success.
-#[derive(Debug, Serialize)]
-struct Body {
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = Error)]
+pub struct Body {
+    /// What went wrong.
     error: Fault,
+    /// The missing field, as FastAPI tells of it; with the code `missing_file` only.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<Object>>, nullable = false)]
     detail: Option<Value>,
 }
 
 /// What went wrong.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Fault {
     /// For programs: stable.
     pub code: &'static str,

@@ -17,6 +17,7 @@ pub mod health;
 pub mod listener;
 pub mod metrics;
 pub mod observe;
+pub mod openapi;
 pub mod request;
 pub mod routes;
 pub mod service;

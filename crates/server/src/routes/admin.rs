@@ -4,13 +4,25 @@ use actix_web::web::{Data, Json, block};
 
 use super::model::ModelDescription;
 use crate::error::{ApiError, chain_of};
+use crate::openapi::ReloadFaults;
 use crate::service::Service;
 
-/// `POST /admin/reload`: loads model and reference from the files that the settings name, warms them
-/// up and answers with them from then on. Requests in flight end on the pair that they began with.
+/// Load model and reference anew
+///
+/// Loads them from the files that the settings name, warms them up and answers with them from then
+/// on. Requests in flight end on the pair that they began with.
 ///
 /// # Errors
 /// [`ApiError::ReloadFailed`]; then the old pair goes on answering.
+#[utoipa::path(
+    post,
+    path = "/admin/reload",
+    tag = "Model",
+    responses(
+        (status = 200, description = "What is served now", body = ModelDescription),
+        ReloadFaults,
+    ),
+)]
 pub async fn reload(service: Data<Service>) -> Result<Json<ModelDescription>, ApiError> {
     let reloading = service.clone();
     let reloaded = block(move || reloading.reload()).await;

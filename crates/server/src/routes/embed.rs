@@ -3,15 +3,17 @@
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::classify;
 use super::prediction::Model;
 use crate::error::ApiError;
+use crate::openapi::{EncodedImage, ImageForm, UploadFaults};
 use crate::request::RequestContext;
 use crate::service::Service;
 
 /// The embedding of an image.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 #[expect(clippy::struct_field_names, reason = "the names of the interface")]
 pub struct Embedding {
     /// The penultimate average pool, not normalized.
@@ -24,10 +26,26 @@ pub struct Embedding {
     pub model: Model,
 }
 
-/// `POST /embed`: takes an image as `POST /predict` does.
+/// Embed an image
+///
+/// Takes an image as `POST /predict` does, and answers with the model's embedding of it.
 ///
 /// # Errors
 /// What is wrong with the request or with the image.
+#[utoipa::path(
+    post,
+    path = "/embed",
+    tag = "Images",
+    request_body(content(
+        (ImageForm = "multipart/form-data"),
+        (EncodedImage = "image/jpeg"),
+        (EncodedImage = "image/png"),
+        (EncodedImage = "image/webp"),
+        (EncodedImage = "image/bmp"),
+        (EncodedImage = "image/tiff"),
+    )),
+    responses((status = 200, description = "The embedding", body = Embedding), UploadFaults),
+)]
 pub async fn embed(
     request: HttpRequest,
     body: Payload,

@@ -1,25 +1,71 @@
 //! Whether the process is alive and ready.
 
-use actix_web::HttpResponse;
-use actix_web::web::Data;
-use serde_json::json;
+use actix_web::web::{Data, Json};
+use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::openapi::{OpenFaults, ReadinessFaults};
 use crate::service::Service;
 
-/// `GET /livez` (and `/healthz`): the process answers.
-pub async fn livez() -> HttpResponse {
-    HttpResponse::Ok().json(json!({ "status": "ok" }))
+/// How the process is.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Health {
+    /// What it is.
+    pub status: Status,
 }
 
-/// `GET /readyz`: the model is loaded and has answered once; the server listens only after that. 503
-/// once it has been told to stop.
+/// What a process is.
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Status {
+    /// It answers.
+    Ok,
+    /// It classifies.
+    Ready,
+}
+
+/// Whether the process answers
+#[utoipa::path(
+    get,
+    path = "/livez",
+    tag = "Health",
+    security(()),
+    responses((status = 200, description = "It does", body = Health), OpenFaults),
+)]
+pub async fn livez() -> Json<Health> {
+    Json(Health { status: Status::Ok })
+}
+
+/// The same as `/livez`
+#[utoipa::path(
+    get,
+    path = "/healthz",
+    tag = "Health",
+    security(()),
+    responses((status = 200, description = "It does", body = Health), OpenFaults),
+)]
+pub async fn healthz() -> Json<Health> {
+    livez().await
+}
+
+/// Whether images are classified
+///
+/// The model is loaded and has answered once: the server listens only after that. 503 once it has
+/// been told to stop.
 ///
 /// # Errors
 /// [`ApiError::Stopping`].
-pub async fn readyz(service: Data<Service>) -> Result<HttpResponse, ApiError> {
+#[utoipa::path(
+    get,
+    path = "/readyz",
+    tag = "Health",
+    security(()),
+    responses((status = 200, description = "They are", body = Health), ReadinessFaults),
+)]
+pub async fn readyz(service: Data<Service>) -> Result<Json<Health>, ApiError> {
     if service.is_stopping() {
         return Err(ApiError::Stopping);
     }
-    Ok(HttpResponse::Ok().json(json!({ "status": "ready" })))
+    Ok(Json(Health { status: Status::Ready }))
 }

@@ -6,12 +6,25 @@ use actix_web::{HttpRequest, HttpResponse};
 
 use crate::error::ApiError;
 use crate::metrics::{Format, expose};
+use crate::openapi::GuardedFaults;
 use crate::service::Service;
 
 /// `GET /metrics`: as `OpenMetrics` where the scraper prefers it, else as Prometheus's text.
 ///
 /// # Errors
 /// A fault of ours.
+#[utoipa::path(
+    get,
+    path = "/metrics",
+    tag = "Health",
+    responses(
+        (status = 200, description = "Prometheus's text, or OpenMetrics where it is asked for", content(
+            (String = "text/plain"),
+            (String = "application/openmetrics-text"),
+        )),
+        GuardedFaults,
+    ),
+)]
 pub async fn metrics(
     request: HttpRequest,
     service: Data<Service>,

@@ -1,44 +1,56 @@
 //! The paths of the service, one file an area.
 
-mod admin;
+pub(crate) mod admin;
+mod asset;
 mod classify;
-mod embed;
-mod health;
-mod metrics;
-mod model;
-mod predict;
+pub(crate) mod docs;
+mod drift;
+pub(crate) mod embed;
+pub(crate) mod health;
+pub(crate) mod metrics;
+pub(crate) mod model;
+mod model_spec;
+pub(crate) mod page;
+pub(crate) mod predict;
 mod prediction;
 
 use actix_web::web::{self, ServiceConfig};
-use actix_web::{HttpRequest, HttpResponse};
+use actix_web::{HttpRequest, HttpResponse, Route};
 
 use crate::error::ApiError;
 
 /// Adds every path of the service.
 pub fn configure(service: &mut ServiceConfig) {
-    service
-        .service(post("/predict", web::post().to(predict::predict)))
-        .service(post("/predict/batch", web::post().to(predict::predict_batch)))
-        .service(post("/embed", web::post().to(embed::embed)))
-        .service(post("/admin/reload", web::post().to(admin::reload)))
-        .service(readable("/v1/model", get(model::model)))
-        .service(readable("/healthz", get(health::livez)))
-        .service(readable("/livez", get(health::livez)))
-        .service(readable("/readyz", get(health::readyz)))
-        .service(readable("/metrics", get(metrics::metrics)))
-        .default_service(web::to(not_found));
+    for (path, allowed, route) in routes() {
+        service.service(only(web::resource(path).route(route), allowed));
+    }
+    service.default_service(web::to(not_found));
 }
 
-fn post(path: &str, route: actix_web::Route) -> actix_web::Resource {
-    only(web::resource(path).route(route), "POST")
-}
-
-fn readable(path: &str, route: actix_web::Route) -> actix_web::Resource {
-    only(web::resource(path).route(route), "GET, HEAD")
+/// Every path, the methods that it takes, and what answers.
+fn routes() -> Vec<(&'static str, &'static str, Route)> {
+    const READ: &str = "GET, HEAD";
+    vec![
+        ("/predict", "POST", web::post().to(predict::predict)),
+        ("/predict/batch", "POST", web::post().to(predict::predict_batch)),
+        ("/embed", "POST", web::post().to(embed::embed)),
+        ("/admin/reload", "POST", web::post().to(admin::reload)),
+        ("/v1/model", READ, get(model::model)),
+        ("/healthz", READ, get(health::healthz)),
+        ("/livez", READ, get(health::livez)),
+        ("/readyz", READ, get(health::readyz)),
+        ("/metrics", READ, get(metrics::metrics)),
+        ("/", READ, get(page::page)),
+        ("/ui/{file}", READ, get(page::file)),
+        ("/openapi.json", READ, get(docs::document)),
+        ("/docs", READ, get(docs::to_index)),
+        ("/docs/", READ, get(docs::index)),
+        ("/docs/{file}", READ, get(docs::file)),
+    ]
 }
 
 /// A route for GET and HEAD.
-fn get<F, Args>(handler: F) -> actix_web::Route
+fn get<F, Args>(handler: F) -> Route
 where
     F: actix_web::Handler<Args>,
     Args: actix_web::FromRequest + 'static,
@@ -61,4 +73,35 @@ fn only(resource: actix_web::Resource, allowed: &'static str) -> actix_web::Reso
 
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound { path: request.path().to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use crate::openapi;
+
+    /// Parts of a page, which nobody asks for by name.
+    const PARTS: [&str; 3] = ["/docs", "/docs/{file}", "/ui/{file}"];
+
+    #[test]
+    fn each_path_is_documented_and_each_documented_path_is_there() {
+        let mut there: BTreeMap<_, _> =
+            super::routes().into_iter().map(|(path, allowed, _)| (path, allowed)).collect();
+        for part in PARTS {
+            assert!(there.remove(part).is_some(), "{part} is no longer there");
+        }
+        let document = openapi::document();
+        let documented: BTreeMap<_, _> = document
+            .paths
+            .paths
+            .iter()
+            .map(|(path, item)| {
+                let methods = if item.post.is_some() { "POST" } else { "GET, HEAD" };
+                assert!(item.post.is_some() != item.get.is_some(), "{path}");
+                (path.as_str(), methods)
+            })
+            .collect();
+        assert_eq!(there, documented);
+    }
 }

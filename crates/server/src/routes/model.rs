@@ -1,20 +1,23 @@
 //! `GET /v1/model`: what is served.
 
 use actix_web::web::{Data, Json};
-use sdd_core::ModelSpec;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::model_spec::ModelSpec;
 use crate::engine::{ServedModel, ServedReference};
+use crate::openapi::GuardedFaults;
 use crate::service::Service;
 
 /// The model that is served, and the reference that belongs to it.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ModelDescription {
     /// Name of the model.
     pub name: String,
     /// Version of the model.
     pub version: String,
     /// SHA-256 of the model file, 64 hexadecimal digits.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
     pub sha256: String,
     /// Where it runs: `cpu` or `cuda:N`.
     pub device: String,
@@ -23,10 +26,20 @@ pub struct ModelDescription {
     /// What the model says of itself: labels, preprocessing, decision rule, outputs.
     pub spec: ModelSpec,
     /// The reference; `null` without one.
+    #[schema(required = true)]
     pub reference: Option<ServedReference>,
 }
 
-/// `GET /v1/model`.
+/// What is served
+#[utoipa::path(
+    get,
+    path = "/v1/model",
+    tag = "Model",
+    responses(
+        (status = 200, description = "Model and reference", body = ModelDescription),
+        GuardedFaults,
+    ),
+)]
 pub async fn model(service: Data<Service>) -> Json<ModelDescription> {
     Json(ModelDescription::from(service.engine().served()))
 }
@@ -39,7 +52,7 @@ impl From<&ServedModel> for ModelDescription {
             sha256: served.sha256.clone(),
             device: served.device.to_string(),
             provider: served.device.execution_provider(),
-            spec: served.spec.clone(),
+            spec: ModelSpec::from(&served.spec),
             reference: served.reference.clone(),
         }
     }

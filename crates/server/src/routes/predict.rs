@@ -3,18 +3,36 @@
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::classify::{self, Item};
 use super::prediction::{Model, Prediction};
 use crate::engine::ServedModel;
 use crate::error::{ApiError, Fault};
+use crate::openapi::{EncodedImage, ImageForm, ImagesForm, UploadFaults};
 use crate::request::RequestContext;
 use crate::service::Service;
 
-/// `POST /predict`: one image, as `multipart/form-data` in the field `file` or as the body itself.
+/// Classify an image
+///
+/// One image, as `multipart/form-data` in the field `file` or as the body itself.
 ///
 /// # Errors
 /// What is wrong with the request or with the image.
+#[utoipa::path(
+    post,
+    path = "/predict",
+    tag = "Images",
+    request_body(content(
+        (ImageForm = "multipart/form-data"),
+        (EncodedImage = "image/jpeg"),
+        (EncodedImage = "image/png"),
+        (EncodedImage = "image/webp"),
+        (EncodedImage = "image/bmp"),
+        (EncodedImage = "image/tiff"),
+    )),
+    responses((status = 200, description = "The answer", body = Prediction), UploadFaults),
+)]
 pub async fn predict(
     request: HttpRequest,
     body: Payload,
@@ -27,7 +45,7 @@ pub async fn predict(
 }
 
 /// The body of an answer to several images.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Predictions {
     /// One for each image, in the order in which they came.
     pub predictions: Vec<NamedPrediction>,
@@ -36,23 +54,49 @@ pub struct Predictions {
 }
 
 /// What one of several images came to.
-#[derive(Debug, Serialize)]
-pub struct NamedPrediction {
-    /// The file's name, where the client gave one.
-    pub file: Option<String>,
-    /// The answer; left out where the image could not be classified.
-    #[serde(flatten)]
-    pub prediction: Option<Prediction>,
-    /// What was wrong with the image; left out where nothing was.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub error: Option<Fault>,
+#[derive(Debug, Serialize, ToSchema)]
+#[serde(untagged)]
+pub enum NamedPrediction {
+    /// It was classified.
+    Answered {
+        /// The file's name, where the client gave one.
+        #[schema(required = true)]
+        file: Option<String>,
+        /// The answer.
+        #[serde(flatten)]
+        prediction: Box<Prediction>,
+    },
+    /// It could not be classified.
+    Refused {
+        /// The file's name, where the client gave one.
+        #[schema(required = true)]
+        file: Option<String>,
+        /// What was wrong with it.
+        error: Fault,
+    },
 }
 
-/// `POST /predict/batch`: several images, each in a field `file` of `multipart/form-data`. An image
-/// that cannot be classified has its own error and does no harm to the others.
+/// Classify several images
+///
+/// Each in a field `file` of `multipart/form-data`. An image that cannot be classified has its own
+/// error and does no harm to the others.
 ///
 /// # Errors
 /// What is wrong with the request as a whole.
+#[utoipa::path(
+    post,
+    path = "/predict/batch",
+    tag = "Images",
+    request_body(content(
+        (ImagesForm = "multipart/form-data"),
+        (EncodedImage = "image/jpeg"),
+        (EncodedImage = "image/png"),
+        (EncodedImage = "image/webp"),
+        (EncodedImage = "image/bmp"),
+        (EncodedImage = "image/tiff"),
+    )),
+    responses((status = 200, description = "An answer for each image, in their order", body = Predictions), UploadFaults),
+)]
 pub async fn predict_batch(
     request: HttpRequest,
     body: Payload,
@@ -71,9 +115,9 @@ impl NamedPrediction {
         let Item { file_name: file, answer } = item;
         match answer {
             Ok(answer) => {
-                Self { file, prediction: Some(Prediction::new(answer, served)), error: None }
+                Self::Answered { file, prediction: Box::new(Prediction::new(answer, served)) }
             }
-            Err(error) => Self { file, prediction: None, error: Some(error.fault()) },
+            Err(error) => Self::Refused { file, error: error.fault() },
         }
     }
 }

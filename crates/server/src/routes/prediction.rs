@@ -1,29 +1,33 @@
 //! An answer as clients see it.
 
 use sdd_core::Probabilities;
-use sdd_drift::Assessment;
 use serde::Serialize;
+use utoipa::ToSchema;
 
+use super::drift::Drift;
 use crate::engine::{Answer, ServedModel};
 
 /// The answer for one image.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Prediction {
     /// The decided class.
     pub class: String,
     /// Probability of that class, in [0, 1].
+    #[schema(minimum = 0, maximum = 1)]
     pub confidence: f32,
     /// Probability of every class.
+    #[schema(value_type = BTreeMap<String, f32>)]
     pub probabilities: Probabilities,
     /// How the image compares with what the model was trained on; left out without a reference.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub drift: Option<Assessment>,
+    #[schema(nullable = false)]
+    pub drift: Option<Drift>,
     /// The model that answered.
     pub model: Model,
 }
 
 /// The model that answered.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Model {
     /// Its name.
     pub name: String,
@@ -41,7 +45,7 @@ impl Prediction {
             class,
             confidence: prediction.confidence,
             probabilities: prediction.probabilities_of(&served.spec.labels),
-            drift,
+            drift: drift.map(Drift::from),
             model: Model::from(served),
         }
     }

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod browser;
 mod capture;
 mod client;
 mod collector;
+mod documents;
 mod drain;
 mod errors;
 mod exposition;
@@ -15,6 +17,7 @@ mod lifecycle;
 mod logs;
 mod metrics;
 mod overload;
+mod page;
 mod predict;
 mod reload;
 mod server;

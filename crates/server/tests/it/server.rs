@@ -100,9 +100,14 @@ impl Server {
         read(agent().get(url).call().unwrap())
     }
 
-    pub fn get_accepting(&self, path: &str, accept: &str) -> Answer {
+    pub fn get_with(&self, path: &str, (name, value): (&str, &str)) -> Answer {
         let url = format!("http://{}{path}", self.address());
-        read(agent().get(url).header("accept", accept).call().unwrap())
+        read(agent().get(url).header(name, value).call().unwrap())
+    }
+
+    /// Posts a multipart body to a path.
+    pub fn post_to(&self, path: &str, body: &[u8]) -> Answer {
+        post_to(&self.address(), path, body)
     }
 
     /// Uploads an image as a browser or curl does.
@@ -162,6 +167,8 @@ pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
 
 pub const BOUNDARY: &str = "a-boundary-of-the-tests";
 
+const FORM: &str = "multipart/form-data; boundary=a-boundary-of-the-tests";
+
 /// A multipart body of fields with a name, a type and a content.
 pub fn multipart(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     let mut body = Vec::new();
@@ -185,11 +192,10 @@ pub fn post(address: &str, body: &[u8]) -> Answer {
     post_to(address, "/predict", body)
 }
 
-/// Posts a multipart body.
+/// Posts a multipart body to a path of the server at an address.
 pub fn post_to(address: &str, path: &str, body: &[u8]) -> Answer {
-    let content_type = format!("multipart/form-data; boundary={BOUNDARY}");
     let url = format!("http://{address}{path}");
-    read(agent().post(url).content_type(content_type).send(body).unwrap())
+    read(agent().post(url).content_type(FORM).send(body).unwrap())
 }
 
 fn post_as(address: &str, content_type: &str, body: &[u8]) -> Answer {

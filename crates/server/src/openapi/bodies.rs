@@ -1,0 +1,48 @@
+//! The bodies that bring images.
+
+use utoipa::openapi::encoding::Encoding;
+use utoipa::openapi::{OpenApi as Document, RefOr};
+use utoipa::{Modify, ToSchema};
+
+/// The types that an image can be sent as, in a form.
+const IMAGE_TYPES: &str = "image/jpeg, image/png, image/webp, image/bmp, image/tiff";
+
+/// A form with one image.
+#[derive(ToSchema)]
+pub struct ImageForm {
+    /// The image: JPEG, PNG, BMP, TIFF or WebP.
+    #[schema(value_type = String, format = Binary)]
+    pub file: EncodedImage,
+}
+
+/// A form with several images, each in a field `file`.
+#[derive(ToSchema)]
+pub struct ImagesForm {
+    /// The images: JPEG, PNG, BMP, TIFF or WebP.
+    #[schema(value_type = Vec<EncodedImage>, min_items = 1)]
+    pub file: Vec<EncodedImage>,
+}
+
+/// An encoded image.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct EncodedImage(pub Vec<u8>);
+
+/// Says of which types the files of a form are.
+pub(super) struct Encodings;
+
+impl Modify for Encodings {
+    fn modify(&self, document: &mut Document) {
+        for item in document.paths.paths.values_mut() {
+            let Some(RefOr::T(body)) =
+                item.post.as_mut().and_then(|operation| operation.request_body.as_mut())
+            else {
+                continue;
+            };
+            if let Some(RefOr::T(form)) = body.content.get_mut("multipart/form-data") {
+                let types = Encoding::builder().content_type(Some(IMAGE_TYPES)).build();
+                form.encoding.insert("file".into(), types);
+            }
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! The answers that are not a success, as the document tells of them.
+//!
+//! Which status and code an error has is decided in [`crate::error`]; a test compares the two.
+
+use std::collections::BTreeMap;
+
+use serde_json::json;
+use utoipa::IntoResponses;
+use utoipa::openapi::header::HeaderBuilder;
+use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
+use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
+
+/// A fault that a client can be told of.
+struct Documented {
+    status: u16,
+    code: &'static str,
+    when: &'static str,
+}
+
+const fn fault(status: u16, code: &'static str, when: &'static str) -> Documented {
+    Documented { status, code, when }
+}
+
+const EVERY_REQUEST: &[Documented] = &[
+    fault(400, "invalid_header", "a header of the request has a value that it cannot have"),
+    fault(500, "internal", "a fault of the server: its log has the details"),
+];
+
+const GUARDED: &[Documented] = &[
+    fault(401, "unauthorized", "an API key is needed, and none or an unknown one was sent"),
+    fault(403, "forbidden", "this is not allowed to whoever asks"),
+    fault(
+        429,
+        "rate_limited",
+        "too many requests of this client: `retry-after` says when to return",
+    ),
+];
+
+const UPLOAD: &[Documented] = &[
+    fault(400, "malformed_multipart", "the form is not well-formed"),
+    fault(400, "malformed_body", "the body broke off or is not what its type says"),
+    fault(400, "empty_file", "the file has no bytes"),
+    fault(400, "not_an_image", "the file is no image"),
+    fault(400, "damaged_image", "the image is damaged"),
+    fault(408, "upload_timeout", "the upload took too long"),
+    fault(413, "too_large", "the upload has too many bytes"),
+    fault(413, "too_many_pixels", "the image has too many pixels"),
+    fault(415, "unsupported_media_type", "the body is neither multipart/form-data nor an image"),
+    fault(415, "unsupported_image", "an image of a kind that is not read, as GIF"),
+    fault(422, "missing_file", "the form has no field `file`"),
+    fault(422, "too_many_files", "the form has more fields `file` than this path takes"),
+    fault(503, "overloaded", "the queue is full: `retry-after` says when to return"),
+    fault(504, "deadline_exceeded", "the request's time was over before it was answered"),
+];
+
+const RELOAD: &[Documented] =
+    &[fault(422, "reload_failed", "the new model cannot be served: the old one goes on answering")];
+
+const READINESS: &[Documented] = &[fault(503, "stopping", "the server is about to stop")];
+
+/// Faults of a path that anyone may ask at any time.
+pub struct OpenFaults;
+
+/// Faults of `/readyz`.
+pub struct ReadinessFaults;
+
+/// Faults of a path that may need a key.
+pub struct GuardedFaults;
+
+/// Faults of a path that takes images.
+pub struct UploadFaults;
+
+/// Faults of `/admin/reload`.
+pub struct ReloadFaults;
+
+type Responses = BTreeMap<String, RefOr<Response>>;
+
+impl IntoResponses for OpenFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST])
+    }
+}
+
+impl IntoResponses for ReadinessFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, READINESS])
+    }
+}
+
+impl IntoResponses for GuardedFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, GUARDED])
+    }
+}
+
+impl IntoResponses for UploadFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, GUARDED, UPLOAD])
+    }
+}
+
+impl IntoResponses for ReloadFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, GUARDED, RELOAD])
+    }
+}
+
+fn responses_of(groups: &[&[Documented]]) -> Responses {
+    let mut by_status: BTreeMap<u16, Vec<&Documented>> = BTreeMap::new();
+    for fault in groups.iter().copied().flatten() {
+        by_status.entry(fault.status).or_default().push(fault);
+    }
+    by_status
+        .into_iter()
+        .map(|(status, faults)| (status.to_string(), RefOr::T(response(&faults))))
+        .collect()
+}
+
+fn response(faults: &[&Documented]) -> Response {
+    let lines: Vec<_> =
+        faults.iter().map(|fault| format!("- `{}`: {}", fault.code, fault.when)).collect();
+    let codes = faults.iter().map(|fault| fault.code);
+    let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
+    let error = ObjectBuilder::new().property("code", code);
+    let body = AllOfBuilder::new()
+        .item(Ref::from_schema_name("Error"))
+        .item(ObjectBuilder::new().property("error", error));
+    let example = json!({"error": {"code": faults[0].code, "message": faults[0].when}});
+    let content =
+        ContentBuilder::new().schema(Some(Schema::AllOf(body.build()))).example(Some(example));
+    let mut response = ResponseBuilder::new()
+        .description(lines.join("\n"))
+        .content("application/json", content.build());
+    if faults.iter().any(|fault| matches!(fault.code, "overloaded" | "rate_limited")) {
+        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+        let header = HeaderBuilder::new()
+            .schema(Some(seconds))
+            .description(Some("Seconds after which there is likely to be room."));
+        response = response.header("retry-after", header.build());
+    }
+    response.build()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use actix_web::ResponseError;
+    use sdd_core::ImageError;
+
+    use super::{EVERY_REQUEST, GUARDED, READINESS, RELOAD, UPLOAD};
+    use crate::error::ApiError;
+
+    /// One of each kind that has a status and a code of its own.
+    fn every_error() -> Vec<ApiError> {
+        let text = String::new;
+        vec![
+            ApiError::MissingFile,
+            ApiError::TooManyFiles { limit: 1 },
+            ApiError::NotAnUpload { found: text() },
+            ApiError::MalformedMultipart { reason: text() },
+            ApiError::MalformedBody { reason: text() },
+            ApiError::InvalidHeader { name: "x", reason: text() },
+            ApiError::NotAnImageType { found: text() },
+            ApiError::TooManyBytes { limit: 1 },
+            ApiError::UploadTimeout { limit_s: 1 },
+            ApiError::Image(ImageError::Empty),
+            ApiError::Image(ImageError::NotAnImage),
+            ApiError::Overloaded { retry_after: Duration::ZERO },
+            ApiError::DeadlineExceeded,
+            ApiError::ReloadFailed { reason: text() },
+            ApiError::Stopping,
+            ApiError::Internal("".into()),
+        ]
+    }
+
+    #[test]
+    fn every_error_is_documented_with_its_status_and_code() {
+        let groups = [EVERY_REQUEST, GUARDED, UPLOAD, RELOAD, READINESS];
+        let documented: Vec<_> =
+            groups.into_iter().flatten().map(|fault| (fault.status, fault.code)).collect();
+        for error in every_error() {
+            let pair = (error.status_code().as_u16(), error.code());
+            assert!(documented.contains(&pair), "{pair:?} is not documented");
+        }
+    }
+}

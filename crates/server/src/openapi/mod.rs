@@ -1,0 +1,78 @@
+//! The OpenAPI document, made from the annotations of the handlers.
+
+mod bodies;
+mod every_operation;
+mod faults;
+
+use utoipa::openapi::OpenApi as Document;
+use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::{Modify, OpenApi};
+
+pub use bodies::{EncodedImage, ImageForm, ImagesForm};
+pub use faults::{GuardedFaults, OpenFaults, ReadinessFaults, ReloadFaults, UploadFaults};
+
+use self::bodies::Encodings;
+use self::every_operation::Headers;
+use crate::routes::{admin, docs, embed, health, metrics, model, page, predict};
+
+#[derive(OpenApi)]
+#[openapi(
+    info(
+        title = "sdd-server",
+        description = "Classifies images of surfaces and tells of each whether it still looks like \
+                       what the model was trained on.\n\nEvery answer that is not a success is \
+                       `{\"error\":{\"code\":\"…\",\"message\":\"…\"}}`; codes do not change.\n\nEvery request \
+                       may have the header `x-request-timeout-ms`: the milliseconds that the client \
+                       will wait, after which the answer is 504. The server's own limit stands \
+                       where it is lower.",
+        license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
+    ),
+    tags(
+        (name = "Images", description = "Images in, answers out"),
+        (name = "Model", description = "What is served"),
+        (name = "Health", description = "Whether it is alive and ready"),
+        (name = "Documents", description = "For people and for tools"),
+    ),
+    paths(
+        predict::predict,
+        predict::predict_batch,
+        embed::embed,
+        model::model,
+        admin::reload,
+        health::livez,
+        health::readyz,
+        health::healthz,
+        metrics::metrics,
+        page::page,
+        docs::document,
+        docs::index,
+    ),
+    components(schemas(crate::error::Body)),
+    // Without a key unless the operator asks for one.
+    security((), ("api_key" = []), ("bearer" = [])),
+    modifiers(&SecuritySchemes, &Headers, &Encodings),
+)]
+struct ApiDoc;
+
+/// The document.
+#[must_use]
+pub fn document() -> Document {
+    ApiDoc::openapi()
+}
+
+/// How a key is sent.
+struct SecuritySchemes;
+
+impl Modify for SecuritySchemes {
+    fn modify(&self, document: &mut Document) {
+        let components = document.components.get_or_insert_default();
+        let header =
+            ApiKeyValue::with_description("x-api-key", "A key, where the operator set any.");
+        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(header)));
+        let bearer = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Bearer)
+            .description(Some("The same key in the header `authorization`."))
+            .build();
+        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}

@@ -1,0 +1,107 @@
+//! `GET /openapi.json` and Swagger UI at `/docs/`.
+
+use std::sync::{Arc, LazyLock};
+
+use actix_web::http::header::LOCATION;
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+use utoipa_swagger_ui::Config;
+
+use super::asset::Asset;
+use crate::error::ApiError;
+use crate::openapi::{self, OpenFaults};
+
+/// Swagger UI sets styles from its script, and has its icons in its style sheet.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
+                      img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+static DOCUMENT: LazyLock<Result<Asset, serde_json::Error>> = LazyLock::new(|| {
+    let json = openapi::document().to_json()?;
+    Ok(Asset::new(json.into(), "application/json"))
+});
+
+/// What the page is made of.
+const NAMES: [&str; 8] = [
+    INDEX,
+    "index.css",
+    "swagger-ui.css",
+    "swagger-ui-bundle.js",
+    "swagger-ui-standalone-preset.js",
+    "swagger-initializer.js",
+    "favicon-16x16.png",
+    "favicon-32x32.png",
+];
+
+const INDEX: &str = "index.html";
+
+static FILES: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
+    // Where the page is, so is the document; and no badge of a validator on the internet.
+    let config = Config::new(["../openapi.json"])
+        .validator_url("none")
+        .display_request_duration(true)
+        .try_it_out_enabled(true);
+    let config = Arc::new(config);
+    let asset = |name| {
+        let file = utoipa_swagger_ui::serve(name, Arc::clone(&config)).ok().flatten()?;
+        let content = Bytes::from(file.bytes.into_owned());
+        Some((name, Asset::new(content, &file.content_type).with_policy(POLICY)))
+    };
+    NAMES.into_iter().filter_map(asset).collect()
+});
+
+/// This document
+///
+/// # Errors
+/// [`ApiError::Internal`].
+#[utoipa::path(
+    get,
+    path = "/openapi.json",
+    tag = "Documents",
+    security(()),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object), OpenFaults),
+)]
+pub async fn document(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    match LazyLock::force(&DOCUMENT) {
+        Ok(document) => Ok(document.answer(&request)),
+        Err(error) => Err(ApiError::Internal(error.to_string().into())),
+    }
+}
+
+/// The relative links of the page need the slash at the end.
+pub async fn to_index() -> HttpResponse {
+    HttpResponse::PermanentRedirect().insert_header((LOCATION, "docs/")).finish()
+}
+
+/// This document as a page (Swagger UI)
+///
+/// # Errors
+/// [`ApiError::NotFound`], if it is not in the program.
+#[utoipa::path(
+    get,
+    path = "/docs/",
+    tag = "Documents",
+    security(()),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        OpenFaults,
+    ),
+)]
+pub async fn index(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    answer(&request, INDEX)
+}
+
+/// `GET /docs/{file}`.
+///
+/// # Errors
+/// [`ApiError::NotFound`].
+pub async fn file(request: HttpRequest, file: Path<String>) -> Result<HttpResponse, ApiError> {
+    answer(&request, &file)
+}
+
+fn answer(request: &HttpRequest, name: &str) -> Result<HttpResponse, ApiError> {
+    let found = FILES.iter().find(|(known, _)| *known == name);
+    let found = found.ok_or_else(|| ApiError::NotFound { path: request.path().to_owned() })?;
+    Ok(found.1.answer(request))
+}

@@ -1,0 +1,61 @@
+//! `GET /`: a page for people, and the files that it is made of.
+
+use std::sync::LazyLock;
+
+use actix_web::web::Path;
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
+
+use super::asset::Asset;
+use crate::error::ApiError;
+use crate::openapi::OpenFaults;
+
+/// Nothing from elsewhere, and no script but the page's files.
+const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
+                      img-src 'self' blob:; connect-src 'self'; base-uri 'none'; \
+                      form-action 'none'; frame-ancestors 'none'";
+
+static PAGE: LazyLock<Asset> =
+    LazyLock::new(|| asset(include_str!("../ui/index.html"), "text/html; charset=utf-8"));
+
+/// The files by name.
+static FILES: LazyLock<[(&str, Asset); 6]> = LazyLock::new(|| {
+    let script = |text| asset(text, "text/javascript; charset=utf-8");
+    [
+        ("style.css", asset(include_str!("../ui/style.css"), "text/css; charset=utf-8")),
+        ("icon.svg", asset(include_str!("../ui/icon.svg"), "image/svg+xml")),
+        ("main.js", script(include_str!("../ui/main.js"))),
+        ("card.js", script(include_str!("../ui/card.js"))),
+        ("service.js", script(include_str!("../ui/service.js"))),
+        ("words.js", script(include_str!("../ui/words.js"))),
+    ]
+});
+
+fn asset(text: &'static str, content_type: &str) -> Asset {
+    Asset::new(Bytes::from_static(text.as_bytes()), content_type).with_policy(POLICY)
+}
+
+/// A page for people: drop images, see what they are
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "Documents",
+    security(()),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        OpenFaults,
+    ),
+)]
+pub async fn page(request: HttpRequest) -> HttpResponse {
+    PAGE.answer(&request)
+}
+
+/// `GET /ui/{file}`.
+///
+/// # Errors
+/// [`ApiError::NotFound`].
+pub async fn file(request: HttpRequest, file: Path<String>) -> Result<HttpResponse, ApiError> {
+    let found = FILES.iter().find(|(name, _)| *name == file.as_str());
+    let found = found.ok_or_else(|| ApiError::NotFound { path: request.path().to_owned() })?;
+    Ok(found.1.answer(&request))
+}

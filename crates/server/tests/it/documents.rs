@@ -1,0 +1,127 @@
+//! The OpenAPI document, and Swagger UI in a real browser.
+
+use jsonschema::Validator;
+use serde_json::{Value, json};
+
+use crate::browser::Tab;
+use crate::server::{Server, multipart, picture};
+use crate::store;
+
+/// A validator of a schema of the document.
+fn schema(document: &Value, of: &Value) -> Validator {
+    let mut schema = of.clone();
+    schema["components"] = document["components"].clone();
+    jsonschema::validator_for(&schema).unwrap()
+}
+
+/// The schema of the JSON that an operation answers with.
+fn answer_schema(document: &Value, method: &str, path: &str, status: u16) -> Validator {
+    let responses = &document["paths"][path][method]["responses"];
+    let content = &responses[status.to_string()]["content"]["application/json"];
+    assert!(content.is_object(), "{method} {path} {status} is documented");
+    schema(document, &content["schema"])
+}
+
+fn assert_valid(validator: &Validator, body: &Value) {
+    let faults: Vec<_> = validator.iter_errors(body).map(|error| error.to_string()).collect();
+    assert_eq!(faults, [""; 0], "{body}");
+}
+
+#[test]
+fn answers_are_as_documented() {
+    let folder = tempfile::tempdir().unwrap();
+    let reference = folder.path().join("reference");
+    store::write(&reference, None);
+    let server = Server::start(&["--reference", reference.to_str().unwrap()]);
+    let document = server.get("/openapi.json").body;
+    assert_eq!(document["openapi"], "3.1.0");
+
+    let image = picture("png_rgb.png");
+    let bodies =
+        [multipart(&[("file", Some("image/png"), &image)]), multipart(&[("other", None, b"x")])];
+    for (path, statuses) in [("/predict", [200, 422]), ("/predict/batch", [200, 422])] {
+        for (body, status) in bodies.iter().zip(statuses) {
+            let answer = server.post_to(path, body);
+            assert_eq!(answer.status, status);
+            assert_valid(&answer_schema(&document, "post", path, status), &answer.body);
+        }
+    }
+    let with_one_broken = multipart(&[("file", None, &image), ("file", None, b"no image")]);
+    let answer = server.post_to("/predict/batch", &with_one_broken);
+    assert_eq!(answer.body["predictions"][1]["error"]["code"], "not_an_image");
+    assert_valid(&answer_schema(&document, "post", "/predict/batch", 200), &answer.body);
+    let answer = server.post_to("/embed", &bodies[0]);
+    assert_valid(&answer_schema(&document, "post", "/embed", 200), &answer.body);
+    let answer = server.post_to("/admin/reload", b"");
+    assert_valid(&answer_schema(&document, "post", "/admin/reload", 200), &answer.body);
+    for path in ["/v1/model", "/livez", "/healthz", "/readyz"] {
+        let answer = server.get(path);
+        assert_valid(&answer_schema(&document, "get", path, 200), &answer.body);
+    }
+    let damaged = server.predict(&image[..image.len() / 2]);
+    assert_valid(&answer_schema(&document, "post", "/predict", 400), &damaged.body);
+
+    // The schemas do refuse something.
+    let predictions = answer_schema(&document, "post", "/predict", 200);
+    let other = json!({"class": 1, "confidence": 2, "probabilities": {}, "model": {}});
+    assert!(predictions.iter_errors(&other).count() >= 4);
+    let errors = answer_schema(&document, "post", "/predict", 400);
+    assert!(!errors.is_valid(&json!({"error": {"code": "unheard_of", "message": ""}})));
+}
+
+#[test]
+fn every_documented_path_is_answered() {
+    let server = Server::start(&[]);
+    let document = server.get("/openapi.json").body;
+    for (path, item) in document["paths"].as_object().unwrap() {
+        let answer =
+            if item.get("get").is_some() { server.get(path) } else { server.post_to(path, b"") };
+        assert!(answer.status != 404 && answer.status != 405, "{path}: {answer:?}");
+        let operation = item.get("get").or(item.get("post")).unwrap();
+        assert!(operation["responses"].get(answer.status.to_string()).is_some(), "{path}");
+    }
+}
+
+#[test]
+fn documents_are_sent_once_and_pages_load_nothing_from_elsewhere() {
+    let server = Server::start(&[]);
+    for path in ["/", "/ui/main.js", "/ui/style.css", "/docs/", "/docs/swagger-ui-bundle.js"] {
+        let answer = server.get(path);
+        assert_eq!(answer.status, 200, "{path}");
+        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
+        let tag = answer.headers["etag"].to_str().unwrap();
+        let again = server.get_with(path, ("if-none-match", tag));
+        assert_eq!((again.status, &again.headers["etag"]), (304, &answer.headers["etag"]));
+        assert_eq!(server.get_with(path, ("if-none-match", "\"other\"")).status, 200);
+    }
+    for path in ["/ui/nowhere.js", "/ui/..%2fCargo.toml", "/docs/nowhere"] {
+        assert_eq!(server.get(path).code(), "not_found", "{path}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn swagger_ui_shows_the_operations_and_tries_them_out() {
+    let server = Server::start(&[]);
+    let origin = format!("http://{}", server.address());
+    let tab = Tab::open().await;
+    // Without the slash at the end, as people type it.
+    tab.goto(&format!("{origin}/docs")).await;
+    let document = server.get("/openapi.json").body;
+    let paths = document["paths"].as_object().unwrap();
+    let operations = "document.querySelectorAll('.opblock').length";
+    tab.wait_until(&format!("{operations} == {}", paths.len())).await;
+    let shown = tab.text("#swagger-ui").await;
+    for path in paths.keys() {
+        let unbroken = shown.replace('\u{200b}', "");
+        assert!(unbroken.contains(path.as_str()), "{path}: {unbroken}");
+    }
+    let livez = "document.querySelector('[id$=livez]')";
+    tab.value(&format!("{livez}.querySelector('.opblock-summary-control').click()")).await;
+    tab.wait_until(&format!("{livez}.querySelector('.execute')")).await;
+    tab.value(&format!("{livez}.querySelector('.execute').click()")).await;
+    let answered = format!("{livez}.querySelector('.live-responses-table .response')?.innerText");
+    tab.wait_until(&format!("{answered}?.includes('\"status\": \"ok\"')")).await;
+    assert_eq!(tab.complaints(), [""; 0]);
+    assert_eq!(tab.requests_beyond(&origin), [""; 0]);
+}
