@@ -142,7 +142,7 @@ pub fn notes(workloads: &[Workload]) -> String {
     let client =
         Quartiles::of(runs().map(|run: &Run| run.ms_each(run.client_cpu)).collect()).median;
     let mut text = format!(
-        "Requests that failed: {failed}. The load generator took {client:.2} ms of CPU time a request."
+        "- Requests that failed: {failed}. The load generator took {client:.2} ms of CPU time a request."
     );
     for workload in workloads {
         for precision in [Fp32, Int8] {
@@ -154,7 +154,7 @@ pub fn notes(workloads: &[Workload]) -> String {
             // Writing into a String cannot fail.
             let _ = write!(
                 text,
-                "\nLimit of {}, {}: {alone:.2} CPU-ms an image on one thread alone (decoding \
+                "\n- Limit of {}, {}: {alone:.2} CPU-ms an image on one thread alone (decoding \
                  {decode:.2}, preprocessing {resize:.2}), {together:.2} with all cores busy.",
                 workload.images,
                 precision.name()
