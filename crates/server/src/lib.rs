@@ -10,6 +10,7 @@
 //!
 //! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it.
 
+pub mod connections;
 pub mod engine;
 pub mod error;
 pub mod health;
@@ -17,6 +18,7 @@ pub mod metrics;
 pub mod observe;
 pub mod request;
 pub mod routes;
+pub mod security;
 pub mod service;
 pub mod settings;
 pub mod startup;

@@ -30,7 +30,15 @@ pub async fn observe<B: MessageBody + 'static>(
     let (context, checked) = RequestContext::begin(&request, timeout);
     let (method, path) = (request.method().clone(), request.path().to_owned());
     let mut response = match checked {
-        Ok(()) => next.call(request).await?.map_into_left_body(),
+        Ok(()) => match next.call(request).await {
+            Ok(response) => response.map_into_left_body(),
+            Err(error) => {
+                let status = error.as_response_error().status_code();
+                let code = error.as_error::<ApiError>().map(ApiError::code);
+                log(&context, method.as_str(), &path, status.as_u16(), code);
+                return Err(error);
+            }
+        },
         Err(error) => request.into_response(error.error_response()).map_into_right_body(),
     };
     if service.is_draining() {
@@ -85,6 +93,7 @@ fn log(context: &RequestContext, method: &str, path: &str, status: u16, error: O
         request_id = context.id(),
         method,
         path,
+        key = context.key_name().as_deref(),
         status,
         error,
         duration_ms,

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Payload, ServiceRequest};
@@ -32,6 +33,7 @@ struct Inner {
     deadline: Instant,
     read: Cell<Option<Duration>>,
     bytes: Cell<usize>,
+    key_name: RefCell<Option<Arc<str>>>,
     outcomes: RefCell<Vec<Outcome>>,
 }
 
@@ -74,6 +76,7 @@ impl RequestContext {
             deadline: started + timeout,
             read: Cell::default(),
             bytes: Cell::default(),
+            key_name: RefCell::default(),
             outcomes: RefCell::default(),
         };
         let context = Self(Rc::new(inner));
@@ -105,6 +108,11 @@ impl RequestContext {
         self.0.read.set(Some(read));
     }
 
+    /// Notes the name of the key that was shown.
+    pub fn note_key(&self, name: Arc<str>) {
+        self.0.key_name.replace(Some(name));
+    }
+
     /// Notes an answer.
     pub fn note_answer(&self, class: &str, answer: &Answer) {
         self.0.outcomes.borrow_mut().push(Outcome {
@@ -125,6 +133,12 @@ impl RequestContext {
     #[must_use]
     pub fn read_time(&self) -> Option<Duration> {
         self.0.read.get()
+    }
+
+    /// The name of the key that was shown; `None` where none was, or an unknown one.
+    #[must_use]
+    pub fn key_name(&self) -> Option<Arc<str>> {
+        self.0.key_name.borrow().clone()
     }
 
     /// What became of the images that were answered.

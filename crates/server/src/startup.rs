@@ -5,15 +5,18 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::Server;
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use rustls::ServerConfig;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::connections::{self, watch};
 use crate::error::chain_of;
 use crate::observe::observe;
 use crate::routes;
+use crate::security::{cors, guard};
 use crate::service::{Service, StartError};
 use crate::settings::Settings;
 
@@ -26,6 +29,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// Time that a connection without a request stays open. Longer than the idle time of common proxies,
 /// so that it is they who close, and never while a request is on its way.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// How often idle connections and clients are looked through.
+const SWEEP_PERIOD: Duration = Duration::from_secs(5);
 
 /// Time that connections without a request get, when the server is told to stop, to send one more
 /// and learn from its answer that they are to close. A client in action does within it.
@@ -73,8 +79,12 @@ impl Application {
         let address = (settings.host.trim_matches(['[', ']']), settings.port);
         let listener = TcpListener::bind(address).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
-        let server = serve(listener, &service).map_err(listen)?;
-        tracing::info!("listening on http://{bound}");
+        connections::allow_files(settings.limits.max_connections);
+        let tls = service.security.tls_config().map_err(StartError::from)?;
+        let server = serve(listener, tls, &service).map_err(listen)?;
+        service.security.warn(bound);
+        let scheme = if service.security.tls.is_some() { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{bound}");
         Ok(Self { server, service, port: bound.port() })
     }
 
@@ -93,6 +103,7 @@ impl Application {
         let mut signals = Signals::listen()?;
         let (server, service) = (self.server, self.service);
         let handle = server.handle();
+        let sweeping = actix_web::rt::spawn(sweep(service.clone()));
         let stopping = {
             let service = service.clone();
             async move {
@@ -113,6 +124,9 @@ impl Application {
             ended = server => ended?,
             () = stopping => {}
         }
+        sweeping.abort();
+        // It holds the service until it has heard of it.
+        drop(sweeping.await);
         tracing::info!("stopped");
         // Without requests nothing else holds it.
         if service.admission.occupied() == 0
@@ -121,6 +135,17 @@ impl Application {
             service.stop();
         }
         Ok(())
+    }
+}
+
+/// Ends connections that nothing is asked on, and forgets clients that ask no more.
+async fn sweep(service: Data<Service>) {
+    loop {
+        tokio::time::sleep(SWEEP_PERIOD).await;
+        service.open_connections.cut_idle(KEEP_ALIVE + HEAD_TIMEOUT);
+        if let Some(limit) = &service.security.rate_limit {
+            limit.forget_idle();
+        }
     }
 }
 
@@ -179,26 +204,42 @@ impl Signals {
     }
 }
 
-fn serve(listener: TcpListener, service: &Data<Service>) -> std::io::Result<Server> {
+fn serve(
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    service: &Data<Service>,
+) -> std::io::Result<Server> {
     let limits = &service.settings.limits;
     let max_connections = limits.max_connections.div_ceil(HTTP_THREADS);
     let shutdown_timeout_s = limits.shutdown_timeout_s;
-    let counting = service.clone();
+    let opening = service.clone();
     let service = service.clone();
     let app = move || {
-        App::new().wrap(from_fn(observe)).app_data(service.clone()).configure(routes::configure)
+        let origins = &service.settings.security.cors_origins;
+        App::new()
+            .wrap(from_fn(guard))
+            .wrap(Condition::new(!origins.is_empty(), cors(origins)))
+            .wrap(from_fn(watch))
+            .wrap(from_fn(observe))
+            .app_data(service.clone())
+            .configure(routes::configure)
     };
     let server = HttpServer::new(app)
         .workers(HTTP_THREADS)
         .max_connections(max_connections)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
-        .on_connect(move |_, connection| {
-            connection.insert(counting.count_connection());
-        })
+        .client_disconnect_timeout(connections::LINGER)
+        // With TLS a client that ends its half has left: there is nothing to send it in the clear
+        // that would tell.
+        .h1_allow_half_closed(tls.is_none())
+        .on_connect(move |io, data| connections::opened(io, data, &opening))
         .shutdown_timeout(shutdown_timeout_s)
-        .disable_signals()
-        .listen(listener)?
-        .run();
-    Ok(server)
+        .disable_signals();
+    connections::widen_backlog(&listener)?;
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        None => server.listen(listener),
+    };
+    Ok(server?.run())
 }

@@ -4,12 +4,14 @@
 
 mod limits;
 mod model;
+mod security;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
+pub use security::{Redacted, SecuritySettings};
 
 /// Serves an image classifier: POST an image to /predict, get its class, confidence and drift score.
 #[derive(Debug, Parser)]
@@ -28,6 +30,9 @@ pub struct Cli {
 pub enum Command {
     /// Ask the server at --host and --port whether it is ready; exit code 0 if so, 2 if not
     Health,
+    /// Make a random key for clients and print it with its hash, which --api-key-hashes and
+    /// --admin-key-hashes take
+    Key,
 }
 
 /// How to serve.
@@ -45,6 +50,9 @@ pub struct Settings {
     /// What requests may cost.
     #[command(flatten)]
     pub limits: LimitSettings,
+    /// Who may ask.
+    #[command(flatten)]
+    pub security: SecuritySettings,
     /// How the log, on standard error, is written
     #[arg(long, env = "SDD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
     pub log_format: LogFormat,

@@ -2,9 +2,13 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod connections;
 mod errors;
 mod hostile;
 mod lifecycle;
 mod predict;
+mod security;
 mod server;
+mod socket;
 mod store;
+mod tls;
