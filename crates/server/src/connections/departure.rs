@@ -35,7 +35,6 @@ impl Connection {
         loop {
             tokio::time::sleep(PERIOD).await;
             match self.peer() {
-                Peer::Here => {}
                 Peer::Gone => return,
                 // With TLS the end of what a client sends is the end of the connection.
                 Peer::Silent if self.is_encrypted => return,
@@ -48,7 +47,7 @@ impl Connection {
                         return;
                     }
                 }
-                Peer::Silent => {}
+                Peer::Here | Peer::Silent => {}
             }
         }
     }

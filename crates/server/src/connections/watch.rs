@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use actix_web::ResponseError;
-use actix_web::body::{BodySize, EitherBody, MessageBody};
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use bytes::Bytes;
@@ -22,7 +22,7 @@ const MAX_OPEN_REQUESTS: usize = 128;
 /// Requests with which a connection is ended. Nobody who reads the refusals gets there.
 const HOSTILE_OPEN_REQUESTS: usize = 1024;
 
-type Watched<B> = EitherBody<OpenBody<B>>;
+type Watched<B> = EitherBody<OpenBody<B>, OpenBody<BoxBody>>;
 
 /// Wraps all handlers. Where the client leaves before it is answered, their future is dropped, and
 /// with it what waits in the engine's queue.
@@ -43,7 +43,10 @@ pub async fn watch<B: MessageBody + 'static>(
         if count > HOSTILE_OPEN_REQUESTS {
             connection.cut();
         }
-        return Ok(refuse(request, &ApiError::overloaded()));
+        let response = request.into_response(ApiError::overloaded().error_response());
+        // Refusals that are not read take memory, too.
+        let response = response.map_body(|_, body| OpenBody::new(body, Some(open)));
+        return Ok(response.map_into_right_body());
     }
     let version = request.version();
     let body = SharedBody::share(&mut request);
@@ -58,13 +61,6 @@ pub async fn watch<B: MessageBody + 'static>(
         }
         () = connection.departure(version) => Err(ApiError::ClientLeft.into()),
     }
-}
-
-fn refuse<B: MessageBody>(
-    request: ServiceRequest,
-    error: &ApiError,
-) -> ServiceResponse<Watched<B>> {
-    request.into_response(error.error_response()).map_into_right_body()
 }
 
 /// The body of an answer; its request is open until it has been sent.

@@ -9,7 +9,6 @@ use crate::request::{REQUEST_ID, REQUEST_TIMEOUT};
 const MAX_AGE_S: usize = 3600;
 
 /// The rules for `origins`, `*` among them meaning all.
-#[must_use]
 pub fn cors(origins: &[String]) -> Cors {
     let rules = Cors::default()
         .allowed_methods(["GET", "HEAD", "POST"])

@@ -2,7 +2,7 @@
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
-use actix_web::http::header::{self, HeaderMap};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, ResponseError};
@@ -107,7 +107,7 @@ fn shown_key(headers: &HeaderMap) -> Option<&[u8]> {
         let (scheme, key) = value.as_bytes().split_at_checked(7)?;
         scheme.eq_ignore_ascii_case(b"bearer ").then(|| key.trim_ascii())
     });
-    let key = bearer.or_else(|| headers.get("x-api-key").map(|value| value.as_bytes()));
+    let key = bearer.or_else(|| headers.get("x-api-key").map(HeaderValue::as_bytes));
     key.filter(|key| key.len() <= MAX_KEY_BYTES)
 }
 

@@ -30,7 +30,7 @@ pub struct SecuritySettings {
     /// Private key for TLS, a PEM file without a password
     #[arg(long, env = "SDD_TLS_KEY", requires = "tls_cert", global = true)]
     pub tls_key: Option<PathBuf>,
-    /// Web sites whose pages may ask, as https://lab.example, separated by commas; `*` for all
+    /// Web sites whose pages may ask, as `https://lab.example`, separated by commas; `*` for all
     /// [default: none]
     #[arg(long, env = "SDD_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,

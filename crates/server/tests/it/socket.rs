@@ -1,6 +1,6 @@
 //! HTTP as bytes, for what no well-behaved client sends.
 
-use std::io::{BufRead, BufReader, Read};
+use std::io::{BufRead, BufReader, Write};
 use std::net::TcpStream;
 use std::time::Duration;
 
@@ -71,8 +71,6 @@ impl RawAnswer {
 
 /// Sends a request as it is and gives the first answer.
 pub fn answer_to(server: &Server, request: &[u8]) -> RawAnswer {
-    use std::io::Write;
-
     let mut connection = connect(server);
     connection.write_all(request).unwrap();
     RawAnswer::read(&mut BufReader::new(connection)).expect("an answer")
