@@ -73,6 +73,32 @@ pub enum ApiError {
     /// The image cannot be classified.
     #[error(transparent)]
     Image(ImageError),
+    /// No key, or one that is not known.
+    #[error("a key is needed, in the header `authorization: Bearer KEY` or `x-api-key: KEY`")]
+    Unauthorized,
+    /// A known key for something else: those for /admin are other ones than those for clients.
+    #[error("this key is not for this path: /admin has keys of its own, and they are for it alone")]
+    Forbidden,
+    /// There is no key for /admin, and the request may not be the operator's.
+    #[error(
+        "without --admin-key-hashes /admin answers only programs on the server's own machine, and only while the server listens on loopback"
+    )]
+    AdminDisabled,
+    /// The client sends more requests than `--rate-limit` lets it.
+    #[error("too many requests from this client: try again in {} s", whole_seconds(*retry_after))]
+    RateLimited {
+        /// When it may send the next one.
+        retry_after: Duration,
+    },
+    /// The head of the request is too large.
+    #[error("the request has more than {limit} headers")]
+    TooManyHeaders {
+        /// The limit.
+        limit: usize,
+    },
+    /// Nobody reads the answer any more: for the log.
+    #[error("the client left before it was answered")]
+    ClientLeft,
     /// All workers are busy and the queue is full, or so long that the answer would come too late.
     #[error("too many requests are waiting: try again in {} s", whole_seconds(*retry_after))]
     Overloaded {
@@ -129,6 +155,14 @@ impl ApiError {
             Self::TooManyBytes { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UploadTimeout { .. } => (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
             Self::Image(error) => (status(error), error.code()),
+            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
+            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
+            Self::AdminDisabled => (StatusCode::FORBIDDEN, "admin_disabled"),
+            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
+            Self::TooManyHeaders { .. } => {
+                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too_many_headers")
+            }
+            Self::ClientLeft => (client_closed_request(), "client_left"),
             Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded"),
             Self::ReloadFailed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "reload_failed"),
@@ -162,6 +196,11 @@ impl ApiError {
         let missing = || json!([{ "type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": null }]);
         Body { error: self.fault(), detail: matches!(self, Self::MissingFile).then(missing) }
     }
+}
+
+/// What nginx writes into its log for it; there is no standard one.
+fn client_closed_request() -> StatusCode {
+    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 fn status(error: &ImageError) -> StatusCode {
@@ -236,8 +275,11 @@ impl ResponseError for ApiError {
         let mut response = HttpResponse::build(self.status_code());
         match self {
             Self::Internal(error) => tracing::error!("{}", chain_of(error.as_ref())),
-            Self::Overloaded { retry_after } => {
+            Self::Overloaded { retry_after } | Self::RateLimited { retry_after } => {
                 response.insert_header((header::RETRY_AFTER, whole_seconds(*retry_after)));
+            }
+            Self::Unauthorized => {
+                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
             }
             Self::MethodNotAllowed { allowed, .. } => {
                 response.insert_header((header::ALLOW, *allowed));

@@ -1,10 +1,17 @@
 //! `sdd-server health`: a check for containers that have no HTTP client.
 
 use std::error::Error;
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{TcpStream, ToSocketAddrs};
+use std::sync::Arc;
 use std::time::Duration;
 
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::{CryptoProvider, verify_tls12_signature, verify_tls13_signature};
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::{ClientConfig, ClientConnection, DigitallySignedStruct, SignatureScheme, StreamOwned};
+
+use crate::security::provider;
 use crate::settings::Settings;
 
 const TIMEOUT: Duration = Duration::from_secs(3);
@@ -24,16 +31,79 @@ pub fn check(settings: &Settings) -> Result<(), Box<dyn Error>> {
         .to_socket_addrs()?
         .next()
         .ok_or_else(|| format!("{host} has no address"))?;
-    let mut connection = TcpStream::connect_timeout(&address, TIMEOUT)
+    let connection = TcpStream::connect_timeout(&address, TIMEOUT)
         .map_err(|error| format!("no server at {address}: {error}"))?;
     connection.set_read_timeout(Some(TIMEOUT))?;
     connection.set_write_timeout(Some(TIMEOUT))?;
-    write!(connection, "GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
-    let mut answer = String::new();
-    connection.take(4096).read_to_string(&mut answer)?;
+    let answer = if settings.security.tls_cert.is_some() {
+        ask(host, StreamOwned::new(encrypt(address.ip().into())?, connection))?
+    } else {
+        ask(host, connection)?
+    };
     let status = answer.lines().next().unwrap_or_default();
     if status.starts_with("HTTP/1.1 200 ") {
         return Ok(());
     }
     Err(format!("the server at {address} is not ready: {status}").into())
+}
+
+fn ask(host: &str, mut connection: impl Read + Write) -> std::io::Result<String> {
+    write!(connection, "GET /readyz HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n")?;
+    let mut answer = Vec::new();
+    match connection.take(4096).read_to_end(&mut answer) {
+        // A connection that ends without TLS's goodbye has brought all that is looked at.
+        Err(error) if error.kind() != ErrorKind::UnexpectedEof || answer.is_empty() => Err(error),
+        _ => Ok(String::from_utf8_lossy(&answer).into_owned()),
+    }
+}
+
+fn encrypt(name: ServerName<'static>) -> Result<ClientConnection, rustls::Error> {
+    let config = ClientConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate(provider())))
+        .with_no_client_auth();
+    ClientConnection::new(Arc::new(config), name)
+}
+
+/// Takes any certificate: it is for the name that clients use, not for loopback, and nothing secret is
+/// sent or believed here.
+#[derive(Debug)]
+struct AnyCertificate(Arc<CryptoProvider>);
+
+impl ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &CertificateDer<'_>,
+        _: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, rustls::Error> {
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls12_signature(message, certificate, signature, algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        let algorithms = &self.0.signature_verification_algorithms;
+        verify_tls13_signature(message, certificate, signature, algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.0.signature_verification_algorithms.supported_schemes()
+    }
 }

@@ -2,15 +2,19 @@
 //!
 //! A request flows through the modules of this crate in this order:
 //!
-//! 1. [`routes`]: the handler reads the upload (`routes::upload`) on an async worker;
-//! 2. [`inference`]: admission to a bounded queue, from which threads that each own a model take
-//!    their work: decoding, inference and the comparison with the reference never run on an async
-//!    worker;
-//! 3. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code.
+//! 1. [`observe`] names it, and tells log, [`metrics`] and traces ([`telemetry`]) what it came to;
+//!    [`security`] lets it in; [`connections`] notices when its client leaves;
+//! 2. [`routes`]: the handler reads the images ([`uploads`]) on an async worker;
+//! 3. [`engine`]: admission, then threads that each own a model: decoding, inference and the
+//!    comparison with the reference never run on an async worker;
+//! 4. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code;
+//!    [`capture`] may keep the image.
 //!
-//! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it.
+//! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it. [`shutdown`]
+//! takes them apart without losing a request.
 
 pub mod capture;
+pub mod connections;
 pub mod engine;
 pub mod error;
 pub mod health;
@@ -20,8 +24,10 @@ pub mod observe;
 pub mod openapi;
 pub mod request;
 pub mod routes;
+pub mod security;
 pub mod service;
 pub mod settings;
+pub mod shutdown;
 pub mod startup;
 pub mod telemetry;
 pub mod uploads;

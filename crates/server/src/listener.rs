@@ -9,8 +9,8 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::settings::Settings;
 
-/// Connections that may wait to be accepted.
-const BACKLOG: i32 = 1024;
+/// Connections that may wait to be accepted: a burst of clients is not sent away.
+const BACKLOG: i32 = 4096;
 
 /// Time in which the server's accepting thread does what it is told.
 const ACCEPT_THREAD_REACTS: Duration = Duration::from_millis(2);

@@ -1,8 +1,10 @@
 //! The program `sdd-server`.
 
+use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sdd_server::security::keys;
 use sdd_server::settings::{Cli, Command};
 use sdd_server::{Application, Settings, health, telemetry};
 
@@ -11,6 +13,7 @@ fn main() -> ExitCode {
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Some(Command::Health) => health::check(&cli.settings),
+        Some(Command::Key) => make_key(),
         None => serve(&cli.settings),
     };
     match outcome {
@@ -34,4 +37,9 @@ fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
         let application = Application::build(settings)?;
         Ok(application.run_until_stopped().await?)
     })
+}
+
+fn make_key() -> Result<(), Box<dyn std::error::Error>> {
+    let (key, hash) = keys::generate()?;
+    Ok(writeln!(std::io::stdout(), "key     {key}\nSHA-256 {hash}")?)
 }

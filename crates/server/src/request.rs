@@ -3,6 +3,7 @@
 use std::cell::{Cell, Ref, RefCell};
 use std::future::{Ready, ready};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use actix_web::dev::{Payload, ServiceRequest};
@@ -32,6 +33,7 @@ struct Inner {
     deadline: Instant,
     read: Cell<Option<Duration>>,
     bytes: Cell<usize>,
+    key_name: RefCell<Option<Arc<str>>>,
     outcomes: RefCell<Vec<Outcome>>,
     errors: RefCell<Vec<&'static str>>,
 }
@@ -75,6 +77,7 @@ impl RequestContext {
             deadline: started + timeout,
             read: Cell::default(),
             bytes: Cell::default(),
+            key_name: RefCell::default(),
             outcomes: RefCell::default(),
             errors: RefCell::default(),
         };
@@ -107,6 +110,11 @@ impl RequestContext {
         self.0.read.set(Some(read));
     }
 
+    /// Notes the name of the key that was shown.
+    pub fn note_key(&self, name: Arc<str>) {
+        self.0.key_name.replace(Some(name));
+    }
+
     /// Notes an answer.
     pub fn note_answer(&self, class: &str, answer: &Answer) {
         self.0.outcomes.borrow_mut().push(Outcome {
@@ -127,6 +135,12 @@ impl RequestContext {
     #[must_use]
     pub fn read_time(&self) -> Option<Duration> {
         self.0.read.get()
+    }
+
+    /// The name of the key that was shown; `None` where none was, or an unknown one.
+    #[must_use]
+    pub fn key_name(&self) -> Option<Arc<str>> {
+        self.0.key_name.borrow().clone()
     }
 
     /// What became of the images that were answered.

@@ -6,8 +6,10 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use arc_swap::ArcSwap;
 
 use crate::capture::{Capture, CaptureError};
+use crate::connections::OpenConnections;
 use crate::engine::{Admission, Engine, LoadError, Pair};
 use crate::metrics::Metrics;
+use crate::security::{Security, SecurityError};
 use crate::settings::Settings;
 use crate::telemetry::{TraceError, Traces};
 use crate::uploads::UploadMemory;
@@ -20,6 +22,10 @@ pub struct Service {
     pub admission: Arc<Admission>,
     /// The memory for uploads.
     pub uploads: UploadMemory,
+    /// Who may ask.
+    pub security: Security,
+    /// The connections that are watched.
+    pub open_connections: OpenConnections,
     /// What is counted.
     pub metrics: Arc<Metrics>,
     /// Where predictions are kept, if they are.
@@ -41,6 +47,7 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
+        let security = Security::open(&settings.security)?;
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
         let metrics = Arc::new(Metrics::new());
         // Before the model, which takes longer.
@@ -51,6 +58,8 @@ impl Service {
             settings: settings.clone(),
             uploads: UploadMemory::new(settings.limits.max_upload_memory),
             admission,
+            security,
+            open_connections: OpenConnections::default(),
             metrics,
             capture,
             traces,
@@ -70,15 +79,19 @@ impl Service {
         self.engine.load_full()
     }
 
-    /// Loads model and reference anew from the files that the settings name, warms them up, and
-    /// answers with them from then on. Blocks for as long as that takes.
+    /// Reads keys and certificate anew, then loads model and reference anew, both from the files that
+    /// the settings name, warms the model up, and answers with it from then on. Blocks for as long as
+    /// that takes.
     ///
     /// # Errors
-    /// [`StartError`]; then the old pair goes on answering.
+    /// [`StartError`]; then the old pair goes on answering. What is wrong with the model does not
+    /// keep a key from being taken back.
     pub fn reload(&self) -> Result<Arc<Engine>, StartError> {
         // What the lock guards is only the order: a panic in here leaves nothing half-done.
         let _one_at_a_time = self.reload.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
-        let engine = start_engine(&self.settings, &self.admission, &self.metrics);
+        let engine = self.security.reload().map_err(StartError::from);
+        let engine =
+            engine.and_then(|()| start_engine(&self.settings, &self.admission, &self.metrics));
         self.metrics.reload(engine.is_ok());
         let engine = Arc::new(engine?);
         // The threads of the old one end when its last request has been answered.
@@ -145,7 +158,7 @@ impl Service {
 pub struct Counted(Arc<AtomicUsize>);
 
 impl Counted {
-    fn new(number: &Arc<AtomicUsize>) -> Self {
+    pub(crate) fn new(number: &Arc<AtomicUsize>) -> Self {
         number.fetch_add(1, Ordering::SeqCst);
         Self(Arc::clone(number))
     }
@@ -160,6 +173,9 @@ impl Drop for Counted {
 /// Why no engine could be started.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
+    /// Who may ask.
+    #[error(transparent)]
+    Security(#[from] SecurityError),
     /// What should be served.
     #[error(transparent)]
     Load(#[from] LoadError),

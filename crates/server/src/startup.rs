@@ -2,19 +2,21 @@
 
 use std::net::TcpListener;
 use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use actix_web::dev::{Server, ServerHandle};
-use actix_web::middleware::from_fn;
+use actix_web::dev::Server;
+use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::Data;
 use actix_web::{App, HttpServer};
+use rustls::ServerConfig;
 use thiserror::Error;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::error::chain_of;
+use crate::connections::{self, watch};
 use crate::observe::observe;
+use crate::security::{cors, guard};
 use crate::service::{Service, StartError};
 use crate::settings::Settings;
+use crate::shutdown::{Signals, all_captured, drain};
 use crate::{listener, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
@@ -27,9 +29,8 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
 /// so that it is they who close, and never while a request is on its way.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
-/// Time that connections without a request get, when the server is told to stop, to send one more
-/// and learn from its answer that they are to close. A client in action does within it.
-const IDLE_GRACE: Duration = Duration::from_secs(2);
+/// How often idle connections and clients are looked through.
+const SWEEP_PERIOD: Duration = Duration::from_secs(5);
 
 /// Why the server could not start.
 #[derive(Debug, Error)]
@@ -49,6 +50,9 @@ pub enum StartupError {
         #[source]
         source: std::io::Error,
     },
+    /// The signals.
+    #[error("cannot listen to signals")]
+    Signals(#[source] std::io::Error),
 }
 
 /// A server with its model loaded, listening but not yet answering.
@@ -57,6 +61,7 @@ pub struct Application {
     service: Data<Service>,
     /// A clone of the server's.
     listening: TcpListener,
+    signals: Signals,
     port: u16,
 }
 
@@ -75,9 +80,15 @@ impl Application {
         let listener = listener::bind(settings).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let listening = listener.try_clone().map_err(listen)?;
-        let server = serve(listener, &service).map_err(listen)?;
-        tracing::info!("listening on http://{bound}");
-        Ok(Self { server, service, listening, port: bound.port() })
+        connections::allow_files(settings.limits.max_connections);
+        let tls = service.security.tls_config().map_err(StartError::from)?;
+        let server = serve(listener, tls, &service).map_err(listen)?;
+        // Before anyone is told that it listens, and so may want to stop it.
+        let signals = Signals::listen().map_err(StartupError::Signals)?;
+        service.security.warn(bound);
+        let scheme = if service.security.tls.is_some() { "https" } else { "http" };
+        tracing::info!("listening on {scheme}://{bound}");
+        Ok(Self { server, service, listening, signals, port: bound.port() })
     }
 
     /// The port in use, also where the settings left the choice to the operating system.
@@ -92,9 +103,9 @@ impl Application {
     /// # Errors
     /// What the server's sockets say.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        let mut signals = Signals::listen()?;
-        let Self { server, service, listening, .. } = self;
+        let Self { server, service, listening, mut signals, .. } = self;
         let handle = server.handle();
+        let sweeping = actix_web::rt::spawn(sweep(service.clone()));
         let stopping = async {
             signals.stop_or_reload(&service).await;
             tokio::select! {
@@ -118,6 +129,9 @@ impl Application {
         if let Some(traces) = &service.traces {
             traces.stop();
         }
+        sweeping.abort();
+        // It holds the service until it has heard of it.
+        drop(sweeping.await);
         tracing::info!("stopped");
         // Without requests nothing else holds it.
         if service.admission.occupied() == 0
@@ -129,105 +143,52 @@ impl Application {
     }
 }
 
-/// Lets go of the clients one after the other: load balancers first, then those who would connect,
-/// then those who are connected.
-async fn drain(service: &Service, listening: &TcpListener, server: &ServerHandle) {
-    service.begin_to_stop();
-    tracing::info!("stopping once the requests in flight are answered");
-    tokio::time::sleep(Duration::from_secs(service.settings.limits.drain_delay_s)).await;
-    if let Err(error) = listener::close(listening, server).await {
-        tracing::warn!("the listening socket cannot be closed: {error}");
-    }
-    // Only now, so that nobody who is told to make a new connection makes it to this server.
-    service.close_connections();
-    let limit = Duration::from_secs(service.settings.limits.shutdown_timeout_s);
-    if tokio::time::timeout(limit, all_answered(service)).await.is_err() {
-        tracing::warn!("{} requests were not answered in time", service.in_flight());
-    }
-}
-
-/// Returns when no request is in flight and all connections are closed, or have had their time: to
-/// send what has been answered, or one more request.
-async fn all_answered(service: &Service) {
-    let mut last_busy = Instant::now();
-    while service.connections() > 0 && last_busy.elapsed() < IDLE_GRACE {
-        if service.in_flight() > 0 {
-            last_busy = Instant::now();
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-/// Returns when what has been answered is captured, too, or has had its time.
-async fn all_captured(service: &Service) {
-    if let Some(capture) = &service.capture {
-        capture.finish(Duration::from_secs(service.settings.limits.shutdown_timeout_s)).await;
-    }
-}
-
-/// What tells the server to stop, or to load its files anew.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-    hang_up: Signal,
-}
-
-impl Signals {
-    fn listen() -> std::io::Result<Self> {
-        Ok(Self {
-            terminate: signal(SignalKind::terminate())?,
-            interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
-        })
-    }
-
-    async fn stop(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
-
-    /// Reloads at every SIGHUP; returns when told to stop.
-    async fn stop_or_reload(&mut self, service: &Data<Service>) {
-        loop {
-            tokio::select! {
-                _ = self.terminate.recv() => return,
-                _ = self.interrupt.recv() => return,
-                _ = self.hang_up.recv() => {
-                    let service = service.clone();
-                    // Not awaited, so that it can be told to stop meanwhile.
-                    drop(actix_web::rt::task::spawn_blocking(move || {
-                        if let Err(error) = service.reload() {
-                            tracing::error!("the old model goes on answering: {}", chain_of(&error));
-                        }
-                    }));
-                }
-            }
+/// Ends connections that nothing is asked on, and forgets clients that ask no more.
+async fn sweep(service: Data<Service>) {
+    loop {
+        tokio::time::sleep(SWEEP_PERIOD).await;
+        service.open_connections.cut_idle(KEEP_ALIVE + HEAD_TIMEOUT);
+        if let Some(limit) = &service.security.rate_limit {
+            limit.forget_idle();
         }
     }
 }
 
-fn serve(listener: TcpListener, service: &Data<Service>) -> std::io::Result<Server> {
+fn serve(
+    listener: TcpListener,
+    tls: Option<ServerConfig>,
+    service: &Data<Service>,
+) -> std::io::Result<Server> {
     let limits = &service.settings.limits;
     let max_connections = limits.max_connections.div_ceil(HTTP_THREADS);
     let shutdown_timeout_s = limits.shutdown_timeout_s;
-    let counting = service.clone();
+    let opening = service.clone();
     let service = service.clone();
     let app = move || {
-        App::new().wrap(from_fn(observe)).app_data(service.clone()).configure(routes::configure)
+        let origins = &service.settings.security.cors_origins;
+        App::new()
+            .wrap(from_fn(guard))
+            .wrap(Condition::new(!origins.is_empty(), cors(origins)))
+            .wrap(from_fn(watch))
+            .wrap(from_fn(observe))
+            .app_data(service.clone())
+            .configure(routes::configure)
     };
     let server = HttpServer::new(app)
         .workers(HTTP_THREADS)
         .max_connections(max_connections)
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
-        .on_connect(move |_, connection| {
-            connection.insert(counting.count_connection());
-        })
+        .client_disconnect_timeout(connections::LINGER)
+        // With TLS a client that ends its half has left: there is nothing to send it in the clear
+        // that would tell.
+        .h1_allow_half_closed(tls.is_none())
+        .on_connect(move |io, data| connections::opened(io, data, &opening))
         .shutdown_timeout(shutdown_timeout_s)
-        .disable_signals()
-        .listen(listener)?
-        .run();
-    Ok(server)
+        .disable_signals();
+    let server = match tls {
+        Some(tls) => server.listen_rustls_0_23(listener, tls),
+        None => server.listen(listener),
+    };
+    Ok(server?.run())
 }

@@ -5,7 +5,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
-use crate::capture::CaptureCounts;
+use crate::capture::Capture;
 use crate::engine::{ServedModel, ServedReference};
 use crate::service::Service;
 
@@ -17,6 +17,9 @@ pub(super) fn registry(service: &Service) -> Registry {
     add_model(&mut registry, engine.served());
     if let Some(reference) = &engine.served().reference {
         add_reference(&mut registry, reference);
+    }
+    if let Some(capture) = &service.capture {
+        add_capture(&mut registry, capture);
     }
     registry.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     registry
@@ -91,7 +94,8 @@ fn add_reference(registry: &mut Registry, reference: &ServedReference) {
     }
 }
 
-fn add_capture(registry: &mut Registry, counts: &CaptureCounts) {
+fn add_capture(registry: &mut Registry, capture: &Capture) {
+    let counts = capture.counts();
     registry.register(
         "capture_enabled",
         "1 while predictions are kept, 0 while the folder cannot be written to",
@@ -106,6 +110,11 @@ fn add_capture(registry: &mut Registry, counts: &CaptureCounts) {
     ] {
         registry.register(name, help, ConstCounter::new(value));
     }
+    registry.register(
+        "capture_queue_depth",
+        "Images that wait to be written",
+        gauge(capture.queued_images()),
+    );
     let stored = ConstGauge::new(counts.stored_bytes());
     let help = "Bytes that the images and records in the folder take";
     registry.register_with_unit("capture_stored", help, Unit::Bytes, stored);

@@ -20,6 +20,7 @@ pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
                 target: "sdd_server::request",
                 request_id = finished.context.id(),
                 trace_id = trace.map(tracing::field::display),
+                key = finished.context.key_name().as_deref(),
                 client = finished.client.map(|client| tracing::field::display(client.ip())),
                 method = finished.method,
                 route = finished.route,

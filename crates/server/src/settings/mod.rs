@@ -5,6 +5,7 @@
 mod capture;
 mod limits;
 mod model;
+mod security;
 mod telemetry;
 
 use clap::builder::TypedValueParser;
@@ -13,6 +14,7 @@ use clap::{Args, Parser, Subcommand};
 pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
+pub use security::{Redacted, SecuritySettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 
 /// Serves an image classifier: POST an image to /predict, get its class, confidence and drift score.
@@ -32,6 +34,9 @@ pub struct Cli {
 pub enum Command {
     /// Ask the server at --host and --port whether it is ready; exit code 0 if so, 2 if not
     Health,
+    /// Make a random key for clients and print it with its hash, which --api-key-hashes and
+    /// --admin-key-hashes take
+    Key,
 }
 
 /// How to serve.
@@ -59,6 +64,9 @@ pub struct Settings {
     /// What is told about its work.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,
+    /// Who may ask.
+    #[command(flatten)]
+    pub security: SecuritySettings,
 }
 
 /// Takes 1 to `largest`.

@@ -91,9 +91,9 @@ fn documents_are_sent_once_and_pages_load_nothing_from_elsewhere() {
         let policy = answer.headers["content-security-policy"].to_str().unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
         let tag = answer.headers["etag"].to_str().unwrap();
-        let again = server.get_with(path, ("if-none-match", tag));
+        let again = server.get_with(path, &[("if-none-match", tag)]);
         assert_eq!((again.status, &again.headers["etag"]), (304, &answer.headers["etag"]));
-        assert_eq!(server.get_with(path, ("if-none-match", "\"other\"")).status, 200);
+        assert_eq!(server.get_with(path, &[("if-none-match", "\"other\"")]).status, 200);
     }
     for path in ["/ui/nowhere.js", "/ui/..%2fCargo.toml", "/docs/nowhere"] {
         assert_eq!(server.get(path).code(), "not_found", "{path}");

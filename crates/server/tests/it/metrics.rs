@@ -201,7 +201,7 @@ fn names_follow_the_conventions() {
 fn scrapers_that_ask_for_open_metrics_get_it() {
     let server = Server::start(&[]);
     let answer =
-        server.get_with("/metrics", ("accept", "application/openmetrics-text; version=1.0.0"));
+        server.get_with("/metrics", &[("accept", "application/openmetrics-text; version=1.0.0")]);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
     assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, kind));
     let text = answer.body.as_str().unwrap();

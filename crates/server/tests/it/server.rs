@@ -67,9 +67,11 @@ impl Server {
             }
         });
         let mut server = Self { child, port: 0, log };
-        let port = server.wait_for("listening on http://127.0.0.1:");
-        let digits: String = port.chars().take_while(char::is_ascii_digit).collect();
-        server.port = digits.parse().unwrap();
+        let address = server.wait_for("listening on http");
+        let is_of_address =
+            |letter: &char| letter.is_ascii_alphanumeric() || ".:/[]".contains(*letter);
+        let address: String = address.chars().take_while(is_of_address).collect();
+        server.port = address.rsplit_once(':').unwrap().1.parse().unwrap();
         server
     }
 
@@ -96,13 +98,29 @@ impl Server {
     }
 
     pub fn get(&self, path: &str) -> Answer {
-        let url = format!("http://{}{path}", self.address());
-        read(agent().get(url).call().unwrap())
+        self.get_with(path, &[])
     }
 
-    pub fn get_with(&self, path: &str, (name, value): (&str, &str)) -> Answer {
-        let url = format!("http://{}{path}", self.address());
-        read(agent().get(url).header(name, value).call().unwrap())
+    pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = agent().get(format!("http://{}{path}", self.address()));
+        let add = |request: ureq::RequestBuilder<_>, header: &(&str, &str)| {
+            request.header(header.0, header.1)
+        };
+        read(headers.iter().fold(request, add).call().unwrap())
+    }
+
+    /// Posts without a body.
+    pub fn post_empty(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
+        let request = agent().post(format!("http://{}{path}", self.address()));
+        let add = |request: ureq::RequestBuilder<_>, header: &(&str, &str)| {
+            request.header(header.0, header.1)
+        };
+        read(headers.iter().fold(request, add).send_empty().unwrap())
+    }
+
+    /// What has been logged and not been read yet.
+    pub fn log_so_far(&self) -> Vec<String> {
+        self.log.try_iter().collect()
     }
 
     /// Posts a multipart body to a path.

@@ -1,0 +1,70 @@
+//! Whether a client that waits for its answer is still there.
+//!
+//! A client that leaves ends its half of the connection; so does one that has only nothing more to
+//! say. TCP tells them apart when something is sent: a socket that is gone refuses it. HTTP/1.1 has
+//! answers that can be sent before the answer and that clients pass over.
+
+use std::io::{ErrorKind, Write};
+use std::time::Duration;
+
+use actix_web::http::Version;
+
+use super::Connection;
+
+/// How often a client that waits is looked after. Most are answered before the first time.
+const PERIOD: Duration = Duration::from_millis(100);
+
+/// An answer before the answer, RFC 9110 section 15.2.
+const INTERIM_ANSWER: &[u8] = b"HTTP/1.1 100 Continue\r\n\r\n";
+
+/// What is known of the other end.
+#[derive(Debug, PartialEq, Eq)]
+enum Peer {
+    /// It may still send.
+    Here,
+    /// It sends nothing more.
+    Silent,
+    /// It cannot be sent anything.
+    Gone,
+}
+
+impl Connection {
+    /// Completes when the client has left, and else never.
+    pub(super) async fn departure(&self, version: Version) {
+        let mut is_asked = false;
+        loop {
+            tokio::time::sleep(PERIOD).await;
+            match self.peer() {
+                Peer::Gone => return,
+                // With TLS the end of what a client sends is the end of the connection.
+                Peer::Silent if self.is_encrypted => return,
+                Peer::Silent if version == Version::HTTP_11 && !is_asked => {
+                    is_asked = true;
+                    // Where it does not fit in, an answer is under way already: that asks, too.
+                    if let Err(error) = (&self.socket).write(INTERIM_ANSWER)
+                        && error.kind() != ErrorKind::WouldBlock
+                    {
+                        return;
+                    }
+                }
+                Peer::Here | Peer::Silent => {}
+            }
+        }
+    }
+
+    fn peer(&self) -> Peer {
+        if !matches!(self.socket.take_error(), Ok(None)) {
+            return Peer::Gone;
+        }
+        match self.socket.peek(&mut [0]) {
+            Ok(0) => Peer::Silent,
+            Ok(_) => Peer::Here,
+            Err(error)
+                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
+            {
+                Peer::Here
+            }
+            Err(_) => Peer::Gone,
+        }
+    }
+}

@@ -1,0 +1,92 @@
+//! Around the handlers: ends the work for a client that has left, and refuses what is too much for
+//! one connection.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use actix_web::ResponseError;
+use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::middleware::Next;
+use bytes::Bytes;
+
+use super::linger::SharedBody;
+use super::{Connection, OpenRequest};
+use crate::error::ApiError;
+
+/// Requests that one connection may have open at a time, which only HTTP/2 can: the number that
+/// RFC 9113 recommends to allow at the least is 100.
+const MAX_OPEN_REQUESTS: usize = 128;
+
+/// Requests with which a connection is ended. Nobody who reads the refusals gets there.
+const HOSTILE_OPEN_REQUESTS: usize = 1024;
+
+type Watched<B> = EitherBody<OpenBody<B>, OpenBody<BoxBody>>;
+
+/// Wraps all handlers. Where the client leaves before it is answered, their future is dropped, and
+/// with it what waits in the engine's queue.
+///
+/// # Errors
+/// [`ApiError::ClientLeft`], and those of the wrapped service, unchanged.
+pub async fn watch<B: MessageBody + 'static>(
+    mut request: ServiceRequest,
+    next: Next<B>,
+) -> Result<ServiceResponse<Watched<B>>, actix_web::Error> {
+    let Some(connection) = request.conn_data::<Arc<Connection>>().cloned() else {
+        let response = next.call(request).await?;
+        return Ok(response.map_body(|_, body| OpenBody::new(body, None)).map_into_left_body());
+    };
+    let open = connection.begin_request();
+    let count = connection.open_requests();
+    if count > MAX_OPEN_REQUESTS {
+        if count > HOSTILE_OPEN_REQUESTS {
+            connection.cut();
+        }
+        let response = request.into_response(ApiError::overloaded().error_response());
+        // Refusals that are not read take memory, too.
+        let response = response.map_body(|_, body| OpenBody::new(body, Some(open)));
+        return Ok(response.map_into_right_body());
+    }
+    let version = request.version();
+    let body = SharedBody::share(&mut request);
+    tokio::select! {
+        biased;
+        response = next.call(request) => {
+            let response = response?.map_body(|_, body| OpenBody::new(body, Some(open)));
+            if let Some(body) = body {
+                body.read_rest();
+            }
+            Ok(response.map_into_left_body())
+        }
+        () = connection.departure(version) => Err(ApiError::ClientLeft.into()),
+    }
+}
+
+/// The body of an answer; its request is open until it has been sent.
+#[derive(Debug)]
+pub struct OpenBody<B> {
+    body: Pin<Box<B>>,
+    _open: Option<OpenRequest>,
+}
+
+impl<B> OpenBody<B> {
+    fn new(body: B, open: Option<OpenRequest>) -> Self {
+        Self { body: Box::pin(body), _open: open }
+    }
+}
+
+impl<B: MessageBody> MessageBody for OpenBody<B> {
+    type Error = B::Error;
+
+    fn size(&self) -> BodySize {
+        self.body.size()
+    }
+
+    fn poll_next(
+        self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Bytes, Self::Error>>> {
+        self.get_mut().body.as_mut().poll_next(context)
+    }
+}

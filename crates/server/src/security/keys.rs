@@ -1,0 +1,276 @@
+//! The keys that clients show.
+//!
+//! Keys are random, so that their plain SHA-256 tells nothing of them: only hashes are configured, and
+//! only hashes are compared.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+use thiserror::Error;
+
+use crate::settings::{Redacted, SecuritySettings};
+
+/// Longest name of a key, in bytes.
+const MAX_NAME_BYTES: usize = 64;
+
+/// Random bytes in a key that [`generate`] makes.
+const KEY_BYTES: usize = 32;
+
+/// Why the configured keys cannot be used. What stands in the wrong place is not repeated: it may be a
+/// key.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum KeyError {
+    /// The file.
+    #[error("cannot read the keys file {path}")]
+    Read {
+        /// The file.
+        path: PathBuf,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
+    /// One of them.
+    #[error(
+        "entry {number} of {place} is neither SHA256 nor NAME=SHA256, with 64 hexadecimal digits and a name of letters, digits, '.', '_' and '-'; `sdd-server key` makes a key and its hash"
+    )]
+    Malformed {
+        /// Flag or file.
+        place: String,
+        /// Which one, from 1.
+        number: usize,
+    },
+    /// All of them: nobody could come in, or, if it were taken for no setting, everybody.
+    #[error("{place} has no key: leave it out where no key is to be asked for")]
+    Empty {
+        /// Flag or file.
+        place: String,
+    },
+    /// No random numbers.
+    #[error("the operating system gives no random numbers")]
+    Random,
+}
+
+/// The keys of a server.
+#[derive(Debug, Default)]
+pub struct KeyRing {
+    keys: Vec<Key>,
+    /// Whether requests need a key.
+    pub for_clients: bool,
+    /// Whether /admin can be used with a key.
+    pub for_admins: bool,
+}
+
+struct Key {
+    sha256: [u8; 32],
+    caller: Caller,
+}
+
+impl std::fmt::Debug for Key {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        formatter.debug_tuple("Key").field(&self.caller.name).finish()
+    }
+}
+
+/// Who shows a known key.
+#[derive(Debug, Clone)]
+pub struct Caller {
+    /// The name of the key, for the log.
+    pub name: Arc<str>,
+    /// Whether the key is one of those for clients.
+    pub is_client: bool,
+    /// Whether the key is one of those for /admin.
+    pub is_admin: bool,
+}
+
+impl KeyRing {
+    /// The keys that the settings name.
+    ///
+    /// # Errors
+    /// [`KeyError`].
+    pub fn open(settings: &SecuritySettings) -> Result<Self, KeyError> {
+        let mut ring = Self::default();
+        let client = Caller { name: "".into(), is_client: true, is_admin: false };
+        let admin = Caller { name: "".into(), is_client: false, is_admin: true };
+        ring.add_flag("--api-key-hashes", settings.api_key_hashes.as_ref(), &client)?;
+        ring.add_file(settings.api_keys_file.as_deref(), &client)?;
+        ring.add_flag("--admin-key-hashes", settings.admin_key_hashes.as_ref(), &admin)?;
+        ring.add_file(settings.admin_keys_file.as_deref(), &admin)?;
+        ring.for_clients = ring.keys.iter().any(|key| key.caller.is_client);
+        ring.for_admins = ring.keys.iter().any(|key| key.caller.is_admin);
+        Ok(ring)
+    }
+
+    /// Whose key this is; the time that it takes tells nothing of the keys.
+    #[must_use]
+    pub fn find(&self, shown: &[u8]) -> Option<Caller> {
+        let sha256: [u8; 32] = Sha256::digest(shown).into();
+        let mut found = None;
+        for key in &self.keys {
+            if bool::from(key.sha256.ct_eq(&sha256)) {
+                found = Some(key.caller.clone());
+            }
+        }
+        found
+    }
+
+    fn add_flag(
+        &mut self,
+        flag: &str,
+        hashes: Option<&Redacted>,
+        rights: &Caller,
+    ) -> Result<(), KeyError> {
+        let Some(hashes) = hashes else { return Ok(()) };
+        self.add_all(flag, hashes.expose().split(','), rights)
+    }
+
+    /// One hash a line; empty lines and those that begin with # are passed over.
+    fn add_file(&mut self, path: Option<&Path>, rights: &Caller) -> Result<(), KeyError> {
+        let Some(path) = path else { return Ok(()) };
+        let text = std::fs::read_to_string(path)
+            .map_err(|source| KeyError::Read { path: path.to_owned(), source })?;
+        let lines = text.lines().filter(|line| !line.trim_start().starts_with('#'));
+        self.add_all(&path.display().to_string(), lines, rights)
+    }
+
+    fn add_all<'a>(
+        &mut self,
+        place: &str,
+        entries: impl Iterator<Item = &'a str>,
+        rights: &Caller,
+    ) -> Result<(), KeyError> {
+        let entries = entries.map(str::trim).filter(|entry| !entry.is_empty());
+        let mut count = 0;
+        for entry in entries {
+            count += 1;
+            let malformed = || KeyError::Malformed { place: place.to_owned(), number: count };
+            let (name, sha256) = parse(entry).ok_or_else(malformed)?;
+            self.add(name, sha256, rights);
+        }
+        if count == 0 {
+            return Err(KeyError::Empty { place: place.to_owned() });
+        }
+        Ok(())
+    }
+
+    /// A key in both lists has the rights of both.
+    fn add(&mut self, name: String, sha256: [u8; 32], rights: &Caller) {
+        if let Some(known) = self.keys.iter_mut().find(|key| key.sha256 == sha256) {
+            known.caller.is_client |= rights.is_client;
+            known.caller.is_admin |= rights.is_admin;
+        } else {
+            let caller = Caller { name: name.into(), ..rights.clone() };
+            self.keys.push(Key { sha256, caller });
+        }
+    }
+}
+
+/// `NAME=SHA256` or `SHA256`, whose first digits are then the name.
+fn parse(entry: &str) -> Option<(String, [u8; 32])> {
+    let (name, digits) = match entry.split_once('=') {
+        Some((name, digits)) => (Some(name.trim()), digits.trim()),
+        None => (None, entry),
+    };
+    let sha256 = from_hex(digits)?;
+    let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    let is_name =
+        |name: &str| (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_name_byte);
+    match name {
+        None => Some((digits[..8].to_ascii_lowercase(), sha256)),
+        Some(name) if is_name(name) => Some((name.to_owned(), sha256)),
+        Some(_) => None,
+    }
+}
+
+fn from_hex(digits: &str) -> Option<[u8; 32]> {
+    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
+        return None;
+    }
+    let mut bytes = [0; 32];
+    for (index, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).ok()?;
+    }
+    Some(bytes)
+}
+
+/// A new random key, and its hash as the settings take it.
+///
+/// # Errors
+/// [`KeyError::Random`].
+pub fn generate() -> Result<(String, String), KeyError> {
+    use base64::Engine;
+
+    let mut bytes = [0; KEY_BYTES];
+    let random = rustls::crypto::ring::default_provider().secure_random;
+    random.fill(&mut bytes).map_err(|_| KeyError::Random)?;
+    let key = format!("sdd_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes));
+    let hash = format!("{:x}", Sha256::digest(&key));
+    Ok((key, hash))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{KeyError, KeyRing, generate};
+    use crate::settings::SecuritySettings;
+
+    fn ring(clients: &str, admins: &str) -> Result<KeyRing, KeyError> {
+        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned().into());
+        KeyRing::open(&SecuritySettings {
+            api_key_hashes: given(clients),
+            admin_key_hashes: given(admins),
+            ..SecuritySettings::default()
+        })
+    }
+
+    #[test]
+    fn a_key_is_known_by_its_hash_alone() {
+        let ((first, first_hash), (second, second_hash)) =
+            (generate().unwrap(), generate().unwrap());
+        assert_ne!(first, second);
+        let both = format!("line-3={first_hash}, {}", second_hash.to_uppercase());
+        let ring = ring(&both, "").unwrap();
+        assert_eq!(&*ring.find(first.as_bytes()).unwrap().name, "line-3");
+        assert_eq!(&*ring.find(second.as_bytes()).unwrap().name, &second_hash[..8]);
+        for unknown in ["", "sdd_", &first_hash, &first[1..]] {
+            assert!(ring.find(unknown.as_bytes()).is_none());
+        }
+        assert!(ring.for_clients && !ring.for_admins);
+    }
+
+    #[test]
+    fn a_key_in_both_lists_has_both_rights() {
+        let (key, hash) = generate().unwrap();
+        let caller = ring(&hash, &hash).unwrap().find(key.as_bytes()).unwrap();
+        assert!(caller.is_client && caller.is_admin);
+    }
+
+    #[test]
+    fn what_is_no_hash_is_refused_and_not_repeated() {
+        let (key, hash) = generate().unwrap();
+        let long = format!("{}={hash}", "n".repeat(65));
+        for bad in [&key, "a=b", &format!("two words={hash}"), &format!("={hash}"), &long] {
+            let error = ring(&format!("{hash},{bad}"), "").unwrap_err();
+            assert!(matches!(&error, KeyError::Malformed { number: 2, .. }), "{error}");
+            assert!(!error.to_string().contains(bad));
+        }
+        assert!(matches!(ring(" , ", ""), Err(KeyError::Empty { .. })));
+    }
+
+    #[test]
+    fn a_file_has_one_a_line() {
+        let (key, hash) = generate().unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("keys");
+        std::fs::write(&path, format!("# line 3\n\nline-3={hash}\r\n")).unwrap();
+        let settings =
+            SecuritySettings { admin_keys_file: Some(path.clone()), ..Default::default() };
+        let caller = KeyRing::open(&settings).unwrap().find(key.as_bytes()).unwrap();
+        assert!(caller.is_admin && !caller.is_client);
+        std::fs::write(&path, "# nothing\n").unwrap();
+        assert!(matches!(KeyRing::open(&settings), Err(KeyError::Empty { .. })));
+        std::fs::remove_file(&path).unwrap();
+        assert!(matches!(KeyRing::open(&settings), Err(KeyError::Read { .. })));
+    }
+}

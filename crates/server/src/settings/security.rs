@@ -1,0 +1,129 @@
+//! Who may ask, how often, and how the connection is protected.
+
+use std::fmt;
+use std::net::IpAddr;
+use std::num::NonZeroU32;
+use std::path::PathBuf;
+
+use clap::Args;
+use ipnet::IpNet;
+
+/// Who may ask, how often, and how the connection is protected.
+#[derive(Debug, Clone, Default, Args)]
+pub struct SecuritySettings {
+    /// Hashes of the keys that clients have to show, separated by commas, each as NAME=SHA256 or
+    /// SHA256; `sdd-server key` makes a key and its hash [default: no key is asked for]
+    #[arg(long, env = "SDD_API_KEY_HASHES", hide_env_values = true)]
+    pub api_key_hashes: Option<Redacted>,
+    /// The same in a file, one hash a line, which a reload reads anew
+    #[arg(long, env = "SDD_API_KEYS_FILE")]
+    pub api_keys_file: Option<PathBuf>,
+    /// Hashes of the keys for /admin, as --api-key-hashes [default: /admin is for this machine only]
+    #[arg(long, env = "SDD_ADMIN_KEY_HASHES", hide_env_values = true)]
+    pub admin_key_hashes: Option<Redacted>,
+    /// The same in a file, one hash a line, which a reload reads anew
+    #[arg(long, env = "SDD_ADMIN_KEYS_FILE")]
+    pub admin_keys_file: Option<PathBuf>,
+    /// Certificate chain for TLS, a PEM file, which a reload reads anew
+    #[arg(long, env = "SDD_TLS_CERT", requires = "tls_key", global = true)]
+    pub tls_cert: Option<PathBuf>,
+    /// Private key for TLS, a PEM file without a password
+    #[arg(long, env = "SDD_TLS_KEY", requires = "tls_cert", global = true)]
+    pub tls_key: Option<PathBuf>,
+    /// Web sites whose pages may ask, as `https://lab.example`, separated by commas; `*` for all
+    /// [default: none]
+    #[arg(long, env = "SDD_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
+    pub cors_origins: Vec<String>,
+    /// Requests a second that each client may send: each key, or each address where there are no
+    /// keys; more are answered 429 [default: no limit]
+    #[arg(long, env = "SDD_RATE_LIMIT")]
+    pub rate_limit: Option<NonZeroU32>,
+    /// Requests that a client may send at once before --rate-limit holds [default: as many as it may
+    /// send in a second]
+    #[arg(long, env = "SDD_RATE_LIMIT_BURST", requires = "rate_limit")]
+    pub rate_limit_burst: Option<NonZeroU32>,
+    /// Proxies, as 10.0.0.0/8, separated by commas, whose header X-Forwarded-For tells the client's
+    /// address
+    #[arg(long, env = "SDD_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+/// A text that is not shown.
+#[derive(Clone)]
+pub struct Redacted(String);
+
+impl Redacted {
+    /// The text.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl From<String> for Redacted {
+    fn from(text: String) -> Self {
+        Self(text)
+    }
+}
+
+impl fmt::Debug for Redacted {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.write_str("(redacted)")
+    }
+}
+
+/// `*`, or scheme, host and port as browsers send them.
+fn origin(text: &str) -> Result<String, String> {
+    let text = text.trim();
+    let is_site = |rest: &str| !rest.is_empty() && !rest.contains(['/', '?', '#', '@', ' ', '*']);
+    let rest = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    if text == "*" || rest.is_some_and(is_site) {
+        Ok(text.to_ascii_lowercase())
+    } else {
+        Err("expected * or a site without a path, as https://lab.example:8443".into())
+    }
+}
+
+/// A network, or one address.
+fn network(text: &str) -> Result<IpNet, String> {
+    let text = text.trim();
+    let address = || text.parse::<IpAddr>().map(IpNet::from);
+    text.parse()
+        .or_else(|_| address())
+        .map_err(|_| "expected an address or a network, as 10.0.0.0/8".into())
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::{network, origin};
+    use crate::settings::Cli;
+
+    #[test]
+    fn origins_are_sites_without_a_path() {
+        assert_eq!(origin("https://Lab.example:8443").as_deref(), Ok("https://lab.example:8443"));
+        assert_eq!(origin("*").as_deref(), Ok("*"));
+        for bad in ["", "lab.example", "https://", "https://lab.example/", "ftp://x", "https://*.x"]
+        {
+            assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn proxies_are_networks_or_addresses() {
+        assert_eq!(network("10.0.0.0/8").unwrap().prefix_len(), 8);
+        assert_eq!(network("127.0.0.1").unwrap().prefix_len(), 32);
+        assert_eq!(network(" ::1 ").unwrap().prefix_len(), 128);
+        assert!(network("proxy.example").is_err());
+    }
+
+    #[test]
+    fn certificate_and_key_come_together_and_hashes_are_not_shown() {
+        for alone in [["--tls-cert", "c.pem"], ["--tls-key", "k.pem"]] {
+            assert!(Cli::try_parse_from([&["sdd-server"], &alone[..]].concat()).is_err());
+        }
+        let cli = Cli::parse_from(["sdd-server", "--api-key-hashes", "line=abcdef"]);
+        assert!(!format!("{cli:?}").contains("abcdef"));
+    }
+}

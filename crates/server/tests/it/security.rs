@@ -1,0 +1,226 @@
+//! Keys, the rights of web pages, and the limit for each client.
+
+use std::process::Command;
+
+use crate::server::{Server, command, refusal};
+use crate::socket::{answer_to, predict_head};
+
+/// A key and its hash, made by the program.
+fn new_key() -> (String, String) {
+    let output = Command::new(env!("CARGO_BIN_EXE_sdd-server")).arg("key").output().unwrap();
+    let text = String::from_utf8(output.stdout).unwrap();
+    let value = |line: usize| text.lines().nth(line).unwrap().split_whitespace().nth(1).unwrap();
+    assert!(value(0).starts_with("sdd_") && value(1).len() == 64, "{text}");
+    (value(0).to_owned(), value(1).to_owned())
+}
+
+fn model_with(server: &Server, name: &str, value: &str) -> (u16, String) {
+    let answer = server.get_with("/v1/model", &[(name, value)]);
+    (answer.status, answer.code().to_owned())
+}
+
+fn refused(status: u16, code: &str) -> (u16, String) {
+    (status, code.to_owned())
+}
+
+const LET_IN: u16 = 200;
+
+#[test]
+fn keys_open_what_they_are_for() {
+    let ((client, client_hash), (admin, admin_hash)) = (new_key(), new_key());
+    let server = Server::start(&[
+        "--api-key-hashes",
+        &format!("line-3={client_hash},{}", new_key().1),
+        "--admin-key-hashes",
+        &admin_hash,
+    ]);
+    let answer = server.get("/v1/model");
+    assert_eq!((answer.status, answer.code()), (401, "unauthorized"));
+    assert_eq!(answer.headers["www-authenticate"], "Bearer");
+    assert_eq!(model_with(&server, "x-api-key", &client).0, LET_IN);
+    assert_eq!(model_with(&server, "authorization", &format!("Bearer {client}")).0, LET_IN);
+    assert_eq!(model_with(&server, "x-api-key", &client_hash), refused(401, "unauthorized"));
+    assert_eq!(model_with(&server, "x-api-key", &admin), refused(403, "forbidden"));
+    let reload = |key: &str| {
+        let answer = server.post_empty("/admin/reload", &[("x-api-key", key)]);
+        (answer.status, answer.code().to_owned())
+    };
+    assert_eq!(reload("none"), refused(401, "unauthorized"));
+    assert_eq!(reload(&client), refused(403, "forbidden"));
+    assert_eq!(reload(&admin).0, LET_IN);
+    for path in ["/livez", "/readyz", "/healthz"] {
+        assert_eq!(server.get(path).status, 200, "{path}");
+    }
+    for path in ["/metrics", "/nowhere", "//livez"] {
+        assert_eq!(server.get(path).status, 401, "{path}");
+    }
+
+    let log = server.log_so_far().join("\n");
+    assert!(log.contains("line-3"), "the name of the key is logged: {log}");
+    assert!(!log.contains(&client) && !log.contains(&admin), "no key is: {log}");
+}
+
+#[test]
+fn a_request_without_a_key_is_refused_before_its_body_has_come() {
+    let server = Server::start(&["--api-key-hashes", &new_key().1]);
+    let answer = answer_to(&server, predict_head("Content-Length: 20000000\r\n").as_bytes());
+    assert_eq!(answer.status, 401);
+    // And one that sends it all sees the answer, too.
+    let body = vec![0; 10_000_000];
+    assert_eq!(server.post(&body).code(), "unauthorized");
+}
+
+#[test]
+fn a_key_is_taken_back_by_a_reload() {
+    let ((first, first_hash), (second, second_hash)) = (new_key(), new_key());
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("keys");
+    std::fs::write(&path, format!("# of line 3\n{first_hash}\n")).unwrap();
+    let server = Server::start(&["--api-keys-file", path.to_str().unwrap()]);
+    assert_eq!(model_with(&server, "x-api-key", &first).0, LET_IN);
+
+    std::fs::write(&path, "nonsense\n").unwrap();
+    let answer = server.post_empty("/admin/reload", &[]);
+    assert_eq!((answer.status, answer.code()), (422, "reload_failed"));
+    assert!(answer.body["error"]["message"].as_str().unwrap().contains("keys"), "{answer:?}");
+    assert_eq!(model_with(&server, "x-api-key", &first).0, LET_IN, "the old ones stay");
+
+    std::fs::write(&path, &second_hash).unwrap();
+    assert_eq!(server.post_empty("/admin/reload", &[]).status, 200);
+    assert_eq!(model_with(&server, "x-api-key", &first).0, 401);
+    assert_eq!(model_with(&server, "x-api-key", &second).0, LET_IN);
+}
+
+#[test]
+fn keys_that_cannot_be_used_stop_the_start_and_are_not_repeated() {
+    let (key, hash) = new_key();
+    for flag in ["--api-key-hashes", "--admin-key-hashes"] {
+        let (code, said) = refusal(&[flag, &format!("{hash},{key}")]);
+        assert_eq!(code, Some(2));
+        assert!(said.contains(flag) && said.contains("entry 2"), "{said}");
+        assert!(!said.contains(&key), "{said}");
+        let (code, said) = refusal(&[flag, ""]);
+        assert!(code == Some(2) && said.contains(flag), "{said}");
+    }
+    let (code, said) = refusal(&["--api-keys-file", "/nowhere/keys"]);
+    assert!(code == Some(2) && said.contains("/nowhere/keys"), "{said}");
+}
+
+#[test]
+fn without_a_key_admin_is_for_programs_on_this_machine() {
+    let server = Server::start(&[]);
+    let host = server.address();
+    let reload = |path: &str, headers: &[(&str, &str)]| {
+        let answer = server.post_empty(path, headers);
+        (answer.status, answer.code().to_owned())
+    };
+    assert_eq!(reload("/admin/reload", &[]).0, 200);
+    let own_page = format!("http://{host}");
+    assert_eq!(reload("/admin/reload", &[("origin", &own_page)]).0, 200);
+    let disabled = refused(403, "admin_disabled");
+    let evil = ("origin", "https://evil.example");
+    assert_eq!(reload("/admin/reload", &[evil]), disabled);
+    // The same path, written so that a comparison of texts would not see it.
+    assert_eq!(reload("/%61dmin/reload", &[evil]), disabled);
+    assert_ne!(reload("/admin%2Freload", &[evil]).0, 200);
+    assert_ne!(reload("//admin/reload", &[evil]).0, 200);
+    assert_eq!(reload("/admin/reload", &[("host", "evil.example")]), disabled);
+    assert_eq!(reload("/admin/reload", &[("x-forwarded-for", "1.1.1.1")]), disabled);
+}
+
+#[test]
+fn on_other_addresses_admin_needs_a_key_and_the_log_warns() {
+    let server = Server::start_command(command().args(["--host", "0.0.0.0"]));
+    let answer = server.post_empty("/admin/reload", &[]);
+    assert_eq!((answer.status, answer.code()), (403, "admin_disabled"));
+    assert_eq!(server.get("/v1/model").status, 200);
+    drop(server);
+
+    let (key, hash) = new_key();
+    let arguments = ["--host", "0.0.0.0", "--admin-key-hashes", &hash];
+    let server = Server::start_command(command().args(arguments));
+    assert_eq!(server.post_empty("/admin/reload", &[("x-api-key", &key)]).status, 200);
+}
+
+#[test]
+fn pages_of_other_sites_may_read_answers_only_where_that_is_set() {
+    let preflight = |server: &Server, origin: &str| {
+        let request = format!(
+            "OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n\
+             Access-Control-Request-Method: POST\r\n\
+             Access-Control-Request-Headers: content-type,x-api-key,x-request-timeout-ms\r\n\r\n"
+        );
+        answer_to(server, request.as_bytes())
+    };
+    let lab = "https://lab.example";
+    let server = Server::start(&[]);
+    assert_eq!(preflight(&server, lab).header("access-control-allow-origin"), None);
+    assert_eq!(preflight(&server, lab).status, 405);
+
+    let hash = new_key().1;
+    let server = Server::start(&["--cors-origins", lab, "--api-key-hashes", &hash]);
+    // Browsers ask without the key.
+    let answer = preflight(&server, lab);
+    assert_eq!((answer.status, answer.header("access-control-allow-origin")), (200, Some(lab)));
+    assert!(answer.header("access-control-allow-headers").unwrap().contains("x-api-key"));
+    let other = preflight(&server, "https://evil.example");
+    assert_eq!(other.header("access-control-allow-origin"), None);
+    // Scripts can read errors, too.
+    let answer = server.get_with("/v1/model", &[("origin", lab)]);
+    assert_eq!(
+        (answer.status, &answer.headers["access-control-allow-origin"]),
+        (401, &lab.parse().unwrap())
+    );
+    let exposed = answer.headers["access-control-expose-headers"].to_str().unwrap();
+    for name in ["x-request-id", "server-timing", "retry-after"] {
+        assert!(exposed.contains(name), "{exposed}");
+    }
+
+    let server = Server::start(&["--cors-origins", "*"]);
+    let answer = server.get_with("/v1/model", &[("origin", "https://any.example")]);
+    assert_eq!(answer.headers["access-control-allow-origin"], "*");
+    let (code, said) = refusal(&["--cors-origins", "lab.example/path"]);
+    assert!(code == Some(2) && said.contains("lab.example/path"), "{said}");
+}
+
+#[test]
+fn each_client_has_its_own_rate() {
+    let ((first, first_hash), (second, second_hash)) = (new_key(), new_key());
+    let server = Server::start(&[
+        "--rate-limit",
+        "1",
+        "--rate-limit-burst",
+        "5",
+        "--api-key-hashes",
+        &format!("{first_hash},{second_hash}"),
+    ]);
+    let answers: Vec<_> =
+        (0..30).map(|_| server.get_with("/v1/model", &[("x-api-key", &first)])).collect();
+    let let_in = answers.iter().filter(|answer| answer.status == LET_IN).count();
+    let limited: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
+    assert_eq!(let_in + limited.len(), 30);
+    assert!(let_in >= 5 && !limited.is_empty(), "{let_in}");
+    for answer in limited {
+        assert_eq!(answer.code(), "rate_limited");
+        assert_eq!(answer.headers["retry-after"], "1");
+    }
+    assert_eq!(model_with(&server, "x-api-key", &second).0, LET_IN);
+    // Guessing is limited, health checks are not.
+    let guesses: Vec<_> = (0..30).map(|_| model_with(&server, "x-api-key", "guess").0).collect();
+    assert!(guesses[..5].iter().all(|status| *status == 401), "{guesses:?}");
+    assert!(guesses.contains(&429), "{guesses:?}");
+    assert!((0..30).all(|_| server.get("/livez").status == 200));
+}
+
+#[test]
+fn clients_behind_a_trusted_proxy_are_told_apart() {
+    let limit = ["--rate-limit", "1", "--trusted-proxies", "127.0.0.0/8"];
+    let server = Server::start(&limit);
+    let ask = |client: &str| model_with(&server, "x-forwarded-for", client).0;
+    assert!((0..30).any(|_| ask("1.1.1.1") == 429));
+    assert_eq!(ask("1.1.1.2"), LET_IN);
+
+    let server = Server::start(&limit[..2]);
+    let ask = |client: u8| model_with(&server, "x-forwarded-for", &format!("1.1.1.{client}")).0;
+    assert!((0..30).any(|client| ask(client) == 429), "what others say does not count");
+}
