@@ -3,7 +3,7 @@
 //! A request flows through the modules of this crate in this order:
 //!
 //! 1. [`routes`]: the handler reads the upload (`routes::upload`) on an async worker;
-//! 2. [`inference`]: admission to a bounded queue, from which threads that each own a model take
+//! 2. [`engine`]: admission to a bounded queue, from which threads that each own a model take
 //!    their work: decoding, inference and the comparison with the reference never run on an async
 //!    worker;
 //! 3. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code.

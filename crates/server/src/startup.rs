@@ -82,9 +82,9 @@ impl Application {
         connections::allow_files(settings.limits.max_connections);
         let tls = service.security.tls_config().map_err(StartError::from)?;
         let server = serve(listener, tls, &service).map_err(listen)?;
-        service.security.warn(bound);
         let scheme = if service.security.tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{bound}");
+        service.security.warn(bound);
         Ok(Self { server, service, port: bound.port() })
     }
 
