@@ -85,9 +85,9 @@ impl Application {
         let server = serve(listener, tls, &service).map_err(listen)?;
         // Before anyone is told that it listens, and so may want to stop it.
         let signals = Signals::listen().map_err(StartupError::Signals)?;
-        service.security.warn(bound);
         let scheme = if service.security.tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{bound}");
+        service.security.warn(bound);
         Ok(Self { server, service, listening, signals, port: bound.port() })
     }
 

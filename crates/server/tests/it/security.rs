@@ -131,6 +131,7 @@ fn without_a_key_admin_is_for_programs_on_this_machine() {
 #[test]
 fn on_other_addresses_admin_needs_a_key_and_the_log_warns() {
     let server = Server::start_command(command().args(["--host", "0.0.0.0"]));
+    server.wait_for("--api-key-hashes asks for keys");
     let answer = server.post_empty("/admin/reload", &[]);
     assert_eq!((answer.status, answer.code()), (403, "admin_disabled"));
     assert_eq!(server.get("/v1/model").status, 200);
@@ -139,6 +140,7 @@ fn on_other_addresses_admin_needs_a_key_and_the_log_warns() {
     let (key, hash) = new_key();
     let arguments = ["--host", "0.0.0.0", "--admin-key-hashes", &hash];
     let server = Server::start_command(command().args(arguments));
+    server.wait_for("keys come in clear text");
     assert_eq!(server.post_empty("/admin/reload", &[("x-api-key", &key)]).status, 200);
 }
 
