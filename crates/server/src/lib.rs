@@ -2,11 +2,12 @@
 //!
 //! A request flows through the modules of this crate in this order:
 //!
-//! 1. [`routes`]: the handler reads the upload (`routes::upload`) on an async worker;
-//! 2. [`inference`]: admission to a bounded queue, from which threads that each own a model take
+//! 1. [`observe`] gives it a name and a deadline, and tells of it when it is over;
+//! 2. [`routes`]: the handler reads the [`uploads`] on an async worker;
+//! 3. [`engine`]: admission to a bounded queue, from which threads that each own a model take
 //!    their work: decoding, inference and the comparison with the reference never run on an async
 //!    worker;
-//! 3. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code.
+//! 4. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code.
 //!
 //! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it.
 

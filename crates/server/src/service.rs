@@ -45,6 +45,7 @@ impl Service {
         let metrics = Arc::new(Metrics::new());
         // Before the model, which takes longer.
         let capture = Capture::start(&settings.capture)?;
+        let traces = Traces::start(&settings.telemetry)?;
         let engine = start_engine(settings, &admission, &metrics)?;
         Ok(Self {
             settings: settings.clone(),
@@ -52,7 +53,7 @@ impl Service {
             admission,
             metrics,
             capture,
-            traces: Traces::start(&settings.telemetry)?,
+            traces,
             engine: ArcSwap::from_pointee(engine),
             reload: std::sync::Mutex::new(()),
             stopping: AtomicBool::new(false),

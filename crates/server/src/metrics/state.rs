@@ -1,13 +1,15 @@
 //! How things stand at the moment when somebody asks.
 
+use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use crate::capture::Capture;
 use crate::engine::{ServedModel, ServedReference};
 use crate::service::Service;
 
-/// All of it. What another part of the server counts by itself is added here, too.
+/// All of it, with what other parts of the server count by themselves.
 pub(super) fn registry(service: &Service) -> Registry {
     let mut registry = Registry::with_prefix("sdd");
     let engine = service.engine();
@@ -15,6 +17,9 @@ pub(super) fn registry(service: &Service) -> Registry {
     add_model(&mut registry, engine.served());
     if let Some(reference) = &engine.served().reference {
         add_reference(&mut registry, reference);
+    }
+    if let Some(capture) = &service.capture {
+        add_capture(&mut registry, capture);
     }
     registry.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     registry
@@ -87,6 +92,32 @@ fn add_reference(registry: &mut Registry, reference: &ServedReference) {
             ConstGauge::new(alpha),
         );
     }
+}
+
+fn add_capture(registry: &mut Registry, capture: &Capture) {
+    let counts = capture.counts();
+    registry.register(
+        "capture_enabled",
+        "1 while predictions are kept, 0 while the folder cannot be written to",
+        gauge(usize::from(counts.enabled())),
+    );
+    for (name, help, value) in [
+        ("capture_records", "Records written", counts.records()),
+        ("capture_images", "Images written", counts.images()),
+        ("capture_dropped", "Predictions that could not be kept", counts.dropped()),
+        ("capture_failures", "Attempts to write that failed", counts.failures()),
+        ("capture_removed_files", "Files removed for their age or size", counts.removed_files()),
+    ] {
+        registry.register(name, help, ConstCounter::new(value));
+    }
+    registry.register(
+        "capture_queue_depth",
+        "Images that wait to be written",
+        gauge(capture.queued_images()),
+    );
+    let stored = ConstGauge::new(counts.stored_bytes());
+    let help = "Bytes that the images and records in the folder take";
+    registry.register_with_unit("capture_stored", help, Unit::Bytes, stored);
 }
 
 fn gauge(value: usize) -> ConstGauge<u64> {

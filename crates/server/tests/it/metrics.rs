@@ -141,6 +141,26 @@ fn model_and_reference_are_named_also_after_a_reload() {
 }
 
 #[test]
+fn what_is_captured_is_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = Server::start(&["--capture", folder.path().to_str().unwrap()]);
+    assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
+    let start = Instant::now();
+    let numbers = loop {
+        let numbers = Exposition::of(&server);
+        if numbers.value("sdd_capture_records_total", &[]).unwrap() > 0.0 {
+            break numbers;
+        }
+        assert!(start.elapsed() < Duration::from_secs(30), "{numbers:#?}");
+        std::thread::sleep(Duration::from_millis(10));
+    };
+    assert_counts(numbers.value("sdd_capture_enabled", &[]), 1, "enabled");
+    assert_counts(numbers.value("sdd_capture_images_total", &[]), 1, "images");
+    assert_counts(numbers.value("sdd_capture_dropped_total", &[]), 0, "dropped");
+    assert!(numbers.value("sdd_capture_stored_bytes", &[]).unwrap() > 0.0);
+}
+
+#[test]
 fn names_follow_the_conventions() {
     let server = Server::start(&[]);
     assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
