@@ -186,7 +186,12 @@ fn serve(listener: TcpListener, service: &Data<Service>) -> std::io::Result<Serv
     let counting = service.clone();
     let service = service.clone();
     let app = move || {
-        App::new().wrap(from_fn(observe)).app_data(service.clone()).configure(routes::configure)
+        App::new()
+            .wrap(from_fn(observe))
+            // Around all that can refuse a request.
+            .wrap(from_fn(routes::v2::errors_of_protocol))
+            .app_data(service.clone())
+            .configure(routes::configure)
     };
     let server = HttpServer::new(app)
         .workers(HTTP_THREADS)

@@ -7,6 +7,7 @@ mod health;
 mod model;
 mod predict;
 mod prediction;
+pub(crate) mod v2;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse};
@@ -24,6 +25,7 @@ pub fn configure(service: &mut ServiceConfig) {
         .service(readable("/healthz", get(health::livez)))
         .service(readable("/livez", get(health::livez)))
         .service(readable("/readyz", get(health::readyz)))
+        .configure(v2::configure)
         .default_service(web::to(not_found));
 }
 

@@ -8,3 +8,5 @@ mod lifecycle;
 mod predict;
 mod server;
 mod store;
+mod v2;
+mod v2_hostile;
