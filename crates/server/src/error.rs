@@ -99,6 +99,40 @@ pub enum ApiError {
     /// Nobody reads the answer any more: for the log.
     #[error("the client left before it was answered")]
     ClientLeft,
+    /// One image of several cannot be classified, and the answer is for all or none.
+    #[error("image {index}: {error}")]
+    ImageAt {
+        /// Its position, from 0.
+        index: usize,
+        /// What is wrong with it.
+        error: ImageError,
+    },
+    /// The request is not one of the Open Inference Protocol, or not for this model.
+    #[error("{reason}")]
+    InvalidInference {
+        /// What was expected, and what was found.
+        reason: String,
+    },
+    /// The body is compressed in another way than those that are taken.
+    #[error("the content-encoding {found} is not supported: use gzip, deflate or none")]
+    UnsupportedEncoding {
+        /// The header's value.
+        found: String,
+    },
+    /// The model asked for is not the one that is served.
+    #[error("there is no model {asked_for}: {served} is served")]
+    UnknownModel {
+        /// Name, and version where one was asked for.
+        asked_for: String,
+        /// Name and version of the one that is served.
+        served: String,
+    },
+    /// A part of a protocol that this server does not have.
+    #[error("{what}")]
+    NotSupported {
+        /// What it does not do, and what to do instead.
+        what: &'static str,
+    },
     /// All workers are busy and the queue is full, or so long that the answer would come too late.
     #[error("too many requests are waiting: try again in {} s", whole_seconds(*retry_after))]
     Overloaded {
@@ -154,7 +188,6 @@ impl ApiError {
             Self::InvalidHeader { .. } => (StatusCode::BAD_REQUEST, "invalid_header"),
             Self::TooManyBytes { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
             Self::UploadTimeout { .. } => (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
-            Self::Image(error) => (status(error), error.code()),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::AdminDisabled => (StatusCode::FORBIDDEN, "admin_disabled"),
@@ -163,6 +196,13 @@ impl ApiError {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too_many_headers")
             }
             Self::ClientLeft => (client_closed_request(), "client_left"),
+            Self::Image(error) | Self::ImageAt { error, .. } => (status(error), error.code()),
+            Self::InvalidInference { .. } => (StatusCode::BAD_REQUEST, "invalid_inference_request"),
+            Self::UnsupportedEncoding { .. } => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding")
+            }
+            Self::UnknownModel { .. } => (StatusCode::NOT_FOUND, "unknown_model"),
+            Self::NotSupported { .. } => (StatusCode::BAD_REQUEST, "not_supported"),
             Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded"),
             Self::ReloadFailed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "reload_failed"),
@@ -288,6 +328,8 @@ impl ResponseError for ApiError {
         }
         let mut response = response.json(self.body());
         response.extensions_mut().insert(ErrorCode(self.code()));
+        // For protocols with a body of their own for errors.
+        response.extensions_mut().insert(self.fault());
         response
     }
 }

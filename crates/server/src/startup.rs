@@ -171,6 +171,8 @@ fn serve(
             .wrap(Condition::new(!origins.is_empty(), cors(origins)))
             .wrap(from_fn(watch))
             .wrap(from_fn(observe))
+            // Around all that can refuse a request.
+            .wrap(from_fn(routes::v2::errors_of_protocol))
             .app_data(service.clone())
             .configure(routes::configure)
     };

@@ -13,14 +13,19 @@ mod model_spec;
 pub(crate) mod page;
 pub(crate) mod predict;
 mod prediction;
+pub(crate) mod v2;
 
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
 use crate::error::ApiError;
 
+/// The methods of what is only looked at.
+const READ: &str = "GET, HEAD";
+
 /// Adds every path of the service.
 pub fn configure(service: &mut ServiceConfig) {
+    service.app_data(v2::path_config());
     for (path, allowed, route) in routes() {
         service.service(only(web::resource(path).route(route), allowed));
     }
@@ -28,9 +33,8 @@ pub fn configure(service: &mut ServiceConfig) {
 }
 
 /// Every path, the methods that it takes, and what answers.
-fn routes() -> Vec<(&'static str, &'static str, Route)> {
-    const READ: &str = "GET, HEAD";
-    vec![
+fn routes() -> Vec<(String, &'static str, Route)> {
+    let own = [
         ("/predict", "POST", web::post().to(predict::predict)),
         ("/predict/batch", "POST", web::post().to(predict::predict_batch)),
         ("/embed", "POST", web::post().to(embed::embed)),
@@ -46,7 +50,9 @@ fn routes() -> Vec<(&'static str, &'static str, Route)> {
         ("/docs", READ, get(docs::to_index)),
         ("/docs/", READ, get(docs::index)),
         ("/docs/{file}", READ, get(docs::file)),
-    ]
+    ];
+    let own = own.into_iter().map(|(path, allowed, route)| (path.to_owned(), allowed, route));
+    own.chain(v2::routes()).collect()
 }
 
 /// A route for GET and HEAD.
@@ -88,6 +94,8 @@ mod tests {
     fn each_path_is_documented_and_each_documented_path_is_there() {
         let mut there: BTreeMap<_, _> =
             super::routes().into_iter().map(|(path, allowed, _)| (path, allowed)).collect();
+        // Described by the protocol's own documents.
+        there.retain(|path, _| !path.starts_with("/v2"));
         for part in PARTS {
             assert!(there.remove(part).is_some(), "{part} is no longer there");
         }
@@ -99,7 +107,7 @@ mod tests {
             .map(|(path, item)| {
                 let methods = if item.post.is_some() { "POST" } else { "GET, HEAD" };
                 assert!(item.post.is_some() != item.get.is_some(), "{path}");
-                (path.as_str(), methods)
+                (path.clone(), methods)
             })
             .collect();
         assert_eq!(there, documented);

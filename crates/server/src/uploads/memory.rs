@@ -1,6 +1,6 @@
 //! The memory that uploads may take together, so that many large ones at a time cannot exhaust it.
 
-use std::ops::Deref;
+use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -70,12 +70,23 @@ impl Drop for Reservation {
 #[derive(Debug)]
 pub struct UploadedBytes {
     bytes: Bytes,
-    _reservation: Reservation,
+    reservation: Arc<Reservation>,
 }
 
 impl UploadedBytes {
-    pub(super) fn new(bytes: Bytes, reservation: Reservation) -> Self {
-        Self { bytes, _reservation: reservation }
+    /// `bytes` that `reservation` was grown for.
+    #[must_use]
+    pub fn new(bytes: Bytes, reservation: Reservation) -> Self {
+        Self { bytes, reservation: Arc::new(reservation) }
+    }
+
+    /// A part of them, shared, not copied. The room is given back with the last part.
+    ///
+    /// # Panics
+    /// When the range is not within the bytes.
+    #[must_use]
+    pub fn slice(&self, range: Range<usize>) -> Self {
+        Self { bytes: self.bytes.slice(range), reservation: Arc::clone(&self.reservation) }
     }
 
     /// The bytes alone, shared, not copied.
@@ -95,7 +106,22 @@ impl Deref for UploadedBytes {
 
 #[cfg(test)]
 mod tests {
-    use super::UploadMemory;
+    use bytes::Bytes;
+
+    use super::{UploadMemory, UploadedBytes};
+
+    #[test]
+    fn a_part_keeps_the_room_of_the_whole() {
+        let memory = UploadMemory::new(10);
+        let mut reservation = memory.reserve();
+        assert!(reservation.grow(6));
+        let whole = UploadedBytes::new(Bytes::from_static(b"abcdef"), reservation);
+        let part = whole.slice(1..3);
+        drop(whole);
+        assert_eq!((&*part, memory.used()), (&b"bc"[..], 6));
+        drop(part);
+        assert_eq!(memory.used(), 0);
+    }
 
     #[test]
     fn room_is_shared_and_comes_back() {

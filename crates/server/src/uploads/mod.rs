@@ -57,7 +57,6 @@ pub async fn read(
     limits: &UploadLimits,
     memory: &UploadMemory,
 ) -> Result<Vec<Upload>, ApiError> {
-    let time_left = limits.deadline.saturating_duration_since(Instant::now());
     let reading = async {
         match BodyKind::of(request)? {
             BodyKind::FormData => multipart::read(request, body, limits, memory).await,
@@ -67,8 +66,30 @@ pub async fn read(
             }
         }
     };
+    in_time(limits, reading).await
+}
+
+/// Reads a body as it is, of at most `limits.max_bytes`.
+///
+/// # Errors
+/// As [`read`].
+pub async fn read_whole(
+    request: &HttpRequest,
+    body: Payload,
+    limits: &UploadLimits,
+    memory: &UploadMemory,
+) -> Result<UploadedBytes, ApiError> {
+    let reading = raw::read(request, body, String::new(), limits, memory);
+    in_time(limits, reading).await.map(|upload| upload.bytes)
+}
+
+async fn in_time<T>(
+    limits: &UploadLimits,
+    reading: impl Future<Output = Result<T, ApiError>>,
+) -> Result<T, ApiError> {
+    let time_left = limits.deadline.saturating_duration_since(Instant::now());
     match tokio::time::timeout(time_left.min(limits.timeout), reading).await {
-        Ok(uploads) => uploads,
+        Ok(read) => read,
         Err(_) if time_left < limits.timeout => Err(ApiError::DeadlineExceeded),
         Err(_) => Err(ApiError::UploadTimeout { limit_s: limits.timeout.as_secs() }),
     }

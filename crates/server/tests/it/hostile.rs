@@ -9,7 +9,7 @@ use image::{DynamicImage, ExtendedColorType, GrayImage, ImageEncoder, ImageForma
 use crate::server::{BOUNDARY, Server, multipart, picture, post};
 
 /// A generator of the test's own, so that a failure can be repeated (Steele et al., `SplitMix64`).
-struct Random(u64);
+pub struct Random(pub u64);
 
 impl Random {
     fn next(&mut self) -> u64 {
@@ -20,11 +20,11 @@ impl Random {
         z ^ (z >> 31)
     }
 
-    fn below(&mut self, bound: usize) -> usize {
+    pub fn below(&mut self, bound: usize) -> usize {
         usize::try_from(self.next() % bound as u64).unwrap()
     }
 
-    fn bytes(&mut self, length: usize) -> Vec<u8> {
+    pub fn bytes(&mut self, length: usize) -> Vec<u8> {
         (0..length).map(|_| self.next().to_le_bytes()[0]).collect()
     }
 }

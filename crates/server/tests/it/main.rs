@@ -27,3 +27,5 @@ mod socket;
 mod store;
 mod tls;
 mod traces;
+mod v2;
+mod v2_hostile;

@@ -1,0 +1,207 @@
+//! Compressed bodies, in what comes and in what goes.
+
+use std::io::{Read, Write};
+
+use actix_web::HttpRequest;
+use actix_web::http::header::{
+    AcceptEncoding, CONTENT_ENCODING, ContentEncoding, Encoding, Header, HeaderMap,
+};
+use bytes::Bytes;
+use flate2::Compression;
+use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
+use flate2::write::{GzEncoder, ZlibEncoder};
+
+use crate::error::ApiError;
+use crate::uploads::{UploadMemory, UploadedBytes};
+
+/// Bytes that are decompressed at a time.
+const CHUNK: usize = 64 << 10;
+
+/// How a body is compressed.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Coding {
+    /// RFC 1952.
+    Gzip,
+    /// HTTP's name for zlib, RFC 1950.
+    Deflate,
+}
+
+impl Coding {
+    /// How a request's body is compressed; `None` where it is not.
+    ///
+    /// # Errors
+    /// [`ApiError::UnsupportedEncoding`].
+    pub fn of_request(headers: &HeaderMap) -> Result<Option<Self>, ApiError> {
+        let mut names = headers.get_all(CONTENT_ENCODING);
+        let (Some(name), more) = (names.next(), names.next()) else { return Ok(None) };
+        let name = String::from_utf8_lossy(name.as_bytes()).trim().to_ascii_lowercase();
+        match name.as_str() {
+            "gzip" | "x-gzip" if more.is_none() => Ok(Some(Self::Gzip)),
+            "deflate" if more.is_none() => Ok(Some(Self::Deflate)),
+            "identity" | "" if more.is_none() => Ok(None),
+            _ => Err(ApiError::UnsupportedEncoding { found: name }),
+        }
+    }
+
+    /// How the client would like the answer; `None` for not compressed.
+    pub fn accepted(request: &HttpRequest) -> Option<Self> {
+        let supported = [Encoding::gzip(), Encoding::deflate(), Encoding::identity()];
+        let accepted = AcceptEncoding::parse(request).ok()?;
+        match accepted.negotiate(supported.iter())? {
+            Encoding::Known(ContentEncoding::Gzip) => Some(Self::Gzip),
+            Encoding::Known(ContentEncoding::Deflate) => Some(Self::Deflate),
+            _ => None,
+        }
+    }
+
+    /// The name in headers.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Gzip => "gzip",
+            Self::Deflate => "deflate",
+        }
+    }
+
+    /// What was compressed, if that is at most `limit` bytes. Blocks.
+    ///
+    /// # Errors
+    /// [`ApiError::TooManyBytes`], [`ApiError::MalformedBody`], or [`ApiError::Overloaded`] where the
+    /// memory for uploads does not suffice.
+    pub fn decompress(
+        self,
+        body: &[u8],
+        limit: usize,
+        memory: &UploadMemory,
+    ) -> Result<UploadedBytes, ApiError> {
+        match self {
+            Self::Gzip => read_all(MultiGzDecoder::new(body), limit, memory),
+            Self::Deflate => {
+                let mut decoder = ZlibDecoder::new(body);
+                let bytes = read_all(&mut decoder, limit, memory)?;
+                if decoder.into_inner().is_empty() {
+                    return Ok(bytes);
+                }
+                Err(ApiError::MalformedBody { reason: "bytes follow the compressed ones".into() })
+            }
+        }
+    }
+
+    /// Compresses an answer, fast rather than well.
+    ///
+    /// # Errors
+    /// None that is known: the bytes go to memory.
+    pub fn compress(self, body: &[u8]) -> std::io::Result<Vec<u8>> {
+        let compressed = Vec::with_capacity(body.len() / 2);
+        match self {
+            Self::Gzip => {
+                let mut encoder = GzEncoder::new(compressed, Compression::fast());
+                encoder.write_all(body)?;
+                encoder.finish()
+            }
+            Self::Deflate => {
+                let mut encoder = ZlibEncoder::new(compressed, Compression::fast());
+                encoder.write_all(body)?;
+                encoder.finish()
+            }
+        }
+    }
+}
+
+fn read_all(
+    mut decoder: impl Read,
+    limit: usize,
+    memory: &UploadMemory,
+) -> Result<UploadedBytes, ApiError> {
+    let mut reservation = memory.reserve();
+    let mut bytes = Vec::new();
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        let length = decoder.read(&mut chunk).map_err(|error| ApiError::MalformedBody {
+            reason: format!("it cannot be decompressed: {error}"),
+        })?;
+        if length == 0 {
+            return Ok(UploadedBytes::new(Bytes::from(bytes), reservation));
+        }
+        if bytes.len() + length > limit {
+            return Err(ApiError::TooManyBytes { limit });
+        }
+        if !reservation.grow(length) {
+            return Err(ApiError::overloaded());
+        }
+        bytes.extend_from_slice(&chunk[..length]);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
+    use actix_web::test::TestRequest;
+
+    use super::Coding;
+    use crate::error::ApiError;
+    use crate::uploads::UploadMemory;
+
+    const CODINGS: [Coding; 2] = [Coding::Gzip, Coding::Deflate];
+
+    #[test]
+    fn both_ways_within_the_limits() {
+        let body: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
+        let memory = UploadMemory::new(1 << 20);
+        for coding in CODINGS {
+            let small = coding.compress(&body).unwrap();
+            assert!(small.len() < body.len());
+            let found = coding.decompress(&small, body.len(), &memory).unwrap();
+            assert_eq!((&*found, memory.used()), (&body[..], body.len()));
+            drop(found);
+            assert_eq!(memory.used(), 0);
+
+            let over = coding.decompress(&small, body.len() - 1, &memory);
+            assert!(matches!(over, Err(ApiError::TooManyBytes { .. })));
+            let little = UploadMemory::new(1000);
+            let full = coding.decompress(&small, body.len(), &little);
+            assert!(matches!(full, Err(ApiError::Overloaded { .. })));
+            assert_eq!((memory.used(), little.used()), (0, 0));
+        }
+    }
+
+    #[test]
+    fn what_is_damaged_is_refused() {
+        let memory = UploadMemory::new(1 << 20);
+        for coding in CODINGS {
+            let good = coding.compress(b"some text, some text").unwrap();
+            let longer = [&good[..], b"x"].concat();
+            for bad in [&[][..], b"{}", &good[..good.len() - 1], &longer] {
+                let found = coding.decompress(bad, 1000, &memory);
+                assert!(matches!(found, Err(ApiError::MalformedBody { .. })), "{coding:?} {bad:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn headers_choose() {
+        let of_request = |value: &str| {
+            let request = TestRequest::default().insert_header((CONTENT_ENCODING, value));
+            Coding::of_request(request.to_http_request().headers())
+        };
+        assert!(matches!(of_request("GZIP"), Ok(Some(Coding::Gzip))));
+        assert!(matches!(of_request("deflate"), Ok(Some(Coding::Deflate))));
+        assert!(matches!(of_request("identity"), Ok(None)));
+        for bad in ["br", "gzip, gzip", "zstd"] {
+            assert!(matches!(of_request(bad), Err(ApiError::UnsupportedEncoding { .. })), "{bad}");
+        }
+        for (value, expected) in [
+            ("gzip", Some(Coding::Gzip)),
+            ("deflate", Some(Coding::Deflate)),
+            ("gzip;q=0.1, deflate;q=0.9", Some(Coding::Deflate)),
+            ("br", None),
+            ("identity", None),
+            ("gzip;q=0", None),
+            ("", None),
+            ("\"nonsense", None),
+        ] {
+            let request = TestRequest::default().insert_header((ACCEPT_ENCODING, value));
+            assert_eq!(Coding::accepted(&request.to_http_request()), expected, "{value}");
+        }
+        assert_eq!(Coding::accepted(&TestRequest::default().to_http_request()), None);
+    }
+}

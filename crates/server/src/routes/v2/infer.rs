@@ -1,0 +1,201 @@
+//! `POST /v2/models/{name}[/versions/{version}]/infer`.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use actix_web::web::{Data, Path, Payload, block};
+use actix_web::{HttpRequest, HttpResponse};
+use futures_util::future::try_join_all;
+
+use super::binary;
+use super::compression::Coding;
+use super::input::{InputDecoder, Inputs, tensor_len};
+use super::model::ModelPath;
+use super::output::WantedOutput;
+use super::request::{InferRequest, invalid};
+use super::response::AnswerForm;
+use crate::engine::{Answer, Engine, Ticket};
+use crate::error::ApiError;
+use crate::request::RequestContext;
+use crate::service::Service;
+use crate::uploads::{self, UploadLimits, UploadedBytes};
+
+/// Bytes of JSON beside the tensors' values.
+const JSON_BYTES: usize = 64 << 10;
+
+/// Bytes that a value may take in JSON, as `-0.12345678901234567, `.
+const JSON_VALUE_BYTES: usize = 24;
+
+/// Classifies the images of one input tensor. They are taken on all or none, and answered all or none.
+///
+/// # Errors
+/// What is wrong with the request or with an image; [`ApiError::Overloaded`].
+pub async fn infer(
+    request: HttpRequest,
+    body: Payload,
+    path: Path<ModelPath>,
+    service: Data<Service>,
+    context: RequestContext,
+) -> Result<HttpResponse, ApiError> {
+    let limits = BodyLimits::new(&service);
+    let transfer = Transfer::of(&request)?;
+    let body = read_body(&request, body, &service, &context, limits.bytes).await?;
+    // A request keeps to the pair that it begins with.
+    let engine = service.engine();
+    path.check(engine.served())?;
+    let decoding = {
+        let (service, engine) = (service.clone(), Arc::clone(&engine));
+        move || decode(body, &transfer, &limits, &service, &engine)
+    };
+    let Inference { inputs, form, timeout } = off_async(decoding).await?;
+    let deadline = timeout.and_then(|timeout| context.started().checked_add(timeout));
+    let deadline = deadline.map_or(context.deadline(), |asked| asked.min(context.deadline()));
+    let answers = answer_all(&engine, &service, inputs, deadline).await?;
+    for answer in &answers {
+        context.note_answer(engine.served().class_of(answer), answer);
+    }
+    let written = off_async(move || form.write(&answers, engine.served())).await?;
+    Ok(written.into())
+}
+
+/// What the headers say of the bodies.
+struct Transfer {
+    json_length: Option<usize>,
+    request_coding: Option<Coding>,
+    response_coding: Option<Coding>,
+}
+
+impl Transfer {
+    fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        Ok(Self {
+            json_length: binary::json_length(request.headers())?,
+            request_coding: Coding::of_request(request.headers())?,
+            response_coding: Coding::accepted(request),
+        })
+    }
+}
+
+/// How long bodies may be.
+struct BodyLimits {
+    /// As they come.
+    bytes: usize,
+    /// Once decompressed, where they came so: images hardly compress, and a few bytes must not become
+    /// many.
+    decompressed: usize,
+    max_images: usize,
+}
+
+impl BodyLimits {
+    fn new(service: &Service) -> Self {
+        let settings = &service.settings;
+        let max_images = settings.limits.max_images.min(service.admission.limit());
+        let max_bytes = settings.model.max_bytes;
+        let values = tensor_len(&service.engine().served().spec).saturating_mul(max_images);
+        // Base64 makes four bytes of three.
+        let images = max_bytes.saturating_add(max_bytes / 3).saturating_mul(max_images);
+        let tensors = values.saturating_mul(JSON_VALUE_BYTES);
+        let bytes = images.max(tensors).saturating_add(JSON_BYTES);
+        let binary_tensors = values.saturating_mul(size_of::<f32>());
+        let decompressed = max_bytes.max(binary_tensors).saturating_add(JSON_BYTES);
+        Self { bytes: bytes.min(settings.limits.max_upload_memory), decompressed, max_images }
+    }
+}
+
+async fn read_body(
+    request: &HttpRequest,
+    body: Payload,
+    service: &Service,
+    context: &RequestContext,
+    max_bytes: usize,
+) -> Result<UploadedBytes, ApiError> {
+    let start = Instant::now();
+    let limits = UploadLimits {
+        max_bytes,
+        max_images: 1,
+        timeout: service.settings.limits.upload_timeout(),
+        deadline: context.deadline(),
+        keep: service.admission.has_room(),
+    };
+    let body = uploads::read_whole(request, body, &limits, &service.uploads).await?;
+    context.note_upload(body.len(), start.elapsed());
+    Ok(body)
+}
+
+/// A request that was understood.
+struct Inference {
+    inputs: Inputs,
+    form: AnswerForm,
+    /// The time that the client will wait.
+    timeout: Option<Duration>,
+}
+
+fn decode(
+    mut body: UploadedBytes,
+    transfer: &Transfer,
+    limits: &BodyLimits,
+    service: &Service,
+    engine: &Engine,
+) -> Result<Inference, ApiError> {
+    if let Some(coding) = transfer.request_coding {
+        body = coding.decompress(&body, limits.decompressed, &service.uploads)?;
+    }
+    let served = engine.served();
+    let decoder = InputDecoder {
+        spec: &served.spec,
+        max_images: limits.max_images,
+        memory: &service.uploads,
+    };
+    let json_length = transfer.json_length.unwrap_or(body.len());
+    if json_length > body.len() {
+        return Err(invalid(format!(
+            "{} says {json_length}, and the body has {} bytes",
+            binary::HEADER_LENGTH,
+            body.len()
+        )));
+    }
+    let coding = transfer.response_coding;
+    // Triton's raw binary request: no JSON, and the body is the one tensor.
+    if transfer.json_length == Some(0) {
+        let outputs = WantedOutput::choose(&[], false, served)?;
+        let form = AnswerForm { id: None, outputs, coding };
+        return Ok(Inference { inputs: decoder.raw(body), form, timeout: None });
+    }
+    let request = InferRequest::from_json(&body[..json_length])?;
+    let inputs = decoder.decode(&request, &body.slice(json_length..body.len()))?;
+    let parameters = request.parameters.unwrap_or_default();
+    let is_binary = parameters.binary_data_output.unwrap_or(false);
+    let requested = request.outputs.unwrap_or_default();
+    let outputs = WantedOutput::choose(&requested.0, is_binary, served)?;
+    let timeout = parameters.timeout.filter(|timeout| *timeout > 0).map(Duration::from_micros);
+    Ok(Inference { inputs, form: AnswerForm { id: request.id, outputs, coding }, timeout })
+}
+
+/// All answers, or the first thing that is wrong; then those that have not begun are left.
+async fn answer_all(
+    engine: &Engine,
+    service: &Service,
+    inputs: Inputs,
+    deadline: Instant,
+) -> Result<Vec<Answer>, ApiError> {
+    if deadline <= Instant::now() {
+        return Err(ApiError::DeadlineExceeded);
+    }
+    let count = inputs.images.len();
+    let permits = service.admission.admit(count, deadline)?;
+    let images = inputs.images.into_iter().zip(permits).enumerate();
+    let answers = images.map(|(index, (image, permit))| async move {
+        let answer = engine.answer(image, Ticket { permit, deadline }).await;
+        answer.map_err(|error| match error {
+            ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },
+            error => error,
+        })
+    });
+    try_join_all(answers).await
+}
+
+/// Runs what takes long on a thread that may block.
+async fn off_async<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
+) -> Result<T, ApiError> {
+    block(work).await.map_err(|error| ApiError::Internal(error.into()))?
+}

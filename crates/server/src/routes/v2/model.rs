@@ -1,0 +1,35 @@
+//! The model that a path names.
+
+use serde::Deserialize;
+
+use crate::engine::ServedModel;
+use crate::error::ApiError;
+
+/// `…/models/{name}` or `…/models/{name}/versions/{version}`.
+#[derive(Debug, Deserialize)]
+pub struct ModelPath {
+    name: String,
+    #[serde(default)]
+    version: Option<String>,
+}
+
+impl ModelPath {
+    /// Whether it is this one.
+    ///
+    /// # Errors
+    /// [`ApiError::UnknownModel`].
+    pub fn check(&self, served: &ServedModel) -> Result<(), ApiError> {
+        let spec = &served.spec;
+        let known = self.name == spec.name
+            && self.version.as_ref().is_none_or(|version| *version == spec.version);
+        if known {
+            return Ok(());
+        }
+        let asked_for = match &self.version {
+            Some(version) => format!("`{}` of version `{version}`", self.name),
+            None => format!("`{}`", self.name),
+        };
+        let served = format!("`{}` of version `{}`", spec.name, spec.version);
+        Err(ApiError::UnknownModel { asked_for, served })
+    }
+}

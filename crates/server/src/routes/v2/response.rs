@@ -1,0 +1,122 @@
+//! The body of an inference's answer.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{CONTENT_ENCODING, VARY};
+use serde::Serialize;
+
+use super::binary::HEADER_LENGTH;
+use super::compression::Coding;
+use super::output::{OutputTensor, Values, WantedOutput};
+use super::tensor::DataType;
+use crate::engine::{Answer, ServedModel};
+use crate::error::ApiError;
+
+#[derive(Serialize)]
+struct InferResponse<'a> {
+    model_name: &'a str,
+    model_version: &'a str,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    id: Option<&'a str>,
+    outputs: Vec<TensorJson<'a>>,
+}
+
+#[derive(Serialize)]
+struct TensorJson<'a> {
+    name: &'a str,
+    datatype: DataType,
+    shape: &'a [usize],
+    #[serde(skip_serializing_if = "Option::is_none")]
+    parameters: Option<BinaryData>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    data: Option<&'a Values>,
+}
+
+#[derive(Serialize)]
+struct BinaryData {
+    binary_data_size: usize,
+}
+
+/// How an answer is to be written.
+#[derive(Debug)]
+pub struct AnswerForm {
+    /// The client's name for the request.
+    pub id: Option<String>,
+    /// The outputs that it wants.
+    pub outputs: Vec<WantedOutput>,
+    /// How it wants the body compressed.
+    pub coding: Option<Coding>,
+}
+
+/// A written answer.
+#[derive(Debug)]
+pub struct WrittenAnswer {
+    bytes: Vec<u8>,
+    /// Bytes of JSON, where others follow them.
+    json_length: Option<usize>,
+    coding: Option<Coding>,
+}
+
+impl AnswerForm {
+    /// Writes the answers for the images of a request. Blocks for as long as compressing takes.
+    ///
+    /// # Errors
+    /// [`ApiError::Internal`].
+    pub fn write(
+        &self,
+        answers: &[Answer],
+        served: &ServedModel,
+    ) -> Result<WrittenAnswer, ApiError> {
+        let tensors = self.outputs.iter().map(|wanted| wanted.tensor(answers, served));
+        let tensors = tensors.collect::<Result<Vec<OutputTensor<'_>>, _>>()?;
+        let mut binary = Vec::new();
+        let mut outputs = Vec::new();
+        for (wanted, tensor) in self.outputs.iter().zip(&tensors) {
+            let start = binary.len();
+            if wanted.is_binary {
+                tensor.values.write(&mut binary).map_err(internal)?;
+            }
+            let binary_data_size = binary.len() - start;
+            outputs.push(TensorJson {
+                name: tensor.name,
+                datatype: tensor.data_type,
+                shape: &tensor.shape,
+                parameters: wanted.is_binary.then_some(BinaryData { binary_data_size }),
+                data: (!wanted.is_binary).then_some(&tensor.values),
+            });
+        }
+        let response = InferResponse {
+            model_name: &served.spec.name,
+            model_version: &served.spec.version,
+            id: self.id.as_deref(),
+            outputs,
+        };
+        let mut bytes = serde_json::to_vec(&response).map_err(internal)?;
+        let json_length = (!binary.is_empty()).then_some(bytes.len());
+        bytes.extend(binary);
+        if let Some(coding) = self.coding {
+            bytes = coding.compress(&bytes).map_err(internal)?;
+        }
+        Ok(WrittenAnswer { bytes, json_length, coding: self.coding })
+    }
+}
+
+impl From<WrittenAnswer> for HttpResponse {
+    fn from(answer: WrittenAnswer) -> Self {
+        let mut response = Self::Ok();
+        response.insert_header((VARY, "accept-encoding"));
+        if let Some(coding) = answer.coding {
+            response.insert_header((CONTENT_ENCODING, coding.name()));
+        }
+        if let Some(length) = answer.json_length {
+            response.insert_header((HEADER_LENGTH, length));
+            response.content_type("application/octet-stream");
+        } else {
+            response.content_type("application/json");
+        }
+        response.body(answer.bytes)
+    }
+}
+
+fn internal(error: impl std::error::Error + Send + Sync + 'static) -> ApiError {
+    ApiError::Internal(error.into())
+}

@@ -1,0 +1,208 @@
+//! Data types, shapes, and values in JSON.
+
+use std::fmt;
+
+use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde_json::value::RawValue;
+
+/// Dimensions of a tensor at most.
+const MAX_DIMENSIONS: usize = 8;
+
+/// The types of the tensors that this server takes or gives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum DataType {
+    /// 1 byte: 0 or 1.
+    Bool,
+    /// 4 bytes.
+    Fp32,
+    /// 8 bytes.
+    Fp64,
+    /// Any number of bytes.
+    Bytes,
+}
+
+impl DataType {
+    /// The protocol's name.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Bool => "BOOL",
+            Self::Fp32 => "FP32",
+            Self::Fp64 => "FP64",
+            Self::Bytes => "BYTES",
+        }
+    }
+
+    /// The name in Triton's model configuration.
+    pub fn configuration_name(self) -> &'static str {
+        match self {
+            Self::Bool => "TYPE_BOOL",
+            Self::Fp32 => "TYPE_FP32",
+            Self::Fp64 => "TYPE_FP64",
+            Self::Bytes => "TYPE_STRING",
+        }
+    }
+}
+
+impl Serialize for DataType {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(self.name())
+    }
+}
+
+/// A list of at most `MAX` items: what a client sends cannot grow in memory far beyond its bytes.
+#[derive(Debug)]
+pub struct AtMost<T, const MAX: usize>(pub Vec<T>);
+
+impl<T, const MAX: usize> Default for AtMost<T, MAX> {
+    fn default() -> Self {
+        Self(Vec::new())
+    }
+}
+
+impl<'de, T: Deserialize<'de>, const MAX: usize> Deserialize<'de> for AtMost<T, MAX> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct Items<T, const MAX: usize>(std::marker::PhantomData<T>);
+
+        impl<'de, T: Deserialize<'de>, const MAX: usize> Visitor<'de> for Items<T, MAX> {
+            type Value = AtMost<T, MAX>;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                write!(f, "an array of at most {MAX} items")
+            }
+
+            fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<Self::Value, A::Error> {
+                let mut all = Vec::new();
+                while let Some(item) = items.next_element()? {
+                    if all.len() == MAX {
+                        return Err(A::Error::invalid_length(MAX + 1, &self));
+                    }
+                    all.push(item);
+                }
+                Ok(AtMost(all))
+            }
+        }
+
+        deserializer.deserialize_seq(Items(std::marker::PhantomData))
+    }
+}
+
+/// The lengths of a tensor's dimensions, as a client gives them.
+pub type Shape = AtMost<u64, MAX_DIMENSIONS>;
+
+impl Shape {
+    /// Whether the dimensions are `expected`, where `None` is any length.
+    pub fn matches(&self, expected: &[Option<u64>]) -> bool {
+        let same = |(found, expected): (&u64, &Option<u64>)| expected.is_none_or(|e| e == *found);
+        self.0.len() == expected.len() && self.0.iter().zip(expected).all(same)
+    }
+}
+
+/// One value of a tensor in JSON.
+pub enum Scalar<'a> {
+    /// Of a numeric tensor.
+    Number(f64),
+    /// Of a tensor of BYTES.
+    Text(&'a str),
+}
+
+/// Hands the values of a JSON array to `take`, in row-major order, be they nested or flat.
+///
+/// # Errors
+/// What is malformed, or what `take` says.
+pub fn each_scalar(
+    json: &RawValue,
+    take: &mut dyn FnMut(Scalar<'_>) -> Result<(), String>,
+) -> Result<(), String> {
+    let mut deserializer = serde_json::Deserializer::from_str(json.get());
+    Scalars(take).deserialize(&mut deserializer).map_err(|error| error.to_string())
+}
+
+struct Scalars<'a>(&'a mut dyn FnMut(Scalar<'_>) -> Result<(), String>);
+
+impl<'de> DeserializeSeed<'de> for Scalars<'_> {
+    type Value = ();
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<(), D::Error> {
+        deserializer.deserialize_any(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Scalars<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("an array of numbers or of strings, flat or nested")
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
+        while items.next_element_seed(Scalars(&mut *self.0))?.is_some() {}
+        Ok(())
+    }
+
+    fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {
+        (self.0)(Scalar::Number(value)).map_err(E::custom)
+    }
+
+    fn visit_i64<E: Error>(self, value: i64) -> Result<(), E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_u64<E: Error>(self, value: u64) -> Result<(), E> {
+        self.visit_f64(value as f64)
+    }
+
+    fn visit_str<E: Error>(self, value: &str) -> Result<(), E> {
+        (self.0)(Scalar::Text(value)).map_err(E::custom)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::value::RawValue;
+
+    use super::{AtMost, Scalar, Shape, each_scalar};
+
+    fn numbers(json: &str) -> Result<Vec<f64>, String> {
+        let mut all = Vec::new();
+        let raw: &RawValue = serde_json::from_str(json).map_err(|error| error.to_string())?;
+        each_scalar(raw, &mut |scalar| match scalar {
+            Scalar::Number(number) if all.len() < 6 => {
+                all.push(number);
+                Ok(())
+            }
+            _ => Err("no".into()),
+        })?;
+        Ok(all)
+    }
+
+    #[test]
+    fn nested_and_flat_are_the_same() {
+        let flat = numbers("[1, 2.5, -3, 4e1]").unwrap();
+        assert_eq!(flat, [1.0, 2.5, -3.0, 40.0]);
+        assert_eq!(numbers("[[1, 2.5], [[-3], [4e1]]]").unwrap(), flat);
+        assert!(numbers("[]").unwrap().is_empty());
+    }
+
+    #[test]
+    fn what_is_no_value_or_too_deep_or_too_much_is_refused() {
+        let deep = format!("{}1{}", "[".repeat(5000), "]".repeat(5000));
+        for bad in
+            ["[null]", "[true]", "[{}]", "{}", "[\"a\"]", "[1,2,3,4,5,6,7]", "[1e999]", &deep]
+        {
+            assert!(numbers(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn lists_are_bounded() {
+        let shape: Shape = serde_json::from_str("[1, 3, 640, 160]").unwrap();
+        assert!(shape.matches(&[None, Some(3), Some(640), Some(160)]));
+        assert!(!shape.matches(&[None, Some(3), Some(640)]));
+        assert!(!shape.matches(&[None, Some(3), Some(641), Some(160)]));
+        for bad in ["[-1]", "[1.5]", "[1,1,1,1,1,1,1,1,1]", "4", "[18446744073709551616]"] {
+            assert!(serde_json::from_str::<Shape>(bad).is_err(), "{bad}");
+        }
+        assert!(serde_json::from_str::<AtMost<u8, 2>>("[1,2,3]").is_err());
+    }
+}
