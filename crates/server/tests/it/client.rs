@@ -34,13 +34,14 @@ impl Client {
     }
 
     pub fn get(&mut self, path: &str) -> std::io::Result<Response> {
-        self.send(format!("GET {path} HTTP/1.1\r\nHost: x\r\n\r\n").as_bytes())
+        self.send(format!("GET {path} HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n").as_bytes())
     }
 
     pub fn post(&mut self, path: &str, headers: &str, body: &[u8]) -> std::io::Result<Response> {
         let length = body.len();
-        let head =
-            format!("POST {path} HTTP/1.1\r\nHost: x\r\nContent-Length: {length}\r\n{headers}\r\n");
+        let head = format!(
+            "POST {path} HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {length}\r\n{headers}\r\n"
+        );
         self.send(&[head.as_bytes(), body].concat())
     }
 
@@ -92,4 +93,14 @@ pub fn read(connection: &mut impl BufRead) -> std::io::Result<Response> {
     let body = serde_json::from_slice(&body)
         .unwrap_or_else(|_| Value::String(String::from_utf8_lossy(&body).into_owned()));
     Ok(Response { status, headers, body })
+}
+
+/// Says that something is over, also when the test fails before its end: whoever waits for it would
+/// wait for ever.
+pub struct Over<'a>(pub &'a std::sync::atomic::AtomicBool);
+
+impl Drop for Over<'_> {
+    fn drop(&mut self) {
+        self.0.store(true, std::sync::atomic::Ordering::Relaxed);
+    }
 }

@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
+use crate::client::{Client, Over};
 use crate::server::{Server, picture};
 
 #[test]
@@ -58,6 +58,7 @@ fn fifty_restarts_fail_no_request() {
                 }
             });
         }
+        let _over = Over(&done);
         let mut server = first;
         for _ in 0..50 {
             let next = Server::start(&["--reuse-port", "--port", &port]);
@@ -66,7 +67,6 @@ fn fifty_restarts_fail_no_request() {
             assert_eq!(status.code(), Some(0), "{log:#?}");
             server = next;
         }
-        done.store(true, Ordering::Relaxed);
     });
     assert!(answered.load(Ordering::Relaxed) > 50);
 }

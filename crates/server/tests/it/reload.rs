@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
-use crate::client::Client;
+use crate::client::{Client, Over};
 use crate::server::{Server, command, data, picture};
 use crate::store;
 
@@ -59,6 +59,7 @@ fn fifty_reloads_under_load_fail_no_request() {
                 }
             });
         }
+        let _over = Over(&done);
         let mut client = Client::new(&address);
         let mut seen = std::collections::BTreeSet::new();
         for round in 1..=50 {
@@ -75,7 +76,6 @@ fn fifty_reloads_under_load_fail_no_request() {
                 std::thread::sleep(Duration::from_millis(1));
             }
         }
-        done.store(true, Ordering::Relaxed);
         assert_eq!(seen.len(), 2);
     });
 }
