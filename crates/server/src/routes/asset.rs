@@ -20,8 +20,7 @@ impl Asset {
     /// A document of a type.
     #[must_use]
     pub fn new(content: Bytes, content_type: &str) -> Self {
-        let digest = Sha256::digest(&content);
-        let tag = digest.iter().take(16).map(|byte| format!("{byte:02x}")).collect();
+        let tag = format!("{:x}", Sha256::digest(&content));
         let content_type = content_type.to_owned();
         Self { content, content_type, tag: EntityTag::new_strong(tag), policy: None }
     }
@@ -37,8 +36,8 @@ impl Asset {
     /// files of two versions.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let mut response =
-            if self.is_known(request) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let known = self.is_known(request);
+        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             .insert_header(ETag(self.tag.clone()))
             .insert_header((CACHE_CONTROL, "no-cache"))
@@ -47,7 +46,7 @@ impl Asset {
         if let Some(policy) = &self.policy {
             response.insert_header((CONTENT_SECURITY_POLICY, policy.clone()));
         }
-        if self.is_known(request) {
+        if known {
             return response.finish();
         }
         response.content_type(self.content_type.as_str()).body(self.content.clone())

@@ -4,10 +4,9 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use chromiumoxide::browser::HeadlessMode;
 use chromiumoxide::cdp::browser_protocol::dom::SetFileInputFilesParams;
 use chromiumoxide::cdp::browser_protocol::emulation::{
-    MediaFeature, SetDeviceMetricsOverrideParams,
+    MediaFeature, SetDeviceMetricsOverrideParams, SetFocusEmulationEnabledParams,
 };
 use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
 use chromiumoxide::cdp::browser_protocol::network::EventRequestWillBeSent;
@@ -36,6 +35,8 @@ impl Tab {
         tokio::spawn(async move { while handler.next().await.is_some() {} });
         let page = browser.new_page("about:blank").await.unwrap();
         page.enable_log().await.unwrap();
+        // As if it were the window that a person looks at.
+        page.execute(SetFocusEmulationEnabledParams::new(true)).await.unwrap();
         let tab = Self {
             requests: Arc::default(),
             complaints: Arc::default(),
@@ -89,10 +90,14 @@ impl Tab {
         result.value().cloned().unwrap_or(Value::Null)
     }
 
-    /// The text of the first element of a selector, as people see it; empty without one.
+    /// The text of the first element of a selector, as people see it.
     pub async fn text(&self, selector: &str) -> String {
-        let text = self.value(&format!("document.querySelector({selector:?})?.innerText ?? ''"));
-        text.await.as_str().unwrap().to_owned()
+        let found = self.value(&format!("document.querySelector({selector:?})?.innerText")).await;
+        let Some(text) = found.as_str() else {
+            let body = self.value("document.body.innerText").await;
+            panic!("nothing is {selector}: {body:#}\n{:#?}", self.complaints());
+        };
+        text.to_owned()
     }
 
     /// Waits until an expression is true.
@@ -157,7 +162,7 @@ impl Tab {
 fn configuration(profile: &Path) -> BrowserConfig {
     let builder = BrowserConfig::builder()
         .user_data_dir(profile)
-        .headless_mode(HeadlessMode::New)
+        .new_headless_mode()
         // Its sandbox does not run for root, as in containers; it sees no page but ours.
         .no_sandbox()
         .launch_timeout(Duration::from_mins(1))
