@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chromiumoxide::cdp::browser_protocol::input::{
-    DispatchDragEventParams, DispatchDragEventType, DragData,
+    DispatchDragEventParams, DispatchDragEventType, DragData, DragDataItem,
 };
 use chromiumoxide::cdp::browser_protocol::page::{
     EventFileChooserOpened, SetInterceptFileChooserDialogParams,
@@ -100,7 +100,9 @@ async fn drop_files(tab: &Tab, files: &[PathBuf]) {
         DispatchDragEventType::DragOver,
         DispatchDragEventType::Drop,
     ] {
-        let held = DragData { items: vec![], files: Some(files.clone()), drag_operations_mask: 1 };
+        // The protocol wants at least one item beside the files.
+        let items = vec![DragDataItem::new("text/plain", "")];
+        let held = DragData { items, files: Some(files.clone()), drag_operations_mask: 1 };
         let event = DispatchDragEventParams::new(kind, 200.0, 200.0, held);
         tab.page.execute(event).await.unwrap();
     }
