@@ -81,7 +81,7 @@ doc: setup ## Build the API documentation, warnings being errors
 	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps
 
 .PHONY: test-rust
-test-rust: setup ## Run the Rust tests, doctests and the pages in Chromium (or in $$CHROMIUM) included
+test-rust: setup ## Run the Rust tests, doctests included; pages run in Chromium (CHROMIUM names another)
 	@scripts/setup/run browser
 	cargo test $(CARGO_FLAGS)
 

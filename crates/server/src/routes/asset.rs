@@ -37,8 +37,8 @@ impl Asset {
     /// files of two versions.
     #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
-        let mut response =
-            if self.is_known(request) { HttpResponse::NotModified() } else { HttpResponse::Ok() };
+        let known = self.is_known(request);
+        let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };
         response
             .insert_header(ETag(self.tag.clone()))
             .insert_header((CACHE_CONTROL, "no-cache"))
@@ -47,7 +47,7 @@ impl Asset {
         if let Some(policy) = &self.policy {
             response.insert_header((CONTENT_SECURITY_POLICY, policy.clone()));
         }
-        if self.is_known(request) {
+        if known {
             return response.finish();
         }
         response.content_type(self.content_type.as_str()).body(self.content.clone())

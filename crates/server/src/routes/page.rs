@@ -19,10 +19,12 @@ static PAGE: LazyLock<Asset> =
     LazyLock::new(|| asset(include_str!("../ui/index.html"), "text/html; charset=utf-8"));
 
 /// The files by name.
-static FILES: LazyLock<[(&str, Asset); 6]> = LazyLock::new(|| {
+static FILES: LazyLock<[(&str, Asset); 7]> = LazyLock::new(|| {
+    let style = |text| asset(text, "text/css; charset=utf-8");
     let script = |text| asset(text, "text/javascript; charset=utf-8");
     [
-        ("style.css", asset(include_str!("../ui/style.css"), "text/css; charset=utf-8")),
+        ("style.css", style(include_str!("../ui/style.css"))),
+        ("cards.css", style(include_str!("../ui/cards.css"))),
         ("icon.svg", asset(include_str!("../ui/icon.svg"), "image/svg+xml")),
         ("main.js", script(include_str!("../ui/main.js"))),
         ("card.js", script(include_str!("../ui/card.js"))),

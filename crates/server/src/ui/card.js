@@ -69,7 +69,7 @@ export class Card {
   failed(error, again) {
     const retry = element("button", "quiet", { type: "button" }, "Try again");
     retry.addEventListener("click", again, { once: true });
-    const message = element("p", "error-text", {}, sentence(error.message));
+    const message = element("p", "error-text", {}, words.sentence(error.message));
     const code = element("p", "error-code", {}, error.code ?? "");
     this.show("failed", element("div", "error", {}, element("p", "error-title", {}, "Not classified"), message, code), retry);
   }
@@ -78,10 +78,6 @@ export class Card {
     URL.revokeObjectURL(this.url);
     this.item.remove();
   }
-}
-
-function sentence(text) {
-  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
 }
 
 function extension(fileName) {

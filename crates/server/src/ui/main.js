@@ -40,15 +40,17 @@ async function run(card) {
   running += 1;
   card.waiting("Looking at it");
   try {
-    const onWait = (seconds) => card.waiting(`The server is busy: trying again in ${seconds} s`);
+    const onWait = (seconds, isBusy) =>
+      card.waiting(`${isBusy ? "The server is busy" : "No answer"}: trying again in ${seconds} s`);
     const answer = await service.predict(card.file, { signal, onWait });
     if (signal.aborted) return;
     card.answered(answer);
-    announce(card, `${words.name(answer.body.class)}, ${words.percent(answer.body.confidence)} sure, ${words.verdict(answer.body.drift).title}`);
+    const { class: label, confidence, drift } = answer.body;
+    announce(card, `${words.name(label)}, ${words.percent(confidence)} sure. ${words.verdict(drift).title}.`);
   } catch (error) {
     if (signal.aborted) return;
     card.failed(error, () => again(card));
-    announce(card, `not classified: ${error.message}`);
+    announce(card, `not classified. ${words.sentence(error.message)}`);
   } finally {
     if (!signal.aborted) {
       running -= 1;
@@ -92,7 +94,7 @@ let news = [];
 let announcing = 0;
 
 function announce(card, text) {
-  news.push(`${card.file.name}: ${text}.`);
+  news.push(`${card.file.name}: ${text}`);
   clearTimeout(announcing);
   announcing = setTimeout(() => {
     const summary = `${words.images(news.length)} finished, ${finished} of ${cards.size} in all.`;

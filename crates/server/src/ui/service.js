@@ -25,7 +25,7 @@ export class Service {
     return (await this.ask("v1/model", {})).body;
   }
 
-  /** Classifies a file. `onWait(seconds)` is told when the server is busy. */
+  /** Classifies a file. `onWait(seconds, isBusy)` is told before it is sent again. */
   predict(file, { signal, onWait }) {
     const form = new FormData();
     form.append("file", file, file.name);
@@ -43,7 +43,7 @@ export class Service {
       const busy = response === null || response.status === 503 || response.status === 429;
       if (busy && attempt < BUSY_ATTEMPTS) {
         const seconds = waitingTime(response, attempt);
-        onWait(seconds);
+        onWait(seconds, response !== null);
         await pause(seconds, options.signal);
         continue;
       }

@@ -18,6 +18,11 @@ export function name(text) {
   return text.replaceAll("_", " ");
 }
 
+/** A message as a sentence. */
+export function sentence(text) {
+  return text.charAt(0).toUpperCase() + text.slice(1) + (/[.!?]$/.test(text) ? "" : ".");
+}
+
 export function fileSize(bytes) {
   if (bytes < 1000) return `${bytes} bytes`;
   if (bytes < 1e6) return `${Math.round(bytes / 1e3)} kB`;

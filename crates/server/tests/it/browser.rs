@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use chromiumoxide::cdp::browser_protocol::dom::SetFileInputFilesParams;
 use chromiumoxide::cdp::browser_protocol::emulation::{
-    MediaFeature, SetDeviceMetricsOverrideParams,
+    MediaFeature, SetDeviceMetricsOverrideParams, SetFocusEmulationEnabledParams,
 };
 use chromiumoxide::cdp::browser_protocol::log::EventEntryAdded;
 use chromiumoxide::cdp::browser_protocol::network::EventRequestWillBeSent;
@@ -23,7 +23,7 @@ pub struct Tab {
     pub page: Page,
     requests: Arc<Mutex<Vec<String>>>,
     complaints: Arc<Mutex<Vec<String>>>,
-    _browser: Browser,
+    browser: Browser,
     _profile: TempDir,
 }
 
@@ -35,10 +35,12 @@ impl Tab {
         tokio::spawn(async move { while handler.next().await.is_some() {} });
         let page = browser.new_page("about:blank").await.unwrap();
         page.enable_log().await.unwrap();
+        // As if it were the window that a person looks at.
+        page.execute(SetFocusEmulationEnabledParams::new(true)).await.unwrap();
         let tab = Self {
             requests: Arc::default(),
             complaints: Arc::default(),
-            _browser: browser,
+            browser,
             _profile: profile,
             page,
         };
@@ -88,10 +90,14 @@ impl Tab {
         result.value().cloned().unwrap_or(Value::Null)
     }
 
-    /// The text of the first element of a selector, as people see it; empty without one.
+    /// The text of the first element of a selector, as people see it.
     pub async fn text(&self, selector: &str) -> String {
-        let expression = format!("document.querySelector({selector:?})?.innerText ?? ''");
-        self.value(&expression).await.as_str().unwrap().to_owned()
+        let found = self.value(&format!("document.querySelector({selector:?})?.innerText")).await;
+        let Some(text) = found.as_str() else {
+            let body = self.value("document.body.innerText").await;
+            panic!("nothing is {selector}: {body:#}\n{:#?}", self.complaints());
+        };
+        text.to_owned()
     }
 
     /// Waits until an expression is true.
@@ -150,6 +156,19 @@ impl Tab {
                 && *url != "about:blank"
         };
         requests.iter().filter(own).cloned().collect()
+    }
+}
+
+/// A browser that is only killed leaves processes and its profile behind.
+impl Drop for Tab {
+    fn drop(&mut self) {
+        let end = async {
+            let closed = async { (self.browser.close().await, self.browser.wait().await) };
+            if tokio::time::timeout(Duration::from_secs(10), closed).await.is_err() {
+                self.browser.kill().await;
+            }
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(end));
     }
 }
 

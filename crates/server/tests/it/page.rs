@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use chromiumoxide::cdp::browser_protocol::input::{
-    DispatchDragEventParams, DispatchDragEventType, DragData,
+    DispatchDragEventParams, DispatchDragEventType, DragData, DragDataItem,
 };
 use chromiumoxide::cdp::browser_protocol::page::{
     EventFileChooserOpened, SetInterceptFileChooserDialogParams,
@@ -15,7 +15,8 @@ use crate::server::{Server, data};
 use crate::store;
 
 fn image(name: &str) -> PathBuf {
-    data("images").join(name)
+    // Chromium does not take a path with `..` in it.
+    data("images").join(name).canonicalize().unwrap()
 }
 
 fn origin(server: &Server) -> String {
@@ -99,7 +100,9 @@ async fn drop_files(tab: &Tab, files: &[PathBuf]) {
         DispatchDragEventType::DragOver,
         DispatchDragEventType::Drop,
     ] {
-        let held = DragData { items: vec![], files: Some(files.clone()), drag_operations_mask: 1 };
+        // The protocol wants at least one item beside the files.
+        let items = vec![DragDataItem::new("text/plain", "")];
+        let held = DragData { items, files: Some(files.clone()), drag_operations_mask: 1 };
         let event = DispatchDragEventParams::new(kind, 200.0, 200.0, held);
         tab.page.execute(event).await.unwrap();
     }
@@ -139,12 +142,11 @@ async fn everything_can_be_done_with_the_keyboard() {
     let Opened { server: _server, tab, _folder } = Opened::new().await;
     tab.page.execute(SetInterceptFileChooserDialogParams::new(true)).await.unwrap();
     let mut dialogs = tab.page.event_listener::<EventFileChooserOpened>().await.unwrap();
+    tab.press("Tab").await;
+    tab.wait_until("document.activeElement.id == 'drop'").await;
+    let outline = "getComputedStyle(document.activeElement).outlineStyle";
+    assert_eq!(tab.value(outline).await, "solid", "the focus can be seen");
     for key in ["Enter", " "] {
-        tab.value("document.activeElement.blur()").await;
-        tab.press("Tab").await;
-        tab.wait_until("document.activeElement.id == 'drop'").await;
-        let outline = "getComputedStyle(document.activeElement).outlineStyle";
-        assert_eq!(tab.value(outline).await, "solid", "the focus can be seen");
         tab.press(key).await;
         let dialog = tokio::time::timeout(std::time::Duration::from_mins(1), dialogs.next()).await;
         assert!(dialog.unwrap().is_some(), "`{key}` opens the dialog");
@@ -195,6 +197,7 @@ async fn it_fits_narrow_windows_large_text_and_both_color_schemes() {
     std::fs::write(&damaged, b"\x89PNG\r\n\x1a\n damaged").unwrap();
     tab.choose(&[&image("png_rgb.png"), &image("tiff_rgb.tiff"), &long, &damaged]).await;
     tab.wait_until(&format!("document.querySelectorAll('.card').length == 4 && {ALL_DONE}")).await;
+    assert_eq!(tab.value("document.querySelectorAll('[data-state=done]').length").await, 3);
     tab.value("document.querySelectorAll('details').forEach((it) => { it.open = true; })").await;
     for scheme in ["light", "dark"] {
         tab.prefer(scheme).await;
