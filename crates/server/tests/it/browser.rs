@@ -23,7 +23,7 @@ pub struct Tab {
     pub page: Page,
     requests: Arc<Mutex<Vec<String>>>,
     complaints: Arc<Mutex<Vec<String>>>,
-    _browser: Browser,
+    browser: Browser,
     _profile: TempDir,
 }
 
@@ -40,7 +40,7 @@ impl Tab {
         let tab = Self {
             requests: Arc::default(),
             complaints: Arc::default(),
-            _browser: browser,
+            browser,
             _profile: profile,
             page,
         };
@@ -156,6 +156,19 @@ impl Tab {
                 && *url != "about:blank"
         };
         requests.iter().filter(own).cloned().collect()
+    }
+}
+
+/// A browser that is only killed leaves processes and its profile behind.
+impl Drop for Tab {
+    fn drop(&mut self) {
+        let end = async {
+            let closed = async { (self.browser.close().await, self.browser.wait().await) };
+            if tokio::time::timeout(Duration::from_secs(10), closed).await.is_err() {
+                self.browser.kill().await;
+            }
+        };
+        tokio::task::block_in_place(|| tokio::runtime::Handle::current().block_on(end));
     }
 }
 
