@@ -163,9 +163,10 @@ impl Writer {
         };
         match reopen() {
             Ok(folder) => {
-                tracing::info!("capture to {} is on again", directory.display());
                 self.state = State::On { folder, next_sweep: Instant::now() + SWEEP_INTERVAL };
                 self.counts.set_enabled(true);
+                // Once it is true.
+                tracing::info!("capture to {} is on again", self.options.directory.display());
             }
             Err(error) => {
                 // One warning is enough: the gauge tells for how long it lasts.

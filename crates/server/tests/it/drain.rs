@@ -58,8 +58,9 @@ fn fifty_restarts_fail_no_request() {
                 }
             });
         }
-        let _over = Over(&done);
         let mut server = first;
+        // Dropped before it: the clients end before the last server does.
+        let _over = Over(&done);
         for _ in 0..50 {
             let next = Server::start(&["--reuse-port", "--port", &port]);
             server.signal("-TERM");
