@@ -46,7 +46,8 @@ fn fifty_restarts_fail_no_request() {
     let port = first.port.to_string();
     let address = first.address();
     let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
+    // Outlives the clients, whose last requests it answers.
+    let _last = std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 let (mut client, image) = (Client::new(&address), picture("png_rgb.png"));
@@ -67,6 +68,7 @@ fn fifty_restarts_fail_no_request() {
             server = next;
         }
         done.store(true, Ordering::Relaxed);
+        server
     });
     assert!(answered.load(Ordering::Relaxed) > 50);
 }
