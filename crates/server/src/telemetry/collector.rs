@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::error::OTelSdkResult;
-use opentelemetry_sdk::trace::{SpanData, SpanExporter};
 use ureq::tls::{RootCerts, TlsConfig};
+
+use crate::error::chain_of;
 
 /// Time that a collector has to take a batch.
 const TIMEOUT: Duration = Duration::from_secs(10);
@@ -18,9 +17,12 @@ const TIMEOUT: Duration = Duration::from_secs(10);
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
 /// Posts batches; it blocks, so it is for a thread of its own. https works with the certificates that
-/// the machine trusts.
+/// the machine trusts. Says once that the collector has gone, and once that it is back.
 #[derive(Debug)]
-pub(super) struct Client(ureq::Agent);
+pub(super) struct Client {
+    agent: ureq::Agent,
+    failing: AtomicBool,
+}
 
 impl Client {
     pub fn new() -> Self {
@@ -33,51 +35,37 @@ impl Client {
             .timeout_global(Some(TIMEOUT))
             .tls_config(tls)
             .build();
-        Self(config.into())
+        Self { agent: config.into(), failing: AtomicBool::new(false) }
+    }
+
+    fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ureq::Error> {
+        let (parts, mut body) = self.agent.run(request.map(Vec::from))?.into_parts();
+        let body = body.with_config().limit(MAX_ANSWER_BYTES).read_to_vec()?;
+        Ok(Response::from_parts(parts, body.into()))
+    }
+
+    fn tell(&self, result: &Result<Response<Bytes>, ureq::Error>) {
+        let fault = match result {
+            Ok(response) if response.status().is_success() => None,
+            Ok(response) => Some(format!("it answers {}", response.status())),
+            Err(error) => Some(chain_of(error)),
+        };
+        let failed_before = self.failing.swap(fault.is_some(), Ordering::Relaxed);
+        match fault {
+            Some(fault) if !failed_before => {
+                tracing::warn!("the collector takes no traces, they are dropped: {fault}");
+            }
+            None if failed_before => tracing::info!("the collector takes traces again"),
+            _ => {}
+        }
     }
 }
 
 #[async_trait]
 impl HttpClient for Client {
     async fn send_bytes(&self, request: Request<Bytes>) -> Result<Response<Bytes>, HttpError> {
-        let (parts, mut body) = self.0.run(request.map(Vec::from))?.into_parts();
-        let body = body.with_config().limit(MAX_ANSWER_BYTES).read_to_vec()?;
-        Ok(Response::from_parts(parts, body.into()))
-    }
-}
-
-/// An exporter that says once that a collector has gone, and once that it is back.
-#[derive(Debug)]
-pub(super) struct Outspoken<E> {
-    exporter: E,
-    failing: AtomicBool,
-}
-
-impl<E> Outspoken<E> {
-    pub fn new(exporter: E) -> Self {
-        Self { exporter, failing: AtomicBool::new(false) }
-    }
-}
-
-impl<E: SpanExporter> SpanExporter for Outspoken<E> {
-    async fn export(&self, batch: Vec<SpanData>) -> OTelSdkResult {
-        let result = self.exporter.export(batch).await;
-        let failed_before = self.failing.swap(result.is_err(), Ordering::Relaxed);
-        match &result {
-            Err(error) if !failed_before => {
-                tracing::warn!("the collector takes no traces, they are dropped: {error}");
-            }
-            Ok(()) if failed_before => tracing::info!("the collector takes traces again"),
-            _ => {}
-        }
-        result
-    }
-
-    fn shutdown_with_timeout(&self, timeout: Duration) -> OTelSdkResult {
-        self.exporter.shutdown_with_timeout(timeout)
-    }
-
-    fn set_resource(&mut self, resource: &Resource) {
-        self.exporter.set_resource(resource);
+        let result = self.post(request);
+        self.tell(&result);
+        Ok(result?)
     }
 }

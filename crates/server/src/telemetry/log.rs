@@ -7,8 +7,9 @@ use tracing_subscriber::EnvFilter;
 
 use crate::settings::LogFormat;
 
-/// What is logged unless `RUST_LOG` says otherwise: the libraries' own notes are for developers.
-const DEFAULT_FILTER: &str = "info,actix_server=warn,ort=error";
+/// What is logged unless `RUST_LOG` says otherwise: the libraries' own notes are for developers, and
+/// what is wrong with a collector's certificate is told once, not at each attempt.
+const DEFAULT_FILTER: &str = "info,actix_server=warn,ort=error,rustls_platform_verifier=off";
 
 /// Lines that wait for a reader of standard error at most; then they are dropped, requests go on.
 const MAX_WAITING_LINES: usize = 8192;

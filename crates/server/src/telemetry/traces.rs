@@ -12,7 +12,7 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider};
 use thiserror::Error;
 
-use super::collector::{Client, Outspoken};
+use super::collector::Client;
 use crate::settings::TelemetrySettings;
 
 /// The name of the service unless `OTEL_SERVICE_NAME` gives another.
@@ -59,7 +59,7 @@ impl Traces {
             .build()?;
         let provider = SdkTracerProvider::builder()
             .with_resource(resource())
-            .with_span_processor(BatchSpanProcessor::builder(Outspoken::new(exporter)).build())
+            .with_span_processor(BatchSpanProcessor::builder(exporter).build())
             .build();
         tracing::info!("traces go to a collector");
         let tracer = provider.tracer(SERVICE_NAME);

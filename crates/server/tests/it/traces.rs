@@ -130,7 +130,8 @@ fn a_collector_that_is_not_there_does_no_harm_and_is_warned_of_once() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = Server::start_command(&mut tracing(port));
     assert_eq!(predict(&server, "").status, 200);
-    server.wait_for("the collector takes no traces");
+    let warning = server.wait_for("the collector takes no traces");
+    assert!(warning.contains("refused"), "it says why: {warning}");
     for _ in 0..5 {
         assert_eq!(predict(&server, "").status, 200);
         std::thread::sleep(Duration::from_millis(120));
