@@ -12,7 +12,8 @@ use crate::request::RequestContext;
 pub const CLIENT_LEFT: u16 = 499;
 
 /// The paths that are asked by machines, again and again.
-const PROBES: [&str; 4] = ["/healthz", "/livez", "/metrics", "/readyz"];
+const PROBES: [&str; 6] =
+    ["/healthz", "/livez", "/metrics", "/readyz", "/v2/health/live", "/v2/health/ready"];
 
 /// What is known of a request when it is over.
 #[derive(Debug)]

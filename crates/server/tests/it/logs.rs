@@ -68,7 +68,8 @@ fn a_client_that_leaves_has_a_line_too() {
 #[test]
 fn checks_are_not_logged_unless_asked_for() {
     let server = Server::start(&[]);
-    for path in ["/livez", "/readyz", "/healthz", "/metrics"] {
+    for path in ["/livez", "/readyz", "/healthz", "/metrics", "/v2/health/live", "/v2/health/ready"]
+    {
         assert_eq!(server.get(path).status, 200);
     }
     assert_eq!(server.get("/nowhere").status, 404);
