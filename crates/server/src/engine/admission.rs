@@ -47,8 +47,10 @@ impl Admission {
     /// that `deadline` would pass.
     pub fn admit(&self, count: usize, deadline: Instant) -> Result<Vec<Permit>, ApiError> {
         let overloaded = || ApiError::Overloaded { retry_after: self.expected_wait(self.limit) };
-        let before = self.occupied() + count;
-        if Instant::now() + self.expected_wait(before) > deadline {
+        let before = self.occupied();
+        // Where nothing waits there is nothing to wait for; and only what is admitted tells whether
+        // images have become faster again.
+        if before > 0 && Instant::now() + self.expected_wait(before + count) > deadline {
             return Err(overloaded());
         }
         let count = u32::try_from(count).map_err(|_| overloaded())?;
@@ -129,5 +131,7 @@ mod tests {
         assert!(admission.admit(1, in_s(20)).is_ok());
         drop(waiting);
         assert!(admission.admit(1, in_s(5)).is_ok());
+        admission.note_service_time(Duration::from_mins(10));
+        assert!(admission.admit(1, in_s(5)).is_ok(), "nothing is before it");
     }
 }
