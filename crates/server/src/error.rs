@@ -195,7 +195,7 @@ impl ApiError {
             Self::TooManyHeaders { .. } => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too_many_headers")
             }
-            Self::ClientLeft => (client_closed_request(), "client_left"),
+            Self::ClientLeft => (client_left(), "client_left"),
             Self::Image(error) | Self::ImageAt { error, .. } => (status(error), error.code()),
             Self::InvalidInference { .. } => (StatusCode::BAD_REQUEST, "invalid_inference_request"),
             Self::UnsupportedEncoding { .. } => {
@@ -231,6 +231,13 @@ impl ApiError {
         Fault { code: self.code(), message: self.to_string() }
     }
 
+    /// Writes a fault of ours into the log, which clients are told to have the details.
+    pub fn log_internal(&self) {
+        if let Self::Internal(error) = self {
+            tracing::error!("{}", chain_of(error.as_ref()));
+        }
+    }
+
     fn body(&self) -> Body {
         // What clients of FastAPI services look for.
         let missing = || json!([{ "type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": null }]);
@@ -238,9 +245,12 @@ impl ApiError {
     }
 }
 
-/// What nginx writes into its log for it; there is no standard one.
-fn client_closed_request() -> StatusCode {
-    StatusCode::from_u16(499).unwrap_or(StatusCode::BAD_REQUEST)
+/// The status of a request whose client left before the answer, as nginx writes it into its log; there
+/// is no standard one. Nobody is sent it.
+pub const CLIENT_LEFT: u16 = 499;
+
+fn client_left() -> StatusCode {
+    StatusCode::from_u16(CLIENT_LEFT).unwrap_or(StatusCode::BAD_REQUEST)
 }
 
 fn status(error: &ImageError) -> StatusCode {
@@ -312,9 +322,9 @@ impl ResponseError for ApiError {
     }
 
     fn error_response(&self) -> HttpResponse {
+        self.log_internal();
         let mut response = HttpResponse::build(self.status_code());
         match self {
-            Self::Internal(error) => tracing::error!("{}", chain_of(error.as_ref())),
             Self::Overloaded { retry_after } | Self::RateLimited { retry_after } => {
                 response.insert_header((header::RETRY_AFTER, whole_seconds(*retry_after)));
             }

@@ -40,11 +40,16 @@ impl Connection {
                 Peer::Silent if self.is_encrypted => return,
                 Peer::Silent if version == Version::HTTP_11 && !is_asked => {
                     is_asked = true;
-                    // Where it does not fit in, an answer is under way already: that asks, too.
-                    if let Err(error) = (&self.socket).write(INTERIM_ANSWER)
-                        && error.kind() != ErrorKind::WouldBlock
-                    {
-                        return;
+                    match (&self.socket).write(INTERIM_ANSWER) {
+                        Ok(written) if written == INTERIM_ANSWER.len() => {}
+                        // Half of it would spoil the answer.
+                        Ok(_) => {
+                            self.cut();
+                            return;
+                        }
+                        // Where it does not fit in, an answer is under way already: that asks, too.
+                        Err(error) if error.kind() == ErrorKind::WouldBlock => {}
+                        Err(_) => return,
                     }
                 }
                 Peer::Here | Peer::Silent => {}

@@ -14,7 +14,9 @@ pub(super) fn isolate<S: Stage, T>(stage: &mut S, work: impl FnOnce(&mut S) -> T
     let done = catch_unwind(AssertUnwindSafe(|| work(stage)));
     if done.is_err() {
         tracing::error!("panic in a thread of the engine; it starts afresh");
-        stage.start_afresh();
+        if catch_unwind(AssertUnwindSafe(|| stage.start_afresh())).is_err() {
+            tracing::error!("it panicked again; it goes on as it is");
+        }
     }
     done.ok()
 }

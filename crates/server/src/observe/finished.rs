@@ -6,10 +6,8 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 
 use super::Stages;
+use crate::error::CLIENT_LEFT;
 use crate::request::RequestContext;
-
-/// The status of a request whose client left before the answer, as proxies write it. Nobody is sent it.
-pub const CLIENT_LEFT: u16 = 499;
 
 /// The paths that are asked by machines, again and again.
 const PROBES: [&str; 6] =
@@ -58,6 +56,7 @@ pub enum Outcome {
 impl Outcome {
     pub(super) fn of(status: StatusCode) -> Self {
         match status {
+            status if status.as_u16() == CLIENT_LEFT => Self::Left,
             // The server is well, and has said so in time.
             StatusCode::SERVICE_UNAVAILABLE => Self::Refused,
             status if status.is_server_error() => Self::Failed,

@@ -15,10 +15,10 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
-pub use finished::{CLIENT_LEFT, Finished, Outcome};
+pub use finished::{Finished, Outcome};
 pub use timing::Stages;
 
-use crate::error::{ApiError, ErrorCode};
+use crate::error::{ApiError, CLIENT_LEFT, ErrorCode};
 use crate::request::{REQUEST_ID, RequestContext};
 use crate::service::{Counted, Service};
 use crate::telemetry::Parent;

@@ -23,6 +23,7 @@ const fn fault(status: u16, code: &'static str, when: &'static str) -> Documente
 
 const EVERY_REQUEST: &[Documented] = &[
     fault(400, "invalid_header", "a header of the request has a value that it cannot have"),
+    fault(431, "too_many_headers", "the request has too many headers"),
     fault(500, "internal", "a fault of the server: its log has the details"),
 ];
 
@@ -53,8 +54,14 @@ const UPLOAD: &[Documented] = &[
     fault(504, "deadline_exceeded", "the request's time was over before it was answered"),
 ];
 
-const RELOAD: &[Documented] =
-    &[fault(422, "reload_failed", "the new model cannot be served: the old one goes on answering")];
+const RELOAD: &[Documented] = &[
+    fault(
+        403,
+        "admin_disabled",
+        "there is no admin key, and the request may not be the operator's",
+    ),
+    fault(422, "reload_failed", "the new model cannot be served: the old one goes on answering"),
+];
 
 const READINESS: &[Documented] = &[fault(503, "stopping", "the server is about to stop")];
 
@@ -166,6 +173,14 @@ mod tests {
             ApiError::UploadTimeout { limit_s: 1 },
             ApiError::Image(ImageError::Empty),
             ApiError::Image(ImageError::NotAnImage),
+            ApiError::Image(ImageError::Damaged { format: "PNG", reason: text() }),
+            ApiError::Image(ImageError::Unsupported { what: text() }),
+            ApiError::Image(ImageError::TooMuchMemory { format: "PNG" }),
+            ApiError::Unauthorized,
+            ApiError::Forbidden,
+            ApiError::AdminDisabled,
+            ApiError::RateLimited { retry_after: Duration::ZERO },
+            ApiError::TooManyHeaders { limit: 1 },
             ApiError::Overloaded { retry_after: Duration::ZERO },
             ApiError::DeadlineExceeded,
             ApiError::ReloadFailed { reason: text() },

@@ -117,7 +117,10 @@ impl NamedPrediction {
             Ok(answer) => {
                 Self::Answered { file, prediction: Box::new(Prediction::new(answer, served)) }
             }
-            Err(error) => Self::Refused { file, error: error.fault() },
+            Err(error) => {
+                error.log_internal();
+                Self::Refused { file, error: error.fault() }
+            }
         }
     }
 }

@@ -6,6 +6,9 @@ use clap::Args;
 
 use super::at_least_one;
 
+/// The longest that any of these times may be, in seconds.
+const DAY_S: u64 = 86_400;
+
 /// What requests may cost, in number, bytes and time.
 #[derive(Debug, Clone, Args)]
 pub struct LimitSettings {
@@ -24,7 +27,8 @@ pub struct LimitSettings {
           value_parser = at_least_one(1 << 40))]
     pub max_upload_memory: usize,
     /// Seconds that an upload may take
-    #[arg(long, env = "SDD_UPLOAD_TIMEOUT_S", default_value_t = 30)]
+    #[arg(long, env = "SDD_UPLOAD_TIMEOUT_S", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(1..=DAY_S))]
     pub upload_timeout_s: u64,
     /// Time from a request's head to its answer, as 500ms, 30s or 2m; a request can ask for less with
     /// the header x-request-timeout-ms
@@ -32,10 +36,12 @@ pub struct LimitSettings {
     pub request_timeout: Duration,
     /// Seconds that the server goes on taking connections when it is told to stop, no longer being
     /// ready: what a load balancer needs to notice
-    #[arg(long, env = "SDD_DRAIN_DELAY_S", default_value_t = 0)]
+    #[arg(long, env = "SDD_DRAIN_DELAY_S", default_value_t = 0,
+          value_parser = clap::value_parser!(u64).range(..=DAY_S))]
     pub drain_delay_s: u64,
     /// Seconds that requests in flight get to end when the server is told to stop
-    #[arg(long, env = "SDD_SHUTDOWN_TIMEOUT_S", default_value_t = 30)]
+    #[arg(long, env = "SDD_SHUTDOWN_TIMEOUT_S", default_value_t = 30,
+          value_parser = clap::value_parser!(u64).range(..=DAY_S))]
     pub shutdown_timeout_s: u64,
 }
 

@@ -53,7 +53,8 @@ impl<'a> Budget<'a> {
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.parse::<usize>().ok());
-        let limit = limits.max_bytes.saturating_mul(limits.max_images);
+        // What exceeds all memory for uploads will never fit, however long one waits.
+        let limit = limits.max_bytes.saturating_mul(limits.max_images).min(memory.limit());
         // A body announced as too large is known to be before its first byte is kept.
         let too_large = announced.is_some_and(|bytes| bytes > limit.saturating_add(OVERHEAD));
         let refusal = match (limits.keep, too_large) {
@@ -145,7 +146,9 @@ impl<'a> Budget<'a> {
     pub fn check(&self) -> Result<(), ApiError> {
         match self.refusal {
             None => Ok(()),
-            Some(Refusal::TooManyBytes) => Err(ApiError::TooManyBytes { limit: self.max_bytes }),
+            Some(Refusal::TooManyBytes) => {
+                Err(ApiError::TooManyBytes { limit: self.max_bytes.min(self.limit) })
+            }
             Some(Refusal::Overloaded) => Err(ApiError::overloaded()),
         }
     }

@@ -24,7 +24,8 @@ fn requests_are_counted_by_route_method_status_and_code() {
         assert_eq!(server.predict(&image).status, 200);
     }
     assert_eq!(server.predict(b"not an image at all").code(), "not_an_image");
-    assert_eq!(server.predict(&vec![7; 200_000]).code(), "overloaded");
+    // More than there is memory for at all.
+    assert_eq!(server.predict(&vec![7; 200_000]).code(), "too_large");
     assert_eq!(server.get("/predict").status, 405);
     for path in ["/nowhere", "/predict/x/y?z=1", "/%22%0a%7b"] {
         assert_eq!(server.get(path).status, 404);
@@ -33,7 +34,7 @@ fn requests_are_counted_by_route_method_status_and_code() {
     for (route, method, status, error, expected) in [
         ("/predict", "POST", "200", "", 3),
         ("/predict", "POST", "400", "not_an_image", 1),
-        ("/predict", "POST", "503", "overloaded", 1),
+        ("/predict", "POST", "413", "too_large", 1),
         ("/predict", "GET", "405", "method_not_allowed", 1),
         ("unmatched", "GET", "404", "not_found", 3),
     ] {

@@ -14,7 +14,7 @@ use super::model::ModelPath;
 use super::output::WantedOutput;
 use super::request::{InferRequest, invalid};
 use super::response::AnswerForm;
-use crate::engine::{Answer, Engine, Ticket};
+use crate::engine::{Answer, Engine, Input, Ticket};
 use crate::error::ApiError;
 use crate::request::RequestContext;
 use crate::service::Service;
@@ -50,10 +50,7 @@ pub async fn infer(
     let Inference { inputs, form, timeout } = off_async(decoding).await?;
     let deadline = timeout.and_then(|timeout| context.started().checked_add(timeout));
     let deadline = deadline.map_or(context.deadline(), |asked| asked.min(context.deadline()));
-    let answers = answer_all(&engine, &service, inputs, deadline).await?;
-    for answer in &answers {
-        context.note_answer(engine.served().class_of(answer), answer);
-    }
+    let answers = answer_all(&engine, &service, &context, inputs, deadline).await?;
     let written = off_async(move || form.write(&answers, engine.served())).await?;
     Ok(written.into())
 }
@@ -174,6 +171,7 @@ fn decode(
 async fn answer_all(
     engine: &Engine,
     service: &Service,
+    context: &RequestContext,
     inputs: Inputs,
     deadline: Instant,
 ) -> Result<Vec<Answer>, ApiError> {
@@ -184,11 +182,22 @@ async fn answer_all(
     let permits = service.admission.admit(count, deadline)?;
     let images = inputs.images.into_iter().zip(permits).enumerate();
     let answers = images.map(|(index, (image, permit))| async move {
+        // A tensor is no image that anyone could look at.
+        let captured = match (&service.capture, &image) {
+            (Some(capture), Input::Encoded(image)) => Some((capture, image.bytes())),
+            _ => None,
+        };
         let answer = engine.answer(image, Ticket { permit, deadline }).await;
-        answer.map_err(|error| match error {
+        let answer = answer.map_err(|error| match error {
             ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },
             error => error,
-        })
+        });
+        let answer = answer.inspect_err(|error| context.note_error(error.code()))?;
+        context.note_answer(engine.served().class_of(&answer), &answer);
+        if let Some((capture, image)) = captured {
+            capture.offer(image, context.id(), &answer, engine.served());
+        }
+        Ok(answer)
     });
     try_join_all(answers).await
 }
