@@ -46,7 +46,8 @@ fn fifty_restarts_fail_no_request() {
     let port = first.port.to_string();
     let address = first.address();
     let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
-    std::thread::scope(|scope| {
+    // The last server outlives the clients, who are waited for at the end of this.
+    let _last = std::thread::scope(|scope| {
         for _ in 0..3 {
             scope.spawn(|| {
                 let (mut client, image) = (Client::new(&address), picture("png_rgb.png"));
@@ -58,9 +59,8 @@ fn fifty_restarts_fail_no_request() {
                 }
             });
         }
-        let mut server = first;
-        // Dropped before it: the clients end before the last server does.
         let _over = Over(&done);
+        let mut server = first;
         for _ in 0..50 {
             let next = Server::start(&["--reuse-port", "--port", &port]);
             server.signal("-TERM");
@@ -68,6 +68,7 @@ fn fifty_restarts_fail_no_request() {
             assert_eq!(status.code(), Some(0), "{log:#?}");
             server = next;
         }
+        server
     });
     assert!(answered.load(Ordering::Relaxed) > 50);
 }
