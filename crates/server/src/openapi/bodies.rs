@@ -28,6 +28,11 @@ pub struct ImagesForm {
 #[schema(value_type = String, format = Binary)]
 pub struct EncodedImage(pub Vec<u8>);
 
+/// JSON, and after it the values of tensors as they are, little-endian.
+#[derive(ToSchema)]
+#[schema(value_type = String, format = Binary)]
+pub struct JsonAndTensors(pub Vec<u8>);
+
 /// Says of which types the files of a form are.
 pub(super) struct Encodings;
 

@@ -27,7 +27,7 @@ impl Modify for Headers {
 }
 
 /// The operations of a path with the methods that this service knows.
-fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [item.get.as_mut(), item.post.as_mut()].into_iter().flatten()
 }
 

@@ -8,26 +8,26 @@ use serde_json::json;
 use utoipa::IntoResponses;
 use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
-use utoipa::openapi::{ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
+use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
 
 /// A fault that a client can be told of.
-struct Documented {
+pub(super) struct Documented {
     status: u16,
     code: &'static str,
-    when: &'static str,
+    pub(super) when: &'static str,
 }
 
 const fn fault(status: u16, code: &'static str, when: &'static str) -> Documented {
     Documented { status, code, when }
 }
 
-const EVERY_REQUEST: &[Documented] = &[
+pub(super) const EVERY_REQUEST: &[Documented] = &[
     fault(400, "invalid_header", "a header of the request has a value that it cannot have"),
     fault(431, "too_many_headers", "the request has too many headers"),
     fault(500, "internal", "a fault of the server: its log has the details"),
 ];
 
-const GUARDED: &[Documented] = &[
+pub(super) const GUARDED: &[Documented] = &[
     fault(401, "unauthorized", "an API key is needed, and none or an unknown one was sent"),
     fault(403, "forbidden", "this is not allowed to whoever asks"),
     fault(
@@ -37,8 +37,8 @@ const GUARDED: &[Documented] = &[
     ),
 ];
 
-const UPLOAD: &[Documented] = &[
-    fault(400, "malformed_multipart", "the form is not well-formed"),
+/// Of every body with images, whatever its form.
+pub(super) const IMAGES: &[Documented] = &[
     fault(400, "malformed_body", "the body broke off or is not what its type says"),
     fault(400, "empty_file", "the file has no bytes"),
     fault(400, "not_an_image", "the file is no image"),
@@ -46,10 +46,7 @@ const UPLOAD: &[Documented] = &[
     fault(408, "upload_timeout", "the upload took too long"),
     fault(413, "too_large", "the upload has too many bytes"),
     fault(413, "too_many_pixels", "the image has too many pixels"),
-    fault(415, "unsupported_media_type", "the body is neither multipart/form-data nor an image"),
     fault(415, "unsupported_image", "an image of a kind that is not read, as GIF"),
-    fault(422, "missing_file", "the form has no field `file`"),
-    fault(422, "too_many_files", "the form has more fields `file` than this path takes"),
     fault(503, "overloaded", "the queue is full: `retry-after` says when to return"),
     fault(504, "deadline_exceeded", "the request's time was over before it was answered"),
 ];
@@ -62,8 +59,30 @@ const RELOAD: &[Documented] = &[
     ),
     fault(422, "reload_failed", "the new model cannot be served: the old one goes on answering"),
 ];
+const FORM: &[Documented] = &[
+    fault(400, "malformed_multipart", "the form is not well-formed"),
+    fault(415, "unsupported_media_type", "the body is neither multipart/form-data nor an image"),
+    fault(422, "missing_file", "the form has no field `file`"),
+    fault(422, "too_many_files", "the form has more fields `file` than this path takes"),
+];
 
-const READINESS: &[Documented] = &[fault(503, "stopping", "the server is about to stop")];
+pub(super) const MODEL: &[Documented] =
+    &[fault(404, "unknown_model", "the path names another model or version than the served one")];
+
+pub(super) const INFERENCE: &[Documented] = &[
+    fault(400, "invalid_inference_request", "the request is malformed or not for this model"),
+    fault(
+        415,
+        "unsupported_encoding",
+        "the body is compressed in another way than gzip or deflate",
+    ),
+];
+
+pub(super) const NOT_SUPPORTED: &[Documented] =
+    &[fault(400, "not_supported", "a part of the protocol that this server does not have")];
+
+pub(super) const READINESS: &[Documented] =
+    &[fault(503, "stopping", "the server is about to stop")];
 
 /// Faults of a path that anyone may ask at any time.
 pub struct OpenFaults;
@@ -80,7 +99,7 @@ pub struct UploadFaults;
 /// Faults of `/admin/reload`.
 pub struct ReloadFaults;
 
-type Responses = BTreeMap<String, RefOr<Response>>;
+pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for OpenFaults {
     fn responses() -> Responses {
@@ -102,7 +121,7 @@ impl IntoResponses for GuardedFaults {
 
 impl IntoResponses for UploadFaults {
     fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, UPLOAD])
+        responses_of(&[EVERY_REQUEST, GUARDED, IMAGES, FORM])
     }
 }
 
@@ -113,19 +132,38 @@ impl IntoResponses for ReloadFaults {
 }
 
 fn responses_of(groups: &[&[Documented]]) -> Responses {
+    responses_with(groups, own_description, own_content)
+}
+
+/// The answers of each status, with what `describe` says of a fault, and the body that `content` makes
+/// of those of one status.
+pub(super) fn responses_with(
+    groups: &[&[Documented]],
+    describe: fn(&Documented) -> String,
+    content: fn(&[&Documented]) -> Content,
+) -> Responses {
     let mut by_status: BTreeMap<u16, Vec<&Documented>> = BTreeMap::new();
     for fault in groups.iter().copied().flatten() {
         by_status.entry(fault.status).or_default().push(fault);
     }
+    let response = |faults: Vec<&Documented>| {
+        let lines: Vec<_> = faults.iter().map(|fault| format!("- {}", describe(fault))).collect();
+        let response = ResponseBuilder::new()
+            .description(lines.join("\n"))
+            .content("application/json", content(&faults));
+        with_retry_after(response, &faults).build()
+    };
     by_status
         .into_iter()
-        .map(|(status, faults)| (status.to_string(), RefOr::T(response(&faults))))
+        .map(|(status, faults)| (status.to_string(), RefOr::T(response(faults))))
         .collect()
 }
 
-fn response(faults: &[&Documented]) -> Response {
-    let lines: Vec<_> =
-        faults.iter().map(|fault| format!("- `{}`: {}", fault.code, fault.when)).collect();
+fn own_description(fault: &Documented) -> String {
+    format!("`{}`: {}", fault.code, fault.when)
+}
+
+fn own_content(faults: &[&Documented]) -> Content {
     let codes = faults.iter().map(|fault| fault.code);
     let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
     let error = ObjectBuilder::new().property("code", code);
@@ -133,19 +171,18 @@ fn response(faults: &[&Documented]) -> Response {
         .item(Ref::from_schema_name("Error"))
         .item(ObjectBuilder::new().property("error", error));
     let example = json!({"error": {"code": faults[0].code, "message": faults[0].when}});
-    let content =
-        ContentBuilder::new().schema(Some(Schema::AllOf(body.build()))).example(Some(example));
-    let mut response = ResponseBuilder::new()
-        .description(lines.join("\n"))
-        .content("application/json", content.build());
-    if faults.iter().any(|fault| matches!(fault.code, "overloaded" | "rate_limited")) {
-        let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
-        let header = HeaderBuilder::new()
-            .schema(Some(seconds))
-            .description(Some("Seconds after which there is likely to be room."));
-        response = response.header("retry-after", header.build());
+    ContentBuilder::new().schema(Some(Schema::AllOf(body.build()))).example(Some(example)).build()
+}
+
+fn with_retry_after(response: ResponseBuilder, faults: &[&Documented]) -> ResponseBuilder {
+    if !faults.iter().any(|fault| matches!(fault.code, "overloaded" | "rate_limited")) {
+        return response;
     }
-    response.build()
+    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
+    let header = HeaderBuilder::new()
+        .schema(Some(seconds))
+        .description(Some("Seconds after which there is likely to be room."));
+    response.header("retry-after", header.build())
 }
 
 #[cfg(test)]
@@ -155,7 +192,9 @@ mod tests {
     use actix_web::ResponseError;
     use sdd_core::ImageError;
 
-    use super::{EVERY_REQUEST, GUARDED, READINESS, RELOAD, UPLOAD};
+    use super::{
+        EVERY_REQUEST, FORM, GUARDED, IMAGES, INFERENCE, MODEL, NOT_SUPPORTED, READINESS, RELOAD,
+    };
     use crate::error::ApiError;
 
     /// One of each kind that has a status and a code of its own.
@@ -183,6 +222,10 @@ mod tests {
             ApiError::TooManyHeaders { limit: 1 },
             ApiError::Overloaded { retry_after: Duration::ZERO },
             ApiError::DeadlineExceeded,
+            ApiError::InvalidInference { reason: text() },
+            ApiError::UnsupportedEncoding { found: text() },
+            ApiError::UnknownModel { asked_for: text(), served: text() },
+            ApiError::NotSupported { what: "x" },
             ApiError::ReloadFailed { reason: text() },
             ApiError::Stopping,
             ApiError::Internal("".into()),
@@ -191,7 +234,17 @@ mod tests {
 
     #[test]
     fn every_error_is_documented_with_its_status_and_code() {
-        let groups = [EVERY_REQUEST, GUARDED, UPLOAD, RELOAD, READINESS];
+        let groups = [
+            EVERY_REQUEST,
+            GUARDED,
+            IMAGES,
+            FORM,
+            MODEL,
+            INFERENCE,
+            NOT_SUPPORTED,
+            RELOAD,
+            READINESS,
+        ];
         let documented: Vec<_> =
             groups.into_iter().flatten().map(|fault| (fault.status, fault.code)).collect();
         for error in every_error() {

@@ -3,17 +3,24 @@
 mod bodies;
 mod every_operation;
 mod faults;
+mod inference_protocol;
 
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-pub use bodies::{EncodedImage, ImageForm, ImagesForm};
+pub use bodies::{EncodedImage, ImageForm, ImagesForm, JsonAndTensors};
 pub use faults::{GuardedFaults, OpenFaults, ReadinessFaults, ReloadFaults, UploadFaults};
+pub use inference_protocol::{
+    InferenceError, InferenceFaults, InferenceGuardedFaults, InferenceModelFaults,
+    InferenceModelReadinessFaults, InferenceOpenFaults, InferenceReadinessFaults,
+    InferenceRepositoryFaults,
+};
 
 use self::bodies::Encodings;
 use self::every_operation::Headers;
-use crate::routes::{admin, docs, embed, health, metrics, model, page, predict};
+use self::inference_protocol::Versions;
+use crate::routes::{admin, docs, embed, health, metrics, model, page, predict, v2};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -21,7 +28,8 @@ use crate::routes::{admin, docs, embed, health, metrics, model, page, predict};
         title = "sdd-server",
         description = "Classifies images of surfaces and tells of each whether it still looks like \
                        what the model was trained on.\n\nEvery answer that is not a success is \
-                       `{\"error\":{\"code\":\"…\",\"message\":\"…\"}}`; codes do not change.\n\nEvery request \
+                       `{\"error\":{\"code\":\"…\",\"message\":\"…\"}}`; codes do not change. Under `/v2` it is the \
+                       protocol's own, `{\"error\":\"…\"}`.\n\nEvery request \
                        may have the header `x-request-timeout-ms`: the milliseconds that the client \
                        will wait, after which the answer is 504. The server's own limit stands \
                        where it is lower.",
@@ -30,6 +38,11 @@ use crate::routes::{admin, docs, embed, health, metrics, model, page, predict};
     tags(
         (name = "Images", description = "Images in, answers out"),
         (name = "Model", description = "What is served"),
+        (
+            name = "Open Inference Protocol",
+            description = "The protocol of KServe and Triton, version 2, with the extensions for binary \
+                           tensor data, classification and the model's configuration"
+        ),
         (name = "Health", description = "Whether it is alive and ready"),
         (name = "Documents", description = "For people and for tools"),
     ),
@@ -46,11 +59,21 @@ use crate::routes::{admin, docs, embed, health, metrics, model, page, predict};
         page::page,
         docs::document,
         docs::index,
+        v2::metadata::server,
+        v2::metadata::model,
+        v2::metadata::config,
+        v2::health::live,
+        v2::health::ready,
+        v2::health::model_ready,
+        v2::repository::index,
+        v2::repository::load,
+        v2::repository::unload,
+        v2::infer::infer,
     ),
-    components(schemas(crate::error::Body)),
+    components(schemas(crate::error::Body, InferenceError)),
     // Without a key unless the operator asks for one.
     security((), ("api_key" = []), ("bearer" = [])),
-    modifiers(&SecuritySchemes, &Headers, &Encodings),
+    modifiers(&Versions, &SecuritySchemes, &Headers, &Encodings),
 )]
 struct ApiDoc;
 

@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::browser::Tab;
 use crate::server::{Server, multipart, picture};
 use crate::store;
+use crate::v2;
 
 /// A validator of a schema of the document.
 fn schema(document: &Value, of: &Value) -> Validator {
@@ -70,12 +71,53 @@ fn answers_are_as_documented() {
 }
 
 #[test]
+fn answers_of_the_inference_protocol_are_as_documented() {
+    let server = Server::start(&[]);
+    let document = server.get("/openapi.json").body;
+    let fill = |path: &str| path.replace("{name}", "sdd-tiny").replace("{version}", "0.1.0");
+    for path in [
+        "/v2",
+        "/v2/health/live",
+        "/v2/health/ready",
+        "/v2/models/{name}",
+        "/v2/models/{name}/ready",
+        "/v2/models/{name}/config",
+        "/v2/models/{name}/versions/{version}/config",
+    ] {
+        let answer = server.get(&fill(path));
+        assert_valid(&answer_schema(&document, "get", path, 200), &answer.body);
+    }
+    let index = server.post_to("/v2/repository/index", b"");
+    assert_valid(&answer_schema(&document, "post", "/v2/repository/index", 200), &index.body);
+
+    let mut request = v2::images(&["png_rgb.png"]);
+    request["id"] = "some".into();
+    request["outputs"] = json!([
+        {"name": "class"},
+        {"name": "probability", "parameters": {"classification": 1}},
+    ]);
+    for path in ["/v2/models/{name}/infer", "/v2/models/{name}/versions/{version}/infer"] {
+        let content = &document["paths"][path]["post"]["requestBody"]["content"];
+        let requests = schema(&document, &content["application/json"]["schema"]);
+        assert_valid(&requests, &request);
+        assert!(!requests.is_valid(&json!({"inputs": [{"name": "image"}]})));
+        let answer = v2::post(&server, &fill(path), &[], request.to_string().as_bytes());
+        assert_valid(&answer_schema(&document, "post", path, 200), &answer.json());
+        let refused = v2::post(&server, &fill(path), &[], b"{}");
+        let errors = answer_schema(&document, "post", path, refused.status);
+        assert_valid(&errors, &refused.json());
+        assert!(!errors.is_valid(&json!({"error": {"code": "internal", "message": ""}})));
+    }
+}
+
+#[test]
 fn every_documented_path_is_answered() {
     let server = Server::start(&[]);
     let document = server.get("/openapi.json").body;
     for (path, item) in document["paths"].as_object().unwrap() {
+        let path = path.replace("{name}", "sdd-tiny").replace("{version}", "0.1.0");
         let answer =
-            if item.get("get").is_some() { server.get(path) } else { server.post_to(path, b"") };
+            if item.get("get").is_some() { server.get(&path) } else { server.post_to(&path, b"") };
         assert!(answer.status != 404 && answer.status != 405, "{path}: {answer:?}");
         let operation = item.get("get").or(item.get("post")).unwrap();
         assert!(operation["responses"].get(answer.status.to_string()).is_some(), "{path}");

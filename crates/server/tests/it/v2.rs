@@ -24,7 +24,7 @@ pub struct RawAnswer {
 }
 
 impl RawAnswer {
-    fn json(&self) -> Value {
+    pub fn json(&self) -> Value {
         serde_json::from_slice(&self.body).unwrap()
     }
 

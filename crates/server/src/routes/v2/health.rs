@@ -2,48 +2,80 @@
 
 use actix_web::web::{Data, Json, Path};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::model::ModelPath;
 use crate::error::ApiError;
+use crate::openapi::{
+    InferenceModelReadinessFaults, InferenceOpenFaults, InferenceReadinessFaults,
+};
 use crate::service::Service;
 
 /// The process answers.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Live {
     live: bool,
 }
 
 /// The server takes requests.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct Ready {
     ready: bool,
 }
 
 /// The model takes requests.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ModelReady {
     name: String,
     ready: bool,
 }
 
-/// `GET /v2/health/live`.
+/// Whether the process answers
+#[utoipa::path(
+    get,
+    path = "/v2/health/live",
+    operation_id = "server_live",
+    tag = "Open Inference Protocol",
+    security(()),
+    responses((status = 200, description = "It does", body = Live), InferenceOpenFaults),
+)]
 pub async fn live() -> Json<Live> {
     Json(Live { live: true })
 }
 
-/// `GET /v2/health/ready`: 503 once the server has been told to stop.
+/// Whether the server takes requests
+///
+/// 503 once it has been told to stop.
 ///
 /// # Errors
 /// [`ApiError::Stopping`].
+#[utoipa::path(
+    get,
+    path = "/v2/health/ready",
+    operation_id = "server_ready",
+    tag = "Open Inference Protocol",
+    security(()),
+    responses((status = 200, description = "It does", body = Ready), InferenceReadinessFaults),
+)]
 pub async fn ready(service: Data<Service>) -> Result<Json<Ready>, ApiError> {
     check(&service)?;
     Ok(Json(Ready { ready: true }))
 }
 
-/// `GET /v2/models/{name}[/versions/{version}]/ready`.
+/// Whether the model takes requests
 ///
 /// # Errors
 /// [`ApiError::UnknownModel`], [`ApiError::Stopping`].
+#[utoipa::path(
+    get,
+    path = "/v2/models/{name}/ready",
+    tag = "Open Inference Protocol",
+    params(ModelPath),
+    responses(
+        (status = 200, description = "It does", body = ModelReady),
+        InferenceModelReadinessFaults,
+    ),
+)]
 pub async fn model_ready(
     service: Data<Service>,
     path: Path<ModelPath>,

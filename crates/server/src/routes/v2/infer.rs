@@ -13,9 +13,10 @@ use super::input::{InputDecoder, Inputs, tensor_len};
 use super::model::ModelPath;
 use super::output::WantedOutput;
 use super::request::{InferRequest, invalid};
-use super::response::AnswerForm;
+use super::response::{AnswerForm, InferResponse};
 use crate::engine::{Answer, Engine, Input, Ticket};
 use crate::error::ApiError;
+use crate::openapi::{EncodedImage, InferenceFaults, JsonAndTensors};
 use crate::request::RequestContext;
 use crate::service::Service;
 use crate::uploads::{self, UploadLimits, UploadedBytes};
@@ -26,10 +27,44 @@ const JSON_BYTES: usize = 64 << 10;
 /// Bytes that a value may take in JSON, as `-0.12345678901234567, `.
 const JSON_VALUE_BYTES: usize = 24;
 
-/// Classifies the images of one input tensor. They are taken on all or none, and answered all or none.
+/// Classify the images of one input tensor
+///
+/// They are taken on all or none, and answered all or none. `inference-header-content-length` stands
+/// where binary data follows the JSON; 0 is for a body that is one encoded image and nothing else. The
+/// body may be compressed, as `content-encoding` says: gzip or deflate. So is the answer's where
+/// `accept-encoding` asks for it.
 ///
 /// # Errors
 /// What is wrong with the request or with an image; [`ApiError::Overloaded`].
+#[utoipa::path(
+    post,
+    path = "/v2/models/{name}/infer",
+    tag = "Open Inference Protocol",
+    params(
+        ModelPath,
+        (
+            "inference-header-content-length" = Option<u64>, Header,
+            description = "Bytes of the JSON, where binary data follows it",
+        ),
+    ),
+    request_body(content(
+        (InferRequest = "application/json"),
+        (JsonAndTensors = "application/octet-stream"),
+        (EncodedImage = "image/*"),
+    )),
+    responses(
+        (
+            status = 200,
+            description = "The outputs: JSON, or JSON and binary data",
+            content((InferResponse = "application/json"), (JsonAndTensors = "application/octet-stream")),
+            headers((
+                "inference-header-content-length" = u64,
+                description = "Bytes of the JSON, where binary data follows it"
+            )),
+        ),
+        InferenceFaults,
+    ),
+)]
 pub async fn infer(
     request: HttpRequest,
     body: Payload,

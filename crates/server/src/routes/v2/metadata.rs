@@ -1,48 +1,69 @@
 //! What the server and its model are.
 
 use actix_web::web::{Data, Json, Path};
-use sdd_core::Device;
 use serde::Serialize;
-use serde_json::{Value, json};
+use utoipa::ToSchema;
 
+use super::configuration::ModelConfiguration;
 use super::input::{ENCODED_IMAGE, tensor_shape};
 use super::model::ModelPath;
 use super::output::Output;
 use super::tensor::DataType;
 use crate::engine::ServedModel;
 use crate::error::ApiError;
+use crate::openapi::{InferenceGuardedFaults, InferenceModelFaults};
 use crate::service::Service;
 
 /// What Triton calls an ONNX file that ONNX Runtime runs.
-const PLATFORM: &str = "onnxruntime_onnx";
+pub const PLATFORM: &str = "onnxruntime_onnx";
 
 /// The server.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ServerMetadata {
     name: &'static str,
     version: &'static str,
+    /// The protocol's extensions that it knows.
+    #[schema(value_type = Vec<String>)]
     extensions: &'static [&'static str],
 }
 
 /// The model. It takes exactly one of its inputs.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct ModelMetadata {
-    name: String,
+    /// Its name.
+    pub name: String,
+    /// The served one alone.
+    #[schema(value_type = Vec<String>)]
     versions: [String; 1],
     platform: &'static str,
-    inputs: Vec<TensorMetadata>,
-    outputs: Vec<TensorMetadata>,
+    /// The model's own input, and encoded images.
+    pub inputs: Vec<TensorMetadata>,
+    /// The model's own outputs, the decision, and with a reference the drift.
+    pub outputs: Vec<TensorMetadata>,
 }
 
 /// A tensor; -1 stands for the number of images.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct TensorMetadata {
-    name: String,
-    datatype: DataType,
-    shape: Vec<i64>,
+    /// Its name.
+    pub name: String,
+    /// The type of its values.
+    pub datatype: DataType,
+    /// Its dimensions, images first.
+    pub shape: Vec<i64>,
 }
 
-/// `GET /v2`.
+/// What the server is
+#[utoipa::path(
+    get,
+    path = "/v2",
+    operation_id = "server_metadata",
+    tag = "Open Inference Protocol",
+    responses(
+        (status = 200, description = "The server", body = ServerMetadata),
+        InferenceGuardedFaults,
+    ),
+)]
 pub async fn server() -> Json<ServerMetadata> {
     Json(ServerMetadata {
         name: env!("CARGO_PKG_NAME"),
@@ -51,10 +72,18 @@ pub async fn server() -> Json<ServerMetadata> {
     })
 }
 
-/// `GET /v2/models/{name}[/versions/{version}]`.
+/// The model's inputs and outputs
 ///
 /// # Errors
 /// [`ApiError::UnknownModel`].
+#[utoipa::path(
+    get,
+    path = "/v2/models/{name}",
+    operation_id = "model_metadata",
+    tag = "Open Inference Protocol",
+    params(ModelPath),
+    responses((status = 200, description = "The model", body = ModelMetadata), InferenceModelFaults),
+)]
 pub async fn model(
     service: Data<Service>,
     path: Path<ModelPath>,
@@ -64,20 +93,32 @@ pub async fn model(
     Ok(Json(ModelMetadata::new(engine.served())))
 }
 
-/// `GET /v2/models/{name}[/versions/{version}]/config`: as far as Triton's model configuration has
-/// names for it.
+/// The model's configuration
+///
+/// As far as Triton's model configuration has names for it.
 ///
 /// # Errors
 /// [`ApiError::UnknownModel`].
+#[utoipa::path(
+    get,
+    path = "/v2/models/{name}/config",
+    operation_id = "model_configuration",
+    tag = "Open Inference Protocol",
+    params(ModelPath),
+    responses(
+        (status = 200, description = "The configuration", body = ModelConfiguration),
+        InferenceModelFaults,
+    ),
+)]
 pub async fn config(
     service: Data<Service>,
     path: Path<ModelPath>,
-) -> Result<Json<Value>, ApiError> {
+) -> Result<Json<ModelConfiguration>, ApiError> {
     let engine = service.engine();
     let served = engine.served();
     path.check(served)?;
     let settings = &service.settings;
-    Ok(Json(configuration(
+    Ok(Json(ModelConfiguration::new(
         served,
         settings.limits.max_images.min(service.admission.limit()),
         settings.model.sessions(served.device),
@@ -85,7 +126,8 @@ pub async fn config(
 }
 
 impl ModelMetadata {
-    fn new(served: &ServedModel) -> Self {
+    /// Of the served model.
+    pub fn new(served: &ServedModel) -> Self {
         let outputs = Output::all_of(served).into_iter().map(|output| TensorMetadata {
             datatype: output.data_type(),
             shape: std::iter::once(-1).chain(output.width.map(length)).collect(),
@@ -115,42 +157,4 @@ impl ModelMetadata {
 
 fn length(width: usize) -> i64 {
     i64::try_from(width).unwrap_or(i64::MAX)
-}
-
-/// Dimensions are those of one image, as Triton has them for models that take batches.
-fn configuration(served: &ServedModel, max_batch_size: usize, sessions: usize) -> Value {
-    let metadata = ModelMetadata::new(served);
-    let input = |tensor: &TensorMetadata| {
-        json!({
-            "name": tensor.name,
-            "data_type": tensor.datatype.configuration_name(),
-            "dims": tensor.shape[1..],
-            // Exactly one of the inputs comes.
-            "optional": true,
-        })
-    };
-    let output = |tensor: &TensorMetadata| {
-        json!({
-            "name": tensor.name,
-            "data_type": tensor.datatype.configuration_name(),
-            "dims": tensor.shape[1..],
-        })
-    };
-    let file = served.path.file_name().map(|name| name.to_string_lossy());
-    json!({
-        "name": metadata.name,
-        "platform": PLATFORM,
-        "backend": "onnxruntime",
-        "version_policy": { "latest": { "num_versions": 1 } },
-        "max_batch_size": max_batch_size,
-        "input": metadata.inputs.iter().map(input).collect::<Vec<_>>(),
-        "output": metadata.outputs.iter().map(output).collect::<Vec<_>>(),
-        "instance_group": [{
-            "name": metadata.name,
-            "kind": if served.device == Device::Cpu { "KIND_CPU" } else { "KIND_GPU" },
-            "count": sessions,
-        }],
-        "default_model_filename": file,
-        "parameters": { "labels": { "string_value": served.spec.labels.join(",") } },
-    })
 }

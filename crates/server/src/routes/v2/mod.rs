@@ -7,6 +7,7 @@
 
 mod binary;
 mod compression;
+mod configuration;
 mod error;
 pub(crate) mod health;
 pub(crate) mod infer;
@@ -40,11 +41,9 @@ pub fn routes() -> Vec<(String, &'static str, Route)> {
         ("/v2/health/live".into(), READ, get(health::live)),
         ("/v2/health/ready".into(), READ, get(health::ready)),
         ("/v2/repository/index".into(), "POST", web::post().to(repository::index)),
+        ("/v2/repository/models/{name}/load".into(), "POST", web::post().to(repository::load)),
+        ("/v2/repository/models/{name}/unload".into(), "POST", web::post().to(repository::unload)),
     ];
-    for change in ["load", "unload"] {
-        let path = format!("/v2/repository/models/{{name}}/{change}");
-        routes.push((path, "POST", web::post().to(repository::load)));
-    }
     for model in ["/v2/models/{name}", "/v2/models/{name}/versions/{version}"] {
         routes.extend([
             (model.to_owned(), READ, get(metadata::model)),

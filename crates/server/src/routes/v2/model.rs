@@ -1,15 +1,20 @@
 //! The model that a path names.
 
 use serde::Deserialize;
+use utoipa::IntoParams;
 
 use crate::engine::ServedModel;
 use crate::error::ApiError;
 
 /// `…/models/{name}` or `…/models/{name}/versions/{version}`.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Path)]
 pub struct ModelPath {
+    /// The served model's name.
     name: String,
+    /// Its version.
     #[serde(default)]
+    #[param(value_type = String, required = true)]
     version: Option<String>,
 }
 

@@ -2,12 +2,14 @@
 
 use actix_web::web::{Data, Json};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use crate::error::ApiError;
+use crate::openapi::{InferenceGuardedFaults, InferenceRepositoryFaults};
 use crate::service::Service;
 
 /// A model of the repository.
-#[derive(Debug, Serialize)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct IndexEntry {
     name: String,
     version: String,
@@ -15,7 +17,17 @@ pub struct IndexEntry {
     reason: &'static str,
 }
 
-/// `POST /v2/repository/index`: the model that is served.
+/// The model that is served
+#[utoipa::path(
+    post,
+    path = "/v2/repository/index",
+    operation_id = "repository_index",
+    tag = "Open Inference Protocol",
+    responses(
+        (status = 200, description = "A list of this one model", body = Vec<IndexEntry>),
+        InferenceGuardedFaults,
+    ),
+)]
 pub async fn index(service: Data<Service>) -> Json<[IndexEntry; 1]> {
     let engine = service.engine();
     let spec = &engine.served().spec;
@@ -28,13 +40,44 @@ pub async fn index(service: Data<Service>) -> Json<[IndexEntry; 1]> {
     Json([IndexEntry { name, version, state, reason }])
 }
 
-/// `POST /v2/repository/models/{name}/load` and `…/unload`: not by this protocol, whose clients need no
-/// right to administer the server.
+/// Always refused
+///
+/// Models are not loaded by this protocol, whose clients need no right to administer the server.
 ///
 /// # Errors
 /// Always [`ApiError::NotSupported`].
+#[utoipa::path(
+    post,
+    path = "/v2/repository/models/{name}/load",
+    operation_id = "repository_load",
+    tag = "Open Inference Protocol",
+    params(("name" = String, Path, description = "A model's name")),
+    responses(InferenceRepositoryFaults),
+)]
 pub async fn load() -> Result<Json<()>, ApiError> {
-    Err(ApiError::NotSupported {
+    Err(not_by_this_protocol())
+}
+
+/// Always refused
+///
+/// Models are not unloaded by this protocol, whose clients need no right to administer the server.
+///
+/// # Errors
+/// Always [`ApiError::NotSupported`].
+#[utoipa::path(
+    post,
+    path = "/v2/repository/models/{name}/unload",
+    operation_id = "repository_unload",
+    tag = "Open Inference Protocol",
+    params(("name" = String, Path, description = "A model's name")),
+    responses(InferenceRepositoryFaults),
+)]
+pub async fn unload() -> Result<Json<()>, ApiError> {
+    Err(not_by_this_protocol())
+}
+
+fn not_by_this_protocol() -> ApiError {
+    ApiError::NotSupported {
         what: "models are not loaded or unloaded by this protocol: POST /admin/reload, or SIGHUP, loads the model anew from its file",
-    })
+    }
 }

@@ -3,6 +3,7 @@
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 use super::tensor::{AtMost, Shape};
 use crate::error::ApiError;
@@ -14,7 +15,7 @@ const MAX_INPUTS: usize = 16;
 const MAX_OUTPUTS: usize = 64;
 
 /// An inference request. What it has beside these fields is left alone, as the protocol has it.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct InferRequest<'a> {
     /// The client's name for the request.
     #[serde(default)]
@@ -22,16 +23,19 @@ pub struct InferRequest<'a> {
     /// How to answer.
     #[serde(default)]
     pub parameters: Option<Parameters>,
-    /// The tensors.
+    /// The tensors: exactly one.
     #[serde(borrow)]
+    #[schema(value_type = Vec<InputTensor>, min_items = 1, max_items = 1)]
     pub inputs: AtMost<InputTensor<'a>, MAX_INPUTS>,
     /// What to answer with; all where nothing is said.
     #[serde(default)]
+    #[schema(value_type = Option<Vec<RequestedOutput>>)]
     pub outputs: Option<AtMost<RequestedOutput, MAX_OUTPUTS>>,
 }
 
 /// Parameters of a request.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
+#[schema(as = InferParameters)]
 pub struct Parameters {
     /// Whether all outputs come as binary data, where an output does not say otherwise.
     #[serde(default)]
@@ -42,34 +46,39 @@ pub struct Parameters {
 }
 
 /// A tensor that a client sends.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct InputTensor<'a> {
     /// The input that it is for.
     pub name: String,
-    /// Its dimensions.
+    /// Its dimensions, images first.
+    #[schema(value_type = Vec<u64>)]
     pub shape: Shape,
-    /// Its type.
+    /// Its type: FP32 or BYTES.
+    #[schema(pattern = "^(FP32|BYTES)$")]
     pub datatype: String,
     /// Where its values are.
     #[serde(default)]
     pub parameters: Option<InputParameters>,
-    /// Its values, where they are in the JSON.
+    /// Its values, where they are in the JSON: numbers, or images in base64, in row-major order, flat or
+    /// nested.
     #[serde(default, borrow)]
+    #[schema(value_type = Option<Vec<serde_json::Value>>)]
     pub data: Option<&'a RawValue>,
 }
 
 /// Parameters of an input.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct InputParameters {
     /// Bytes of its values after the JSON.
     #[serde(default)]
     pub binary_data_size: Option<u64>,
     #[serde(default)]
+    #[schema(ignore)]
     shared_memory_region: Option<IgnoredAny>,
 }
 
 /// An output that a client asks for.
-#[derive(Debug, Deserialize)]
+#[derive(Debug, Deserialize, ToSchema)]
 pub struct RequestedOutput {
     /// The output.
     pub name: String,
@@ -79,7 +88,7 @@ pub struct RequestedOutput {
 }
 
 /// Parameters of an output.
-#[derive(Debug, Default, Deserialize)]
+#[derive(Debug, Default, Deserialize, ToSchema)]
 pub struct OutputParameters {
     /// Whether it comes as binary data.
     #[serde(default)]
@@ -88,6 +97,7 @@ pub struct OutputParameters {
     #[serde(default)]
     pub classification: Option<u64>,
     #[serde(default)]
+    #[schema(ignore)]
     shared_memory_region: Option<IgnoredAny>,
 }
 

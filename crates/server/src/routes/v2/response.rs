@@ -3,6 +3,7 @@
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_ENCODING, VARY};
 use serde::Serialize;
+use utoipa::ToSchema;
 
 use super::binary::HEADER_LENGTH;
 use super::compression::Coding;
@@ -11,28 +12,50 @@ use super::tensor::DataType;
 use crate::engine::{Answer, ServedModel};
 use crate::error::ApiError;
 
-#[derive(Serialize)]
-struct InferResponse<'a> {
+/// The answer to an inference request.
+#[derive(Serialize, ToSchema)]
+pub struct InferResponse<'a> {
+    /// The model that answered.
+    #[schema(value_type = String)]
     model_name: &'a str,
+    /// Its version.
+    #[schema(value_type = String)]
     model_version: &'a str,
+    /// The client's name for the request, where it gave one.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>, nullable = false)]
     id: Option<&'a str>,
+    /// One tensor for each output, in the order in which they were asked for.
+    #[schema(value_type = Vec<TensorJson>)]
     outputs: Vec<TensorJson<'a>>,
 }
 
-#[derive(Serialize)]
-struct TensorJson<'a> {
+/// An output with its values.
+#[derive(Serialize, ToSchema)]
+#[schema(as = OutputTensor)]
+pub struct TensorJson<'a> {
+    /// The output.
+    #[schema(value_type = String)]
     name: &'a str,
+    /// The type of its values.
     datatype: DataType,
+    /// Its dimensions, images first.
+    #[schema(value_type = Vec<u64>)]
     shape: &'a [usize],
+    /// Where its values are, if they come as binary data.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
     parameters: Option<BinaryData>,
+    /// Its values in row-major order, if they are in the JSON: numbers, strings or booleans.
     #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<serde_json::Value>>, nullable = false)]
     data: Option<&'a Values>,
 }
 
-#[derive(Serialize)]
-struct BinaryData {
+/// Where the values of an output are.
+#[derive(Serialize, ToSchema)]
+pub struct BinaryData {
+    /// Bytes of its values after the JSON.
     binary_data_size: usize,
 }
 

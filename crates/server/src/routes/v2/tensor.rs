@@ -5,12 +5,14 @@ use std::fmt;
 use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
+use utoipa::ToSchema;
 
 /// Dimensions of a tensor at most.
 const MAX_DIMENSIONS: usize = 8;
 
 /// The types of the tensors that this server takes or gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
+#[schema(rename_all = "UPPERCASE")]
 pub enum DataType {
     /// 1 byte: 0 or 1.
     Bool,
