@@ -99,6 +99,12 @@ impl Service {
         Ok(engine)
     }
 
+    /// Images in one request at most: as many as are asked for, and as there is room for.
+    #[must_use]
+    pub fn max_images(&self) -> usize {
+        self.settings.limits.max_images.min(self.admission.limit())
+    }
+
     /// From now on the server is not ready.
     pub fn begin_to_stop(&self) {
         self.stopping.store(true, Ordering::SeqCst);

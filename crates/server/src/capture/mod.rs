@@ -105,12 +105,6 @@ impl Capture {
         self.queue.len()
     }
 
-    /// Bytes of the images that wait to be written.
-    #[must_use]
-    pub fn queued_bytes(&self) -> usize {
-        self.memory.used()
-    }
-
     /// Returns when what was handed in has been written, or when `limit` has passed. Nothing is
     /// captured from then on.
     pub async fn finish(&self, limit: Duration) {

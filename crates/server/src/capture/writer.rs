@@ -193,8 +193,8 @@ fn keep(
     counts: &CaptureCounts,
 ) -> Result<(), CaptureError> {
     let Entry { observed, image, .. } = entry;
-    let sha256: [u8; 32] = Sha256::digest(&*image).into();
-    if options.selection.samples(&sha256) && !observed.reasons.contains(&Reason::Sample) {
+    let sha256 = Sha256::digest(&*image);
+    if options.selection.samples(sha256.as_ref()) && !observed.reasons.contains(&Reason::Sample) {
         observed.reasons.insert(0, Reason::Sample);
     }
     if observed.reasons.is_empty() {
@@ -205,7 +205,7 @@ fn keep(
         counts.count_dropped();
         return Ok(());
     };
-    let name = ImageName { sha256: hexadecimal(&sha256), extension };
+    let name = ImageName { sha256: format!("{sha256:x}"), extension };
     let day = observed.time.date();
     let mut line = serde_json::to_vec(&Record::new(observed, &name, image.len()))
         .map_err(|error| CaptureError::io("write a record into", &folder.path)(error.into()))?;
@@ -223,16 +223,6 @@ fn keep(
     counts.count_record(with_image);
     counts.set_stored_bytes(folder.stored_bytes);
     Ok(())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-
-    bytes.iter().fold(String::new(), |mut text, byte| {
-        // Writing to a string does not fail.
-        let _ = write!(text, "{byte:02x}");
-        text
-    })
 }
 
 #[cfg(test)]

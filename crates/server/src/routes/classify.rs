@@ -81,8 +81,7 @@ pub async fn many(
     context: &RequestContext,
     capture: Option<&Capture>,
 ) -> Result<(Arc<Engine>, Vec<Item>), ApiError> {
-    let max_images = service.settings.limits.max_images.min(service.admission.limit());
-    let images = read_images(request, body, service, context, max_images).await?;
+    let images = read_images(request, body, service, context, service.max_images()).await?;
     let engine = service.engine();
     let permits = service.admission.admit(images.len(), context.deadline())?;
     let items = images.into_iter().zip(permits).map(|(mut image, permit)| {

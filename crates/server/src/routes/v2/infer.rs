@@ -120,7 +120,7 @@ struct BodyLimits {
 impl BodyLimits {
     fn new(service: &Service) -> Self {
         let settings = &service.settings;
-        let max_images = settings.limits.max_images.min(service.admission.limit());
+        let max_images = service.max_images();
         let max_bytes = settings.model.max_bytes;
         let values = tensor_len(&service.engine().served().spec).saturating_mul(max_images);
         // Base64 makes four bytes of three.

@@ -120,7 +120,7 @@ pub async fn config(
     let settings = &service.settings;
     Ok(Json(ModelConfiguration::new(
         served,
-        settings.limits.max_images.min(service.admission.limit()),
+        service.max_images(),
         settings.model.sessions(served.device),
     )))
 }
