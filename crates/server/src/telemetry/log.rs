@@ -1,6 +1,8 @@
 //! The log, on standard error.
 
-use std::io::IsTerminal;
+use std::io::{BufWriter, IsTerminal, Write};
+use std::thread;
+use std::time::Duration;
 
 use tracing_appender::non_blocking::{NonBlockingBuilder, WorkerGuard};
 use tracing_subscriber::EnvFilter;
@@ -13,6 +15,10 @@ const DEFAULT_FILTER: &str = "info,actix_server=warn,ort=error,rustls_platform_v
 
 /// Lines that wait for a reader of standard error at most; then they are dropped, requests go on.
 const MAX_WAITING_LINES: usize = 8192;
+
+/// Time between two writes. A line by itself is written at once; those that follow it closely go
+/// together, for waking the writer costs more than all else that a line does.
+const PAUSE: Duration = Duration::from_millis(50);
 
 /// The log is written for as long as it lives; what waits is written when it is dropped.
 #[derive(Debug)]
@@ -29,7 +35,7 @@ pub fn init(format: LogFormat) -> Log {
         .lossy(true)
         .buffered_lines_limit(MAX_WAITING_LINES)
         .thread_name("log")
-        .finish(std::io::stderr());
+        .finish(Paced(BufWriter::new(std::io::stderr())));
     let subscriber = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
@@ -44,4 +50,19 @@ pub fn init(format: LogFormat) -> Log {
         tracing::debug!("logging had started already");
     }
     Log { _writer: writer }
+}
+
+/// Rests after each flush, so that what comes meanwhile is written in one piece.
+struct Paced<W>(W);
+
+impl<W: Write> Write for Paced<W> {
+    fn write(&mut self, line: &[u8]) -> std::io::Result<usize> {
+        self.0.write(line)
+    }
+
+    fn flush(&mut self) -> std::io::Result<()> {
+        let flushed = self.0.flush();
+        thread::sleep(PAUSE);
+        flushed
+    }
 }
