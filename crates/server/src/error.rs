@@ -133,9 +133,11 @@ pub enum ApiError {
         /// What it does not do, and what to do instead.
         what: &'static str,
     },
-    /// All workers are busy and the queue is full, or so long that the answer would come too late.
-    #[error("too many requests are waiting: try again in {} s", whole_seconds(*retry_after))]
+    /// There is no room for the request now.
+    #[error("{shortage}: try again in {} s", whole_seconds(*retry_after))]
     Overloaded {
+        /// What there is too little of.
+        shortage: Shortage,
         /// When there is likely to be room.
         retry_after: Duration,
     },
@@ -153,6 +155,9 @@ pub enum ApiError {
     /// The server is about to stop.
     #[error("the server is stopping")]
     Stopping,
+    /// The server has lost one of its threads: it should be replaced.
+    #[error("a thread of the server has ended: restart it")]
+    ThreadLost,
     /// No such path.
     #[error("there is no {path}: images go to POST /predict")]
     NotFound {
@@ -207,6 +212,7 @@ impl ApiError {
             Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded"),
             Self::ReloadFailed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "reload_failed"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Self::ThreadLost => (StatusCode::SERVICE_UNAVAILABLE, "thread_lost"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
             Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
@@ -215,8 +221,8 @@ impl ApiError {
 
     /// There is no room, nor is it known when there will be.
     #[must_use]
-    pub fn overloaded() -> Self {
-        Self::Overloaded { retry_after: Duration::from_secs(1) }
+    pub fn overloaded(shortage: Shortage) -> Self {
+        Self::Overloaded { shortage, retry_after: Duration::from_secs(1) }
     }
 
     /// The stable code.
@@ -243,6 +249,23 @@ impl ApiError {
         let missing = || json!([{ "type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": null }]);
         Body { error: self.fault(), detail: matches!(self, Self::MissingFile).then(missing) }
     }
+}
+
+/// What there is too little of for a request.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
+pub enum Shortage {
+    /// All workers are busy, and as many images wait as may.
+    #[error("too many images are waiting (see --queue)")]
+    Room,
+    /// So many images are waiting that the answer would come too late.
+    #[error("so many images are waiting that the answer would come too late")]
+    Time,
+    /// The uploads that are held take all the memory that they may.
+    #[error("uploads take all the memory set aside for them (see --max-upload-memory)")]
+    Memory,
+    /// The connection has as many requests open as it may.
+    #[error("too many requests are open on this connection")]
+    Streams,
 }
 
 /// The status of a request whose client left before the answer, as nginx writes it into its log; there
@@ -325,7 +348,7 @@ impl ResponseError for ApiError {
         self.log_internal();
         let mut response = HttpResponse::build(self.status_code());
         match self {
-            Self::Overloaded { retry_after } | Self::RateLimited { retry_after } => {
+            Self::Overloaded { retry_after, .. } | Self::RateLimited { retry_after } => {
                 response.insert_header((header::RETRY_AFTER, whole_seconds(*retry_after)));
             }
             Self::Unauthorized => {

@@ -34,13 +34,13 @@ struct Inner {
     read: Cell<Option<Duration>>,
     bytes: Cell<usize>,
     key_name: RefCell<Option<Arc<str>>>,
-    outcomes: RefCell<Vec<Outcome>>,
+    outcomes: RefCell<Vec<ImageOutcome>>,
     errors: RefCell<Vec<&'static str>>,
 }
 
 /// What one image of a request came to.
 #[derive(Debug, Clone)]
-pub struct Outcome {
+pub struct ImageOutcome {
     /// The decided class.
     pub class: String,
     /// Its probability.
@@ -117,7 +117,7 @@ impl RequestContext {
 
     /// Notes an answer.
     pub fn note_answer(&self, class: &str, answer: &Answer) {
-        self.0.outcomes.borrow_mut().push(Outcome {
+        self.0.outcomes.borrow_mut().push(ImageOutcome {
             class: class.to_owned(),
             confidence: answer.prediction.confidence,
             out_of_distribution: answer.drift.as_ref().and_then(|drift| drift.out_of_distribution),
@@ -145,7 +145,7 @@ impl RequestContext {
 
     /// What became of the images that were answered.
     #[must_use]
-    pub fn outcomes(&self) -> Ref<'_, Vec<Outcome>> {
+    pub fn outcomes(&self) -> Ref<'_, Vec<ImageOutcome>> {
         self.0.outcomes.borrow()
     }
 

@@ -1,13 +1,14 @@
 //! What all requests share.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 
 use crate::capture::{Capture, CaptureError};
 use crate::connections::OpenConnections;
 use crate::engine::{Admission, Engine, LoadError, Pair};
+use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::security::{Security, SecurityError};
 use crate::settings::Settings;
@@ -24,10 +25,10 @@ pub struct Service {
     pub uploads: UploadMemory,
     /// Who may ask.
     pub security: Security,
-    /// The connections that are watched.
+    /// The connections, and the requests on them.
     pub open_connections: OpenConnections,
     /// What is counted.
-    pub metrics: Arc<Metrics>,
+    pub metrics: Metrics,
     /// Where predictions are kept, if they are.
     pub capture: Option<Capture>,
     /// Where the traces of requests go; `None` without a collector.
@@ -37,8 +38,6 @@ pub struct Service {
     reload: std::sync::Mutex<()>,
     stopping: AtomicBool,
     closing: AtomicBool,
-    in_flight: Arc<AtomicUsize>,
-    connections: Arc<AtomicUsize>,
 }
 
 impl Service {
@@ -49,7 +48,7 @@ impl Service {
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let security = Security::open(&settings.security)?;
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
-        let metrics = Arc::new(Metrics::new());
+        let metrics = Metrics::new();
         // Before the model, which takes longer.
         let capture = Capture::start(&settings.capture)?;
         let traces = Traces::start(&settings.telemetry)?;
@@ -67,8 +66,6 @@ impl Service {
             reload: std::sync::Mutex::new(()),
             stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
-            in_flight: Arc::default(),
-            connections: Arc::default(),
         })
     }
 
@@ -110,10 +107,19 @@ impl Service {
         self.stopping.store(true, Ordering::SeqCst);
     }
 
-    /// Whether the server is about to stop.
-    #[must_use]
-    pub fn is_stopping(&self) -> bool {
+    fn is_stopping(&self) -> bool {
         self.stopping.load(Ordering::SeqCst)
+    }
+
+    /// Whether new work is welcome.
+    ///
+    /// # Errors
+    /// Why not: [`ApiError::Stopping`] or [`ApiError::ThreadLost`].
+    pub fn readiness(&self) -> Result<(), ApiError> {
+        if self.is_stopping() {
+            return Err(ApiError::Stopping);
+        }
+        if self.engine().is_whole() { Ok(()) } else { Err(ApiError::ThreadLost) }
     }
 
     /// From now on each connection is closed after its next answer.
@@ -125,54 +131,6 @@ impl Service {
     #[must_use]
     pub fn is_closing_connections(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
-    }
-
-    /// Counts a connection for as long as the value lives.
-    #[must_use]
-    pub fn count_connection(&self) -> Counted {
-        Counted::new(&self.connections)
-    }
-
-    /// Counts a request for as long as the value lives.
-    #[must_use]
-    pub fn count_request(&self) -> Counted {
-        Counted::new(&self.in_flight)
-    }
-
-    /// Requests that are not answered yet.
-    #[must_use]
-    pub fn in_flight(&self) -> usize {
-        self.in_flight.load(Ordering::SeqCst)
-    }
-
-    /// Connections that are open.
-    #[must_use]
-    pub fn connections(&self) -> usize {
-        self.connections.load(Ordering::SeqCst)
-    }
-
-    /// Waits for the engine's threads. Blocks.
-    pub fn stop(self) {
-        if let Ok(engine) = Arc::try_unwrap(self.engine.into_inner()) {
-            engine.stop();
-        }
-    }
-}
-
-/// One of a number of things, until it is dropped.
-#[derive(Debug)]
-pub struct Counted(Arc<AtomicUsize>);
-
-impl Counted {
-    pub(crate) fn new(number: &Arc<AtomicUsize>) -> Self {
-        number.fetch_add(1, Ordering::SeqCst);
-        Self(Arc::clone(number))
-    }
-}
-
-impl Drop for Counted {
-    fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::SeqCst);
     }
 }
 
@@ -199,10 +157,10 @@ pub enum StartError {
 fn start_engine(
     settings: &Settings,
     admission: &Arc<Admission>,
-    metrics: &Arc<Metrics>,
+    metrics: &Metrics,
 ) -> Result<Engine, StartError> {
     let pair = Pair::load(&settings.model)?;
     let max_batch = settings.model.max_batch(pair.served().device);
-    Engine::start(pair, settings.model.neighbors, max_batch, admission, metrics)
+    Engine::start(pair, settings.model.neighbors, max_batch, admission, metrics.engine())
         .map_err(StartError::Threads)
 }

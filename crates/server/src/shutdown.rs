@@ -28,16 +28,19 @@ pub async fn drain(service: &Service, listening: &TcpListener, server: &ServerHa
     service.close_connections();
     let limit = Duration::from_secs(service.settings.limits.shutdown_timeout_s);
     if tokio::time::timeout(limit, all_answered(service)).await.is_err() {
-        tracing::warn!("{} requests were not answered in time", service.in_flight());
+        tracing::warn!(
+            "{} requests were not answered in time",
+            service.open_connections.requests()
+        );
     }
 }
 
-/// Returns when no request is in flight and all connections are closed, or have had their time: to
+/// Returns when no request is open and all connections are closed, or have had their time: to
 /// send what has been answered, or one more request.
 async fn all_answered(service: &Service) {
     let mut last_busy = Instant::now();
-    while service.connections() > 0 && last_busy.elapsed() < IDLE_GRACE {
-        if service.in_flight() > 0 {
+    while service.open_connections.count() > 0 && last_busy.elapsed() < IDLE_GRACE {
+        if service.open_connections.requests() > 0 {
             last_busy = Instant::now();
         }
         tokio::time::sleep(Duration::from_millis(10)).await;

@@ -1,7 +1,6 @@
 //! From settings to a server that listens, and to its end.
 
 use std::net::TcpListener;
-use std::sync::Arc;
 use std::time::Duration;
 
 use actix_web::dev::Server;
@@ -62,7 +61,6 @@ pub struct Application {
     /// A clone of the server's.
     listening: TcpListener,
     signals: Signals,
-    port: u16,
 }
 
 impl Application {
@@ -88,13 +86,7 @@ impl Application {
         let scheme = if service.security.tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{bound}");
         service.security.warn(bound);
-        Ok(Self { server, service, listening, signals, port: bound.port() })
-    }
-
-    /// The port in use, also where the settings left the choice to the operating system.
-    #[must_use]
-    pub fn port(&self) -> u16 {
-        self.port
+        Ok(Self { server, service, listening, signals })
     }
 
     /// Answers requests until SIGTERM or SIGINT, then those in flight and on open connections. A
@@ -103,7 +95,7 @@ impl Application {
     /// # Errors
     /// What the server's sockets say.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        let Self { server, service, listening, mut signals, .. } = self;
+        let Self { server, service, listening, mut signals } = self;
         let handle = server.handle();
         let sweeping = actix_web::rt::spawn(sweep(service.clone()));
         let stopping = async {
@@ -130,15 +122,7 @@ impl Application {
             traces.stop();
         }
         sweeping.abort();
-        // It holds the service until it has heard of it.
-        drop(sweeping.await);
         tracing::info!("stopped");
-        // Without requests nothing else holds it.
-        if service.admission.occupied() == 0
-            && let Ok(service) = Arc::try_unwrap(service.into_inner())
-        {
-            service.stop();
-        }
         Ok(())
     }
 }
@@ -161,7 +145,6 @@ fn serve(
 ) -> std::io::Result<Server> {
     let limits = &service.settings.limits;
     let max_connections = limits.max_connections.div_ceil(HTTP_THREADS);
-    let shutdown_timeout_s = limits.shutdown_timeout_s;
     let opening = service.clone();
     let service = service.clone();
     let app = move || {
@@ -185,8 +168,7 @@ fn serve(
         // With TLS a client that ends its half has left: there is nothing to send it in the clear
         // that would tell.
         .h1_allow_half_closed(tls.is_none())
-        .on_connect(move |io, data| connections::opened(io, data, &opening))
-        .shutdown_timeout(shutdown_timeout_s)
+        .on_connect(move |io, data| connections::opened(io, data, &opening.open_connections))
         .disable_signals();
     let server = match tls {
         Some(tls) => server.listen_rustls_0_23(listener, tls),

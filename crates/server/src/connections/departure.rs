@@ -5,6 +5,7 @@
 //! answers that can be sent before the answer and that clients pass over.
 
 use std::io::{ErrorKind, Write};
+use std::net::TcpStream;
 use std::time::Duration;
 
 use actix_web::http::Version;
@@ -31,16 +32,19 @@ enum Peer {
 impl Connection {
     /// Completes when the client has left, and else never.
     pub(super) async fn departure(&self, version: Version) {
+        let Some(mut socket) = self.socket.as_ref() else {
+            return std::future::pending().await;
+        };
         let mut is_asked = false;
         loop {
             tokio::time::sleep(PERIOD).await;
-            match self.peer() {
+            match state_of(socket) {
                 Peer::Gone => return,
                 // With TLS the end of what a client sends is the end of the connection.
                 Peer::Silent if self.is_encrypted => return,
                 Peer::Silent if version == Version::HTTP_11 && !is_asked => {
                     is_asked = true;
-                    match (&self.socket).write(INTERIM_ANSWER) {
+                    match socket.write(INTERIM_ANSWER) {
                         Ok(written) if written == INTERIM_ANSWER.len() => {}
                         // Half of it would spoil the answer.
                         Ok(_) => {
@@ -56,20 +60,18 @@ impl Connection {
             }
         }
     }
+}
 
-    fn peer(&self) -> Peer {
-        if !matches!(self.socket.take_error(), Ok(None)) {
-            return Peer::Gone;
+fn state_of(socket: &TcpStream) -> Peer {
+    if !matches!(socket.take_error(), Ok(None)) {
+        return Peer::Gone;
+    }
+    match socket.peek(&mut [0]) {
+        Ok(0) => Peer::Silent,
+        Ok(_) => Peer::Here,
+        Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) => {
+            Peer::Here
         }
-        match self.socket.peek(&mut [0]) {
-            Ok(0) => Peer::Silent,
-            Ok(_) => Peer::Here,
-            Err(error)
-                if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::Interrupted) =>
-            {
-                Peer::Here
-            }
-            Err(_) => Peer::Gone,
-        }
+        Err(_) => Peer::Gone,
     }
 }

@@ -1,9 +1,11 @@
 //! The connections, beyond what the HTTP library looks after: clients that leave while they wait,
 //! that stall between two requests, that do not read, or that ask too much at a time.
 
+mod count;
 mod departure;
 mod idle;
 mod linger;
+mod open;
 mod watch;
 
 use std::any::Any;
@@ -19,12 +21,12 @@ use actix_web::rt::net::TcpStream as AsyncTcpStream;
 use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 
-pub use idle::OpenConnections;
 pub use linger::LINGER;
+pub use open::OpenConnections;
 pub use watch::watch;
 
+use self::count::{Counted, Counter};
 use self::idle::IdleTime;
-use crate::service::{Counted, Service};
 
 /// Time after which a connection ends whose client does not take what was sent.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
@@ -38,40 +40,28 @@ const FILES_PER_CONNECTION: u64 = 2;
 /// One connection, shared by its requests.
 #[derive(Debug)]
 pub struct Connection {
-    /// The same socket that the HTTP library reads and writes.
-    socket: TcpStream,
+    /// The same socket that the HTTP library reads and writes; `None` where it cannot be had: then
+    /// the connection is served all the same, only not watched.
+    socket: Option<TcpStream>,
     is_encrypted: bool,
-    /// Requests that are not answered to the last byte.
+    /// Requests of this connection that are not answered to the last byte.
     open_requests: AtomicUsize,
+    /// Those of all connections.
+    all_open_requests: Counter,
     idle: IdleTime,
     _counted: Counted,
 }
 
 /// Called for each new connection: notes it in what its requests find as connection data.
-pub fn opened(io: &dyn Any, data: &mut Extensions, service: &Service) {
+pub fn opened(io: &dyn Any, data: &mut Extensions, open: &OpenConnections) {
     let encrypted = io.downcast_ref::<TlsStream<AsyncTcpStream>>();
     let socket = encrypted.map(|stream| stream.get_ref().0).or_else(|| io.downcast_ref());
-    match socket.map(duplicate) {
-        Some(Ok(socket)) => {
-            let connection = Arc::new(Connection {
-                socket,
-                is_encrypted: encrypted.is_some(),
-                open_requests: AtomicUsize::new(0),
-                idle: IdleTime::now(),
-                _counted: service.count_connection(),
-            });
-            service.open_connections.add(&connection);
-            data.insert(connection);
-        }
-        // It is served all the same, only not watched.
-        Some(Err(error)) => {
-            tracing::warn!("cannot watch a connection: {error}");
-            data.insert(service.count_connection());
-        }
-        None => {
-            data.insert(service.count_connection());
-        }
-    }
+    let duplicate = socket.map(duplicate).transpose();
+    let socket = duplicate.unwrap_or_else(|error| {
+        tracing::warn!("cannot watch a connection: {error}");
+        None
+    });
+    data.insert(open.add(socket, encrypted.is_some()));
 }
 
 fn duplicate(socket: &AsyncTcpStream) -> std::io::Result<TcpStream> {
@@ -84,7 +74,7 @@ impl Connection {
     /// Counts a request as open for as long as the value lives.
     fn begin_request(self: &Arc<Self>) -> OpenRequest {
         self.open_requests.fetch_add(1, Ordering::SeqCst);
-        OpenRequest(Arc::clone(self))
+        OpenRequest { _counted: self.all_open_requests.count(), connection: Arc::clone(self) }
     }
 
     fn open_requests(&self) -> usize {
@@ -93,19 +83,24 @@ impl Connection {
 
     /// Ends the connection, whatever it is used for.
     fn cut(&self) {
-        // Fails where the client was faster.
-        drop(self.socket.shutdown(std::net::Shutdown::Both));
+        if let Some(socket) = &self.socket {
+            // Fails where the client was faster.
+            drop(socket.shutdown(std::net::Shutdown::Both));
+        }
     }
 }
 
 /// A request that is not answered to the last byte.
 #[derive(Debug)]
-struct OpenRequest(Arc<Connection>);
+struct OpenRequest {
+    connection: Arc<Connection>,
+    _counted: Counted,
+}
 
 impl Drop for OpenRequest {
     fn drop(&mut self) {
-        self.0.idle.restart();
-        self.0.open_requests.fetch_sub(1, Ordering::SeqCst);
+        self.connection.idle.restart();
+        self.connection.open_requests.fetch_sub(1, Ordering::SeqCst);
     }
 }
 

@@ -13,7 +13,7 @@ use bytes::Bytes;
 
 use super::linger::SharedBody;
 use super::{Connection, OpenRequest};
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortage};
 
 /// Requests that one connection may have open at a time, which only HTTP/2 can: the number that
 /// RFC 9113 recommends to allow at the least is 100.
@@ -33,19 +33,18 @@ pub async fn watch<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<Watched<B>>, actix_web::Error> {
-    let Some(connection) = request.conn_data::<Arc<Connection>>().cloned() else {
-        let response = next.call(request).await?;
-        return Ok(response.map_body(|_, body| OpenBody::new(body, None)).map_into_left_body());
-    };
+    let connection = request.conn_data::<Arc<Connection>>().cloned();
+    let connection = connection.ok_or_else(|| ApiError::Internal("no connection".into()))?;
     let open = connection.begin_request();
     let count = connection.open_requests();
     if count > MAX_OPEN_REQUESTS {
         if count > HOSTILE_OPEN_REQUESTS {
             connection.cut();
         }
-        let response = request.into_response(ApiError::overloaded().error_response());
+        let response =
+            request.into_response(ApiError::overloaded(Shortage::Streams).error_response());
         // Refusals that are not read take memory, too.
-        let response = response.map_body(|_, body| OpenBody::new(body, Some(open)));
+        let response = response.map_body(|_, body| OpenBody::new(body, open));
         return Ok(response.map_into_right_body());
     }
     let version = request.version();
@@ -53,7 +52,7 @@ pub async fn watch<B: MessageBody + 'static>(
     tokio::select! {
         biased;
         response = next.call(request) => {
-            let response = response?.map_body(|_, body| OpenBody::new(body, Some(open)));
+            let response = response?.map_body(|_, body| OpenBody::new(body, open));
             if let Some(body) = body {
                 body.read_rest();
             }
@@ -67,11 +66,11 @@ pub async fn watch<B: MessageBody + 'static>(
 #[derive(Debug)]
 pub struct OpenBody<B> {
     body: Pin<Box<B>>,
-    _open: Option<OpenRequest>,
+    _open: OpenRequest,
 }
 
 impl<B> OpenBody<B> {
-    fn new(body: B, open: Option<OpenRequest>) -> Self {
+    fn new(body: B, open: OpenRequest) -> Self {
         Self { body: Box::pin(body), _open: open }
     }
 }

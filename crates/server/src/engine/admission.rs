@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortage};
 
 /// How much a new measurement counts in the running mean of the time an image takes: 1 in 8.
 const SMOOTHING: u64 = 8;
@@ -46,16 +46,20 @@ impl Admission {
     /// [`ApiError::Overloaded`] when there is not that much room, or when so many are before them
     /// that `deadline` would pass.
     pub fn admit(&self, count: usize, deadline: Instant) -> Result<Vec<Permit>, ApiError> {
-        let overloaded = || ApiError::Overloaded { retry_after: self.expected_wait(self.limit) };
+        let overloaded = |shortage| ApiError::Overloaded {
+            shortage,
+            retry_after: self.expected_wait(self.limit),
+        };
         let before = self.occupied();
         // Where nothing waits there is nothing to wait for; and only what is admitted tells whether
         // images have become faster again.
         if before > 0 && Instant::now() + self.expected_wait(before + count) > deadline {
-            return Err(overloaded());
+            return Err(overloaded(Shortage::Time));
         }
-        let count = u32::try_from(count).map_err(|_| overloaded())?;
+        let full = || overloaded(Shortage::Room);
+        let count = u32::try_from(count).map_err(|_| full())?;
         let mut all =
-            Arc::clone(&self.permits).try_acquire_many_owned(count).map_err(|_| overloaded())?;
+            Arc::clone(&self.permits).try_acquire_many_owned(count).map_err(|_| full())?;
         let mut permits = Vec::new();
         while let Some(one) = all.split(1) {
             permits.push(Permit { _permit: one });

@@ -2,8 +2,12 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
+use super::Instruments;
+
 /// A part of the engine that lives on one thread.
 pub(super) trait Stage {
+    fn instruments(&self) -> &Instruments;
+
     /// Replaces what a panic may have left half-written.
     fn start_afresh(&mut self);
 }
@@ -13,6 +17,7 @@ pub(super) trait Stage {
 pub(super) fn isolate<S: Stage, T>(stage: &mut S, work: impl FnOnce(&mut S) -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(|| work(stage)));
     if done.is_err() {
+        stage.instruments().panics.inc();
         tracing::error!("panic in a thread of the engine; it starts afresh");
         if catch_unwind(AssertUnwindSafe(|| stage.start_afresh())).is_err() {
             tracing::error!("it panicked again; it goes on as it is");

@@ -6,9 +6,7 @@ use std::time::Instant;
 
 use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec, ReadOptions};
 use sdd_drift::Reference;
-use serde::Serialize;
 use thiserror::Error;
-use utoipa::ToSchema;
 
 use super::job::Answer;
 use crate::settings::ModelSettings;
@@ -64,24 +62,19 @@ impl ServedModel {
 }
 
 /// The reference that images are compared with.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-#[schema(as = Reference)]
+#[derive(Debug, Clone)]
 pub struct ServedReference {
     /// The store.
-    #[schema(value_type = String)]
     pub path: PathBuf,
     /// Number of reference images.
     pub images: usize,
     /// Name of the score, as `knn`.
     pub method: String,
     /// Scores above it are out of distribution; `None` without a calibration.
-    #[schema(required = true)]
     pub threshold: Option<f64>,
     /// The false-alarm rate that the threshold was calibrated for; `None` without a calibration.
-    #[schema(required = true)]
     pub alpha: Option<f64>,
     /// Number of calibration images; `None` without a calibration.
-    #[schema(required = true)]
     pub calibration_images: Option<usize>,
 }
 

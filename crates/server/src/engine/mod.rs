@@ -6,6 +6,7 @@
 //! waits for a batch to fill.
 
 pub mod admission;
+mod instruments;
 mod isolation;
 mod job;
 mod load;
@@ -20,6 +21,7 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use tokio::sync::oneshot;
 
 pub use admission::{Admission, Permit};
+pub use instruments::Instruments;
 pub use job::{Answer, Input, StageTimes, Ticket};
 pub use load::{LoadError, Pair, ServedModel, ServedReference};
 
@@ -28,7 +30,6 @@ use self::job::{Job, Order, Prepared};
 use self::prepare::Preparer;
 use self::run::Runner;
 use crate::error::ApiError;
-use crate::metrics::Metrics;
 
 /// A model and its reference at work. Dropping it lets its threads end once they have answered all.
 #[derive(Debug)]
@@ -49,19 +50,22 @@ impl Engine {
         neighbors: usize,
         max_batch: usize,
         admission: &Arc<Admission>,
-        metrics: &Arc<Metrics>,
+        instruments: &Instruments,
     ) -> std::io::Result<Self> {
         let Pair { classifiers, readers, reference, served } = pair;
         // Permits keep the queue short.
         let (queue, jobs) = unbounded();
-        let new_preparer = |_| Preparer::new(classifiers[0].input_reader());
+        let new_preparer = |_| {
+            let reader = classifiers[0].input_reader();
+            Preparer::new(reader, Arc::clone(admission), instruments.clone())
+        };
         let mut preparers: Vec<Preparer> = (0..readers).map(new_preparer).collect();
         let runners = classifiers.into_iter().map(|classifier| Runner {
             classifier,
             reference: reference.clone(),
             neighbors,
             admission: Arc::clone(admission),
-            metrics: Arc::clone(metrics),
+            instruments: instruments.clone(),
         });
         let mut threads = Threads::default();
         if max_batch > 1 {
@@ -117,14 +121,17 @@ impl Engine {
         }
     }
 
-    /// Waits for the queue to empty and the threads to end. Blocks.
-    pub fn stop(self) {
-        drop(self.queue);
-        for thread in self.threads {
-            if thread.join().is_err() {
-                tracing::error!("a thread of the engine had panicked");
-            }
-        }
+    /// Threads that are there to answer: as many as were started, unless something has gone very
+    /// wrong.
+    #[must_use]
+    pub fn threads(&self) -> usize {
+        self.threads.iter().filter(|thread| !thread.is_finished()).count()
+    }
+
+    /// Whether it can answer: with a thread lost, images might wait for ever.
+    #[must_use]
+    pub fn is_whole(&self) -> bool {
+        self.threads() == self.threads.len()
     }
 }
 

@@ -1,9 +1,12 @@
 //! The first stage: from an encoded image to the model's input.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use sdd_core::{InputReader, ReadTimes};
 
+use super::admission::Admission;
+use super::instruments::Instruments;
 use super::isolation::Stage;
 use super::job::{Input, Job, Prepared, StageTimes};
 use crate::error::ApiError;
@@ -13,11 +16,13 @@ pub(super) struct Preparer {
     reader: InputReader,
     /// To start afresh from: a panic may have left the other's buffers half-written.
     unused: InputReader,
+    admission: Arc<Admission>,
+    instruments: Instruments,
 }
 
 impl Preparer {
-    pub fn new(reader: InputReader) -> Self {
-        Self { unused: reader.clone(), reader }
+    pub fn new(reader: InputReader, admission: Arc<Admission>, instruments: Instruments) -> Self {
+        Self { unused: reader.clone(), reader, admission, instruments }
     }
 
     /// Reads the image of a job. `None` when nobody wants it any more, or when it cannot be read;
@@ -26,6 +31,7 @@ impl Preparer {
         let Job { input, enqueued, order } = job;
         let order = order.if_wanted()?;
         let queue = enqueued.elapsed();
+        let start = Instant::now();
         let (read, tensor) = match input {
             Input::Tensor(tensor) => (Ok(ReadTimes::default()), tensor),
             Input::Encoded(image) => {
@@ -39,6 +45,8 @@ impl Preparer {
                 Some(Prepared { order, tensor, times, ready: Instant::now() })
             }
             Err(error) => {
+                // A large file that turns out to be damaged keeps others waiting as a good one does.
+                self.admission.note_service_time(start.elapsed());
                 order.answer(Err(ApiError::Image(error)));
                 None
             }
@@ -47,6 +55,10 @@ impl Preparer {
 }
 
 impl Stage for Preparer {
+    fn instruments(&self) -> &Instruments {
+        &self.instruments
+    }
+
     fn start_afresh(&mut self) {
         self.reader = self.unused.clone();
     }

@@ -8,10 +8,10 @@ use sdd_core::{Classifier, Prediction};
 use sdd_drift::{Assessment, Reference};
 
 use super::admission::Admission;
+use super::instruments::Instruments;
 use super::isolation::Stage;
 use super::job::{Answer, Order, Prepared, StageTimes};
-use crate::error::ApiError;
-use crate::metrics::Metrics;
+use crate::error::{ApiError, chain_of};
 
 /// Owns a session, on one thread.
 pub(super) struct Runner {
@@ -20,7 +20,7 @@ pub(super) struct Runner {
     /// Nearest reference images in an answer.
     pub neighbors: usize,
     pub admission: Arc<Admission>,
-    pub metrics: Arc<Metrics>,
+    pub instruments: Instruments,
 }
 
 impl Runner {
@@ -43,7 +43,7 @@ impl Runner {
             return;
         }
         let count = waiting.len();
-        self.metrics.batch_size(count);
+        self.instruments.batch_images.observe(f64::from(as_u32(count)));
         let start = Instant::now();
         let predictions = self.run(count, tensors);
         let infer = start.elapsed();
@@ -98,10 +98,16 @@ impl Runner {
 }
 
 impl Stage for Runner {
+    fn instruments(&self) -> &Instruments {
+        &self.instruments
+    }
+
     fn start_afresh(&mut self) {
         match self.classifier.fork() {
             Ok(classifier) => self.classifier = classifier,
-            Err(error) => tracing::error!("no new session, going on with the old one: {error}"),
+            Err(error) => {
+                tracing::error!("no new session, going on with the old one: {}", chain_of(&error));
+            }
         }
     }
 }

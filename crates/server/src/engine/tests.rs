@@ -114,8 +114,8 @@ impl Rig {
             served,
         };
         let admission = Arc::new(Admission::new(1, 16));
-        let metrics = Arc::new(Metrics::new());
-        let engine = Engine::start(pair, 1, max_batch, &admission, &metrics).unwrap();
+        let metrics = Metrics::new();
+        let engine = Engine::start(pair, 1, max_batch, &admission, metrics.engine()).unwrap();
         Self { engine, admission, steps, tensor, _folder: folder }
     }
 

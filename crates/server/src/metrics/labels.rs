@@ -4,7 +4,7 @@
 use prometheus_client::encoding::EncodeLabelSet;
 
 use crate::observe::Finished;
-use crate::request::Outcome;
+use crate::request::ImageOutcome;
 
 /// The route of paths that are not there.
 const UNMATCHED: &str = "unmatched";
@@ -46,7 +46,7 @@ pub(super) struct ImageLabels {
 }
 
 impl ImageLabels {
-    pub fn of(outcome: &Outcome) -> Self {
+    pub fn of(outcome: &ImageOutcome) -> Self {
         let out_of_distribution = match outcome.out_of_distribution {
             Some(true) => "yes",
             Some(false) => "no",

@@ -17,6 +17,7 @@ use prometheus_client::registry::{Registry, Unit};
 pub use exposition::{Format, expose};
 
 use self::labels::{ErrorLabel, ImageLabels, OutcomeLabel, RequestLabels, RouteLabels, StageLabel};
+use crate::engine::{Instruments, StageTimes};
 use crate::observe::Finished;
 
 /// Upper bounds of durations in seconds: 0.1 ms to 60 s.
@@ -34,8 +35,8 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     request_duration: Family<RouteLabels, Histogram>,
-    stages: Stages,
-    batch_size: Histogram,
+    stages: StageHistograms,
+    engine: Instruments,
     images: Family<ImageLabels, Counter>,
     image_errors: Family<ErrorLabel, Counter>,
     upload_bytes: Counter,
@@ -45,7 +46,7 @@ pub struct Metrics {
 
 /// One histogram a stage: held here, so that none has to be looked up.
 #[derive(Debug)]
-struct Stages {
+struct StageHistograms {
     read: Histogram,
     queue: Histogram,
     decode: Histogram,
@@ -76,8 +77,12 @@ impl Metrics {
             Unit::Seconds,
             stages.clone(),
         );
-        let batch_size = Histogram::new(IMAGES);
-        registry.register("batch_images", "Images in one pass of the model", batch_size.clone());
+        let engine =
+            Instruments { batch_images: Histogram::new(IMAGES), panics: Counter::default() };
+        let help = "Images in one pass of the model";
+        registry.register("batch_images", help, engine.batch_images.clone());
+        let help = "Panics that cost the images in work an error, and nothing else";
+        registry.register("engine_panics", help, engine.panics.clone());
         let images = Family::default();
         registry.register("images", "Images that were answered", images.clone());
         let image_errors = Family::default();
@@ -99,8 +104,8 @@ impl Metrics {
             registry,
             requests,
             request_duration,
-            stages: Stages::new(&stages),
-            batch_size,
+            stages: StageHistograms::new(&stages),
+            engine,
             images,
             image_errors,
             upload_bytes,
@@ -109,9 +114,10 @@ impl Metrics {
         }
     }
 
-    /// A pass of the model over `images` at once.
-    pub fn batch_size(&self, images: usize) {
-        self.batch_size.observe(images as f64);
+    /// What an engine counts into.
+    #[must_use]
+    pub fn engine(&self) -> &Instruments {
+        &self.engine
     }
 
     /// A request that is over.
@@ -145,7 +151,7 @@ impl Default for Metrics {
     }
 }
 
-impl Stages {
+impl StageHistograms {
     fn new(family: &Family<StageLabel, Histogram>) -> Self {
         let of = |stage| family.get_or_create_owned(&StageLabel { stage });
         Self {
@@ -158,7 +164,7 @@ impl Stages {
         }
     }
 
-    fn observe(&self, times: &crate::engine::StageTimes) {
+    fn observe(&self, times: &StageTimes) {
         self.queue.observe(times.queue.as_secs_f64());
         self.decode.observe(times.decode.as_secs_f64());
         self.preprocess.observe(times.preprocess.as_secs_f64());

@@ -6,14 +6,14 @@ use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
 use crate::capture::Capture;
-use crate::engine::{ServedModel, ServedReference};
+use crate::engine::{Engine, ServedModel, ServedReference};
 use crate::service::Service;
 
 /// All of it, with what other parts of the server count by themselves.
 pub(super) fn registry(service: &Service) -> Registry {
     let mut registry = Registry::with_prefix("sdd");
     let engine = service.engine();
-    add_load(&mut registry, service, engine.waiting());
+    add_load(&mut registry, service, &engine);
     add_model(&mut registry, engine.served());
     if let Some(reference) = &engine.served().reference {
         add_reference(&mut registry, reference);
@@ -25,23 +25,24 @@ pub(super) fn registry(service: &Service) -> Registry {
     registry
 }
 
-fn add_load(registry: &mut Registry, service: &Service, waiting: usize) {
+fn add_load(registry: &mut Registry, service: &Service, engine: &Engine) {
     let mut add = |name, help, value| registry.register(name, help, gauge(value));
     add(
         "ready",
-        "1 while new work is welcome, 0 once the server has been told to stop",
-        usize::from(!service.is_stopping()),
+        "1 while new work is welcome, 0 once the server has been told to stop or has lost a thread",
+        usize::from(service.readiness().is_ok()),
     );
     add(
         "http_requests_in_flight",
-        "Requests that are not answered yet, with the one that asks",
-        service.in_flight(),
+        "Requests that are not answered to the last byte, with the one that asks",
+        service.open_connections.requests(),
     );
-    add("http_connections", "Open connections", service.connections());
+    add("http_connections", "Open connections", service.open_connections.count());
     add("http_connections_limit", "Open connections at most", {
         service.settings.limits.max_connections
     });
-    add("queue_depth", "Images that wait for a thread", waiting);
+    add("queue_depth", "Images that wait for a thread", engine.waiting());
+    add("engine_threads", "Threads that decode and infer", engine.threads());
     add("queue_limit", "Images that may wait for a thread", service.settings.limits.queue);
     add("admitted_images", "Images that wait or are in work", service.admission.occupied());
     add(

@@ -1,11 +1,11 @@
 //! What is known of a request when it is over.
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use super::Stages;
+use super::RequestStages;
 use crate::error::CLIENT_LEFT;
 use crate::request::RequestContext;
 
@@ -26,23 +26,23 @@ pub struct Finished<'a> {
     pub path: &'a str,
     /// `http` or `https`.
     pub scheme: &'static str,
-    /// Who is at the other end of the connection.
-    pub client: Option<SocketAddr>,
+    /// Where it comes from, behind trusted proxies.
+    pub client: Option<IpAddr>,
     /// The answer's status, or [`CLIENT_LEFT`].
     pub status: u16,
     /// The stable code of what went wrong; `None` where nothing did.
     pub error: Option<&'static str>,
     /// How it ended.
-    pub outcome: Outcome,
+    pub outcome: RequestOutcome,
     /// How long each stage took.
-    pub stages: Stages,
+    pub stages: RequestStages,
     /// From the request's head to the answer's.
     pub total: Duration,
 }
 
 /// How a request ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Outcome {
+pub enum RequestOutcome {
     /// Answered as asked.
     Answered,
     /// Something was wrong with it, or there was no room.
@@ -53,7 +53,7 @@ pub enum Outcome {
     Left,
 }
 
-impl Outcome {
+impl RequestOutcome {
     pub(super) fn of(status: StatusCode) -> Self {
         match status {
             status if status.as_u16() == CLIENT_LEFT => Self::Left,

@@ -21,7 +21,7 @@ pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
                 request_id = finished.context.id(),
                 trace_id = trace.map(tracing::field::display),
                 key = finished.context.key_name().as_deref(),
-                client = finished.client.map(|client| tracing::field::display(client.ip())),
+                client = finished.client.map(tracing::field::display),
                 method = finished.method,
                 route = finished.route,
                 path = finished.path,

@@ -5,7 +5,7 @@ mod finished;
 mod line;
 mod timing;
 
-use std::net::SocketAddr;
+use std::net::IpAddr;
 
 use actix_web::ResponseError;
 use actix_web::body::{EitherBody, MessageBody};
@@ -15,12 +15,12 @@ use actix_web::http::{ConnectionType, Method, StatusCode};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 
-pub use finished::{Finished, Outcome};
-pub use timing::Stages;
+pub use finished::{Finished, RequestOutcome};
+pub use timing::RequestStages;
 
 use crate::error::{ApiError, CLIENT_LEFT, ErrorCode};
 use crate::request::{REQUEST_ID, RequestContext};
-use crate::service::{Counted, Service};
+use crate::service::Service;
 use crate::telemetry::Parent;
 
 /// The header that tells how long each stage took (W3C Server Timing).
@@ -41,7 +41,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let service = service.ok_or_else(|| ApiError::Internal("no service".into()))?;
     let timeout = service.settings.limits.request_timeout;
     let (context, checked) = RequestContext::begin(&request, timeout);
-    let observation = Observation::begin(&service, &request, context);
+    let observer = Observer::begin(&service, &request, context);
     let result = match checked {
         Ok(()) => next.call(request).await.map(ServiceResponse::map_into_left_body),
         Err(error) => Ok(request.into_response(error.error_response()).map_into_right_body()),
@@ -49,33 +49,32 @@ pub async fn observe<B: MessageBody + 'static>(
     let mut response = result.inspect_err(|error| {
         let response = error.error_response();
         let code = response.extensions().get::<ErrorCode>().map(|code| code.0);
-        observation.end(response.status(), code);
+        observer.end(response.status(), code);
     })?;
     if service.is_closing_connections() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
-    observation.describe(response.response_mut());
+    observer.describe(response.response_mut());
     let error = response.response().extensions().get::<ErrorCode>().map(|code| code.0);
-    observation.end(response.status(), error);
+    observer.end(response.status(), error);
     Ok(response)
 }
 
 /// A request from its head to its end. Dropped without an end, its client has left, for then the
 /// handler is dropped where it waits, or it has panicked.
-struct Observation {
+struct Observer {
     service: Data<Service>,
     context: RequestContext,
     method: &'static str,
     route: Option<String>,
     path: String,
     scheme: &'static str,
-    client: Option<SocketAddr>,
+    client: Option<IpAddr>,
     parent: Parent,
     ended: std::cell::Cell<bool>,
-    _in_flight: Counted,
 }
 
-impl Observation {
+impl Observer {
     fn begin(service: &Data<Service>, request: &ServiceRequest, context: RequestContext) -> Self {
         let traces = service.traces.as_ref();
         Self {
@@ -85,10 +84,9 @@ impl Observation {
             route: request.match_pattern(),
             path: beginning_of(request.path()).to_owned(),
             scheme: if request.app_config().secure() { "https" } else { "http" },
-            client: request.peer_addr(),
+            client: service.security.client_of(request),
             parent: traces.map(|traces| traces.parent_of(request.headers())).unwrap_or_default(),
             ended: std::cell::Cell::new(false),
-            _in_flight: service.count_request(),
         }
     }
 
@@ -98,7 +96,7 @@ impl Observation {
         if let Ok(id) = HeaderValue::from_str(self.context.id()) {
             headers.insert(HeaderName::from_static(REQUEST_ID), id);
         }
-        let stages = Stages::of(&self.context);
+        let stages = RequestStages::of(&self.context);
         let timing = stages.server_timing(self.context.started().elapsed());
         if let Ok(timing) = HeaderValue::from_str(&timing) {
             headers.insert(SERVER_TIMING, timing);
@@ -106,11 +104,11 @@ impl Observation {
     }
 
     fn end(&self, status: StatusCode, error: Option<&'static str>) {
-        self.tell(Outcome::of(status), status.as_u16(), error);
+        self.tell(RequestOutcome::of(status), status.as_u16(), error);
     }
 
     /// Tells of the request, once.
-    fn tell(&self, outcome: Outcome, status: u16, error: Option<&'static str>) {
+    fn tell(&self, outcome: RequestOutcome, status: u16, error: Option<&'static str>) {
         if self.ended.replace(true) {
             return;
         }
@@ -124,7 +122,7 @@ impl Observation {
             status,
             error,
             outcome,
-            stages: Stages::of(&self.context),
+            stages: RequestStages::of(&self.context),
             total: self.context.started().elapsed(),
         };
         self.service.metrics.request(&finished);
@@ -134,12 +132,12 @@ impl Observation {
     }
 }
 
-impl Drop for Observation {
+impl Drop for Observer {
     fn drop(&mut self) {
         if std::thread::panicking() {
-            self.tell(Outcome::Failed, 500, Some("internal"));
+            self.tell(RequestOutcome::Failed, 500, Some("internal"));
         } else {
-            self.tell(Outcome::Left, CLIENT_LEFT, Some("client_left"));
+            self.tell(RequestOutcome::Left, CLIENT_LEFT, Some("client_left"));
         }
     }
 }

@@ -8,14 +8,14 @@ use crate::request::RequestContext;
 
 /// How long each stage took; of several images, the longest time. `None` for what did not happen.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct Stages {
+pub struct RequestStages {
     /// The body's coming.
     pub read: Option<Duration>,
     /// The images' way through the engine.
     pub engine: Option<StageTimes>,
 }
 
-impl Stages {
+impl RequestStages {
     /// Of a request so far.
     #[must_use]
     pub fn of(context: &RequestContext) -> Self {

@@ -1,11 +1,18 @@
 //! The bodies that bring images.
 
 use utoipa::openapi::encoding::Encoding;
-use utoipa::openapi::{OpenApi as Document, RefOr};
+use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr};
 use utoipa::{Modify, ToSchema};
 
-/// The types that an image can be sent as, in a form.
-const IMAGE_TYPES: &str = "image/jpeg, image/png, image/webp, image/bmp, image/tiff";
+/// The types that an image can be sent as.
+const IMAGE_TYPES: [&str; 6] = [
+    "image/jpeg",
+    "image/png",
+    "image/webp",
+    "image/bmp",
+    "image/tiff",
+    "application/octet-stream",
+];
 
 /// A form with one image.
 #[derive(ToSchema)]
@@ -33,10 +40,10 @@ pub struct EncodedImage(pub Vec<u8>);
 #[schema(value_type = String, format = Binary)]
 pub struct JsonAndTensors(pub Vec<u8>);
 
-/// Says of which types the files of a form are.
-pub(super) struct Encodings;
+/// Says of which types the files of a form are, and that an image may come without a form.
+pub(super) struct ImageTypes;
 
-impl Modify for Encodings {
+impl Modify for ImageTypes {
     fn modify(&self, document: &mut Document) {
         for item in document.paths.paths.values_mut() {
             let Some(RefOr::T(body)) =
@@ -44,9 +51,15 @@ impl Modify for Encodings {
             else {
                 continue;
             };
-            if let Some(RefOr::T(form)) = body.content.get_mut("multipart/form-data") {
-                let types = Encoding::builder().content_type(Some(IMAGE_TYPES)).build();
-                form.encoding.insert("file".into(), types);
+            let Some(RefOr::T(form)) = body.content.get_mut("multipart/form-data") else {
+                continue;
+            };
+            let types = Encoding::builder().content_type(Some(IMAGE_TYPES.join(", "))).build();
+            form.encoding.insert("file".into(), types);
+            for image_type in IMAGE_TYPES {
+                let image = Ref::from_schema_name("EncodedImage");
+                let content = ContentBuilder::new().schema(Some(image)).build();
+                body.content.insert(image_type.into(), RefOr::T(content));
             }
         }
     }

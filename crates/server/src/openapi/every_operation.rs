@@ -6,7 +6,7 @@ use utoipa::openapi::path::{Operation, Parameter, ParameterBuilder, ParameterIn,
 use utoipa::openapi::schema::{Object, ObjectBuilder, Type};
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use crate::request::REQUEST_ID;
+use crate::request::{REQUEST_ID, REQUEST_TIMEOUT};
 
 /// Adds the headers, and leaves out of the descriptions what is not for clients.
 pub(super) struct Headers;
@@ -15,7 +15,8 @@ impl Modify for Headers {
     fn modify(&self, document: &mut Document) {
         for operation in document.paths.paths.values_mut().flat_map(operations) {
             leave_out_errors(operation);
-            operation.parameters.get_or_insert_default().push(RefOr::T(request_id()));
+            let parameters = operation.parameters.get_or_insert_default();
+            parameters.extend([request_id(), request_timeout()].map(RefOr::T));
             for response in operation.responses.responses.values_mut() {
                 if let RefOr::T(response) = response {
                     response.headers.insert(REQUEST_ID.into(), RefOr::T(answered_id()));
@@ -52,6 +53,23 @@ fn request_id() -> Parameter {
              characters; another is made where it is anything else.",
         ))
         .schema(Some(text()))
+        .build()
+}
+
+fn request_timeout() -> Parameter {
+    let milliseconds = ObjectBuilder::new()
+        .schema_type(Type::Integer)
+        .minimum(Some(1))
+        .maximum(Some(u32::MAX))
+        .build();
+    ParameterBuilder::new()
+        .name(REQUEST_TIMEOUT)
+        .parameter_in(ParameterIn::Header)
+        .description(Some(
+            "The milliseconds that the client will wait, after which the answer is 504. The \
+             server's own limit stands where it is lower.",
+        ))
+        .schema(Some(milliseconds))
         .build()
 }
 

@@ -47,7 +47,7 @@ pub(super) const IMAGES: &[Documented] = &[
     fault(413, "too_large", "the upload has too many bytes"),
     fault(413, "too_many_pixels", "the image has too many pixels"),
     fault(415, "unsupported_image", "an image of a kind that is not read, as GIF"),
-    fault(503, "overloaded", "the queue is full: `retry-after` says when to return"),
+    fault(503, "overloaded", "there is no room now: `retry-after` says when to return"),
     fault(504, "deadline_exceeded", "the request's time was over before it was answered"),
 ];
 
@@ -81,8 +81,10 @@ pub(super) const INFERENCE: &[Documented] = &[
 pub(super) const NOT_SUPPORTED: &[Documented] =
     &[fault(400, "not_supported", "a part of the protocol that this server does not have")];
 
-pub(super) const READINESS: &[Documented] =
-    &[fault(503, "stopping", "the server is about to stop")];
+pub(super) const READINESS: &[Documented] = &[
+    fault(503, "stopping", "the server is about to stop"),
+    fault(503, "thread_lost", "a thread of the server has ended: it should be restarted"),
+];
 
 /// Faults of a path that anyone may ask at any time.
 pub struct OpenFaults;
@@ -195,7 +197,7 @@ mod tests {
     use super::{
         EVERY_REQUEST, FORM, GUARDED, IMAGES, INFERENCE, MODEL, NOT_SUPPORTED, READINESS, RELOAD,
     };
-    use crate::error::ApiError;
+    use crate::error::{ApiError, Shortage};
 
     /// One of each kind that has a status and a code of its own.
     fn every_error() -> Vec<ApiError> {
@@ -220,7 +222,7 @@ mod tests {
             ApiError::AdminDisabled,
             ApiError::RateLimited { retry_after: Duration::ZERO },
             ApiError::TooManyHeaders { limit: 1 },
-            ApiError::Overloaded { retry_after: Duration::ZERO },
+            ApiError::overloaded(Shortage::Room),
             ApiError::DeadlineExceeded,
             ApiError::InvalidInference { reason: text() },
             ApiError::UnsupportedEncoding { found: text() },
@@ -228,6 +230,7 @@ mod tests {
             ApiError::NotSupported { what: "x" },
             ApiError::ReloadFailed { reason: text() },
             ApiError::Stopping,
+            ApiError::ThreadLost,
             ApiError::Internal("".into()),
         ]
     }

@@ -17,7 +17,7 @@ pub use inference_protocol::{
     InferenceRepositoryFaults,
 };
 
-use self::bodies::Encodings;
+use self::bodies::ImageTypes;
 use self::every_operation::Headers;
 use self::inference_protocol::Versions;
 use crate::routes::{admin, docs, embed, health, metrics, model, page, predict, v2};
@@ -29,10 +29,7 @@ use crate::routes::{admin, docs, embed, health, metrics, model, page, predict, v
         description = "Classifies images of surfaces and tells of each whether it still looks like \
                        what the model was trained on.\n\nEvery answer that is not a success is \
                        `{\"error\":{\"code\":\"…\",\"message\":\"…\"}}`; codes do not change. Under `/v2` it is the \
-                       protocol's own, `{\"error\":\"…\"}`.\n\nEvery request \
-                       may have the header `x-request-timeout-ms`: the milliseconds that the client \
-                       will wait, after which the answer is 504. The server's own limit stands \
-                       where it is lower.",
+                       protocol's own, `{\"error\":\"…\"}`.",
         license(name = "MIT OR Apache-2.0", identifier = "MIT OR Apache-2.0")
     ),
     tags(
@@ -70,10 +67,10 @@ use crate::routes::{admin, docs, embed, health, metrics, model, page, predict, v
         v2::repository::unload,
         v2::infer::infer,
     ),
-    components(schemas(crate::error::Body, InferenceError)),
+    components(schemas(crate::error::Body, InferenceError, EncodedImage)),
     // Without a key unless the operator asks for one.
     security((), ("api_key" = []), ("bearer" = [])),
-    modifiers(&Versions, &SecuritySchemes, &Headers, &Encodings),
+    modifiers(&Versions, &SecuritySchemes, &Headers, &ImageTypes),
 )]
 struct ApiDoc;
 

@@ -1,7 +1,8 @@
 //! `POST /admin/reload`: model and reference anew from their files.
 
-use actix_web::web::{Data, Json, block};
+use actix_web::web::{Data, Json};
 
+use super::blocking::off_async;
 use super::model::ModelDescription;
 use crate::error::{ApiError, chain_of};
 use crate::openapi::ReloadFaults;
@@ -25,8 +26,7 @@ use crate::service::Service;
 )]
 pub async fn reload(service: Data<Service>) -> Result<Json<ModelDescription>, ApiError> {
     let reloading = service.clone();
-    let reloaded = block(move || reloading.reload()).await;
-    let reloaded = reloaded.map_err(|error| ApiError::Internal(error.into()))?;
+    let reloaded = off_async(move || reloading.reload()).await?;
     let engine = reloaded.map_err(|error| ApiError::ReloadFailed { reason: chain_of(&error) })?;
     Ok(Json(ModelDescription::from(engine.served())))
 }

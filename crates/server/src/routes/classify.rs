@@ -10,16 +10,28 @@ use sdd_core::ImageError;
 
 use crate::capture::Capture;
 use crate::engine::{Answer, Engine, Input, Permit, Ticket};
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortage};
 use crate::request::RequestContext;
 use crate::service::Service;
 use crate::uploads::{self, Upload, UploadLimits, may_be_image};
 
-/// Reads at most `max_images` images of a request.
-///
-/// # Errors
-/// As [`uploads::read`].
-pub async fn read_images(
+/// What the uploads of a request may cost: `max_images` of `max_bytes` each.
+pub fn upload_limits(
+    service: &Service,
+    context: &RequestContext,
+    max_bytes: usize,
+    max_images: usize,
+) -> UploadLimits {
+    UploadLimits {
+        max_bytes,
+        max_images,
+        timeout: service.settings.limits.upload_timeout(),
+        deadline: context.deadline(),
+        keep: service.admission.has_room(),
+    }
+}
+
+async fn read_images(
     request: &HttpRequest,
     body: Payload,
     service: &Service,
@@ -27,14 +39,7 @@ pub async fn read_images(
     max_images: usize,
 ) -> Result<Vec<Upload>, ApiError> {
     let start = Instant::now();
-    let settings = &service.settings;
-    let limits = UploadLimits {
-        max_bytes: settings.model.max_bytes,
-        max_images,
-        timeout: settings.limits.upload_timeout(),
-        deadline: context.deadline(),
-        keep: service.admission.has_room(),
-    };
+    let limits = upload_limits(service, context, service.settings.model.max_bytes, max_images);
     let images = uploads::read(request, body, &limits, &service.uploads).await?;
     let bytes = images.iter().map(|image| image.bytes.len()).sum();
     context.note_upload(bytes, start.elapsed());
@@ -44,7 +49,7 @@ pub async fn read_images(
 /// Reads and classifies the one image of a request, and hands the answer in to `capture`.
 ///
 /// # Errors
-/// As [`read_images`]; [`ApiError::Overloaded`]; what is wrong with the image.
+/// As [`uploads::read`]; [`ApiError::Overloaded`]; what is wrong with the image.
 pub async fn one(
     request: &HttpRequest,
     body: Payload,
@@ -56,7 +61,7 @@ pub async fn one(
     let image = images.pop().ok_or(ApiError::MissingFile)?;
     let engine = service.engine();
     let permit = service.admission.admit(1, context.deadline())?.pop();
-    let permit = permit.ok_or_else(ApiError::overloaded)?;
+    let permit = permit.ok_or_else(|| ApiError::overloaded(Shortage::Room))?;
     let answer = classify(&engine, context, image, permit, capture).await?;
     Ok((engine, answer))
 }
@@ -73,7 +78,7 @@ pub struct Item {
 /// taken on all or none; what is wrong with one does no harm to the others.
 ///
 /// # Errors
-/// As [`read_images`]; [`ApiError::Overloaded`].
+/// As [`uploads::read`]; [`ApiError::Overloaded`].
 pub async fn many(
     request: &HttpRequest,
     body: Payload,
@@ -102,9 +107,8 @@ async fn classify(
     capture: Option<&Capture>,
 ) -> Result<Answer, ApiError> {
     let Upload { bytes, content_type, .. } = image;
-    let captured = capture.map(|capture| (capture, bytes.bytes()));
     let ticket = Ticket { permit, deadline: context.deadline() };
-    let answer = engine.answer(Input::Encoded(bytes), ticket).await;
+    let answer = self::image(engine, context, Input::Encoded(bytes), ticket, capture).await;
     let answer = answer.map_err(|error| match (error, content_type) {
         // What is no image and was not sent as one has the wrong type, rather than being broken.
         (ApiError::Image(ImageError::NotAnImage), Some(found)) if !may_be_image(&found) => {
@@ -112,7 +116,26 @@ async fn classify(
         }
         (error, _) => error,
     });
-    let answer = answer.inspect_err(|error| context.note_error(error.code()))?;
+    answer.inspect_err(|error| context.note_error(error.code()))
+}
+
+/// Classifies one image, and hands the answer in to `capture`.
+///
+/// # Errors
+/// As [`Engine::answer`]; the caller notes them.
+pub async fn image(
+    engine: &Engine,
+    context: &RequestContext,
+    input: Input,
+    ticket: Ticket,
+    capture: Option<&Capture>,
+) -> Result<Answer, ApiError> {
+    let captured = match (capture, &input) {
+        (Some(capture), Input::Encoded(image)) => Some((capture, image.bytes())),
+        // A tensor is no image that anyone could look at.
+        (_, Input::Tensor(_)) | (None, _) => None,
+    };
+    let answer = engine.answer(input, ticket).await?;
     context.note_answer(engine.served().class_of(&answer), &answer);
     if let Some((capture, image)) = captured {
         capture.offer(image, context.id(), &answer, engine.served());

@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::classify;
 use super::prediction::Model;
 use crate::error::ApiError;
-use crate::openapi::{EncodedImage, ImageForm, UploadFaults};
+use crate::openapi::{ImageForm, UploadFaults};
 use crate::request::RequestContext;
 use crate::service::Service;
 
@@ -36,14 +36,7 @@ pub struct Embedding {
     post,
     path = "/embed",
     tag = "Images",
-    request_body(content(
-        (ImageForm = "multipart/form-data"),
-        (EncodedImage = "image/jpeg"),
-        (EncodedImage = "image/png"),
-        (EncodedImage = "image/webp"),
-        (EncodedImage = "image/bmp"),
-        (EncodedImage = "image/tiff"),
-    )),
+    request_body(content((ImageForm = "multipart/form-data"))),
     responses((status = 200, description = "The embedding", body = Embedding), UploadFaults),
 )]
 pub async fn embed(

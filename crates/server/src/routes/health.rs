@@ -52,10 +52,10 @@ pub async fn healthz() -> Json<Health> {
 /// Whether images are classified
 ///
 /// The model is loaded and has answered once: the server listens only after that. 503 once it has
-/// been told to stop.
+/// been told to stop, or should one of its threads have ended.
 ///
 /// # Errors
-/// [`ApiError::Stopping`].
+/// [`ApiError::Stopping`], [`ApiError::ThreadLost`].
 #[utoipa::path(
     get,
     path = "/readyz",
@@ -64,8 +64,6 @@ pub async fn healthz() -> Json<Health> {
     responses((status = 200, description = "They are", body = Health), ReadinessFaults),
 )]
 pub async fn readyz(service: Data<Service>) -> Result<Json<Health>, ApiError> {
-    if service.is_stopping() {
-        return Err(ApiError::Stopping);
-    }
+    service.readiness()?;
     Ok(Json(Health { status: Status::Ready }))
 }

@@ -1,15 +1,18 @@
 //! `GET /metrics`: numbers for Prometheus.
 
 use actix_web::http::header::{Accept, Header};
-use actix_web::web::{Data, block};
+use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use super::blocking::off_async;
 use crate::error::ApiError;
 use crate::metrics::{Format, expose};
 use crate::openapi::GuardedFaults;
 use crate::service::Service;
 
-/// `GET /metrics`: as `OpenMetrics` where the scraper prefers it, else as Prometheus's text.
+/// Numbers for Prometheus
+///
+/// As `OpenMetrics` where the scraper prefers it, else as Prometheus's text.
 ///
 /// # Errors
 /// A fault of ours.
@@ -30,8 +33,7 @@ pub async fn metrics(
     service: Data<Service>,
 ) -> Result<HttpResponse, ApiError> {
     let format = preferred(&request);
-    let text = block(move || expose(&service, format)).await;
-    let text = text.map_err(|error| ApiError::Internal(error.into()))?;
+    let text = off_async(move || expose(&service, format)).await?;
     let text = text.map_err(|error| ApiError::Internal(error.into()))?;
     Ok(HttpResponse::Ok().content_type(format.content_type()).body(text))
 }

@@ -2,6 +2,7 @@
 
 pub(crate) mod admin;
 mod asset;
+mod blocking;
 mod classify;
 pub(crate) mod docs;
 mod drift;

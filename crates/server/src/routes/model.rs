@@ -27,7 +27,27 @@ pub struct ModelDescription {
     pub spec: ModelSpec,
     /// The reference; `null` without one.
     #[schema(required = true)]
-    pub reference: Option<ServedReference>,
+    pub reference: Option<Reference>,
+}
+
+/// The reference that images are compared with.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Reference {
+    /// The store.
+    pub path: String,
+    /// Number of reference images.
+    pub images: usize,
+    /// Name of the score, as `knn`.
+    pub method: String,
+    /// Scores above it are out of distribution; `null` without a calibration.
+    #[schema(required = true)]
+    pub threshold: Option<f64>,
+    /// The false-alarm rate that the threshold was calibrated for; `null` without a calibration.
+    #[schema(required = true)]
+    pub alpha: Option<f64>,
+    /// Number of calibration images; `null` without a calibration.
+    #[schema(required = true)]
+    pub calibration_images: Option<usize>,
 }
 
 /// What is served
@@ -53,7 +73,20 @@ impl From<&ServedModel> for ModelDescription {
             device: served.device.to_string(),
             provider: served.device.execution_provider(),
             spec: ModelSpec::from(&served.spec),
-            reference: served.reference.clone(),
+            reference: served.reference.as_ref().map(Reference::from),
+        }
+    }
+}
+
+impl From<&ServedReference> for Reference {
+    fn from(served: &ServedReference) -> Self {
+        Self {
+            path: served.path.display().to_string(),
+            images: served.images,
+            method: served.method.clone(),
+            threshold: served.threshold,
+            alpha: served.alpha,
+            calibration_images: served.calibration_images,
         }
     }
 }

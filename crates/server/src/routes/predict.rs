@@ -1,7 +1,7 @@
 //! `POST /predict` and `POST /predict/batch`: images in, class, confidence and drift score out.
 
-use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
+use actix_web::{HttpRequest, ResponseError};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,7 +9,7 @@ use super::classify::{self, Item};
 use super::prediction::{Model, Prediction};
 use crate::engine::ServedModel;
 use crate::error::{ApiError, Fault};
-use crate::openapi::{EncodedImage, ImageForm, ImagesForm, UploadFaults};
+use crate::openapi::{ImageForm, ImagesForm, UploadFaults};
 use crate::request::RequestContext;
 use crate::service::Service;
 
@@ -23,14 +23,7 @@ use crate::service::Service;
     post,
     path = "/predict",
     tag = "Images",
-    request_body(content(
-        (ImageForm = "multipart/form-data"),
-        (EncodedImage = "image/jpeg"),
-        (EncodedImage = "image/png"),
-        (EncodedImage = "image/webp"),
-        (EncodedImage = "image/bmp"),
-        (EncodedImage = "image/tiff"),
-    )),
+    request_body(content((ImageForm = "multipart/form-data"))),
     responses((status = 200, description = "The answer", body = Prediction), UploadFaults),
 )]
 pub async fn predict(
@@ -79,22 +72,15 @@ pub enum NamedPrediction {
 /// Classify several images
 ///
 /// Each in a field `file` of `multipart/form-data`. An image that cannot be classified has its own
-/// error and does no harm to the others.
+/// error and does no harm to the others; where none can be, the answer is an error, the gravest one.
 ///
 /// # Errors
-/// What is wrong with the request as a whole.
+/// What is wrong with the request as a whole, or with all of its images.
 #[utoipa::path(
     post,
     path = "/predict/batch",
     tag = "Images",
-    request_body(content(
-        (ImagesForm = "multipart/form-data"),
-        (EncodedImage = "image/jpeg"),
-        (EncodedImage = "image/png"),
-        (EncodedImage = "image/webp"),
-        (EncodedImage = "image/bmp"),
-        (EncodedImage = "image/tiff"),
-    )),
+    request_body(content((ImagesForm = "multipart/form-data"))),
     responses((status = 200, description = "An answer for each image, in their order", body = Predictions), UploadFaults),
 )]
 pub async fn predict_batch(
@@ -105,9 +91,34 @@ pub async fn predict_batch(
 ) -> Result<Json<Predictions>, ApiError> {
     let (engine, items) =
         classify::many(&request, body, &service, &context, service.capture.as_ref()).await?;
+    let items = some_answered(items)?;
     let served = engine.served();
     let predictions = items.into_iter().map(|item| NamedPrediction::new(item, served)).collect();
     Ok(Json(Predictions { predictions, model: Model::from(served) }))
+}
+
+/// The items, unless none could be answered: that is no success.
+///
+/// # Errors
+/// The gravest of what was wrong, the first of its kind.
+fn some_answered(items: Vec<Item>) -> Result<Vec<Item>, ApiError> {
+    if items.iter().any(|item| item.answer.is_ok()) {
+        return Ok(items);
+    }
+    let count = items.len();
+    let errors = items.into_iter().enumerate().filter_map(|(index, item)| {
+        item.answer.err().map(|error| match error {
+            ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },
+            error => error,
+        })
+    });
+    let gravest =
+        errors.reduce(
+            |gravest, error| {
+                if error.status_code() > gravest.status_code() { error } else { gravest }
+            },
+        );
+    Err(gravest.unwrap_or(ApiError::MissingFile))
 }
 
 impl NamedPrediction {

@@ -15,7 +15,7 @@ pub(super) enum Area {
 
 /// Orchestrators ask the first ones without a key. The others are the same for every server of this
 /// version and tell nothing of the model.
-const PUBLIC: [&str; 9] = [
+const PUBLIC: [&str; 8] = [
     "/livez",
     "/readyz",
     "/healthz",
@@ -24,7 +24,6 @@ const PUBLIC: [&str; 9] = [
     "/",
     "/docs",
     "/openapi.json",
-    "/favicon.ico",
 ];
 
 /// Files that the public pages load.

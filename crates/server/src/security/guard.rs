@@ -9,7 +9,6 @@ use actix_web::{HttpMessage, ResponseError};
 
 use super::Security;
 use super::area::Area;
-use super::client_address::client_address;
 use super::keys::{Caller, KeyRing};
 use super::rate_limit::Client;
 use super::same_machine::is_from_this_machine;
@@ -53,8 +52,9 @@ fn check(request: &ServiceRequest) -> Result<(), ApiError> {
     if let (Some(caller), Some(context)) = (&caller, request.extensions().get::<RequestContext>()) {
         context.note_key(caller.name.clone());
     }
-    // Before the keys are looked at: guessing them is limited, too.
-    if area != Area::Metrics {
+    // Before the keys are looked at: guessing them is limited, too. A scraper is not, unless it needs a
+    // key and has none.
+    if area != Area::Metrics || (keys.for_clients && caller.is_none()) {
         limit_rate(&service.security, request, caller.as_ref())?;
     }
     authorize(area, caller.as_ref(), &keys, || is_from_this_machine(request))
@@ -66,11 +66,9 @@ fn limit_rate(
     caller: Option<&Caller>,
 ) -> Result<(), ApiError> {
     let Some(limit) = &security.rate_limit else { return Ok(()) };
-    let client = match (caller, request.peer_addr()) {
+    let client = match (caller, security.client_of(request)) {
         (Some(caller), _) => Client::Key(caller.name.clone()),
-        (None, Some(peer)) => {
-            Client::at(client_address(peer.ip(), request.headers(), &security.trusted_proxies))
-        }
+        (None, Some(address)) => Client::at(address),
         (None, None) => Client::Others,
     };
     limit.check(&client).map_err(|retry_after| ApiError::RateLimited { retry_after })

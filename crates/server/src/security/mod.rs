@@ -9,9 +9,10 @@ pub mod rate_limit;
 mod same_machine;
 mod tls;
 
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
+use actix_web::dev::ServiceRequest;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use rustls::ServerConfig;
@@ -21,6 +22,7 @@ pub use cors::cors;
 pub use guard::guard;
 pub use tls::{Tls, TlsError, provider};
 
+use self::client_address::client_address;
 use self::keys::{KeyError, KeyRing};
 use self::rate_limit::RateLimit;
 use crate::settings::SecuritySettings;
@@ -44,12 +46,19 @@ pub struct Security {
     /// The limit for each client; `None` without one.
     pub rate_limit: Option<RateLimit>,
     /// The proxies whose word on addresses is taken.
-    pub trusted_proxies: Vec<IpNet>,
+    trusted_proxies: Vec<IpNet>,
     settings: SecuritySettings,
     keys: ArcSwap<KeyRing>,
 }
 
 impl Security {
+    /// Where a request comes from; `None` where that cannot be known.
+    #[must_use]
+    pub fn client_of(&self, request: &ServiceRequest) -> Option<IpAddr> {
+        let peer = request.peer_addr()?;
+        Some(client_address(peer.ip(), request.headers(), &self.trusted_proxies))
+    }
+
     /// Reads keys and certificate.
     ///
     /// # Errors

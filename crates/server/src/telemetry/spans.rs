@@ -11,7 +11,7 @@ use opentelemetry::{Context, KeyValue, StringValue};
 
 use super::traces::{Parent, Traces};
 use crate::observe::Finished;
-use crate::request::Outcome;
+use crate::request::ImageOutcome;
 
 /// Images of a request whose stages have spans at most.
 const MAX_IMAGES: usize = 32;
@@ -85,7 +85,7 @@ impl Traces {
 
 /// One after the other; the waiting between preprocessing and inference, if any, counts as before
 /// decoding.
-fn stages_of(outcome: &Outcome) -> [(&'static str, Duration); 5] {
+fn stages_of(outcome: &ImageOutcome) -> [(&'static str, Duration); 5] {
     let times = outcome.times;
     [
         ("queue", times.queue),
@@ -112,7 +112,7 @@ fn attributes(finished: &Finished<'_>) -> Vec<KeyValue> {
         attributes.push(KeyValue::new("http.route", text(route)));
     }
     if let Some(client) = finished.client {
-        attributes.push(KeyValue::new("client.address", client.ip().to_string()));
+        attributes.push(KeyValue::new("client.address", client.to_string()));
     }
     if let Some(error) = finished.error {
         attributes.push(KeyValue::new("error.type", error));

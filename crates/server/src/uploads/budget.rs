@@ -6,7 +6,7 @@ use bytes::BytesMut;
 
 use super::UploadLimits;
 use super::memory::{Reservation, UploadMemory, UploadedBytes};
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortage};
 
 /// Bytes that the parts' headers and boundaries may take.
 const OVERHEAD: usize = 64 << 10;
@@ -19,7 +19,9 @@ const DRAIN_FACTOR: usize = 4;
 /// sends more is cut off, so that it hears at once.
 const OVERLOAD_DRAIN: usize = 1 << 20;
 
-/// Largest body announced for which memory is set aside in one piece before it has come.
+/// Largest image announced for which memory is set aside in one piece before it has come. It is not
+/// reserved: what nothing is written to costs nothing, and a reservation could be had by announcing
+/// alone.
 const MAX_PREALLOCATION: usize = 4 << 20;
 
 /// The bytes of a request's body as they come.
@@ -29,6 +31,8 @@ pub(super) struct Budget<'a> {
     /// For all of the body.
     limit: usize,
     announced: Option<usize>,
+    /// Where there may be several images, their lengths are not known from the body's.
+    is_one_image: bool,
     spent: usize,
     refusal: Option<Refusal>,
 }
@@ -37,7 +41,7 @@ pub(super) struct Budget<'a> {
 #[derive(Clone, Copy)]
 enum Refusal {
     TooManyBytes,
-    Overloaded,
+    Overloaded(Shortage),
 }
 
 /// One image as it comes.
@@ -58,11 +62,19 @@ impl<'a> Budget<'a> {
         // A body announced as too large is known to be before its first byte is kept.
         let too_large = announced.is_some_and(|bytes| bytes > limit.saturating_add(OVERHEAD));
         let refusal = match (limits.keep, too_large) {
-            (false, _) => Some(Refusal::Overloaded),
+            (false, _) => Some(Refusal::Overloaded(Shortage::Room)),
             (true, true) => Some(Refusal::TooManyBytes),
             (true, false) => None,
         };
-        Self { memory, max_bytes: limits.max_bytes, limit, announced, spent: 0, refusal }
+        Self {
+            memory,
+            max_bytes: limits.max_bytes,
+            limit,
+            announced,
+            is_one_image: limits.max_images == 1,
+            spent: 0,
+            refusal,
+        }
     }
 
     /// Whether the client is told at once, without reading on.
@@ -71,7 +83,9 @@ impl<'a> Budget<'a> {
     /// The answer.
     pub fn check_announced(&self) -> Result<(), ApiError> {
         match self.refusal {
-            Some(Refusal::Overloaded) if self.announced.is_none_or(|all| all > OVERLOAD_DRAIN) => {
+            Some(Refusal::Overloaded(_))
+                if self.announced.is_none_or(|all| all > OVERLOAD_DRAIN) =>
+            {
                 self.check()
             }
             Some(Refusal::TooManyBytes)
@@ -86,8 +100,8 @@ impl<'a> Budget<'a> {
     /// The beginning of an image.
     pub fn begin(&self) -> Receiving {
         let expected = self.announced.unwrap_or(0).min(self.max_bytes);
-        let capacity =
-            if self.refusal.is_some() || expected > MAX_PREALLOCATION { 0 } else { expected };
+        let is_known = self.is_one_image && self.refusal.is_none();
+        let capacity = if is_known && expected <= MAX_PREALLOCATION { expected } else { 0 };
         Receiving { bytes: BytesMut::with_capacity(capacity), reservation: self.memory.reserve() }
     }
 
@@ -101,7 +115,7 @@ impl<'a> Budget<'a> {
             self.refusal = Some(Refusal::TooManyBytes);
         }
         if self.refusal.is_none() && !image.reservation.grow(chunk.len()) {
-            self.refusal = Some(Refusal::Overloaded);
+            self.refusal = Some(Refusal::Overloaded(Shortage::Memory));
         }
         if self.refusal.is_none() {
             image.bytes.extend_from_slice(chunk);
@@ -149,7 +163,7 @@ impl<'a> Budget<'a> {
             Some(Refusal::TooManyBytes) => {
                 Err(ApiError::TooManyBytes { limit: self.max_bytes.min(self.limit) })
             }
-            Some(Refusal::Overloaded) => Err(ApiError::overloaded()),
+            Some(Refusal::Overloaded(shortage)) => Err(ApiError::overloaded(shortage)),
         }
     }
 }

@@ -57,7 +57,7 @@ fn work_for_clients_that_have_left_is_dropped_and_for_half_closed_ones_it_is_not
     }
     assert_eq!(answer.status, 200, "{answer:?}");
     assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
-    let log = server.log_so_far();
+    let log = server.stop();
     let count = |text| log.iter().filter(|line| line.contains(text)).count();
     let dropped = count("the client left before its image was looked at");
     assert!(dropped >= 6, "{dropped} of 12 were dropped: {log:#?}");

@@ -55,7 +55,7 @@ fn keys_open_what_they_are_for() {
         assert_eq!(server.get(path).status, 401, "{path}");
     }
 
-    let log = server.log_so_far().join("\n");
+    let log = server.stop().join("\n");
     assert!(log.contains("line-3"), "the name of the key is logged: {log}");
     assert!(!log.contains(&client) && !log.contains(&admin), "no key is: {log}");
 }

@@ -118,9 +118,10 @@ impl Server {
         read(headers.iter().fold(request, add).send_empty().unwrap())
     }
 
-    /// What has been logged and not been read yet.
-    pub fn log_so_far(&self) -> Vec<String> {
-        self.log.try_iter().collect()
+    /// Stops the server, and gives what has been logged and not been read yet.
+    pub fn stop(self) -> Vec<String> {
+        self.signal("TERM");
+        self.wait(Duration::from_mins(1)).1
     }
 
     /// Posts a multipart body to a path.

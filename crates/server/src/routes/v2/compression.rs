@@ -11,7 +11,7 @@ use flate2::Compression;
 use flate2::bufread::{MultiGzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortage};
 use crate::uploads::{UploadMemory, UploadedBytes};
 
 /// Bytes that are decompressed at a time.
@@ -126,7 +126,7 @@ fn read_all(
             return Err(ApiError::TooManyBytes { limit });
         }
         if !reservation.grow(length) {
-            return Err(ApiError::overloaded());
+            return Err(ApiError::overloaded(Shortage::Memory));
         }
         bytes.extend_from_slice(&chunk[..length]);
     }

@@ -48,7 +48,7 @@ pub async fn live() -> Json<Live> {
 /// 503 once it has been told to stop.
 ///
 /// # Errors
-/// [`ApiError::Stopping`].
+/// [`ApiError::Stopping`], [`ApiError::ThreadLost`].
 #[utoipa::path(
     get,
     path = "/v2/health/ready",
@@ -58,14 +58,14 @@ pub async fn live() -> Json<Live> {
     responses((status = 200, description = "It does", body = Ready), InferenceReadinessFaults),
 )]
 pub async fn ready(service: Data<Service>) -> Result<Json<Ready>, ApiError> {
-    check(&service)?;
+    service.readiness()?;
     Ok(Json(Ready { ready: true }))
 }
 
 /// Whether the model takes requests
 ///
 /// # Errors
-/// [`ApiError::UnknownModel`], [`ApiError::Stopping`].
+/// [`ApiError::UnknownModel`], [`ApiError::Stopping`], [`ApiError::ThreadLost`].
 #[utoipa::path(
     get,
     path = "/v2/models/{name}/ready",
@@ -82,10 +82,6 @@ pub async fn model_ready(
 ) -> Result<Json<ModelReady>, ApiError> {
     let engine = service.engine();
     path.check(engine.served())?;
-    check(&service)?;
+    service.readiness()?;
     Ok(Json(ModelReady { name: engine.served().spec.name.clone(), ready: true }))
-}
-
-fn check(service: &Service) -> Result<(), ApiError> {
-    if service.is_stopping() { Err(ApiError::Stopping) } else { Ok(()) }
 }

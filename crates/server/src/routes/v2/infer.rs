@@ -3,10 +3,12 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::web::{Data, Path, Payload, block};
+use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::try_join_all;
 
+use super::super::blocking::off_async;
+use super::super::classify;
 use super::binary;
 use super::compression::Coding;
 use super::input::{InputDecoder, Inputs, tensor_len};
@@ -14,12 +16,12 @@ use super::model::ModelPath;
 use super::output::WantedOutput;
 use super::request::{InferRequest, invalid};
 use super::response::{AnswerForm, InferResponse};
-use crate::engine::{Answer, Engine, Input, Ticket};
+use crate::engine::{Answer, Engine, Ticket};
 use crate::error::ApiError;
 use crate::openapi::{EncodedImage, InferenceFaults, JsonAndTensors};
 use crate::request::RequestContext;
 use crate::service::Service;
-use crate::uploads::{self, UploadLimits, UploadedBytes};
+use crate::uploads::{self, UploadedBytes};
 
 /// Bytes of JSON beside the tensors' values.
 const JSON_BYTES: usize = 64 << 10;
@@ -72,21 +74,24 @@ pub async fn infer(
     service: Data<Service>,
     context: RequestContext,
 ) -> Result<HttpResponse, ApiError> {
-    let limits = BodyLimits::new(&service);
-    let transfer = Transfer::of(&request)?;
-    let body = read_body(&request, body, &service, &context, limits.bytes).await?;
     // A request keeps to the pair that it begins with.
     let engine = service.engine();
     path.check(engine.served())?;
+    let limits = BodyLimits::new(&service, &engine);
+    let transfer = Transfer::of(&request)?;
+    let start = Instant::now();
+    let upload_limits = classify::upload_limits(&service, &context, limits.bytes, 1);
+    let body = uploads::read_whole(&request, body, &upload_limits, &service.uploads).await?;
+    context.note_upload(body.len(), start.elapsed());
     let decoding = {
         let (service, engine) = (service.clone(), Arc::clone(&engine));
         move || decode(body, &transfer, &limits, &service, &engine)
     };
-    let Inference { inputs, form, timeout } = off_async(decoding).await?;
+    let Inference { inputs, form, timeout } = off_async(decoding).await??;
     let deadline = timeout.and_then(|timeout| context.started().checked_add(timeout));
     let deadline = deadline.map_or(context.deadline(), |asked| asked.min(context.deadline()));
     let answers = answer_all(&engine, &service, &context, inputs, deadline).await?;
-    let written = off_async(move || form.write(&answers, engine.served())).await?;
+    let written = off_async(move || form.write(&answers, engine.served())).await??;
     Ok(written.into())
 }
 
@@ -118,11 +123,11 @@ struct BodyLimits {
 }
 
 impl BodyLimits {
-    fn new(service: &Service) -> Self {
+    fn new(service: &Service, engine: &Engine) -> Self {
         let settings = &service.settings;
         let max_images = service.max_images();
         let max_bytes = settings.model.max_bytes;
-        let values = tensor_len(&service.engine().served().spec).saturating_mul(max_images);
+        let values = tensor_len(&engine.served().spec).saturating_mul(max_images);
         // Base64 makes four bytes of three.
         let images = max_bytes.saturating_add(max_bytes / 3).saturating_mul(max_images);
         let tensors = values.saturating_mul(JSON_VALUE_BYTES);
@@ -131,26 +136,6 @@ impl BodyLimits {
         let decompressed = max_bytes.max(binary_tensors).saturating_add(JSON_BYTES);
         Self { bytes: bytes.min(settings.limits.max_upload_memory), decompressed, max_images }
     }
-}
-
-async fn read_body(
-    request: &HttpRequest,
-    body: Payload,
-    service: &Service,
-    context: &RequestContext,
-    max_bytes: usize,
-) -> Result<UploadedBytes, ApiError> {
-    let start = Instant::now();
-    let limits = UploadLimits {
-        max_bytes,
-        max_images: 1,
-        timeout: service.settings.limits.upload_timeout(),
-        deadline: context.deadline(),
-        keep: service.admission.has_room(),
-    };
-    let body = uploads::read_whole(request, body, &limits, &service.uploads).await?;
-    context.note_upload(body.len(), start.elapsed());
-    Ok(body)
 }
 
 /// A request that was understood.
@@ -217,29 +202,14 @@ async fn answer_all(
     let permits = service.admission.admit(count, deadline)?;
     let images = inputs.images.into_iter().zip(permits).enumerate();
     let answers = images.map(|(index, (image, permit))| async move {
-        // A tensor is no image that anyone could look at.
-        let captured = match (&service.capture, &image) {
-            (Some(capture), Input::Encoded(image)) => Some((capture, image.bytes())),
-            _ => None,
-        };
-        let answer = engine.answer(image, Ticket { permit, deadline }).await;
+        let ticket = Ticket { permit, deadline };
+        let answer =
+            classify::image(engine, context, image, ticket, service.capture.as_ref()).await;
         let answer = answer.map_err(|error| match error {
             ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },
             error => error,
         });
-        let answer = answer.inspect_err(|error| context.note_error(error.code()))?;
-        context.note_answer(engine.served().class_of(&answer), &answer);
-        if let Some((capture, image)) = captured {
-            capture.offer(image, context.id(), &answer, engine.served());
-        }
-        Ok(answer)
+        answer.inspect_err(|error| context.note_error(error.code()))
     });
     try_join_all(answers).await
-}
-
-/// Runs what takes long on a thread that may block.
-async fn off_async<T: Send + 'static>(
-    work: impl FnOnce() -> Result<T, ApiError> + Send + 'static,
-) -> Result<T, ApiError> {
-    block(work).await.map_err(|error| ApiError::Internal(error.into()))?
 }

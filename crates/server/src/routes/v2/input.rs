@@ -9,7 +9,7 @@ use super::binary;
 use super::request::{InferRequest, InputTensor, invalid};
 use super::tensor::{DataType, Scalar, each_scalar};
 use crate::engine::Input;
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortage};
 use crate::uploads::{Reservation, UploadMemory, UploadedBytes};
 
 /// The name of the input that takes encoded images, whatever the model calls its tensor.
@@ -159,7 +159,7 @@ impl InputDecoder<'_> {
         };
         let read = tensor.data.map_or(Ok(()), |data| each_scalar(data, &mut take));
         if overloaded {
-            return Err(ApiError::overloaded());
+            return Err(ApiError::overloaded(Shortage::Memory));
         }
         read.map_err(|reason| in_input(tensor, &reason))?;
         check_count(tensor, images.len(), count)?;
@@ -182,7 +182,7 @@ impl InputDecoder<'_> {
         let total = len.saturating_mul(count);
         let mut reservation = self.memory.reserve();
         if !reservation.grow(total.saturating_mul(size_of::<f32>())) {
-            return Err(ApiError::overloaded());
+            return Err(ApiError::overloaded(Shortage::Memory));
         }
         let images = if let Some(binary) = binary {
             let (values, rest) = binary.as_chunks::<{ size_of::<f32>() }>();

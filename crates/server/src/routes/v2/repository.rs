@@ -14,7 +14,7 @@ pub struct IndexEntry {
     name: String,
     version: String,
     state: &'static str,
-    reason: &'static str,
+    reason: String,
 }
 
 /// The model that is served
@@ -32,10 +32,9 @@ pub async fn index(service: Data<Service>) -> Json<[IndexEntry; 1]> {
     let engine = service.engine();
     let spec = &engine.served().spec;
     let (name, version) = (spec.name.clone(), spec.version.clone());
-    let (state, reason) = if service.is_stopping() {
-        ("UNAVAILABLE", "the server is stopping")
-    } else {
-        ("READY", "")
+    let (state, reason) = match service.readiness() {
+        Ok(()) => ("READY", String::new()),
+        Err(error) => ("UNAVAILABLE", error.to_string()),
     };
     Json([IndexEntry { name, version, state, reason }])
 }
