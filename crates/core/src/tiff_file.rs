@@ -20,8 +20,15 @@ const UNSPECIFIED: u16 = 0;
 /// Of `ExtraSamples`: the colors have been multiplied by the alpha.
 const ASSOCIATED_ALPHA: u16 = 1;
 
+/// Strips or tiles that a file may have, each of which costs the decoder a start: a strip for each row of
+/// the longest side, in each of four planes.
+const MAX_CHUNKS: usize = 65_536;
+
 /// The decoder behind the crate `image`, which says more about a file than that crate does.
-pub(crate) struct TiffFile<'a>(Decoder<Cursor<&'a [u8]>>);
+pub(crate) struct TiffFile<'a> {
+    decoder: Decoder<Cursor<&'a [u8]>>,
+    bytes: usize,
+}
 
 /// Why a TIFF was not decoded.
 pub(crate) enum Failure {
@@ -31,6 +38,8 @@ pub(crate) enum Failure {
     Image(image::ImageError),
     /// By us: the decoder would give other pixels than Pillow, without a word.
     Unsupported(&'static str),
+    /// By us: it takes more time than an image that somebody made.
+    Bomb(String),
 }
 
 impl From<TiffError> for Failure {
@@ -52,7 +61,8 @@ impl<'a> TiffFile<'a> {
         limits.decoding_buffer_size = size(max_bytes);
         limits.intermediate_buffer_size = size(max_bytes);
         limits.ifd_value_size = size(max_metadata);
-        Ok(Self(Decoder::new(Cursor::new(bytes))?.with_limits(limits)))
+        let decoder = Decoder::new(Cursor::new(bytes))?.with_limits(limits);
+        Ok(Self { decoder, bytes: bytes.len() })
     }
 
     /// Where there is such a tag: how the image is to be turned, not at all for a value without meaning.
@@ -62,11 +72,33 @@ impl<'a> TiffFile<'a> {
 
     /// The XMP packet.
     pub(crate) fn xmp(&mut self) -> Option<Vec<u8>> {
-        self.0.find_tag(XMP).ok()??.into_u8_vec().ok()
+        self.decoder.find_tag(XMP).ok()??.into_u8_vec().ok()
+    }
+
+    /// Checks that decoding does no more work than the file is worth: its strips or
+    /// tiles may all be the same few bytes, or of a single pixel each.
+    fn check_work(&mut self) -> Result<(), Failure> {
+        let tiles: Option<Vec<u64>> = self.decoder.find_tag_unsigned_vec(Tag::TileByteCounts)?;
+        let chunks = match tiles {
+            Some(tiles) => tiles,
+            None => self.decoder.find_tag_unsigned_vec(Tag::StripByteCounts)?.unwrap_or_default(),
+        };
+        if chunks.len() > MAX_CHUNKS {
+            let count = chunks.len();
+            return Err(Failure::Bomb(format!(
+                "it has {count} strips or tiles: {MAX_CHUNKS} at most"
+            )));
+        }
+        let stored = chunks.iter().fold(0, |sum: u64, length| sum.saturating_add(*length));
+        if stored > self.bytes as u64 {
+            return Err(Failure::Bomb("its strips or tiles are longer than the file".into()));
+        }
+        Ok(())
     }
 
     /// Decodes with `decoder`, which is of the same file, what it decodes as Pillow does.
     pub(crate) fn decode(mut self, decoder: impl ImageDecoder) -> Result<DynamicImage, Failure> {
+        self.check_work()?;
         if self.number(Tag::Compression).is_some_and(|found| JPEG_COMPRESSION.contains(&found)) {
             // Other pixels than libjpeg-turbo's would come of it.
             let unsupported = TiffUnsupportedError::UnsupportedCompressionMethod;
@@ -79,7 +111,7 @@ impl<'a> TiffFile<'a> {
             // At the right border the decoder mixes up the samples.
             return Err(Failure::Unsupported("tiles with extra samples"));
         }
-        if matches!(self.0.colortype()?, ColorType::CMYK(_)) {
+        if matches!(self.decoder.colortype()?, ColorType::CMYK(_)) {
             return Ok(self.decode_cmyk()?);
         }
         let decoded = DynamicImage::from_decoder(decoder).map_err(Failure::Image)?;
@@ -105,12 +137,12 @@ impl<'a> TiffFile<'a> {
 
     /// CMYK of 8 or 16 bits a sample whose planes are interleaved.
     fn decode_cmyk(mut self) -> Result<DynamicImage, TiffError> {
-        if self.0.image_buffer_layout()?.planes > 1 {
+        if self.decoder.image_buffer_layout()?.planes > 1 {
             let planar = Some(PlanarConfiguration::Planar);
             return Err(TiffUnsupportedError::UnsupportedPlanarConfig(planar).into());
         }
-        let size = self.0.dimensions()?;
-        match self.0.read_image()? {
+        let size = self.decoder.dimensions()?;
+        match self.decoder.read_image()? {
             DecodingResult::U8(samples) => {
                 rgb(size, samples.as_chunks().0.iter().map(|ink| cmyk::rgb(*ink)))
             }
@@ -130,7 +162,7 @@ impl<'a> TiffFile<'a> {
     fn has_more_than_alpha(&mut self) -> Result<bool, TiffError> {
         let extra = self.extra_samples();
         let colors_are_inks =
-            matches!(self.0.colortype()?, ColorType::CMYK(_) | ColorType::CMYKA(_));
+            matches!(self.decoder.colortype()?, ColorType::CMYK(_) | ColorType::CMYKA(_));
         Ok(extra.len() > 1
             || extra.first() == Some(&UNSPECIFIED)
             || colors_are_inks && !extra.is_empty())
@@ -138,11 +170,11 @@ impl<'a> TiffFile<'a> {
 
     /// What the samples besides the colors are.
     fn extra_samples(&mut self) -> Vec<u16> {
-        self.0.find_tag_unsigned_vec(Tag::ExtraSamples).ok().flatten().unwrap_or_default()
+        self.decoder.find_tag_unsigned_vec(Tag::ExtraSamples).ok().flatten().unwrap_or_default()
     }
 
     fn number(&mut self, tag: Tag) -> Option<u16> {
-        self.0.find_tag_unsigned(tag).ok().flatten()
+        self.decoder.find_tag_unsigned(tag).ok().flatten()
     }
 }
 

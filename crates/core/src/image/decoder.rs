@@ -172,6 +172,9 @@ impl Decoder {
         let image = file.decode(decoder).map_err(|failure| match failure {
             tiff_file::Failure::Tiff(error) => explain_tiff(error),
             tiff_file::Failure::Image(error) => explain(error, ImageFormat::Tiff),
+            tiff_file::Failure::Bomb(reason) => {
+                ImageError::Damaged { format: name(ImageFormat::Tiff), reason }
+            }
             tiff_file::Failure::Unsupported(kind) => {
                 ImageError::Unsupported { what: format!("this TIFF encoding ({kind})") }
             }

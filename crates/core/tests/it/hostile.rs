@@ -141,3 +141,40 @@ fn kinds_of_tiff_that_are_not_decoded_are_refused_as_unsupported() {
         }
     }
 }
+
+/// A TIFF of one pixel a row, each row a strip: `length` bytes at the same place, or one of its own.
+fn strips_of_one_row(rows: u32, shared: Option<u32>) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    let mut encoder = TiffEncoder::new(&mut file).unwrap();
+    let mut directory = encoder.image_directory().unwrap();
+    let data = vec![7_u8; shared.unwrap_or(rows) as usize];
+    let start = u32::try_from(directory.write_data(&data[..]).unwrap()).unwrap();
+    let offsets: Vec<u32> =
+        (0..rows).map(|row| if shared.is_some() { start } else { start + row }).collect();
+    directory.write_tag(Tag::ImageWidth, 1_u32).unwrap();
+    directory.write_tag(Tag::ImageLength, rows).unwrap();
+    directory.write_tag(Tag::RowsPerStrip, 1_u32).unwrap();
+    directory.write_tag(Tag::BitsPerSample, 8_u16).unwrap();
+    directory.write_tag(Tag::Compression, 1_u16).unwrap();
+    directory.write_tag(Tag::PhotometricInterpretation, BLACK_IS_ZERO).unwrap();
+    directory.write_tag(Tag::StripOffsets, &offsets[..]).unwrap();
+    let lengths = vec![shared.unwrap_or(1); rows as usize];
+    directory.write_tag(Tag::StripByteCounts, &lengths[..]).unwrap();
+    directory.finish().unwrap();
+    file.into_inner()
+}
+
+#[test]
+fn a_tiff_that_has_the_decoder_read_the_same_bytes_again_and_again_is_refused() {
+    let limits = ImageLimits { max_side: u32::MAX, ..ImageLimits::default() };
+    let decoded = decode(&strips_of_one_row(65_536, None), Color::Gray, &limits).unwrap();
+    assert_eq!((decoded.height, decoded.data[65_535]), (65_536, 7));
+    for (file, reason) in [
+        (strips_of_one_row(1000, Some(1000)), "longer than the file"),
+        (strips_of_one_row(65_537, None), "65537 strips or tiles"),
+    ] {
+        let error = decode(&file, Color::Gray, &limits).unwrap_err();
+        assert!(matches!(error, ImageError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains(reason), "{error}");
+    }
+}

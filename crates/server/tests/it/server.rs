@@ -120,7 +120,7 @@ impl Server {
 
     /// Stops the server, and gives what has been logged and not been read yet.
     pub fn stop(self) -> Vec<String> {
-        self.signal("TERM");
+        self.signal("-TERM");
         self.wait(Duration::from_mins(1)).1
     }
 
