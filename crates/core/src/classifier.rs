@@ -189,6 +189,13 @@ impl Classifier {
     /// Applies the model's decision rule to its probabilities for one image.
     fn decide(&self, found: &[f32], embedding: Vec<f32>) -> Result<Prediction> {
         let spec = self.model.spec();
+        // An input of huge values, which only a client that sends tensors can make, has such answers.
+        if let Some(at) = embedding.iter().position(|value| !value.is_finite()) {
+            return Err(Error::Output {
+                output: spec.outputs.embedding.clone(),
+                reason: format!("value {at} is {}", embedding[at]),
+            });
+        }
         let allowed = -PROBABILITY_SLACK..=1.0 + PROBABILITY_SLACK;
         if let Some(value) = found.iter().find(|value| !allowed.contains(value)) {
             return Err(Error::Output {

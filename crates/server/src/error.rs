@@ -107,6 +107,14 @@ pub enum ApiError {
         /// What is wrong with it.
         error: ImageError,
     },
+    /// The model has no answer for this input, as for a tensor of huge values.
+    #[error("the model's output `{output}` is not usable for this input: {reason}")]
+    UnusableOutput {
+        /// The output's name.
+        output: String,
+        /// What was expected and found.
+        reason: String,
+    },
     /// The request is not one of the Open Inference Protocol, or not for this model.
     #[error("{reason}")]
     InvalidInference {
@@ -114,10 +122,12 @@ pub enum ApiError {
         reason: String,
     },
     /// The body is compressed in another way than those that are taken.
-    #[error("the content-encoding {found} is not supported: use gzip, deflate or none")]
+    #[error("the content-encoding {found} is not supported here: use {supported}")]
     UnsupportedEncoding {
         /// The header's value.
         found: String,
+        /// What the path takes.
+        supported: &'static str,
     },
     /// The model asked for is not the one that is served.
     #[error("there is no model {asked_for}: {served} is served")]
@@ -202,6 +212,7 @@ impl ApiError {
             }
             Self::ClientLeft => (client_left(), "client_left"),
             Self::Image(error) | Self::ImageAt { error, .. } => (status(error), error.code()),
+            Self::UnusableOutput { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unusable_output"),
             Self::InvalidInference { .. } => (StatusCode::BAD_REQUEST, "invalid_inference_request"),
             Self::UnsupportedEncoding { .. } => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding")
@@ -317,6 +328,7 @@ impl From<sdd_core::Error> for ApiError {
     fn from(error: sdd_core::Error) -> Self {
         match error {
             sdd_core::Error::Image(error) => Self::Image(error),
+            sdd_core::Error::Output { output, reason } => Self::UnusableOutput { output, reason },
             error => Self::Internal(error.into()),
         }
     }

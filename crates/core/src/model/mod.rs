@@ -152,7 +152,7 @@ impl Model {
     ///
     /// # Errors
     /// [`Error::Inference`] when ONNX Runtime fails, [`Error::Output`] when what it answers has the
-    /// wrong shape or a value that is not finite.
+    /// wrong shape. Values that are not finite are one image's matter, not that of its whole batch.
     pub fn run(&mut self, images: &Array4<f32>) -> Result<Outputs> {
         let count = images.shape()[0];
         let spec = &self.shared.spec;
@@ -313,9 +313,6 @@ fn copy_output(
     let (shape, values) = value.try_extract_tensor::<f32>().map_err(inference)?;
     if values.len() != target.len() {
         return Err(unusable(format!("expected {:?}, found {shape:?}", target.shape())));
-    }
-    if let Some(at) = values.iter().position(|value| !value.is_finite()) {
-        return Err(unusable(format!("value {at} is {}", values[at])));
     }
     target.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
     Ok(())

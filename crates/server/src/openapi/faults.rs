@@ -47,6 +47,12 @@ pub(super) const IMAGES: &[Documented] = &[
     fault(413, "too_large", "the upload has too many bytes"),
     fault(413, "too_many_pixels", "the image has too many pixels"),
     fault(415, "unsupported_image", "an image of a kind that is not read, as GIF"),
+    fault(
+        415,
+        "unsupported_encoding",
+        "the body is compressed in a way that this path does not take",
+    ),
+    fault(422, "unusable_output", "the model has no finite answer for this input"),
     fault(503, "overloaded", "there is no room now: `retry-after` says when to return"),
     fault(504, "deadline_exceeded", "the request's time was over before it was answered"),
 ];
@@ -69,14 +75,8 @@ const FORM: &[Documented] = &[
 pub(super) const MODEL: &[Documented] =
     &[fault(404, "unknown_model", "the path names another model or version than the served one")];
 
-pub(super) const INFERENCE: &[Documented] = &[
-    fault(400, "invalid_inference_request", "the request is malformed or not for this model"),
-    fault(
-        415,
-        "unsupported_encoding",
-        "the body is compressed in another way than gzip or deflate",
-    ),
-];
+pub(super) const INFERENCE: &[Documented] =
+    &[fault(400, "invalid_inference_request", "the request is malformed or not for this model")];
 
 pub(super) const NOT_SUPPORTED: &[Documented] =
     &[fault(400, "not_supported", "a part of the protocol that this server does not have")];
@@ -225,7 +225,8 @@ mod tests {
             ApiError::overloaded(Shortage::Room),
             ApiError::DeadlineExceeded,
             ApiError::InvalidInference { reason: text() },
-            ApiError::UnsupportedEncoding { found: text() },
+            ApiError::UnsupportedEncoding { found: text(), supported: "x" },
+            ApiError::UnusableOutput { output: text(), reason: text() },
             ApiError::UnknownModel { asked_for: text(), served: text() },
             ApiError::NotSupported { what: "x" },
             ApiError::ReloadFailed { reason: text() },

@@ -11,7 +11,7 @@ mod raw;
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
-use actix_web::http::header::CONTENT_TYPE;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::Payload;
 
 pub use memory::{Reservation, UploadMemory, UploadedBytes};
@@ -104,6 +104,13 @@ enum BodyKind {
 
 impl BodyKind {
     fn of(request: &HttpRequest) -> Result<Self, ApiError> {
+        // Images are compressed as they are.
+        if let Some(coding) = request.headers().get(CONTENT_ENCODING)
+            && !coding.as_bytes().eq_ignore_ascii_case(b"identity")
+        {
+            let found = String::from_utf8_lossy(coding.as_bytes()).into_owned();
+            return Err(ApiError::UnsupportedEncoding { found, supported: "none" });
+        }
         let declared = request.headers().get(CONTENT_TYPE);
         let declared = declared.map(|value| String::from_utf8_lossy(value.as_bytes()).into_owned());
         let essence = declared.as_deref().unwrap_or_default().split(';').next().unwrap_or_default();

@@ -39,7 +39,10 @@ impl Coding {
             "gzip" | "x-gzip" if more.is_none() => Ok(Some(Self::Gzip)),
             "deflate" if more.is_none() => Ok(Some(Self::Deflate)),
             "identity" | "" if more.is_none() => Ok(None),
-            _ => Err(ApiError::UnsupportedEncoding { found: name }),
+            _ => Err(ApiError::UnsupportedEncoding {
+                found: name,
+                supported: "gzip, deflate or none",
+            }),
         }
     }
 
