@@ -85,8 +85,8 @@ fn measure(
     let inputs = Array4::from_elem((batch, channels, height, width), 0.5);
     let pair = Pair::load(settings)?;
     let admission = Arc::new(Admission::new(settings.workers(), IMAGES));
-    let metrics = Arc::new(Metrics::new());
-    let engine = Engine::start(pair, 0, batch, &admission, &metrics)?;
+    let metrics = Metrics::new();
+    let engine = Engine::start(pair, 0, batch, &admission, metrics.engine())?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
     let sessions = settings.sessions(classifier.device());
     let mut failure = None;

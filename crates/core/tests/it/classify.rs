@@ -3,6 +3,7 @@
 use std::fs;
 use std::thread;
 
+use ndarray::{Array4, Axis};
 use sdd_core::{Classifier, ClassifierOptions, Error, ImageError};
 
 use crate::{data, tiny};
@@ -28,6 +29,19 @@ fn a_batch_answers_each_image_as_alone_and_in_order() {
     }
     assert!(classifier.classify_batch(&[]).is_empty());
     assert!(classifier.classify_batch(&[b""])[0].is_err());
+}
+
+#[test]
+fn an_input_without_an_answer_does_no_harm_to_its_batch() {
+    let mut classifier = tiny();
+    let [channels, height, width] = classifier.input_shape();
+    let mut tensor = Array4::from_elem((3, channels, height, width), 0.5);
+    tensor.index_axis_mut(Axis(0), 1).fill(f32::MAX);
+    let answers = classifier.run(&tensor);
+    assert!(matches!(answers[1], Err(Error::Output { .. })), "{:?}", answers[1]);
+    let (first, last) = (answers[0].as_ref().unwrap(), answers[2].as_ref().unwrap());
+    assert_eq!(first.class_index, last.class_index);
+    assert!((first.confidence - last.confidence).abs() < 1e-5);
 }
 
 #[test]

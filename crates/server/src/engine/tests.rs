@@ -18,7 +18,9 @@ use sdd_index::{
     FileStore, Filter, LabelCount, Manifest, Neighbor, Normalization, Record, ReferenceStore,
     StoreContents,
 };
+use tokio::sync::oneshot;
 
+use super::job::{Job, Order};
 use super::{Admission, Answer, Engine, Input, Pair, ServedModel, Ticket};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
@@ -29,9 +31,10 @@ enum Step {
     Panic,
 }
 
-/// A store that waits at each search to be told what to do.
+/// A store that says when a search begins and waits to be told what to do.
 struct Obedient {
     store: FileStore,
+    began: Sender<()>,
     steps: Receiver<Step>,
 }
 
@@ -58,6 +61,8 @@ impl ReferenceStore for Obedient {
         k: usize,
         filter: Filter<'_>,
     ) -> sdd_index::Result<Vec<Vec<Neighbor>>> {
+        // At the end of a test nobody listens any more.
+        let _ = self.began.send(());
         match self.steps.recv().unwrap() {
             Step::Search => self.store.search(queries, k, filter),
             Step::Panic => panic!("the test asked for it"),
@@ -78,6 +83,7 @@ struct Rig {
     engine: Engine,
     admission: Arc<Admission>,
     steps: Sender<Step>,
+    began: Receiver<()>,
     tensor: Vec<f32>,
     _folder: tempfile::TempDir,
 }
@@ -96,8 +102,9 @@ impl Rig {
             attachments: BTreeMap::new(),
         };
         FileStore::write(folder.path(), &contents).unwrap();
-        let (steps, told) = unbounded();
-        let store = Obedient { store: FileStore::open(folder.path()).unwrap(), steps: told };
+        let ((steps, told), (begins, began)) = (unbounded(), unbounded());
+        let store = FileStore::open(folder.path()).unwrap();
+        let store = Obedient { store, began: begins, steps: told };
         let reference = Reference::uncalibrated(Box::new(store), Score::default()).unwrap();
         let served = ServedModel {
             path: PathBuf::new(),
@@ -116,20 +123,30 @@ impl Rig {
         let admission = Arc::new(Admission::new(1, 16));
         let metrics = Metrics::new();
         let engine = Engine::start(pair, 1, max_batch, &admission, metrics.engine()).unwrap();
-        Self { engine, admission, steps, tensor, _folder: folder }
+        Self { engine, admission, steps, began, tensor, _folder: folder }
+    }
+
+    fn ticket(&self, deadline: Instant) -> Ticket {
+        let permit = self.admission.admit(1, in_a_minute()).unwrap().pop().unwrap();
+        Ticket { permit, deadline }
+    }
+
+    fn input(&self) -> Input {
+        Input::Tensor(self.tensor.clone())
     }
 
     /// A request that is in the queue once this returns.
-    fn ask(
-        &self,
-        deadline: Instant,
-    ) -> Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + '_>> {
-        let permit = self.admission.admit(1, in_a_minute()).unwrap().pop().unwrap();
-        let input = Input::Tensor(self.tensor.clone());
-        let mut answer = Box::pin(self.engine.answer(input, Ticket { permit, deadline }));
+    fn ask(&self) -> Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + '_>> {
+        let ticket = self.ticket(in_a_minute());
+        let mut answer = Box::pin(self.engine.answer(self.input(), ticket));
         let polled = pin!(&mut answer).poll(&mut Context::from_waker(Waker::noop()));
         assert!(matches!(polled, Poll::Pending));
         answer
+    }
+
+    /// Waits until the next search begins.
+    fn wait_for_search(&self) {
+        self.began.recv_timeout(Duration::from_mins(1)).unwrap();
     }
 
     fn tell(&self, step: Step) {
@@ -155,11 +172,11 @@ async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
         rig.tell(Step::Panic);
-        let failed = rig.ask(in_a_minute()).await;
+        let failed = rig.ask().await;
         assert!(matches!(failed, Err(ApiError::Internal(_))), "{failed:?}");
         for _ in 0..3 {
             rig.tell(Step::Search);
-            let answer = rig.ask(in_a_minute()).await.unwrap();
+            let answer = rig.ask().await.unwrap();
             assert_eq!(answer.drift.unwrap().neighbors.len(), 1);
         }
         rig.idle().await;
@@ -170,44 +187,74 @@ async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
 async fn the_work_of_clients_that_left_is_dropped() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
-        let first = rig.ask(in_a_minute());
-        // In work, and waiting to be told.
-        tokio::time::sleep(Duration::from_millis(50)).await;
-        drop((rig.ask(in_a_minute()), rig.ask(in_a_minute())));
-        let last = rig.ask(in_a_minute());
+        let first = rig.ask();
+        rig.wait_for_search();
+        drop((rig.ask(), rig.ask()));
+        let last = rig.ask();
         rig.tell(Step::Search);
         rig.tell(Step::Search);
         assert!(first.await.is_ok());
-        assert!(last.await.is_ok(), "two searches were enough for four requests");
+        assert!(last.await.is_ok());
+        rig.idle().await;
+        rig.wait_for_search();
+        assert!(rig.began.is_empty(), "two searches for four requests");
+    }
+}
+
+#[actix_web::test]
+async fn who_waits_too_long_is_told_while_the_work_goes_on() {
+    for max_batch in [1, 4] {
+        let rig = Rig::start(max_batch);
+        let first = rig.ask();
+        rig.wait_for_search();
+        let late = rig.engine.answer(rig.input(), rig.ticket(Instant::now())).await;
+        assert!(matches!(late, Err(ApiError::DeadlineExceeded)), "{late:?}");
+        rig.tell(Step::Search);
+        assert!(first.await.is_ok());
         rig.idle().await;
     }
 }
 
 #[actix_web::test]
 async fn what_comes_too_late_is_not_begun() {
-    let rig = Rig::start(1);
-    let first = rig.ask(in_a_minute());
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let late = rig.ask(Instant::now() + Duration::from_millis(20));
-    let last = rig.ask(in_a_minute());
-    assert!(matches!(late.await, Err(ApiError::DeadlineExceeded)));
-    rig.tell(Step::Search);
-    rig.tell(Step::Search);
-    assert!(first.await.is_ok() && last.await.is_ok());
-    rig.idle().await;
+    for max_batch in [1, 4] {
+        let rig = Rig::start(max_batch);
+        let first = rig.ask();
+        rig.wait_for_search();
+        // Somebody who would still take the answer.
+        let (reply, late) = oneshot::channel();
+        let order = Order::new(rig.ticket(Instant::now()), reply);
+        let job = Job { input: rig.input(), enqueued: Instant::now(), order };
+        rig.engine.queue.send(job).unwrap();
+        let last = rig.ask();
+        rig.tell(Step::Search);
+        rig.tell(Step::Search);
+        assert!(first.await.is_ok() && last.await.is_ok());
+        let late = late.await.unwrap();
+        assert!(matches!(late, Err(ApiError::DeadlineExceeded)), "{late:?}");
+        rig.idle().await;
+        rig.wait_for_search();
+        assert!(rig.began.is_empty(), "two searches for three requests");
+    }
 }
 
 #[actix_web::test]
 async fn a_batch_takes_what_waits_and_answers_the_same() {
     let rig = Rig::start(3);
     rig.tell(Step::Search);
-    let alone = rig.ask(in_a_minute()).await.unwrap();
-    let first = rig.ask(in_a_minute());
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    let waiting: Vec<_> = (0..3).map(|_| rig.ask(in_a_minute())).collect();
-    // Let them be read, while the first one keeps the session busy.
-    tokio::time::sleep(Duration::from_millis(50)).await;
-    (0..4).for_each(|_| rig.tell(Step::Search));
+    let alone = rig.ask().await.unwrap();
+    rig.wait_for_search();
+    let first = rig.ask();
+    rig.wait_for_search();
+    let waiting: Vec<_> = (0..3).map(|_| rig.ask()).collect();
+    // Once it is taken out of the queue, those before it have been read.
+    let fourth = rig.ask();
+    let start = Instant::now();
+    while rig.engine.waiting() > 0 {
+        assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    (0..5).for_each(|_| rig.tell(Step::Search));
     assert!(first.await.is_ok());
     let mut passes = Vec::new();
     for answer in waiting {
@@ -217,5 +264,6 @@ async fn a_batch_takes_what_waits_and_answers_the_same() {
     }
     // One measurement for all, so the same to the nanosecond.
     assert_eq!(passes, vec![passes[0]; 3]);
+    assert!(fourth.await.is_ok());
     rig.idle().await;
 }

@@ -3,7 +3,10 @@
 use jsonschema::Validator;
 use serde_json::{Value, json};
 
+use crate::answer::Answer;
 use crate::browser::Tab;
+use crate::hold::{Hold, slow_batch, slow_picture};
+use crate::security::new_key;
 use crate::server::{Server, multipart, picture};
 use crate::store;
 use crate::v2;
@@ -34,7 +37,7 @@ fn answers_are_as_documented() {
     let reference = folder.path().join("reference");
     store::write(&reference, None);
     let server = Server::start(&["--reference", reference.to_str().unwrap()]);
-    let document = server.get("/openapi.json").body;
+    let document = server.get("/openapi.json").json();
     assert_eq!(document["openapi"], "3.1.0");
 
     let image = picture("png_rgb.png");
@@ -42,25 +45,25 @@ fn answers_are_as_documented() {
         [multipart(&[("file", Some("image/png"), &image)]), multipart(&[("other", None, b"x")])];
     for (path, statuses) in [("/predict", [200, 422]), ("/predict/batch", [200, 422])] {
         for (body, status) in bodies.iter().zip(statuses) {
-            let answer = server.post_to(path, body);
+            let answer = server.post_form(path, body);
             assert_eq!(answer.status, status);
-            assert_valid(&answer_schema(&document, "post", path, status), &answer.body);
+            assert_valid(&answer_schema(&document, "post", path, status), &answer.json());
         }
     }
     let with_one_broken = multipart(&[("file", None, &image), ("file", None, b"no image")]);
-    let answer = server.post_to("/predict/batch", &with_one_broken);
-    assert_eq!(answer.body["predictions"][1]["error"]["code"], "not_an_image");
-    assert_valid(&answer_schema(&document, "post", "/predict/batch", 200), &answer.body);
-    let answer = server.post_to("/embed", &bodies[0]);
-    assert_valid(&answer_schema(&document, "post", "/embed", 200), &answer.body);
-    let answer = server.post_to("/admin/reload", b"");
-    assert_valid(&answer_schema(&document, "post", "/admin/reload", 200), &answer.body);
+    let answer = server.post_form("/predict/batch", &with_one_broken);
+    assert_eq!(answer.json()["predictions"][1]["error"]["code"], "not_an_image");
+    assert_valid(&answer_schema(&document, "post", "/predict/batch", 200), &answer.json());
+    let answer = server.post_form("/embed", &bodies[0]);
+    assert_valid(&answer_schema(&document, "post", "/embed", 200), &answer.json());
+    let answer = server.post_form("/admin/reload", b"");
+    assert_valid(&answer_schema(&document, "post", "/admin/reload", 200), &answer.json());
     for path in ["/v1/model", "/livez", "/healthz", "/readyz"] {
         let answer = server.get(path);
-        assert_valid(&answer_schema(&document, "get", path, 200), &answer.body);
+        assert_valid(&answer_schema(&document, "get", path, 200), &answer.json());
     }
     let damaged = server.predict(&image[..image.len() / 2]);
-    assert_valid(&answer_schema(&document, "post", "/predict", 400), &damaged.body);
+    assert_valid(&answer_schema(&document, "post", "/predict", 400), &damaged.json());
 
     // The schemas do refuse something.
     let predictions = answer_schema(&document, "post", "/predict", 200);
@@ -70,10 +73,88 @@ fn answers_are_as_documented() {
     assert!(!errors.is_valid(&json!({"error": {"code": "unheard_of", "message": ""}})));
 }
 
+/// That a refusal has this status and code, and a body and headers as documented.
+fn assert_refused(document: &Value, path: &str, answer: &Answer, status: u16, code: &str) {
+    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
+    assert_valid(&answer_schema(document, "post", path, status), &answer.json());
+    let headers = &document["paths"][path]["post"]["responses"][status.to_string()]["headers"];
+    assert_eq!(headers["retry-after"].is_object(), answer.header("retry-after").is_some());
+    if let Some(seconds) = answer.header("retry-after") {
+        let seconds: u64 = seconds.parse().unwrap();
+        assert_valid(&schema(document, &headers["retry-after"]["schema"]), &seconds.into());
+    }
+}
+
+#[test]
+fn refusals_are_as_documented() {
+    let ((client, client_hash), (_, admin_hash)) = (new_key(), new_key());
+    let server = Server::start(&[
+        "--workers",
+        "1",
+        "--queue",
+        "31",
+        "--max-bytes",
+        "200000",
+        "--api-key-hashes",
+        &client_hash,
+        "--admin-key-hashes",
+        &admin_hash,
+    ]);
+    let document = server.get_with("/openapi.json", &[("x-api-key", &client)]).json();
+    let post = |path: &str, headers: &[(&str, &str)], body: &[u8]| {
+        server.post(path, &[&[("x-api-key", client.as_str())], headers].concat(), body)
+    };
+    let (png, text) = (("content-type", "image/png"), ("content-type", "text/plain"));
+    assert_refused(
+        &document,
+        "/predict",
+        &server.post("/predict", &[png], b""),
+        401,
+        "unauthorized",
+    );
+    assert_refused(&document, "/admin/reload", &post("/admin/reload", &[], b""), 403, "forbidden");
+    assert_refused(
+        &document,
+        "/predict",
+        &post("/predict", &[png], &vec![0; 200_001]),
+        413,
+        "too_large",
+    );
+    assert_refused(
+        &document,
+        "/predict",
+        &post("/predict", &[text], b"text"),
+        415,
+        "unsupported_media_type",
+    );
+    let soon = [png, ("x-request-timeout-ms", "5")];
+    assert_refused(
+        &document,
+        "/predict",
+        &post("/predict", &soon, slow_picture()),
+        504,
+        "deadline_exceeded",
+    );
+}
+
+#[test]
+fn refusals_of_what_is_too_much_are_as_documented() {
+    let server = Server::start(&["--workers", "1", "--queue", "31"]);
+    let document = server.get("/openapi.json").json();
+    let hold = Hold::start(&server, 32);
+    let overloaded = server.post_form("/predict/batch", &slow_batch(32));
+    assert_refused(&document, "/predict/batch", &overloaded, 503, "overloaded");
+    assert!(!hold.is_answered());
+    let server = Server::start(&["--rate-limit", "1"]);
+    let mut answers = (0..50).map(|_| server.post_form("/predict", b""));
+    let limited = answers.find(|answer| answer.status == 429).unwrap();
+    assert_refused(&document, "/predict", &limited, 429, "rate_limited");
+}
+
 #[test]
 fn answers_of_the_inference_protocol_are_as_documented() {
     let server = Server::start(&[]);
-    let document = server.get("/openapi.json").body;
+    let document = server.get("/openapi.json").json();
     let fill = |path: &str| path.replace("{name}", "sdd-tiny").replace("{version}", "0.1.0");
     for path in [
         "/v2",
@@ -85,10 +166,10 @@ fn answers_of_the_inference_protocol_are_as_documented() {
         "/v2/models/{name}/versions/{version}/config",
     ] {
         let answer = server.get(&fill(path));
-        assert_valid(&answer_schema(&document, "get", path, 200), &answer.body);
+        assert_valid(&answer_schema(&document, "get", path, 200), &answer.json());
     }
-    let index = server.post_to("/v2/repository/index", b"");
-    assert_valid(&answer_schema(&document, "post", "/v2/repository/index", 200), &index.body);
+    let index = server.post_form("/v2/repository/index", b"");
+    assert_valid(&answer_schema(&document, "post", "/v2/repository/index", 200), &index.json());
 
     let mut request = v2::images(&["png_rgb.png"]);
     request["id"] = "some".into();
@@ -101,9 +182,9 @@ fn answers_of_the_inference_protocol_are_as_documented() {
         let requests = schema(&document, &content["application/json"]["schema"]);
         assert_valid(&requests, &request);
         assert!(!requests.is_valid(&json!({"inputs": [{"name": "image"}]})));
-        let answer = v2::post(&server, &fill(path), &[], request.to_string().as_bytes());
+        let answer = server.post(&fill(path), &[], request.to_string().as_bytes());
         assert_valid(&answer_schema(&document, "post", path, 200), &answer.json());
-        let refused = v2::post(&server, &fill(path), &[], b"{}");
+        let refused = server.post(&fill(path), &[], b"{}");
         let errors = answer_schema(&document, "post", path, refused.status);
         assert_valid(&errors, &refused.json());
         assert!(!errors.is_valid(&json!({"error": {"code": "internal", "message": ""}})));
@@ -113,11 +194,14 @@ fn answers_of_the_inference_protocol_are_as_documented() {
 #[test]
 fn every_documented_path_is_answered() {
     let server = Server::start(&[]);
-    let document = server.get("/openapi.json").body;
+    let document = server.get("/openapi.json").json();
     for (path, item) in document["paths"].as_object().unwrap() {
         let path = path.replace("{name}", "sdd-tiny").replace("{version}", "0.1.0");
-        let answer =
-            if item.get("get").is_some() { server.get(&path) } else { server.post_to(&path, b"") };
+        let answer = if item.get("get").is_some() {
+            server.get(&path)
+        } else {
+            server.post_form(&path, b"")
+        };
         assert!(answer.status != 404 && answer.status != 405, "{path}: {answer:?}");
         let operation = item.get("get").or(item.get("post")).unwrap();
         assert!(operation["responses"].get(answer.status.to_string()).is_some(), "{path}");
@@ -130,11 +214,11 @@ fn documents_are_sent_once_and_pages_load_nothing_from_elsewhere() {
     for path in ["/", "/ui/main.js", "/ui/style.css", "/docs/", "/docs/swagger-ui-bundle.js"] {
         let answer = server.get(path);
         assert_eq!(answer.status, 200, "{path}");
-        let policy = answer.headers["content-security-policy"].to_str().unwrap();
+        let policy = answer.header("content-security-policy").unwrap();
         assert!(policy.starts_with("default-src 'none'; script-src 'self';"), "{policy}");
-        let tag = answer.headers["etag"].to_str().unwrap();
+        let tag = answer.header("etag").unwrap();
         let again = server.get_with(path, &[("if-none-match", tag)]);
-        assert_eq!((again.status, &again.headers["etag"]), (304, &answer.headers["etag"]));
+        assert_eq!((again.status, again.header("etag")), (304, Some(tag)));
         assert_eq!(server.get_with(path, &[("if-none-match", "\"other\"")]).status, 200);
     }
     for path in ["/ui/nowhere.js", "/ui/..%2fCargo.toml", "/docs/nowhere"] {
@@ -149,7 +233,7 @@ async fn swagger_ui_shows_the_operations_and_tries_them_out() {
     let tab = Tab::open().await;
     // Without the slash at the end, as people type it.
     tab.goto(&format!("{origin}/docs")).await;
-    let document = server.get("/openapi.json").body;
+    let document = server.get("/openapi.json").json();
     let paths = document["paths"].as_object().unwrap();
     let operations = "document.querySelectorAll('.opblock').length";
     tab.wait_until(&format!("{operations} == {}", paths.len())).await;

@@ -1,10 +1,11 @@
 //! What a client is told: status and stable code for everything that can be wrong with a request.
 
-use crate::server::{Answer, Server, multipart, picture};
+use crate::answer::Answer;
+use crate::server::{Server, multipart, picture};
 
 fn assert_refused(answer: &Answer, status: u16, code: &str) {
-    assert_eq!((answer.status, answer.code()), (status, code), "{:?}", answer.body);
-    let message = answer.body["error"]["message"].as_str().unwrap();
+    assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
+    let message = answer.json()["error"]["message"].as_str().unwrap().to_owned();
     assert!(message.len() > 20, "a message that helps: {message}");
 }
 
@@ -12,18 +13,19 @@ fn assert_refused(answer: &Answer, status: u16, code: &str) {
 fn every_fault_of_an_upload_has_its_code() {
     let server = Server::start(&["--max-bytes", "20000", "--max-pixels", "4000"]);
     let image = picture("png_gray.png");
-    let file = |content_type, content: &[u8]| {
-        server.post(&multipart(&[("file", Some(content_type), content)]))
-    };
+    let post = |body: &[u8]| server.post_form("/predict", body);
+    let post_as = |kind, body: &[u8]| server.post("/predict", &[("content-type", kind)], body);
+    let file =
+        |content_type, content: &[u8]| post(&multipart(&[("file", Some(content_type), content)]));
 
-    let missing = server.post(&multipart(&[("image", Some("image/png"), &image)]));
+    let missing = post(&multipart(&[("image", Some("image/png"), &image)]));
     assert_refused(&missing, 422, "missing_file");
-    assert_eq!(missing.body["detail"][0]["loc"], serde_json::json!(["body", "file"]));
-    assert_eq!(missing.body["detail"][0]["type"], "missing");
+    assert_eq!(missing.json()["detail"][0]["loc"], serde_json::json!(["body", "file"]));
+    assert_eq!(missing.json()["detail"][0]["type"], "missing");
 
-    assert_refused(&server.post(&multipart(&[])), 422, "missing_file");
+    assert_refused(&post(&multipart(&[])), 422, "missing_file");
     let twice = multipart(&[("file", None, &image), ("file", None, &image)]);
-    assert_refused(&server.post(&twice), 422, "too_many_files");
+    assert_refused(&post(&twice), 422, "too_many_files");
     assert_refused(&file("image/png", b""), 400, "empty_file");
     assert_refused(&file("image/png", b"not an image at all"), 400, "not_an_image");
     assert_refused(&file("image/png", &image[..image.len() / 2]), 400, "damaged_image");
@@ -34,16 +36,19 @@ fn every_fault_of_an_upload_has_its_code() {
     // 61 x 97 pixels.
     let large = picture("jpeg_rgb_large.jpg");
     assert_refused(&file("image/jpeg", &large), 413, "too_many_pixels");
+    let compressed = [("content-type", "image/png"), ("content-encoding", "gzip")];
+    let answer = server.post("/predict", &compressed, &image);
+    assert_refused(&answer, 415, "unsupported_encoding");
     // The content decides: a picture sent under a wrong type is a picture.
     assert_eq!(file("text/plain", &image).status, 200);
 
-    assert_refused(&server.post_as("application/json", b"{}"), 415, "unsupported_media_type");
-    assert_refused(&server.post_as("multipart/form-data", b"x"), 400, "malformed_multipart");
-    assert_refused(&server.post(b"no boundary here"), 400, "malformed_multipart");
+    assert_refused(&post_as("application/json", b"{}"), 415, "unsupported_media_type");
+    assert_refused(&post_as("multipart/form-data", b"x"), 400, "malformed_multipart");
+    assert_refused(&post(b"no boundary here"), 400, "malformed_multipart");
     let whole = multipart(&[("file", None, &image)]);
-    assert_refused(&server.post(&whole[..whole.len() / 2]), 400, "malformed_multipart");
+    assert_refused(&post(&whole[..whole.len() / 2]), 400, "malformed_multipart");
     let parts: Vec<_> = (0..40).map(|_| ("x", None, &b"1"[..])).collect();
-    assert_refused(&server.post(&multipart(&parts)), 400, "malformed_multipart");
+    assert_refused(&post(&multipart(&parts)), 400, "malformed_multipart");
 
     // After all that, a good request is answered.
     assert_eq!(server.predict(&image).status, 200);
@@ -55,7 +60,7 @@ fn paths_and_methods() {
     assert_refused(&server.get("/nowhere"), 404, "not_found");
     let answer = server.get("/predict");
     assert_refused(&answer, 405, "method_not_allowed");
-    assert_eq!(answer.headers["allow"], "POST");
-    assert_eq!(server.get("/healthz").body["status"], "ok");
-    assert_eq!(server.get("/readyz").body["status"], "ready");
+    assert_eq!(answer.header("allow"), Some("POST"));
+    assert_eq!(server.get("/healthz").json()["status"], "ok");
+    assert_eq!(server.get("/readyz").json()["status"], "ready");
 }

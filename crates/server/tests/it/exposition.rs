@@ -19,8 +19,9 @@ impl Exposition {
     pub fn of(server: &Server) -> Self {
         let answer = server.get("/metrics");
         assert_eq!(answer.status, 200);
-        assert_eq!(answer.headers["content-type"], "text/plain; version=0.0.4; charset=utf-8");
-        Self::parse(answer.body.as_str().unwrap())
+        let kind = "text/plain; version=0.0.4; charset=utf-8";
+        assert_eq!(answer.header("content-type"), Some(kind));
+        Self::parse(answer.text())
     }
 
     pub fn parse(text: &str) -> Self {
@@ -55,6 +56,12 @@ impl Exposition {
         let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
         let series = (name.to_owned(), labels.iter().map(owned).collect());
         self.samples.get(&series).copied()
+    }
+
+    /// The value of the only series of a family that counts things.
+    pub fn number(&self, name: &str) -> usize {
+        let value = self.value(name, &[]).unwrap_or_else(|| panic!("no {name}"));
+        value.to_string().parse().unwrap()
     }
 
     /// The labels of the only series of a family.

@@ -1,12 +1,12 @@
 //! Uploads that mean harm.
 
 use std::io::{Cursor, Write};
-use std::net::TcpStream;
 use std::time::{Duration, Instant};
 
 use image::{DynamicImage, ExtendedColorType, GrayImage, ImageEncoder, ImageFormat};
 
-use crate::server::{BOUNDARY, Server, multipart, picture, post};
+use crate::server::{Server, picture};
+use crate::socket::{answer_to, connect, predict_request, small_upload};
 
 /// A generator of the test's own, so that a failure can be repeated (Steele et al., `SplitMix64`).
 pub struct Random(pub u64);
@@ -107,64 +107,21 @@ fn headers_that_promise_the_moon_are_refused() {
 #[test]
 fn an_upload_that_trickles_in_times_out() {
     let server = Server::start(&["--upload-timeout-s", "1"]);
-    let body = multipart(&[("file", Some("image/png"), &picture("png_rgb.png"))]);
-    let mut connection = TcpStream::connect(server.address()).unwrap();
-    connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(
-        connection,
-        "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\
-         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n",
-        body.len()
-    )
-    .unwrap();
-    connection.write_all(&body[..200]).unwrap();
+    let request = predict_request(&small_upload(), "");
     let start = Instant::now();
-    let mut answer = [0; 4096];
-    let length = std::io::Read::read(&mut connection, &mut answer).unwrap();
-    let answer = String::from_utf8_lossy(&answer[..length]);
-    assert!(answer.starts_with("HTTP/1.1 408"), "{answer}");
-    assert!(answer.contains("upload_timeout"), "{answer}");
-    assert!(start.elapsed() >= Duration::from_millis(900));
+    let answer = answer_to(&server, &request[..request.len() / 2]);
+    assert_eq!((answer.status, answer.code()), (408, "upload_timeout"));
+    assert!(start.elapsed() >= Duration::from_secs(1));
 }
 
 #[test]
 fn clients_that_leave_half_way_do_no_harm() {
     let server = Server::start(&["--workers", "1"]);
-    let body = multipart(&[("file", Some("image/png"), &picture("png_rgb.png"))]);
-    for sent in [0, 1, 100, body.len() / 2, body.len()] {
-        let mut connection = TcpStream::connect(server.address()).unwrap();
-        write!(
-            connection,
-            "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\n\
-             Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n",
-            body.len()
-        )
-        .unwrap();
-        connection.write_all(&body[..sent]).unwrap();
-        drop(connection);
+    let request = predict_request(&small_upload(), "");
+    let body = request.len() - small_upload().len();
+    let half = usize::midpoint(body, request.len());
+    for sent in [0, 1, body, body + 1, body + 100, half, request.len()] {
+        connect(&server).write_all(&request[..sent]).unwrap();
     }
     assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
-}
-
-#[test]
-fn a_full_queue_is_answered_503_and_everything_else_200() {
-    let server = Server::start(&["--workers", "1", "--queue", "1"]);
-    let mut picture = Cursor::new(Vec::new());
-    let large = GrayImage::from_fn(3000, 3000, |x, y| image::Luma([(x ^ y).to_le_bytes()[0]]));
-    DynamicImage::from(large).write_to(&mut picture, ImageFormat::Jpeg).unwrap();
-    let body = multipart(&[("file", Some("image/jpeg"), &picture.into_inner())]);
-    let address = server.address();
-    let answers: Vec<_> = std::thread::scope(|scope| {
-        let clients: Vec<_> = (0..24).map(|_| scope.spawn(|| post(&address, &body))).collect();
-        clients.into_iter().map(|client| client.join().unwrap()).collect()
-    });
-    let answered = answers.iter().filter(|answer| answer.status == 200).count();
-    let overloaded: Vec<_> = answers.iter().filter(|answer| answer.status == 503).collect();
-    assert_eq!(answered + overloaded.len(), answers.len(), "{answers:?}");
-    assert!(answered >= 1);
-    assert!(!overloaded.is_empty());
-    for answer in overloaded {
-        assert_eq!(answer.code(), "overloaded");
-        assert_eq!(answer.headers["retry-after"], "1");
-    }
 }

@@ -4,25 +4,23 @@
 use sdd_core::{Classifier, ClassifierOptions};
 
 use crate::client::Client;
-use crate::server::{BOUNDARY, Server, data, multipart, picture};
+use crate::server::{FORM, Server, data, multipart, picture};
 
-fn form() -> String {
-    format!("Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n")
-}
+const AS_FORM: &[(&str, &str)] = &[("content-type", FORM)];
 
 #[test]
 fn an_image_can_be_the_body_itself() {
     let server = Server::start(&["--max-bytes", "20000"]);
     let mut client = Client::new(&server.address());
     let image = picture("png_rgb.png");
-    let expected = client.predict(&image).unwrap().body;
+    let expected = client.predict(&image).unwrap().json();
     for kind in ["image/png", "Image/JPEG; q=1", "application/octet-stream"] {
-        let answer = client.post("/predict", &format!("Content-Type: {kind}\r\n"), &image).unwrap();
-        assert_eq!((answer.status, &answer.body), (200, &expected), "{kind}");
+        let answer = client.post("/predict", &[("content-type", kind)], &image).unwrap();
+        assert_eq!((answer.status, answer.json()), (200, expected.clone()), "{kind}");
     }
     let mut refused = |kind: &str, body: &[u8]| {
-        let answer = client.post("/predict", &format!("Content-Type: {kind}\r\n"), body).unwrap();
-        (answer.status, answer.body["error"]["code"].as_str().unwrap().to_owned())
+        let answer = client.post("/predict", &[("content-type", kind)], body).unwrap();
+        (answer.status, answer.code().to_owned())
     };
     assert_eq!(refused("image/png", b""), (400, "empty_file".into()));
     assert_eq!(refused("image/png", b"no image"), (400, "not_an_image".into()));
@@ -35,12 +33,13 @@ fn several_images_are_answered_in_their_order_each_with_its_own_error() {
     let server = Server::start(&["--max-images", "3", "--neighbors", "0"]);
     let mut client = Client::new(&server.address());
     let (first, second) = (picture("png_rgb.png"), picture("jpeg_gray.jpg"));
-    let alone = [client.predict(&first).unwrap().body, client.predict(&second).unwrap().body];
+    let alone = [&first, &second].map(|image| client.predict(image).unwrap().json());
 
     let body = multipart(&[file(&first), file(b"no image"), file(&second), ("note", None, b"x")]);
-    let answer = client.post("/predict/batch", &form(), &body).unwrap();
+    let answer = client.post("/predict/batch", AS_FORM, &body).unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
-    let predictions = answer.body["predictions"].as_array().unwrap();
+    let body = answer.json();
+    let predictions = body["predictions"].as_array().unwrap();
     assert_eq!(predictions.len(), 3);
     for (prediction, alone) in [&predictions[0], &predictions[2]].into_iter().zip(&alone) {
         assert_eq!(prediction["file"], "f");
@@ -50,13 +49,18 @@ fn several_images_are_answered_in_their_order_each_with_its_own_error() {
     }
     assert_eq!(predictions[1]["error"]["code"], "not_an_image");
     assert!(predictions[1].get("class").is_none());
-    assert_eq!(answer.body["model"]["name"], "sdd-tiny");
+    assert_eq!(body["model"]["name"], "sdd-tiny");
 
+    let none = multipart(&[file(b"no image"), file(&first[..first.len() / 2])]);
+    let answer = client.post("/predict/batch", AS_FORM, &none).unwrap();
+    assert_eq!((answer.status, answer.code()), (400, "not_an_image"));
+    let message = answer.json()["error"]["message"].to_string();
+    assert!(message.contains("image 0"), "{message}");
     let four = multipart(&[file(&first); 4]);
-    let answer = client.post("/predict/batch", &form(), &four).unwrap();
-    assert_eq!((answer.status, &answer.body["error"]["code"]), (422, &"too_many_files".into()));
-    let answer = client.post("/predict/batch", &form(), &multipart(&[])).unwrap();
-    assert_eq!((answer.status, &answer.body["error"]["code"]), (422, &"missing_file".into()));
+    let answer = client.post("/predict/batch", AS_FORM, &four).unwrap();
+    assert_eq!((answer.status, answer.code()), (422, "too_many_files"));
+    let answer = client.post("/predict/batch", AS_FORM, &multipart(&[])).unwrap();
+    assert_eq!((answer.status, answer.code()), (422, "missing_file"));
 }
 
 #[test]
@@ -68,9 +72,9 @@ fn batches_of_the_model_answer_what_single_images_are_answered() {
     let parts: Vec<_> = pictures.iter().map(|image| ("file", None, &image[..])).collect();
     let answers = [single, batched].map(|server| {
         let mut client = Client::new(&server.address());
-        let answer = client.post("/predict/batch", &form(), &multipart(&parts)).unwrap();
+        let answer = client.post("/predict/batch", AS_FORM, &multipart(&parts)).unwrap();
         assert_eq!(answer.status, 200, "{answer:?}");
-        answer.body["predictions"].as_array().unwrap().clone()
+        answer.json()["predictions"].as_array().unwrap().clone()
     });
     assert_eq!(answers[0].len(), 20);
     for (single, batched) in answers[0].iter().zip(&answers[1]) {
@@ -85,14 +89,15 @@ fn embed_answers_the_models_embedding() {
     let server = Server::start(&[]);
     let image = picture("png_rgb.png");
     let mut client = Client::new(&server.address());
-    let answer = client.post("/embed", "Content-Type: image/png\r\n", &image).unwrap();
+    let answer = client.post("/embed", &[("content-type", "image/png")], &image).unwrap();
     assert_eq!(answer.status, 200, "{answer:?}");
     let expected = Classifier::open(&data("tiny.onnx"), &ClassifierOptions::default())
         .unwrap()
         .classify(&image)
         .unwrap();
-    assert_eq!(answer.body["dimension"], 16);
-    let found: Vec<f32> = serde_json::from_value(answer.body["embedding"].clone()).unwrap();
+    let body = answer.json();
+    assert_eq!(body["dimension"], 16);
+    let found: Vec<f32> = serde_json::from_value(body["embedding"].clone()).unwrap();
     assert_eq!(found, expected.embedding);
 }
 
@@ -101,7 +106,7 @@ fn the_model_describes_itself() {
     let server = Server::start(&[]);
     let answer = server.get("/v1/model");
     assert_eq!(answer.status, 200);
-    let body = answer.body;
+    let body = answer.json();
     let classifier = Classifier::open(&data("tiny.onnx"), &ClassifierOptions::default()).unwrap();
     assert_eq!(body["name"], "sdd-tiny");
     assert_eq!(body["sha256"], classifier.sha256());
@@ -115,8 +120,8 @@ fn every_answer_has_a_name_and_its_times() {
     let server = Server::start(&[]);
     let mut client = Client::new(&server.address());
     let image = picture("png_rgb.png");
-    let headers = "Content-Type: image/png\r\nX-Request-Id: part-17\r\n";
-    let answer = client.post("/predict", headers, &image).unwrap();
+    let headers = [("content-type", "image/png"), ("x-request-id", "part-17")];
+    let answer = client.post("/predict", &headers, &image).unwrap();
     assert_eq!(answer.header("x-request-id"), Some("part-17"));
     let timing = answer.header("server-timing").unwrap();
     for stage in ["read", "queue", "decode", "preprocess", "infer", "drift", "total"] {
@@ -133,13 +138,13 @@ fn a_client_can_ask_for_less_time() {
     let mut client = Client::new(&server.address());
     let image = picture("png_rgb.png");
     let mut ask = |timeout: &str| {
-        let headers = format!("Content-Type: image/png\r\nX-Request-Timeout-Ms: {timeout}\r\n");
+        let headers = [("content-type", "image/png"), ("x-request-timeout-ms", timeout)];
         let answer = client.post("/predict", &headers, &image).unwrap();
-        (answer.status, answer.body["error"]["code"].as_str().map(str::to_owned))
+        (answer.status, answer.code().to_owned())
     };
-    assert_eq!(ask("30000"), (200, None));
-    assert_eq!(ask("soon"), (400, Some("invalid_header".into())));
-    assert_eq!(ask("0"), (400, Some("invalid_header".into())));
+    assert_eq!(ask("30000"), (200, "none".into()));
+    assert_eq!(ask("soon"), (400, "invalid_header".into()));
+    assert_eq!(ask("0"), (400, "invalid_header".into()));
 }
 
 fn file(content: &[u8]) -> (&str, Option<&str>, &[u8]) {

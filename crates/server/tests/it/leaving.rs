@@ -1,26 +1,58 @@
 //! Clients that do not wait for the answer.
 
-use std::io::Write;
-use std::net::TcpStream;
+use std::io::{BufReader, Write};
+use std::net::Shutdown;
 use std::time::Duration;
 
 use socket2::SockRef;
 
-use crate::server::{BOUNDARY, multipart, picture};
+use crate::exposition::Exposition;
+use crate::hold::Hold;
+use crate::server::{Server, command};
+use crate::socket::{answer, connect, predict_request, small_upload};
 
-/// Sends half of an upload and cuts the connection, as a program that is killed.
-pub fn reset_while_sending(address: &str) {
-    let body = multipart(&[("file", Some("image/png"), &picture("png_rgb.png"))]);
-    let mut connection = TcpStream::connect(address).unwrap();
-    write!(
-        connection,
-        "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: {}\r\nX-Request-Id: impatient\r\n\
-         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n",
-        body.len()
-    )
-    .unwrap();
-    connection.write_all(&body[..body.len() / 2]).unwrap();
-    // For the server to have begun with it.
-    std::thread::sleep(Duration::from_millis(200));
+/// Sends half of an upload, named `impatient`, and cuts the connection, as a program that is killed.
+pub fn reset_while_sending(server: &Server) {
+    let request = predict_request(&small_upload(), "X-Request-Id: impatient\r\n");
+    let mut connection = connect(server);
+    connection.write_all(&request[..request.len() / 2]).unwrap();
+    server.wait_until_in_flight(1);
     SockRef::from(&connection).set_linger(Some(Duration::ZERO)).unwrap();
+}
+
+#[test]
+fn work_for_clients_that_have_left_is_dropped_and_for_half_closed_ones_it_is_not() {
+    let server = Server::start_command(
+        command().args(["--workers", "1"]).env("RUST_LOG", "info,sdd_server=debug"),
+    );
+    let hold = Hold::start(&server, 16);
+    let send = |id: &str| {
+        let mut connection = connect(&server);
+        let request = predict_request(&small_upload(), &format!("X-Request-Id: {id}\r\n"));
+        connection.write_all(&request).unwrap();
+        connection
+    };
+    let leaving: Vec<_> = (0..12).map(|_| send("leaves")).collect();
+    let staying = send("stays");
+    staying.shutdown(Shutdown::Write).unwrap();
+    server.wait_until_in_flight(1 + leaving.len() + 1);
+    // Whole requests, none of them with an answer that they could have read.
+    drop(leaving);
+    for _ in 0..12 {
+        let line = server.wait_for("\"request_id\":\"leaves\"");
+        assert!(line.contains("\"status\":499,\"error\":\"client_left\""), "{line}");
+        assert!(line.contains("\"outcome\":\"client left\""), "{line}");
+    }
+    assert!(!hold.is_answered(), "they are not logged before the work ahead of them is done");
+
+    let mut staying = BufReader::new(staying);
+    assert_eq!(answer(&mut staying).status, 100);
+    let answered = answer(&mut staying);
+    assert_eq!(answered.status, 200, "{answered:?}");
+    assert_eq!(hold.answer().status, 200);
+    let images = Exposition::of(&server).value("sdd_batch_images_sum", &[]);
+    assert_eq!(images.map(|images| images.to_string()), Some("17".into()), "in the model");
+    let log = server.stop();
+    let text = "the client left before its image was looked at";
+    assert!(log.iter().any(|line| line.contains(text)), "{log:#?}");
 }

@@ -1,11 +1,13 @@
 //! Starting, stopping, and what the program says when it cannot.
 
-use std::io::{Read, Write};
+use std::io::{BufReader, Write};
 use std::net::TcpStream;
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use crate::server::{BOUNDARY, Server, command, multipart, picture, refusal};
+use crate::eventually::eventually;
+use crate::server::{Server, command, refusal};
+use crate::socket::{answer, connect, predict_head, predict_request, small_upload};
 
 #[test]
 fn sigterm_and_sigint_answer_what_is_in_flight_and_end_with_0() {
@@ -16,50 +18,27 @@ fn sigterm_and_sigint_answer_what_is_in_flight_and_end_with_0() {
 
 fn assert_in_flight_is_answered(signal: &str) {
     let server = Server::start(&[]);
-    let body = multipart(&[("file", Some("image/png"), &picture("png_rgb.png"))]);
-    let mut connection = TcpStream::connect(server.address()).unwrap();
-    connection.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
-    write!(
-        connection,
-        "POST /predict HTTP/1.1\r\nHost: x\r\nConnection: close\r\nContent-Length: {}\r\n\
-         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n",
-        body.len()
-    )
-    .unwrap();
-    connection.write_all(&body[..500]).unwrap();
-    let_it_accept(&server);
+    let request = predict_request(&small_upload(), "");
+    let (first, rest) = request.split_at(500);
+    let mut connection = connect(&server);
+    connection.write_all(first).unwrap();
+    server.wait_until_in_flight(1);
     server.signal(signal);
     server.wait_for("stopping");
-    let told = Instant::now();
-    while TcpStream::connect(server.address()).is_ok() {
-        assert!(told.elapsed() < Duration::from_secs(20), "it still takes new connections");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-    connection.write_all(&body[500..]).unwrap();
-    let mut answer = String::new();
-    connection.read_to_string(&mut answer).unwrap();
-    assert!(answer.starts_with("HTTP/1.1 200"), "{answer}");
+    eventually("no new connections", || TcpStream::connect(server.address()).is_err());
+    connection.write_all(rest).unwrap();
+    let answer = answer(&mut BufReader::new(connection));
+    assert_eq!((answer.status, answer.header("connection")), (200, Some("close")), "{answer:?}");
     let (status, log) = server.wait(Duration::from_secs(20));
     assert_eq!(status.code(), Some(0), "{log:#?}");
-}
-
-/// A connection that was made before this has been accepted after it.
-fn let_it_accept(server: &Server) {
-    assert_eq!(server.get("/healthz").status, 200);
-    std::thread::sleep(Duration::from_millis(300));
 }
 
 #[test]
 fn a_second_signal_does_not_wait() {
     let server = Server::start(&[]);
-    let mut stalled = TcpStream::connect(server.address()).unwrap();
-    write!(
-        stalled,
-        "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Length: 1000\r\n\
-         Content-Type: multipart/form-data; boundary={BOUNDARY}\r\n\r\n--"
-    )
-    .unwrap();
-    let_it_accept(&server);
+    let mut stalled = connect(&server);
+    stalled.write_all(predict_head("Content-Length: 1000\r\n").as_bytes()).unwrap();
+    server.wait_until_in_flight(1);
     server.signal("-TERM");
     // Two signals at once may be one.
     server.wait_for("stopping");

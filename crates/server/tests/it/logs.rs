@@ -4,11 +4,11 @@ use std::fs::File;
 use std::io::{BufRead, BufReader};
 use std::net::TcpListener;
 use std::process::{Child, Stdio};
-use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
 use crate::client::Client;
+use crate::eventually::eventually;
 use crate::leaving;
 use crate::server::{Server, command, picture};
 
@@ -23,8 +23,8 @@ fn a_request_is_one_line_with_its_outcome_and_its_times() {
     let server = Server::start(&[]);
     let mut client = Client::new(&server.address());
     let image = picture("png_rgb.png");
-    let headers = "Content-Type: image/png\r\nX-Request-Id: line-1\r\n";
-    let answer = client.post("/predict?camera=3", headers, &image).unwrap();
+    let headers = |id| [("content-type", "image/png"), ("x-request-id", id)];
+    let answer = client.post("/predict?camera=3", &headers("line-1"), &image).unwrap();
     assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("line-1")));
     let line = line_of(&server, "line-1");
     let fields = &line["fields"];
@@ -47,8 +47,7 @@ fn a_request_is_one_line_with_its_outcome_and_its_times() {
     assert!(stages > 0.0 && stages <= ms("duration") + 0.01, "{line}");
     assert!(fields.get("error").is_none() && fields.get("trace_id").is_none(), "{line}");
 
-    let headers = "Content-Type: image/png\r\nX-Request-Id: line-2\r\n";
-    assert_eq!(client.post("/predict", headers, b"none").unwrap().status, 400);
+    assert_eq!(client.post("/predict", &headers("line-2"), b"none").unwrap().status, 400);
     let line = line_of(&server, "line-2");
     assert_eq!(line["fields"]["error"], "not_an_image");
     assert_eq!(line["fields"]["outcome"], "refused");
@@ -57,7 +56,7 @@ fn a_request_is_one_line_with_its_outcome_and_its_times() {
 #[test]
 fn a_client_that_leaves_has_a_line_too() {
     let server = Server::start(&[]);
-    leaving::reset_while_sending(&server.address());
+    leaving::reset_while_sending(&server);
     let line = line_of(&server, "impatient");
     assert_eq!(
         (&line["fields"]["status"], &line["fields"]["outcome"]),
@@ -73,8 +72,7 @@ fn checks_are_not_logged_unless_asked_for() {
         assert_eq!(server.get(path).status, 200);
     }
     assert_eq!(server.get("/nowhere").status, 404);
-    server.signal("-TERM");
-    let log = server.wait(Duration::from_secs(20)).1;
+    let log = server.stop();
     let requests: Vec<_> = log.iter().filter(|line| line.contains("request_id")).collect();
     assert!(requests.len() == 1 && requests[0].contains("/nowhere"), "{log:#?}");
 
@@ -96,8 +94,7 @@ fn clients_cannot_write_lines_of_their_own() {
         assert!(status == 400 || status == 404, "{status}");
         let long = format!("/{}", "%0a".repeat(2000));
         assert_eq!(Client::new(&server.address()).get(&long).unwrap().status, 404);
-        server.signal("-TERM");
-        let log = server.wait(Duration::from_secs(20)).1;
+        let log = server.stop();
         for line in &log {
             assert!(
                 !line.contains(['\u{1b}', '\u{202e}']) && !line.starts_with("INFO forged"),
@@ -122,12 +119,10 @@ impl Unheard {
     /// Waits until it listens, then asks it more often than a pipe has room for lines.
     fn assert_answers(&mut self) {
         let address = format!("127.0.0.1:{}", self.1);
-        let start = Instant::now();
-        while Client::new(&address).get("/readyz").is_err() {
-            assert!(start.elapsed() < Duration::from_mins(1), "it does not listen");
+        eventually("the server", || {
             assert!(self.0.try_wait().unwrap().is_none(), "it has ended");
-            std::thread::sleep(Duration::from_millis(20));
-        }
+            Client::new(&address).get("/readyz").is_ok()
+        });
         let mut client = Client::new(&address);
         let path = format!("/{}", "x".repeat(250));
         for _ in 0..500 {

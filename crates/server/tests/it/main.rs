@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
+mod answer;
 mod browser;
 mod capture;
 mod client;
@@ -10,11 +11,15 @@ mod connections;
 mod documents;
 mod drain;
 mod errors;
+mod eventually;
 mod exposition;
+mod hold;
 mod hostile;
+mod http2;
 mod interfaces;
 mod leaving;
 mod lifecycle;
+mod load;
 mod logs;
 mod metrics;
 mod overload;

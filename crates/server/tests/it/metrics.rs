@@ -1,8 +1,8 @@
 //! `GET /metrics`: numbers that move as things happen.
 
-use std::time::{Duration, Instant};
-
+use crate::eventually::eventually;
 use crate::exposition::Exposition;
+use crate::hold::Hold;
 use crate::leaving;
 use crate::server::{Server, command, data, multipart, picture};
 use crate::store;
@@ -55,6 +55,27 @@ fn requests_are_counted_by_route_method_status_and_code() {
 }
 
 #[test]
+fn the_queue_is_counted_as_it_is() {
+    let server = Server::start(&["--workers", "1", "--queue", "40"]);
+    let load = || {
+        let numbers = Exposition::of(&server);
+        let waiting = ["sdd_queue_depth", "sdd_queue_limit"].map(|name| numbers.number(name));
+        let admitted = ["sdd_admitted_images", "sdd_admitted_images_limit"];
+        (waiting, admitted.map(|name| numbers.number(name)))
+    };
+    let idle = ([0, 40], [0, 41]);
+    assert_eq!(load(), idle);
+    let hold = Hold::start(&server, 32);
+    eventually("one image in work and the others waiting", || {
+        let ([waiting, _], [admitted, _]) = load();
+        assert!(waiting < 32 && admitted <= 32);
+        waiting > 16 && admitted == waiting + 1
+    });
+    drop(hold);
+    eventually("the end of the work", || load() == idle);
+}
+
+#[test]
 fn every_stage_and_every_batch_is_timed() {
     let folder = tempfile::tempdir().unwrap();
     let reference = folder.path().join("reference");
@@ -65,7 +86,7 @@ fn every_stage_and_every_batch_is_timed() {
         assert_eq!(server.predict(&image).status, 200);
     }
     let two = multipart(&[("file", None, &image), ("file", None, &image)]);
-    assert_eq!(crate::server::post_to(&server.address(), "/predict/batch", &two).status, 200);
+    assert_eq!(server.post_form("/predict/batch", &two).status, 200);
     let numbers = Exposition::of(&server);
     numbers.check_histograms();
     for stage in ["queue", "decode", "preprocess", "infer", "drift"] {
@@ -92,16 +113,11 @@ fn every_stage_and_every_batch_is_timed() {
 #[test]
 fn a_client_that_leaves_is_counted() {
     let server = Server::start(&[]);
-    leaving::reset_while_sending(&server.address());
-    let start = Instant::now();
-    loop {
+    leaving::reset_while_sending(&server);
+    eventually("a request with the status 499", || {
         let numbers = Exposition::of(&server);
-        if requests(&numbers, "/predict", "POST", "499", "client_left") > 0.0 {
-            break;
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "{numbers:#?}");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+        requests(&numbers, "/predict", "POST", "499", "client_left") > 0.0
+    });
 }
 
 #[test]
@@ -113,7 +129,7 @@ fn model_and_reference_are_named_also_after_a_reload() {
     let server = Server::start_command(
         command().env("SDD_MODEL", &model).env("SDD_REFERENCE", reference.to_str().unwrap()),
     );
-    let reload = || crate::server::post_to(&server.address(), "/admin/reload", b"").status;
+    let reload = || server.post("/admin/reload", &[], b"").status;
     let before = Exposition::of(&server);
     let labels = before.labels("sdd_model_info");
     assert_eq!((labels["name"].as_str(), labels["version"].as_str()), ("sdd-tiny", "0.1.0"));
@@ -146,15 +162,11 @@ fn what_is_captured_is_counted() {
     let folder = tempfile::tempdir().unwrap();
     let server = Server::start(&["--capture", folder.path().to_str().unwrap()]);
     assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
-    let start = Instant::now();
-    let numbers = loop {
-        let numbers = Exposition::of(&server);
-        if numbers.value("sdd_capture_records_total", &[]).unwrap() > 0.0 {
-            break numbers;
-        }
-        assert!(start.elapsed() < Duration::from_secs(30), "{numbers:#?}");
-        std::thread::sleep(Duration::from_millis(10));
-    };
+    let mut numbers = Exposition::of(&server);
+    eventually("a record", || {
+        numbers = Exposition::of(&server);
+        numbers.number("sdd_capture_records_total") > 0
+    });
     assert_counts(numbers.value("sdd_capture_enabled", &[]), 1, "enabled");
     assert_counts(numbers.value("sdd_capture_images_total", &[]), 1, "images");
     assert_counts(numbers.value("sdd_capture_dropped_total", &[]), 0, "dropped");
@@ -204,8 +216,8 @@ fn scrapers_that_ask_for_open_metrics_get_it() {
     let answer =
         server.get_with("/metrics", &[("accept", "application/openmetrics-text; version=1.0.0")]);
     let kind = "application/openmetrics-text; version=1.0.0; charset=utf-8";
-    assert_eq!((answer.status, answer.headers["content-type"].to_str().unwrap()), (200, kind));
-    let text = answer.body.as_str().unwrap();
+    assert_eq!((answer.status, answer.header("content-type")), (200, Some(kind)));
+    let text = answer.text();
     assert!(text.ends_with("\n# EOF\n"));
     assert!(text.contains("# TYPE sdd_upload_bytes counter\n# UNIT sdd_upload_bytes bytes\n"));
     assert!(text.contains("# TYPE sdd_model info\n"));

@@ -59,7 +59,7 @@ async fn images_become_cards_with_class_drift_and_neighbors() {
 
     for (number, file) in files.iter().enumerate() {
         let card = format!(".card:nth-child({})", number + 1);
-        let answer = server.predict(&std::fs::read(file).unwrap()).body;
+        let answer = server.predict(&std::fs::read(file).unwrap()).json();
         let shown = tab.text(&format!("{card} .class")).await;
         assert_eq!(shown, answer["class"].as_str().unwrap().replace('_', " "));
         assert_eq!(tab.text(&format!("{card} h3")).await, names[number]);

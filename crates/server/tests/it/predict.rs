@@ -10,13 +10,13 @@ fn an_image_is_answered_with_class_confidence_and_model() {
     let server = Server::start(&[]);
     let image = picture("png_rgb.png");
     let answer = server.predict(&image);
-    assert_eq!(answer.status, 200, "{:?}", answer.body);
+    assert_eq!(answer.status, 200, "{answer:?}");
 
     let expected = Classifier::open(&data("tiny.onnx"), &ClassifierOptions::default())
         .unwrap()
         .classify(&image)
         .unwrap();
-    let body = answer.body;
+    let body = answer.json();
     assert_eq!(body["class"], "non_defect");
     assert_eq!(body["confidence"], body["probabilities"]["non_defect"]);
     let defect = body["probabilities"]["defect"].as_f64().unwrap();
@@ -35,7 +35,7 @@ fn other_fields_and_any_order_of_parts_are_fine() {
         ("file", None, &image),
         ("empty", Some("text/plain"), b""),
     ]);
-    assert_eq!(server.post(&body).status, 200);
+    assert_eq!(server.post_form("/predict", &body).status, 200);
 }
 
 #[test]
@@ -49,8 +49,8 @@ fn a_reference_adds_the_drift_score_and_the_neighbours() {
     // An image of the reference is its own nearest neighbour.
     let (id, label) = store::IMAGES[3];
     let answer = server.predict(&picture(id));
-    assert_eq!(answer.status, 200, "{:?}", answer.body);
-    let drift = &answer.body["drift"];
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let drift = &answer.json()["drift"];
     let neighbors = drift["neighbors"].as_array().unwrap();
     assert_eq!(neighbors.len(), 2);
     assert_eq!(neighbors[0]["id"], id);

@@ -1,10 +1,11 @@
 //! Another model under load, without a failed request.
 
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::time::{Duration, Instant};
 
-use crate::client::{Client, Over};
+use crate::client::Client;
+use crate::eventually::eventually;
+use crate::load::under_load;
 use crate::server::{Server, command, data, picture};
 use crate::store;
 
@@ -39,45 +40,32 @@ impl Models {
 }
 
 fn served_sha256(server: &Server) -> String {
-    server.get("/v1/model").body["sha256"].as_str().unwrap().to_owned()
+    server.get("/v1/model").json()["sha256"].as_str().unwrap().to_owned()
 }
 
 #[test]
 fn fifty_reloads_under_load_fail_no_request() {
     let models = Models::new();
     let server = models.serve(&["--workers", "2"]);
-    let (done, answered) = (AtomicBool::new(false), AtomicUsize::new(0));
     let address = server.address();
-    std::thread::scope(|scope| {
-        for _ in 0..3 {
-            scope.spawn(|| {
-                let (mut client, image) = (Client::new(&address), picture("png_rgb.png"));
-                while !done.load(Ordering::Relaxed) {
-                    let answer = client.predict(&image).unwrap();
-                    assert_eq!(answer.status, 200, "{answer:?}");
-                    answered.fetch_add(1, Ordering::Relaxed);
-                }
-            });
-        }
-        let _over = Over(&done);
-        let mut client = Client::new(&address);
-        let mut seen = std::collections::BTreeSet::new();
-        for round in 1..=50 {
-            replace(&models.served, &models.files[round % 2]);
-            let before = answered.load(Ordering::Relaxed);
-            let answer = client.post("/admin/reload", "", b"").unwrap();
-            assert_eq!(answer.status, 200, "{answer:?}");
-            let sha256 = answer.body["sha256"].as_str().unwrap().to_owned();
-            assert_eq!(sha256, served_sha256(&server));
-            seen.insert(sha256);
-            let start = Instant::now();
-            while answered.load(Ordering::Relaxed) < before + 3 {
-                assert!(start.elapsed() < Duration::from_mins(1), "nothing is answered any more");
-                std::thread::sleep(Duration::from_millis(1));
+    let seen = under_load(
+        || Client::new(&address),
+        |answered| {
+            let mut client = Client::new(&address);
+            let mut seen = BTreeSet::new();
+            for round in 1..=50 {
+                replace(&models.served, &models.files[round % 2]);
+                let answer = client.post("/admin/reload", &[], b"").unwrap();
+                assert_eq!(answer.status, 200, "{answer:?}");
+                let sha256 = answer.json()["sha256"].as_str().unwrap().to_owned();
+                assert_eq!(sha256, served_sha256(&server));
+                seen.insert(sha256);
+                answered.wait_for_more(3);
             }
-        }
-        assert_eq!(seen.len(), 2);
-    });
+            seen
+        },
+    );
+    assert_eq!(seen.len(), 2);
 }
 
 #[test]
@@ -86,16 +74,12 @@ fn threads_of_old_models_end() {
     let server = models.serve(&["--workers", "2"]);
     let threads = || std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap().count();
     let mut client = Client::new(&server.address());
-    let reload = |client: &mut Client| client.post("/admin/reload", "", b"").unwrap().status;
+    let reload = |client: &mut Client| client.post("/admin/reload", &[], b"").unwrap().status;
     assert_eq!(reload(&mut client), 200);
     let before = threads();
     (0..10).for_each(|_| assert_eq!(reload(&mut client), 200));
-    let start = Instant::now();
     // The runtime's pool for blocking work may have grown by one or two.
-    while threads() > before + 2 {
-        assert!(start.elapsed() < Duration::from_mins(1), "{} threads, {before} before", threads());
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    eventually("the end of the threads", || threads() <= before + 2);
 }
 
 #[test]
@@ -109,9 +93,9 @@ fn a_bad_file_leaves_the_old_model_and_says_why() {
     let other_pair = &models.files[1];
     for (bad, reason) in [(&b"no model"[..], "model.onnx"), (other_pair, "reference")] {
         replace(&models.served, bad);
-        let answer = client.post("/admin/reload", "", b"").unwrap();
-        assert_eq!((answer.status, &answer.body["error"]["code"]), (422, &"reload_failed".into()));
-        let message = answer.body["error"]["message"].as_str().unwrap();
+        let answer = client.post("/admin/reload", &[], b"").unwrap();
+        assert_eq!((answer.status, answer.code()), (422, "reload_failed"));
+        let message = answer.text();
         assert!(message.contains(reason) && message.contains("old model"), "{message}");
         assert_eq!(served_sha256(&server), before);
         assert_eq!(client.predict(&image).unwrap().status, 200);
@@ -129,9 +113,5 @@ fn sighup_reloads() {
     replace(&models.served, &models.files[1]);
     server.signal("-HUP");
     server.wait_for("model loaded");
-    let start = Instant::now();
-    while served_sha256(&server) == before {
-        assert!(start.elapsed() < Duration::from_mins(1), "the old model is still served");
-        std::thread::sleep(Duration::from_millis(10));
-    }
+    eventually("the new model", || served_sha256(&server) != before);
 }

@@ -6,7 +6,10 @@ use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::mpsc;
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use crate::answer::Answer;
+use crate::client::Client;
+use crate::eventually::eventually;
+use crate::exposition::Exposition;
 
 /// A file of sdd-core's tests.
 pub fn data(name: &str) -> PathBuf {
@@ -36,20 +39,6 @@ pub struct Server {
     child: Child,
     pub port: u16,
     log: mpsc::Receiver<String>,
-}
-
-/// A status and a body.
-#[derive(Debug)]
-pub struct Answer {
-    pub status: u16,
-    pub headers: ureq::http::HeaderMap,
-    pub body: Value,
-}
-
-impl Answer {
-    pub fn code(&self) -> &str {
-        self.body["error"]["code"].as_str().unwrap_or("none")
-    }
 }
 
 impl Server {
@@ -97,49 +86,40 @@ impl Server {
         format!("127.0.0.1:{}", self.port)
     }
 
+    /// Clients of their own for single requests: no connection is left behind.
+    fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        Client::new(&self.address()).request(method, path, headers, body).unwrap()
+    }
+
     pub fn get(&self, path: &str) -> Answer {
         self.get_with(path, &[])
     }
 
     pub fn get_with(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let request = agent().get(format!("http://{}{path}", self.address()));
-        let add = |request: ureq::RequestBuilder<_>, header: &(&str, &str)| {
-            request.header(header.0, header.1)
-        };
-        read(headers.iter().fold(request, add).call().unwrap())
+        self.request("GET", path, headers, b"")
     }
 
-    /// Posts without a body.
-    pub fn post_empty(&self, path: &str, headers: &[(&str, &str)]) -> Answer {
-        let request = agent().post(format!("http://{}{path}", self.address()));
-        let add = |request: ureq::RequestBuilder<_>, header: &(&str, &str)| {
-            request.header(header.0, header.1)
-        };
-        read(headers.iter().fold(request, add).send_empty().unwrap())
+    pub fn post(&self, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Answer {
+        self.request("POST", path, headers, body)
     }
 
-    /// Stops the server, and gives what has been logged and not been read yet.
-    pub fn stop(self) -> Vec<String> {
-        self.signal("-TERM");
-        self.wait(Duration::from_mins(1)).1
-    }
-
-    /// Posts a multipart body to a path.
-    pub fn post_to(&self, path: &str, body: &[u8]) -> Answer {
-        post_to(&self.address(), path, body)
+    /// Posts a multipart body.
+    pub fn post_form(&self, path: &str, body: &[u8]) -> Answer {
+        self.post(path, &[("content-type", FORM)], body)
     }
 
     /// Uploads an image as a browser or curl does.
     pub fn predict(&self, image: &[u8]) -> Answer {
-        self.post(&multipart(&[("file", Some("image/png"), image)]))
+        self.post_form("/predict", &multipart(&[("file", Some("image/png"), image)]))
     }
 
-    pub fn post(&self, body: &[u8]) -> Answer {
-        post(&self.address(), body)
-    }
-
-    pub fn post_as(&self, content_type: &str, body: &[u8]) -> Answer {
-        post_as(&self.address(), content_type, body)
+    /// Waits until this many requests have begun and are not answered.
+    pub fn wait_until_in_flight(&self, count: usize) {
+        eventually("requests in flight", || {
+            let in_flight = Exposition::of(self).number("sdd_http_requests_in_flight");
+            // With the one that asks.
+            in_flight == count + 1
+        });
     }
 
     pub fn signal(&self, signal: &str) {
@@ -159,6 +139,16 @@ impl Server {
             std::thread::sleep(Duration::from_millis(10));
         };
         (status, self.log.iter().collect())
+    }
+
+    /// Stops it as operators do, and gives what was logged and not read yet.
+    pub fn stop(self) -> Vec<String> {
+        // It answers only once it listens to signals, too.
+        assert_eq!(self.get("/livez").status, 200);
+        self.signal("-TERM");
+        let (status, log) = self.wait(Duration::from_secs(20));
+        assert_eq!(status.code(), Some(0), "{log:#?}");
+        log
     }
 
     /// A field of /proc/PID/status in KiB, as `VmHWM`, the largest resident size so far.
@@ -184,9 +174,9 @@ pub fn refusal(arguments: &[&str]) -> (Option<i32>, String) {
     (child.wait().unwrap().code(), said)
 }
 
-pub const BOUNDARY: &str = "a-boundary-of-the-tests";
+const BOUNDARY: &str = "a-boundary-of-the-tests";
 
-const FORM: &str = "multipart/form-data; boundary=a-boundary-of-the-tests";
+pub const FORM: &str = "multipart/form-data; boundary=a-boundary-of-the-tests";
 
 /// A multipart body of fields with a name, a type and a content.
 pub fn multipart(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
@@ -204,37 +194,4 @@ pub fn multipart(fields: &[(&str, Option<&str>, &[u8])]) -> Vec<u8> {
     }
     body.extend(format!("--{BOUNDARY}--\r\n").bytes());
     body
-}
-
-/// Posts a multipart body to /predict of the server at an address.
-pub fn post(address: &str, body: &[u8]) -> Answer {
-    post_to(address, "/predict", body)
-}
-
-/// Posts a multipart body to a path of the server at an address.
-pub fn post_to(address: &str, path: &str, body: &[u8]) -> Answer {
-    let url = format!("http://{address}{path}");
-    read(agent().post(url).content_type(FORM).send(body).unwrap())
-}
-
-fn post_as(address: &str, content_type: &str, body: &[u8]) -> Answer {
-    let url = format!("http://{address}/predict");
-    read(agent().post(url).content_type(content_type).send(body).unwrap())
-}
-
-fn agent() -> ureq::Agent {
-    ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_mins(1)))
-        .build()
-        .into()
-}
-
-fn read(mut response: ureq::http::Response<ureq::Body>) -> Answer {
-    let text = response.body_mut().read_to_string().unwrap();
-    Answer {
-        status: response.status().as_u16(),
-        headers: response.headers().clone(),
-        body: serde_json::from_str(&text).unwrap_or(Value::String(text)),
-    }
 }

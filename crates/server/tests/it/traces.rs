@@ -8,7 +8,7 @@ use opentelemetry_proto::tonic::trace::v1::Span;
 use opentelemetry_proto::tonic::trace::v1::span::SpanKind;
 use opentelemetry_proto::tonic::trace::v1::status::StatusCode;
 
-use crate::client::{Client, Response};
+use crate::answer::Answer;
 use crate::collector::{Collector, attribute};
 use crate::server::{Server, command, picture, refusal};
 
@@ -24,9 +24,9 @@ fn tracing(port: u16) -> Command {
     command
 }
 
-fn predict(server: &Server, headers: &str) -> Response {
-    let headers = format!("Content-Type: image/png\r\n{headers}");
-    Client::new(&server.address()).post("/predict", &headers, &picture("png_rgb.png")).unwrap()
+fn predict(server: &Server, headers: &[(&str, &str)]) -> Answer {
+    let headers = [&[("content-type", "image/png")], headers].concat();
+    server.post("/predict", &headers, &picture("png_rgb.png"))
 }
 
 fn hex(bytes: &[u8]) -> String {
@@ -45,8 +45,8 @@ fn named<'a>(spans: &'a [Span], name: &str) -> &'a Span {
 fn a_request_is_a_span_below_its_callers_and_its_stages_are_below_it() {
     let collector = Collector::start();
     let server = Server::start_command(&mut tracing(collector.port));
-    let headers = format!("traceparent: 00-{TRACE}-{CALLER}-01\r\nx-request-id: part-7\r\n");
-    let answer = predict(&server, &headers);
+    let caller = format!("00-{TRACE}-{CALLER}-01");
+    let answer = predict(&server, &[("traceparent", &caller), ("x-request-id", "part-7")]);
     assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("part-7")));
 
     let spans = collector.spans(7);
@@ -83,11 +83,7 @@ fn a_request_is_a_span_below_its_callers_and_its_stages_are_below_it() {
 fn the_service_is_named_and_errors_are_told_apart() {
     let collector = Collector::start();
     let server = Server::start_command(&mut tracing(collector.port));
-    let mut client = Client::new(&server.address());
-    assert_eq!(
-        client.post("/predict", "Content-Type: image/png\r\n", b"none").unwrap().status,
-        400
-    );
+    assert_eq!(server.post("/predict", &[("content-type", "image/png")], b"none").status, 400);
     let (spans, resource) = collector.next();
     assert_eq!(attribute(&resource, "service.name").as_deref(), Some("sdd-server"));
     let request = named(&spans, "POST /predict");
@@ -102,11 +98,11 @@ fn the_service_is_named_and_errors_are_told_apart() {
 fn callers_decide_what_is_traced_and_nonsense_starts_a_trace_of_its_own() {
     let collector = Collector::start();
     let server = Server::start_command(&mut tracing(collector.port));
-    let unsampled = format!("traceparent: 00-{TRACE}-{CALLER}-00\r\n");
-    assert_eq!(predict(&server, &unsampled).status, 200);
-    assert_eq!(Client::new(&server.address()).get("/livez").unwrap().status, 200);
-    let broken = format!("traceparent: 00-{TRACE}-{CALLER}\r\n");
-    assert_eq!(predict(&server, &broken).status, 200);
+    let unsampled = format!("00-{TRACE}-{CALLER}-00");
+    assert_eq!(predict(&server, &[("traceparent", &unsampled)]).status, 200);
+    assert_eq!(server.get("/livez").status, 200);
+    let broken = format!("00-{TRACE}-{CALLER}");
+    assert_eq!(predict(&server, &[("traceparent", &broken)]).status, 200);
     // The two before would have come before it.
     let spans = collector.spans(7);
     assert!(spans.iter().all(|span| hex(&span.trace_id) != TRACE));
@@ -119,7 +115,7 @@ fn what_was_not_sent_is_sent_when_the_server_stops() {
     // OpenTelemetry's own variable, and its default delay of 5 s.
     let endpoint = format!("http://127.0.0.1:{}/", collector.port);
     let server = Server::start_command(command().env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint));
-    assert_eq!(predict(&server, "").status, 200);
+    assert_eq!(predict(&server, &[]).status, 200);
     server.signal("-TERM");
     assert_eq!(server.wait(Duration::from_secs(20)).0.code(), Some(0));
     assert_eq!(collector.spans(7).len(), 7);
@@ -129,11 +125,11 @@ fn what_was_not_sent_is_sent_when_the_server_stops() {
 fn a_collector_that_is_not_there_does_no_harm_and_is_warned_of_once() {
     let port = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap().port();
     let server = Server::start_command(&mut tracing(port));
-    assert_eq!(predict(&server, "").status, 200);
+    assert_eq!(predict(&server, &[]).status, 200);
     let warning = server.wait_for("the collector takes no traces");
     assert!(warning.contains("refused"), "it says why: {warning}");
     for _ in 0..5 {
-        assert_eq!(predict(&server, "").status, 200);
+        assert_eq!(predict(&server, &[]).status, 200);
         std::thread::sleep(Duration::from_millis(120));
     }
     server.signal("-TERM");
@@ -149,7 +145,7 @@ fn a_collector_that_never_answers_holds_up_neither_requests_nor_the_end() {
     let port = silent.local_addr().unwrap().port();
     let server = Server::start_command(tracing(port).env("OTEL_BSP_MAX_QUEUE_SIZE", "20"));
     for _ in 0..30 {
-        assert_eq!(predict(&server, "").status, 200);
+        assert_eq!(predict(&server, &[]).status, 200);
     }
     let told = Instant::now();
     server.signal("-TERM");

@@ -1,13 +1,13 @@
 //! The Open Inference Protocol v2.
 
 use std::io::Write;
-use std::time::Duration;
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use sdd_core::{Classifier, ClassifierOptions};
 use serde_json::{Value, json};
 
+use crate::answer::Answer;
 use crate::server::{Server, data, picture};
 use crate::store;
 
@@ -15,25 +15,12 @@ pub const MODEL: &str = "/v2/models/sdd-tiny";
 pub const INFER: &str = "/v2/models/sdd-tiny/infer";
 pub const HEADER_LENGTH: &str = "inference-header-content-length";
 
-/// An answer with its body as it came.
-#[derive(Debug)]
-pub struct RawAnswer {
-    pub status: u16,
-    pub headers: ureq::http::HeaderMap,
-    pub body: Vec<u8>,
-}
-
-impl RawAnswer {
-    pub fn json(&self) -> Value {
-        serde_json::from_slice(&self.body).unwrap()
-    }
-
+impl Answer {
     /// The message of a refusal with this status.
     pub fn refusal(&self, status: u16) -> String {
-        let body = String::from_utf8_lossy(&self.body);
-        assert_eq!(self.status, status, "{body}");
-        let json: Value = serde_json::from_str(&body).unwrap();
-        assert_eq!(json.as_object().unwrap().len(), 1, "{body}");
+        assert_eq!(self.status, status, "{self:?}");
+        let json = self.json();
+        assert_eq!(json.as_object().unwrap().len(), 1, "{json}");
         json["error"].as_str().unwrap().to_owned()
     }
 
@@ -46,33 +33,15 @@ impl RawAnswer {
     }
 }
 
-pub fn post(server: &Server, path: &str, headers: &[(&str, &str)], body: &[u8]) -> RawAnswer {
-    let agent: ureq::Agent = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(Duration::from_mins(1)))
-        .build()
-        .into();
-    let mut request = agent.post(format!("http://{}{path}", server.address()));
-    for (name, value) in headers {
-        request = request.header(*name, *value);
-    }
-    let mut response = request.send(body).unwrap();
-    RawAnswer {
-        status: response.status().as_u16(),
-        headers: response.headers().clone(),
-        body: response.body_mut().read_to_vec().unwrap(),
-    }
-}
-
 /// JSON and the binary data that follows it.
-pub fn post_binary(server: &Server, request: &Value, binary: &[u8]) -> RawAnswer {
+pub fn post_binary(server: &Server, request: &Value, binary: &[u8]) -> Answer {
     let json = request.to_string();
     let body = [json.as_bytes(), binary].concat();
-    post(server, INFER, &[(HEADER_LENGTH, &json.len().to_string())], &body)
+    server.post(INFER, &[(HEADER_LENGTH, &json.len().to_string())], &body)
 }
 
-fn post_json(server: &Server, request: &Value) -> RawAnswer {
-    post(server, INFER, &[], request.to_string().as_bytes())
+fn post_json(server: &Server, request: &Value) -> Answer {
+    server.post(INFER, &[], request.to_string().as_bytes())
 }
 
 /// A request with images in JSON.
@@ -120,8 +89,8 @@ fn server_and_model_tell_of_themselves() {
     let server = Server::start(&[]);
     let get = |path: &str| {
         let answer = server.get(path);
-        assert_eq!(answer.status, 200, "{path}: {:?}", answer.body);
-        answer.body
+        assert_eq!(answer.status, 200, "{path}: {answer:?}");
+        answer.json()
     };
     assert_eq!(get("/v2")["name"], "sdd-server");
     assert!(get("/v2")["extensions"].as_array().unwrap().contains(&json!("binary_tensor_data")));
@@ -152,7 +121,7 @@ fn server_and_model_tell_of_themselves() {
     let config = get("/v2/models/sdd-tiny/config");
     assert_eq!(config["max_batch_size"], 32);
     assert_eq!(config["input"][0]["dims"], json!([3, 32, 24]));
-    let index = post(&server, "/v2/repository/index", &[], b"").json();
+    let index = server.post("/v2/repository/index", &[], b"").json();
     assert_eq!(index[0]["name"], "sdd-tiny");
     assert_eq!(index[0]["state"], "READY");
 }
@@ -161,8 +130,8 @@ fn server_and_model_tell_of_themselves() {
 fn images_are_answered_as_by_predict_however_they_come() {
     let server = Server::start(&[]);
     let names = ["png_rgb.png", "jpeg_gray.jpg", "webp_lossless.webp"];
-    let expected: Vec<_> = names.iter().map(|name| server.predict(&picture(name)).body).collect();
-    let check = |answer: &RawAnswer, count: usize| {
+    let expected: Vec<_> = names.iter().map(|name| server.predict(&picture(name)).json()).collect();
+    let check = |answer: &Answer, count: usize| {
         let json = answer.json();
         assert_eq!(
             (&json["model_name"], &json["model_version"]),
@@ -194,9 +163,9 @@ fn images_are_answered_as_by_predict_however_they_come() {
         check(&post_binary(&server, &request, &binary), 3);
     }
     // Triton's raw binary request.
-    check(&post(&server, INFER, &[(HEADER_LENGTH, "0")], &picture(names[0])), 1);
+    check(&server.post(INFER, &[(HEADER_LENGTH, "0")], &picture(names[0])), 1);
     let versioned = "/v2/models/sdd-tiny/versions/0.1.0/infer";
-    check(&post(&server, versioned, &[], images(&names[..2]).to_string().as_bytes()), 2);
+    check(&server.post(versioned, &[], images(&names[..2]).to_string().as_bytes()), 2);
 }
 
 #[test]
@@ -232,8 +201,8 @@ fn outputs_come_as_they_were_asked_for() {
         {"name": "probability", "parameters": {"classification": 9}},
     ]);
     let answer = post_json(&server, &request);
-    assert_eq!(answer.status, 200, "{}", String::from_utf8_lossy(&answer.body));
-    let length: usize = answer.headers[HEADER_LENGTH].to_str().unwrap().parse().unwrap();
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let length: usize = answer.header(HEADER_LENGTH).unwrap().parse().unwrap();
     let json: Value = serde_json::from_slice(&answer.body[..length]).unwrap();
     assert_eq!(json["id"], "line-3/part 7");
     let names: Vec<_> =
@@ -257,9 +226,9 @@ fn outputs_come_as_they_were_asked_for() {
     let mut request = images(&["png_rgb.png"]);
     request["parameters"] = json!({"binary_data_output": true});
     let answer = post_json(&server, &request);
-    let length: usize = answer.headers[HEADER_LENGTH].to_str().unwrap().parse().unwrap();
+    let length: usize = answer.header(HEADER_LENGTH).unwrap().parse().unwrap();
     assert_eq!(answer.body.len() - length, 2 * 4 + 16 * 4 + 14 + 4);
-    assert_eq!(answer.headers["content-type"], "application/octet-stream");
+    assert_eq!(answer.header("content-type"), Some("application/octet-stream"));
 }
 
 #[test]
@@ -269,7 +238,7 @@ fn a_reference_adds_the_drift_outputs() {
     store::write(&reference, None);
     let server = Server::start(&["--reference", reference.to_str().unwrap()]);
     let image = "png_rgb.png";
-    let drift = server.predict(&picture(image)).body["drift"].clone();
+    let drift = server.predict(&picture(image)).json()["drift"].clone();
     let answer = post_json(&server, &images(&[image]));
     assert_eq!(answer.output("drift_score")["data"], json!([drift["score"]]));
     assert_eq!(answer.output("drift_score")["datatype"], "FP64");
@@ -283,17 +252,17 @@ fn a_reference_adds_the_drift_outputs() {
 fn bodies_may_be_compressed_both_ways() {
     let server = Server::start(&[]);
     let plain = post_json(&server, &images(&["png_rgb.png"]));
-    assert!(plain.headers.get("content-encoding").is_none());
+    assert!(plain.header("content-encoding").is_none());
     let body = gzip(images(&["png_rgb.png"]).to_string().as_bytes());
     let headers = [("content-encoding", "gzip"), ("accept-encoding", "gzip")];
-    let answer = post(&server, INFER, &headers, &body);
-    assert_eq!(answer.headers["content-encoding"], "gzip");
+    let answer = server.post(INFER, &headers, &body);
+    assert_eq!(answer.header("content-encoding"), Some("gzip"));
     let mut json = String::new();
     let mut decoder = flate2::read::GzDecoder::new(answer.body.as_slice());
     std::io::Read::read_to_string(&mut decoder, &mut json).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), plain.json());
     // A refusal is for reading, whatever the client takes.
-    let answer = post(&server, INFER, &headers, &body[..body.len() / 2]);
+    let answer = server.post(INFER, &headers, &body[..body.len() / 2]);
     assert!(answer.refusal(400).contains("decompressed"));
 }
 
@@ -302,38 +271,38 @@ fn every_refusal_has_the_protocols_body() {
     let server = Server::start(&["--max-images", "2", "--max-bytes", "4000"]);
     let image = images(&["png_gray.png"]).to_string();
     let image = image.as_bytes();
-    let unknown = post(&server, "/v2/models/other/infer", &[], image).refusal(404);
+    let unknown = server.post("/v2/models/other/infer", &[], image).refusal(404);
     assert!(unknown.contains("`other`") && unknown.contains("`sdd-tiny`"), "{unknown}");
-    let version = post(&server, "/v2/models/sdd-tiny/versions/9/infer", &[], image);
+    let version = server.post("/v2/models/sdd-tiny/versions/9/infer", &[], image);
     assert!(version.refusal(404).contains("`9`"));
     for path in ["/v2/models/other", "/v2/models/other/ready", "/v2/nothing", "/v2/models/%ff"] {
         let answer = server.get(path);
         assert_eq!(answer.status, 404, "{path}");
-        assert!(answer.body["error"].is_string(), "{path}: {:?}", answer.body);
+        assert!(answer.json()["error"].is_string(), "{path}: {answer:?}");
     }
     let answer = server.get(INFER);
-    assert_eq!((answer.status, &answer.headers["allow"]), (405, &"POST".parse().unwrap()));
-    assert!(answer.body["error"].is_string());
-    post(&server, INFER, &[("x-request-timeout-ms", "soon")], image).refusal(400);
-    post(&server, INFER, &[("content-encoding", "br")], image).refusal(415);
-    post(&server, INFER, &[(HEADER_LENGTH, "-1")], image).refusal(400);
-    let load = post(&server, "/v2/repository/models/sdd-tiny/load", &[], b"{}").refusal(400);
+    assert_eq!((answer.status, answer.header("allow")), (405, Some("POST")));
+    assert!(answer.json()["error"].is_string());
+    server.post(INFER, &[("x-request-timeout-ms", "soon")], image).refusal(400);
+    server.post(INFER, &[("content-encoding", "br")], image).refusal(415);
+    server.post(INFER, &[(HEADER_LENGTH, "-1")], image).refusal(400);
+    let load = server.post("/v2/repository/models/sdd-tiny/load", &[], b"{}").refusal(400);
     assert!(load.contains("/admin/reload"), "{load}");
-    post(&server, "/v2/repository/models/sdd-tiny/unload", &[], b"{}").refusal(400);
+    server.post("/v2/repository/models/sdd-tiny/unload", &[], b"{}").refusal(400);
 
     let late = json!({"inputs": images(&["png_gray.png"])["inputs"], "parameters": {"timeout": 1}});
-    post(&server, INFER, &[], late.to_string().as_bytes()).refusal(504);
+    server.post(INFER, &[], late.to_string().as_bytes()).refusal(504);
     let many = images(&["png_gray.png"; 3]).to_string();
-    assert!(post(&server, INFER, &[], many.as_bytes()).refusal(400).contains('2'));
+    assert!(server.post(INFER, &[], many.as_bytes()).refusal(400).contains('2'));
     let large = elements(&["jpeg_rgb_large.jpg"]);
     assert!(large.len() > 4004, "{}", large.len());
     let request = binary_input("image", "BYTES", &json!([1]), large.len());
     post_binary(&server, &request, &large).refusal(413);
-    post(&server, INFER, &[], &vec![b' '; 200_000]).refusal(413);
+    server.post(INFER, &[], &vec![b' '; 200_000]).refusal(413);
 
     let mut damaged = images(&["png_gray.png", "png_gray.png"]);
     damaged["inputs"][0]["data"][1] = json!("bm90IGFuIGltYWdl");
     let message = post_json(&server, &damaged).refusal(400);
     assert!(message.contains("image 1"), "{message}");
-    assert_eq!(post(&server, INFER, &[], image).status, 200);
+    assert_eq!(server.post(INFER, &[], image).status, 200);
 }

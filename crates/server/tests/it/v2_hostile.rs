@@ -1,10 +1,10 @@
 //! Requests of the Open Inference Protocol that mean harm, or mean nothing.
 
-use serde_json::{Value, json};
+use serde_json::json;
 
 use crate::hostile::Random;
 use crate::server::{Server, picture};
-use crate::v2::{HEADER_LENGTH, INFER, binary_input, elements, gzip, images, post, post_binary};
+use crate::v2::{HEADER_LENGTH, INFER, binary_input, elements, gzip, images, post_binary};
 
 #[test]
 fn malformed_requests_are_refused_with_what_is_wrong() {
@@ -14,7 +14,7 @@ fn malformed_requests_are_refused_with_what_is_wrong() {
         "inputs": [{"name": "image", "shape": [1, 3, 32, 24], "datatype": "FP32", "data": values}],
     });
     let encoded = images(&["png_gray.png"]);
-    assert_eq!(post(&server, INFER, &[], tensor.to_string().as_bytes()).status, 200);
+    assert_eq!(server.post(INFER, &[], tensor.to_string().as_bytes()).status, 200);
     for (request, pointer, value, expected) in [
         (&tensor, "/inputs", json!([]), "exactly one"),
         (&tensor, "/inputs", json!([tensor["inputs"][0], encoded["inputs"][0]]), "exactly one"),
@@ -48,7 +48,7 @@ fn malformed_requests_are_refused_with_what_is_wrong() {
     ] {
         let mut request = request.clone();
         *request.pointer_mut(pointer).unwrap() = value.clone();
-        let message = post(&server, INFER, &[], request.to_string().as_bytes()).refusal(400);
+        let message = server.post(INFER, &[], request.to_string().as_bytes()).refusal(400);
         assert!(message.contains(expected), "{pointer} = {value}: {message}");
     }
     for (field, value, expected) in [
@@ -63,17 +63,17 @@ fn malformed_requests_are_refused_with_what_is_wrong() {
     ] {
         let mut request = encoded.clone();
         request[field] = value.clone();
-        let answer = post(&server, INFER, &[], request.to_string().as_bytes());
+        let answer = server.post(INFER, &[], request.to_string().as_bytes());
         let message = answer.refusal(400);
         assert!(message.contains(expected) || field == "parameters", "{value}: {message}");
     }
     let mut shared = encoded.clone();
     shared["inputs"][0]["parameters"] = json!({"shared_memory_region": "r"});
-    let shared = post(&server, INFER, &[], shared.to_string().as_bytes()).refusal(400);
+    let shared = server.post(INFER, &[], shared.to_string().as_bytes()).refusal(400);
     assert!(shared.contains("shared memory"), "{shared}");
     let nan = tensor.to_string().replacen("0.5", "NaN", 1);
     for bad in ["", "{", "[]", "null", "\u{feff}{}", &nan, &"[".repeat(100_000)] {
-        post(&server, INFER, &[], bad.as_bytes()).refusal(400);
+        server.post(INFER, &[], bad.as_bytes()).refusal(400);
     }
 }
 
@@ -105,8 +105,11 @@ fn binary_data_that_does_not_fit_is_refused() {
     }
     let nan = vec![0xFF; 3 * 32 * 24 * 4];
     assert!(post_binary(&server, &tensor(nan.len()), &nan).refusal(400).contains("not finite"));
+    let huge: Vec<u8> = (0..3 * 32 * 24).flat_map(|_| f32::MAX.to_le_bytes()).collect();
+    let message = post_binary(&server, &tensor(huge.len()), &huge).refusal(422);
+    assert!(message.contains("not usable for this input"), "{message}");
     for length in ["1", "99999999999", "18446744073709551616", "0x10", "1e2", "", "7 7"] {
-        post(&server, INFER, &[(HEADER_LENGTH, length)], &image).refusal(400);
+        server.post(INFER, &[(HEADER_LENGTH, length)], &image).refusal(400);
     }
 }
 
@@ -133,11 +136,11 @@ fn random_damage_is_the_clients_fault() {
             1 => body.truncate(random.below(body.len())),
             _ => length = random.below(whole.len() * 2),
         }
-        let answer = post(&server, INFER, &[(HEADER_LENGTH, &length.to_string())], &body);
+        let answer = server.post(INFER, &[(HEADER_LENGTH, &length.to_string())], &body);
         assert!(answer.status < 500, "round {round}: {answer:?}");
         if answer.status != 200 {
             refused += 1;
-            let json: Value = serde_json::from_slice(&answer.body).unwrap();
+            let json = answer.json();
             assert!(json["error"].is_string(), "round {round}: {json}");
         }
     }
@@ -153,7 +156,7 @@ fn a_compressed_bomb_is_refused_before_it_fills_memory() {
     assert!(bomb.len() < 4 << 20, "it is small to send: {} bytes", bomb.len());
     let before = server.memory_kib("VmHWM");
     for _ in 0..3 {
-        let answer = post(&server, INFER, &[("content-encoding", "gzip")], &bomb);
+        let answer = server.post(INFER, &[("content-encoding", "gzip")], &bomb);
         assert!(answer.refusal(413).contains("limit"));
     }
     let grown = server.memory_kib("VmHWM") - before;
@@ -164,9 +167,9 @@ fn a_compressed_bomb_is_refused_before_it_fills_memory() {
 fn without_memory_for_uploads_the_answer_is_to_come_back() {
     let server = Server::start(&["--max-upload-memory", "100000"]);
     let body = gzip(&vec![b' '; 150_000]);
-    let answer = post(&server, INFER, &[("content-encoding", "gzip")], &body);
+    let answer = server.post(INFER, &[("content-encoding", "gzip")], &body);
     answer.refusal(503);
-    assert_eq!(answer.headers["retry-after"], "1");
+    assert_eq!(answer.header("retry-after"), Some("1"));
     let image = images(&["png_gray.png"]).to_string();
-    assert_eq!(post(&server, INFER, &[], image.as_bytes()).status, 200);
+    assert_eq!(server.post(INFER, &[], image.as_bytes()).status, 200);
 }

@@ -80,7 +80,11 @@ pub async fn infer(
     let limits = BodyLimits::new(&service, &engine);
     let transfer = Transfer::of(&request)?;
     let start = Instant::now();
-    let upload_limits = classify::upload_limits(&service, &context, limits.bytes, 1);
+    let max_bytes = match transfer.request_coding {
+        Some(_) => limits.decompressed.min(limits.bytes),
+        None => limits.bytes,
+    };
+    let upload_limits = classify::upload_limits(&service, &context, max_bytes, 1);
     let body = uploads::read_whole(&request, body, &upload_limits, &service.uploads).await?;
     context.note_upload(body.len(), start.elapsed());
     let decoding = {

@@ -6,7 +6,9 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::{entries, eventually, images, records, sha256, start, stop, variants};
+use super::{entries, images, records, sha256, start, variants};
+use crate::client::Client;
+use crate::eventually::eventually;
 use crate::server::{Server, command, picture, refusal};
 
 /// A limit on the length of a file answers writes as a full disk does: with less than was asked
@@ -36,7 +38,7 @@ fn a_write_that_fails_turns_it_off_and_requests_go_on() {
     for image in variants(20) {
         assert_eq!(server.predict(&image).status, 200);
     }
-    let log = stop(server);
+    let log = server.stop();
     assert!(!log.iter().any(|line| line.contains("capture is off")), "one warning: {log:#?}");
     let records = records(folder.path());
     assert!((1..20).contains(&records.len()), "whole lines and no more: {}", records.len());
@@ -64,7 +66,7 @@ fn a_folder_that_goes_away_turns_it_off_and_on_again_when_it_is_back() {
     fs::rename(&away, &folder).unwrap();
     server.wait_for("is on again");
     assert_eq!(server.predict(&variants[9]).status, 200);
-    stop(server);
+    server.stop();
     let images = images(&folder);
     assert_eq!(records(&folder).len(), images.len());
     let kept = |number: usize| images.contains_key(&sha256(&variants[number]));
@@ -78,12 +80,13 @@ fn a_kill_leaves_whole_files() {
     let mut before = 0;
     for round in 0..4 {
         let server = start(folder.path(), &[]);
-        let url = format!("http://{}/predict", server.address());
+        let address = server.address();
         std::thread::scope(|scope| {
             let posts = scope.spawn(|| {
+                let mut client = Client::new(&address);
                 for image in &variants[round * 50..][..50] {
                     // The last of them meets nobody.
-                    if ureq::post(&url).content_type("image/png").send(image).is_err() {
+                    if client.predict(image).is_err() {
                         return;
                     }
                 }
@@ -110,7 +113,7 @@ fn a_kill_leaves_whole_files() {
 
         let server = start(folder.path(), &[]);
         assert_eq!(server.predict(&variants[0]).status, 200);
-        stop(server);
+        server.stop();
         assert!(!folder.path().join(&name).exists());
         let records = records(folder.path());
         let images = images(folder.path());
@@ -131,7 +134,7 @@ fn two_servers_do_not_share_a_folder() {
     assert_eq!(code, Some(2));
     assert!(said.contains(path) && said.contains("another server"), "{said}");
     drop(server);
-    stop(start(folder.path(), &[]));
+    start(folder.path(), &[]).stop();
 }
 
 #[test]
@@ -155,7 +158,7 @@ fn what_does_not_fit_into_the_queue_is_not_waited_for() {
     let server = start(folder.path(), &["--capture-queue-bytes", "2000"]);
     assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
     assert_eq!(server.predict(&picture("jpeg_gray.jpg")).status, 200);
-    stop(server);
+    server.stop();
     let kept: Vec<String> = images(folder.path()).into_keys().collect();
     assert_eq!(kept, [sha256(&picture("jpeg_gray.jpg"))]);
 }

@@ -7,26 +7,16 @@ mod selection;
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::server::{BOUNDARY, Server, multipart, picture};
-use crate::store;
+use crate::server::{Server, multipart, picture};
+use crate::{store, v2};
 
 /// A server that keeps its uploads in `folder`.
 fn start(folder: &Path, arguments: &[&str]) -> Server {
     Server::start(&[&["--capture", folder.to_str().unwrap()], arguments].concat())
-}
-
-fn stop(server: Server) -> Vec<String> {
-    // It answers only once it listens to signals, too.
-    assert_eq!(server.get("/readyz").status, 200);
-    server.signal("-TERM");
-    let (status, log) = server.wait(Duration::from_secs(20));
-    assert_eq!(status.code(), Some(0), "{log:#?}");
-    log
 }
 
 /// All that were written down, oldest first. Each line has to be whole.
@@ -61,15 +51,6 @@ fn sha256(bytes: &[u8]) -> String {
     format!("{:x}", Sha256::digest(bytes))
 }
 
-/// Waits for something that another thread does.
-fn eventually(what: &str, mut is_so: impl FnMut() -> bool) {
-    let start = Instant::now();
-    while !is_so() {
-        assert!(start.elapsed() < Duration::from_secs(30), "{what} never came");
-        std::thread::sleep(Duration::from_millis(10));
-    }
-}
-
 /// Pictures that differ from each other in no more than their SHA-256.
 fn variants(count: usize) -> Vec<Vec<u8>> {
     let image = picture("png_rgb.png");
@@ -89,16 +70,17 @@ fn an_answer_is_written_down_with_its_image() {
     let server = start(&folder, &["--reference", reference.to_str().unwrap()]);
     let image = picture("jpeg_rgb_444.jpg");
     let answer = server.predict(&image);
-    assert_eq!(answer.status, 200, "{:?}", answer.body);
-    let model = server.get("/v1/model").body;
-    stop(server);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    let model = server.get("/v1/model").json();
+    server.stop();
 
     let records = records(&folder);
     let [record] = records.as_slice() else { panic!("{records:#?}") };
     assert_eq!(record["format_version"], 1);
-    assert_eq!(record["request_id"], answer.headers["x-request-id"].to_str().unwrap());
+    assert_eq!(record["request_id"], answer.header("x-request-id").unwrap());
+    let answer = answer.json();
     for field in ["class", "confidence", "probabilities", "drift"] {
-        assert_eq!(record[field], answer.body[field], "{field}");
+        assert_eq!(record[field], answer[field], "{field}");
     }
     for field in ["name", "version", "sha256"] {
         assert_eq!(record["model"][field], model[field], "{field}");
@@ -131,7 +113,7 @@ fn an_image_is_kept_once_named_by_its_content_and_a_restart_goes_on() {
         for (name, _) in names {
             assert_eq!(server.predict(&picture(name)).status, 200);
         }
-        stop(server);
+        server.stop();
         assert_eq!(records(folder.path()).len(), names.len() * round);
     }
     let images = images(folder.path());
@@ -146,23 +128,49 @@ fn an_image_is_kept_once_named_by_its_content_and_a_restart_goes_on() {
 fn a_batch_is_kept_without_what_was_not_answered_and_embeddings_are_not() {
     let folder = tempfile::tempdir().unwrap();
     let server = start(folder.path(), &[]);
-    let post = |path: &str, body: &[u8]| {
-        let url = format!("http://{}{path}", server.address());
-        let form = format!("multipart/form-data; boundary={BOUNDARY}");
-        ureq::post(url).content_type(form).send(body).unwrap().status().as_u16()
-    };
+    let post = |path: &str, body: &[u8]| server.post_form(path, body).status;
     let (png, bmp) = (picture("png_rgb.png"), picture("bmp_rgb.bmp"));
     let file = |image| ("file", Some("image/png"), image);
     let body = multipart(&[file(png.as_slice()), file(b"no image"), file(&bmp)]);
     assert_eq!(post("/predict/batch", &body), 200);
     assert_eq!(post("/embed", &multipart(&[file(&picture("jpeg_gray.jpg"))])), 200);
     assert_eq!(server.predict(b"no image").status, 400);
-    stop(server);
+    server.stop();
     let records = records(folder.path());
     assert_eq!(records.len(), 2);
     assert_eq!(records[0]["request_id"], records[1]["request_id"]);
     let kept: Vec<String> = images(folder.path()).into_keys().collect();
     let mut expected = [sha256(&png), sha256(&bmp)];
+    expected.sort();
+    assert_eq!(kept, expected);
+}
+
+#[test]
+fn encoded_images_of_the_inference_protocol_are_kept_and_tensors_are_not() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &[]);
+    let names = ["png_rgb.png", "jpeg_gray.jpg"];
+    let values = vec![0.5; 3 * 32 * 24];
+    let input = json!({
+        "name": "image", "shape": [1, 3, 32, 24], "datatype": "FP32", "data": values,
+    });
+    let headers = [("x-request-id", "of-the-protocol")];
+    for request in [json!({"inputs": [input]}), v2::images(&names)] {
+        let answer = server.post(v2::INFER, &headers, request.to_string().as_bytes());
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+    let binary = v2::elements(&["bmp_rgb.bmp"]);
+    let request = v2::binary_input("encoded_image", "BYTES", &json!([1]), binary.len());
+    assert_eq!(v2::post_binary(&server, &request, &binary).status, 200);
+    server.stop();
+
+    let records = records(folder.path());
+    let ids: Vec<_> = records.iter().map(|record| record["request_id"].as_str().unwrap()).collect();
+    assert_eq!(ids.len(), 3, "{records:#?}");
+    assert_eq!(ids[..2], ["of-the-protocol"; 2]);
+    let kept: Vec<String> = images(folder.path()).into_keys().collect();
+    let sent = [names[0], names[1], "bmp_rgb.bmp"];
+    let mut expected = sent.map(|name| sha256(&picture(name)));
     expected.sort();
     assert_eq!(kept, expected);
 }

@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::os::unix::fs::symlink;
 use std::time::{Duration, SystemTime};
 
-use super::{entries, eventually, images, records, sha256, start, stop, variants};
+use super::{entries, images, records, sha256, start, variants};
+use crate::eventually::eventually;
 use crate::server::picture;
 
 #[test]
@@ -16,7 +17,7 @@ fn the_oldest_images_make_room() {
     for image in &variants {
         assert_eq!(server.predict(image).status, 200);
     }
-    stop(server);
+    server.stop();
     let images = images(folder.path());
     assert!((2..12).contains(&images.len()), "{}", images.len());
     assert!(images.contains_key(&sha256(&variants[39])), "the youngest stays");
@@ -49,14 +50,14 @@ fn what_is_too_old_goes_and_what_others_wrote_stays() {
 
     let keep_all = start(folder, &[]);
     eventually("the first look", || !folder.join(&half_written).exists());
-    stop(keep_all);
+    keep_all.stop();
     assert!(folder.join(&old_image).exists() && folder.join(old_records).exists());
 
     let server = start(folder, &["--capture-max-age-days", "7"]);
     let gone = || !folder.join(&old_image).exists() && !folder.join(old_records).exists();
     eventually("the end of the old", gone);
     assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
-    stop(server);
+    server.stop();
     for name in [notes, "my.jsonl", &link] {
         assert!(folder.join(name).symlink_metadata().is_ok(), "{name}");
     }

@@ -5,19 +5,16 @@ use std::fs;
 
 use serde_json::Value;
 
-use super::{entries, images, reasons, records, sha256, start, stop, variants};
+use super::{entries, images, reasons, records, sha256, start, variants};
 use crate::server::{Server, data};
 use crate::store;
 
 /// Every picture that the server answers, with its answer.
 fn answers(server: &Server) -> Vec<(Vec<u8>, Value)> {
     let pictures = entries(&data("images")).into_iter().map(|path| fs::read(path).unwrap());
-    let answers = pictures.map(|image| {
-        let answer = server.predict(&image);
-        (answer.status, image, answer.body)
-    });
-    let answered = answers.filter(|(status, _, _)| *status == 200);
-    answered.map(|(_, image, body)| (image, body)).collect()
+    let answers = pictures.map(|image| (server.predict(&image), image));
+    let answered = answers.filter(|(answer, _)| answer.status == 200);
+    answered.map(|(answer, image)| (image, answer.json())).collect()
 }
 
 #[test]
@@ -31,7 +28,7 @@ fn what_is_strange_or_doubtful_is_kept_without_a_share() {
         let (flag, limit) = (always_ood.to_string(), below.to_string());
         let server = start(&folder, &[options.as_slice(), &[strange, &flag, low, &limit]].concat());
         let answers = answers(&server);
-        stop(server);
+        server.stop();
         let reasons_of = |answer: &Value| {
             let is_strange = always_ood && answer["drift"]["out_of_distribution"] == true;
             let is_doubtful = answer["confidence"].as_f64().unwrap() < below;
@@ -66,7 +63,7 @@ fn a_share_is_the_same_images_for_every_server() {
         for image in variants(40) {
             assert_eq!(server.predict(&image).status, 200);
         }
-        stop(server);
+        server.stop();
         assert!(records(folder.path()).iter().all(|record| reasons(record) == ["sample"]));
         images(folder.path()).into_keys().collect::<Vec<_>>()
     };
