@@ -65,10 +65,10 @@ pub enum ApiError {
         limit: usize,
     },
     /// The body did not come in time.
-    #[error("the upload took longer than {limit_s} s")]
+    #[error("the upload took longer than {limit:?}")]
     UploadTimeout {
-        /// The limit, in seconds.
-        limit_s: u64,
+        /// The limit.
+        limit: Duration,
     },
     /// The image cannot be classified.
     #[error(transparent)]

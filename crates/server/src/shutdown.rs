@@ -20,13 +20,13 @@ const IDLE_GRACE: Duration = Duration::from_secs(2);
 pub async fn drain(service: &Service, listening: &TcpListener, server: &ServerHandle) {
     service.begin_to_stop();
     tracing::info!("stopping once the requests in flight are answered");
-    tokio::time::sleep(Duration::from_secs(service.settings.limits.drain_delay_s)).await;
+    tokio::time::sleep(service.settings.limits.drain_delay).await;
     if let Err(error) = listener::close(listening, server).await {
         tracing::warn!("the listening socket cannot be closed: {error}");
     }
     // Only now, so that nobody who is told to make a new connection makes it to this server.
     service.close_connections();
-    let limit = Duration::from_secs(service.settings.limits.shutdown_timeout_s);
+    let limit = service.settings.limits.shutdown_timeout;
     if tokio::time::timeout(limit, all_answered(service)).await.is_err() {
         tracing::warn!(
             "{} requests were not answered in time",
@@ -50,7 +50,7 @@ async fn all_answered(service: &Service) {
 /// Returns when what has been answered is captured, too, or has had its time.
 pub async fn all_captured(service: &Service) {
     if let Some(capture) = &service.capture {
-        capture.finish(Duration::from_secs(service.settings.limits.shutdown_timeout_s)).await;
+        capture.finish(service.settings.limits.shutdown_timeout).await;
     }
 }
 

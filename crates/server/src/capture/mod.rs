@@ -54,8 +54,8 @@ impl Capture {
     pub fn start(settings: &CaptureSettings) -> Result<Option<Self>, CaptureError> {
         let Some(directory) = &settings.directory else { return Ok(None) };
         let selection = Selection::new(settings);
-        let retention = Retention { max_bytes: settings.max_bytes(), max_age: settings.max_age() };
-        let retry_after = Duration::from_secs(settings.retry_s);
+        let retention = Retention { max_bytes: settings.max_bytes(), max_age: settings.max_age };
+        let retry_after = settings.retry;
         let options =
             WriterOptions { directory: directory.clone(), selection, retention, retry_after };
         let counts = Arc::new(CaptureCounts::default());
@@ -116,8 +116,8 @@ impl Capture {
                 return;
             }
             if Instant::now() >= deadline {
-                let (images, limit_s) = (self.queued_images(), limit.as_secs());
-                tracing::warn!("{images} images could not be captured within {limit_s} s");
+                let images = self.queued_images();
+                tracing::warn!("{images} images could not be captured within {limit:?}");
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;

@@ -211,7 +211,7 @@ mod tests {
             ApiError::InvalidHeader { name: "x", reason: text() },
             ApiError::NotAnImageType { found: text() },
             ApiError::TooManyBytes { limit: 1 },
-            ApiError::UploadTimeout { limit_s: 1 },
+            ApiError::UploadTimeout { limit: Duration::ZERO },
             ApiError::Image(ImageError::Empty),
             ApiError::Image(ImageError::NotAnImage),
             ApiError::Image(ImageError::Damaged { format: "PNG", reason: text() }),

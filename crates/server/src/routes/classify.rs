@@ -25,7 +25,7 @@ pub fn upload_limits(
     UploadLimits {
         max_bytes,
         max_images,
-        timeout: service.settings.limits.upload_timeout(),
+        timeout: service.settings.limits.upload_timeout,
         deadline: context.deadline(),
         keep: service.admission.has_room(),
     }

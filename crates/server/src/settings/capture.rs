@@ -6,8 +6,9 @@ use std::time::Duration;
 use clap::Args;
 
 use super::at_least_one;
+use super::duration::{DAY, duration};
 
-const DAY: Duration = Duration::from_hours(24);
+const SECOND: Duration = Duration::from_secs(1);
 
 /// What is kept of uploads and predictions, and for how long.
 #[derive(Debug, Clone, Args)]
@@ -33,23 +34,21 @@ pub struct CaptureSettings {
     #[arg(id = "capture_max_bytes", long = "capture-max-bytes", env = "SDD_CAPTURE_MAX_BYTES",
           value_name = "BYTES", default_value_t = 10 << 30)]
     pub max_bytes: u64,
-    /// Days after which a file is removed, counted from the last prediction that it was kept for
-    /// [default: never]
-    #[arg(id = "capture_max_age_days", long = "capture-max-age-days",
-          env = "SDD_CAPTURE_MAX_AGE_DAYS", value_name = "DAYS",
-          value_parser = clap::value_parser!(u32).range(1..=36_500))]
-    pub max_age_days: Option<u32>,
+    /// Time after which a file is removed, as 12h or 30d, counted from the last prediction that it was
+    /// kept for [default: never]
+    #[arg(id = "capture_max_age", long = "capture-max-age", env = "SDD_CAPTURE_MAX_AGE",
+          value_name = "TIME", value_parser = duration(SECOND, DAY * 36_500))]
+    pub max_age: Option<Duration>,
     /// Bytes of images that may wait to be written; more are not kept. An image larger than that never
     /// is
     #[arg(id = "capture_queue_bytes", long = "capture-queue-bytes",
           env = "SDD_CAPTURE_QUEUE_BYTES", value_name = "BYTES",
           default_value_t = 64 << 20, value_parser = at_least_one(1 << 40))]
     pub queue_bytes: usize,
-    /// Seconds after which writing is tried again where it has failed
-    #[arg(id = "capture_retry_s", long = "capture-retry-s", env = "SDD_CAPTURE_RETRY_S",
-          value_name = "SECONDS", default_value_t = 60,
-          value_parser = clap::value_parser!(u64).range(1..=86_400))]
-    pub retry_s: u64,
+    /// Time after which writing is tried again where it has failed
+    #[arg(id = "capture_retry", long = "capture-retry", env = "SDD_CAPTURE_RETRY",
+          value_name = "TIME", default_value = "60s", value_parser = duration(SECOND, DAY))]
+    pub retry: Duration,
 }
 
 impl CaptureSettings {
@@ -57,12 +56,6 @@ impl CaptureSettings {
     #[must_use]
     pub fn max_bytes(&self) -> Option<u64> {
         Some(self.max_bytes).filter(|bytes| *bytes > 0)
-    }
-
-    /// Age at which a file is removed; `None` where none is for its age.
-    #[must_use]
-    pub fn max_age(&self) -> Option<Duration> {
-        self.max_age_days.map(|days| DAY * days)
     }
 }
 
@@ -88,11 +81,11 @@ mod tests {
     #[test]
     fn limits_can_be_set_and_turned_off() {
         let settings = parse(&[]).unwrap();
-        assert_eq!((settings.max_bytes(), settings.max_age()), (Some(10 << 30), None));
+        assert_eq!((settings.max_bytes(), settings.max_age), (Some(10 << 30), None));
         assert!(settings.directory.is_none() && settings.always_ood);
-        let settings = parse(&["--capture-max-bytes", "0", "--capture-max-age-days", "2"]).unwrap();
+        let settings = parse(&["--capture-max-bytes", "0", "--capture-max-age", "2d"]).unwrap();
         assert_eq!(settings.max_bytes(), None);
-        assert_eq!(settings.max_age(), Some(Duration::from_hours(48)));
+        assert_eq!(settings.max_age, Some(Duration::from_hours(48)));
         assert!(!parse(&["--capture-always-ood", "false"]).unwrap().always_ood);
     }
 

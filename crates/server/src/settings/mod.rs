@@ -3,6 +3,7 @@
 //! One file a subject; [`Settings`] is all of them, so that `--help` shows one list.
 
 mod capture;
+mod duration;
 mod limits;
 mod model;
 mod security;

@@ -91,7 +91,7 @@ async fn in_time<T>(
     match tokio::time::timeout(time_left.min(limits.timeout), reading).await {
         Ok(read) => read,
         Err(_) if time_left < limits.timeout => Err(ApiError::DeadlineExceeded),
-        Err(_) => Err(ApiError::UploadTimeout { limit_s: limits.timeout.as_secs() }),
+        Err(_) => Err(ApiError::UploadTimeout { limit: limits.timeout }),
     }
 }
 

@@ -24,7 +24,7 @@ fn assert_readiness_ends_before_connections_do(
     arguments: &[&str],
     new_client: impl Fn(&str) -> Client,
 ) {
-    let server = Server::start(&[&["--drain-delay-s", "1"], arguments].concat());
+    let server = Server::start(&[&["--drain-delay", "1s"], arguments].concat());
     let address = server.address();
     let mut kept = new_client(&address);
     assert_eq!(kept.get("/readyz").unwrap().status, 200);
@@ -50,7 +50,7 @@ fn idle_connections_do_not_hold_it_up() {
     let mut idle = Client::new(&server.address());
     assert_eq!(idle.get("/livez").unwrap().status, 200);
     server.signal("-TERM");
-    // Much less than the 30 s of --shutdown-timeout-s.
+    // Much less than the 30 s of --shutdown-timeout.
     let (status, log) = server.wait(Duration::from_secs(15));
     assert_eq!(status.code(), Some(0), "{log:#?}");
 }

@@ -106,7 +106,7 @@ fn headers_that_promise_the_moon_are_refused() {
 
 #[test]
 fn an_upload_that_trickles_in_times_out() {
-    let server = Server::start(&["--upload-timeout-s", "1"]);
+    let server = Server::start(&["--upload-timeout", "1s"]);
     let request = predict_request(&small_upload(), "");
     let start = Instant::now();
     let answer = answer_to(&server, &request[..request.len() / 2]);

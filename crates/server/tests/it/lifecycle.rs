@@ -43,7 +43,7 @@ fn a_second_signal_does_not_wait() {
     // Two signals at once may be one.
     server.wait_for("stopping");
     server.signal("-TERM");
-    // Without the second one it would be the 30 s of --upload-timeout-s and --shutdown-timeout-s.
+    // Without the second one it would be the 30 s of --upload-timeout and --shutdown-timeout.
     let (status, log) = server.wait(Duration::from_secs(10));
     assert_eq!(status.code(), Some(0), "{log:#?}");
 }

@@ -49,7 +49,7 @@ fn a_write_that_fails_turns_it_off_and_requests_go_on() {
 fn a_folder_that_goes_away_turns_it_off_and_on_again_when_it_is_back() {
     let temporary = tempfile::tempdir().unwrap();
     let (folder, away) = (temporary.path().join("capture"), temporary.path().join("away"));
-    let server = start(&folder, &["--capture-retry-s", "1"]);
+    let server = start(&folder, &["--capture-retry", "1s"]);
     let variants = variants(10);
     assert_eq!(server.predict(&variants[0]).status, 200);
     eventually("the first record", || records(&folder).len() == 1);

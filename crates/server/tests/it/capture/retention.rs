@@ -53,7 +53,7 @@ fn what_is_too_old_goes_and_what_others_wrote_stays() {
     keep_all.stop();
     assert!(folder.join(&old_image).exists() && folder.join(old_records).exists());
 
-    let server = start(folder, &["--capture-max-age-days", "7"]);
+    let server = start(folder, &["--capture-max-age", "7d"]);
     let gone = || !folder.join(&old_image).exists() && !folder.join(old_records).exists();
     eventually("the end of the old", gone);
     assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
