@@ -54,6 +54,19 @@ pub async fn all_captured(service: &Service) {
     }
 }
 
+/// SIGHUP, which ends a process that does not listen to it.
+pub struct ReloadSignal(Signal);
+
+impl ReloadSignal {
+    /// From now on it is noted: files may be replaced while they are being loaded.
+    ///
+    /// # Errors
+    /// What the operating system says.
+    pub fn listen() -> std::io::Result<Self> {
+        signal(SignalKind::hangup()).map(Self)
+    }
+}
+
 /// What tells the server to stop, or to load its files anew.
 pub struct Signals {
     terminate: Signal,
@@ -66,11 +79,11 @@ impl Signals {
     ///
     /// # Errors
     /// What the operating system says.
-    pub fn listen() -> std::io::Result<Self> {
+    pub fn listen(reloads: ReloadSignal) -> std::io::Result<Self> {
         Ok(Self {
             terminate: signal(SignalKind::terminate())?,
             interrupt: signal(SignalKind::interrupt())?,
-            hang_up: signal(SignalKind::hangup())?,
+            hang_up: reloads.0,
         })
     }
 

@@ -15,7 +15,7 @@ use crate::observe::observe;
 use crate::security::{cors, guard};
 use crate::service::{Service, StartError};
 use crate::settings::Settings;
-use crate::shutdown::{Signals, all_captured, drain};
+use crate::shutdown::{ReloadSignal, Signals, all_captured, drain};
 use crate::{listener, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
@@ -49,6 +49,9 @@ pub enum StartupError {
         #[source]
         source: std::io::Error,
     },
+    /// The files that it may open.
+    #[error("only {0} files may be open at a time, which is not enough to start: see ulimit -n")]
+    Files(u64),
     /// The signals.
     #[error("cannot listen to signals")]
     Signals(#[source] std::io::Error),
@@ -69,6 +72,8 @@ impl Application {
     /// # Errors
     /// [`StartupError`] says which part, and why.
     pub fn build(settings: &Settings) -> Result<Self, StartupError> {
+        connections::allow_files(settings.limits.max_connections).map_err(StartupError::Files)?;
+        let reloads = ReloadSignal::listen().map_err(StartupError::Signals)?;
         let service = Data::new(Service::start(settings)?);
         let listen = |source| StartupError::Listen {
             host: settings.host.clone(),
@@ -78,11 +83,10 @@ impl Application {
         let listener = listener::bind(settings).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let listening = listener.try_clone().map_err(listen)?;
-        connections::allow_files(settings.limits.max_connections);
         let tls = service.security.tls_config().map_err(StartError::from)?;
         let server = serve(listener, tls, &service).map_err(listen)?;
         // Before anyone is told that it listens, and so may want to stop it.
-        let signals = Signals::listen().map_err(StartupError::Signals)?;
+        let signals = Signals::listen(reloads).map_err(StartupError::Signals)?;
         let scheme = if service.security.tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{bound}");
         service.security.warn(bound);

@@ -6,7 +6,7 @@ use std::process::Command;
 use std::time::Duration;
 
 use crate::eventually::eventually;
-use crate::server::{Server, command, refusal};
+use crate::server::{Server, command, data, refusal};
 use crate::socket::{answer, connect, predict_head, predict_request, small_upload};
 
 #[test]
@@ -81,4 +81,15 @@ fn the_environment_configures_it_and_health_asks_it() {
     let output = health(port);
     assert_eq!(output.status.code(), Some(2));
     assert!(!output.stderr.is_empty());
+}
+
+#[test]
+fn too_few_open_files_to_start_are_named() {
+    let start = format!("ulimit -n 20; exec {}", env!("CARGO_BIN_EXE_sdd-server"));
+    let mut command = Command::new("sh");
+    command.args(["-c", &start]).env("SDD_MODEL", data("tiny.onnx"));
+    let output = command.output().unwrap();
+    let message = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{message}");
+    assert!(message.contains("only 20 files may be open"), "{message}");
 }
