@@ -1,4 +1,4 @@
-//! The FAISS flat index against brute force: one query, three neighbours, 512 dimensions.
+//! The FAISS flat index against brute force: one query, three neighbors, 512 dimensions.
 //!
 //! Prints a table, and writes `results/flat_vs_brute.csv` and `results/flat_vs_brute.svg` beside
 //! this package's manifest.
@@ -78,7 +78,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         );
         measured.push(Measured { rows, samples });
     }
-    println!("\nAll three found the same {K} neighbours of all {QUERIES} queries at every size.");
+    println!("\nAll three found the same {K} neighbors of all {QUERIES} queries at every size.");
     if measured.len() < SIZES.len() {
         println!("Not all sizes were measured, so results/ stays as it is.");
         return Ok(());
@@ -170,7 +170,7 @@ fn write_results(measured: &[Measured]) -> Result<(), Box<dyn Error>> {
             .collect(),
     };
     let svg = time_against_rows(
-        "Exact nearest neighbours: FAISS flat index against brute force",
+        "Exact nearest neighbors: FAISS flat index against brute force",
         &format!(
             "one query, k = {K}, {DIMENSION} dimensions, one thread, medians; {}",
             processor()

@@ -1,4 +1,4 @@
-//! Where the time of one image goes: decoding, gray conversion, resizing, normalising, the model.
+//! Where the time of one image goes: decoding, gray conversion, resizing, normalizing, the model.
 //!
 //! Prints a table. The images are made here, gradients with noise, and encoded as JPEG. The model is
 //! the one that ships with the repository; `SDD_MODEL` names another.
@@ -45,7 +45,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("rgb, gray, scaled: decoding to RGB, to gray, and to gray at a fraction of the size");
     println!(
-        "resize, resize3: resizing and normalising gray, and RGB; tensor: normalising gray alone"
+        "resize, resize3: resizing and normalizing gray, and RGB; tensor: normalizing gray alone"
     );
     println!(
         "read, read/n: bytes to tensor for this model, decoding all, and scaled; model: session.run\n"
@@ -126,7 +126,7 @@ fn decoding(file: &[u8], color: Color, mut decoder: Decoder) -> Way<'_> {
     })
 }
 
-/// Resizing and normalising, by a model that wants the color of the pixels.
+/// Resizing and normalizing, by a model that wants the color of the pixels.
 fn preparing(pixels: Pixels, preprocessing: &Preprocessing) -> Way<'static> {
     let preprocessing = Preprocessing { color: pixels.color, ..preprocessing.clone() };
     let mut preprocessor = Preprocessor::new(&preprocessing);

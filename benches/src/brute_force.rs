@@ -1,4 +1,4 @@
-//! Nearest neighbours without an index, in two ways.
+//! Nearest neighbors without an index, in two ways.
 
 use ndarray::{ArrayView1, ArrayView2, Axis};
 

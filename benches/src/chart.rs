@@ -16,13 +16,13 @@ const HEIGHT: u32 = 520;
 const TOP: i32 = 76;
 const FONT: &str = "sans-serif";
 
-/// A colour on a light page and the one that replaces it on a dark page.
+/// A color on a light page and the one that replaces it on a dark page.
 type Pair = (RGBColor, RGBColor);
 const PAPER: Pair = (RGBColor(255, 255, 255), RGBColor(22, 27, 34));
 const INK: Pair = (RGBColor(36, 41, 47), RGBColor(230, 237, 243));
 const QUIET: Pair = (RGBColor(87, 96, 106), RGBColor(155, 164, 174));
 const GRID: Pair = (RGBColor(225, 228, 232), RGBColor(48, 54, 61));
-/// Told apart with every common kind of colour blindness (Okabe and Ito), lighter on dark paper.
+/// Told apart with every common kind of color blindness (Okabe and Ito), lighter on dark paper.
 const LINES: [Pair; 4] = [
     (RGBColor(213, 94, 0), RGBColor(255, 150, 70)),
     (RGBColor(0, 114, 178), RGBColor(86, 180, 233)),
@@ -210,7 +210,7 @@ pub fn duration(seconds: f64) -> String {
     format!("{value:.decimals$} {unit}")
 }
 
-/// Adds a style sheet that exchanges the colours where the reader's page is dark. The paper is part
+/// Adds a style sheet that exchanges the colors where the reader's page is dark. The paper is part
 /// of the picture, so that it can be read even where the style sheet is ignored.
 fn with_dark_colors(svg: &str) -> String {
     use std::fmt::Write as _;
@@ -251,7 +251,7 @@ mod tests {
             assert!(svg.contains(text), "{text}: {svg}");
         }
         assert!(svg.contains("prefers-color-scheme: dark"));
-        // Every colour in the picture has one for dark pages.
+        // Every color in the picture has one for dark pages.
         let known = [PAPER, INK, QUIET, GRID].into_iter().chain(LINES);
         let known: Vec<_> =
             known.map(|(RGBColor(r, g, b), _)| format!("#{r:02X}{g:02X}{b:02X}")).collect();

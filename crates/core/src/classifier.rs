@@ -28,7 +28,7 @@ pub struct ClassifierOptions {
     pub read: ReadOptions,
     /// A description to use instead of the model file's own.
     pub sidecar: Option<PathBuf>,
-    /// A folder for the model as ONNX Runtime optimised it, so that the next start takes less time.
+    /// A folder for the model as ONNX Runtime optimized it, so that the next start takes less time.
     /// See [`ModelOptions::cache`].
     pub model_cache: Option<PathBuf>,
 }

@@ -37,7 +37,7 @@ pub struct InputReader {
 pub struct ReadTimes {
     /// From the file's bytes to pixels.
     pub decode: Duration,
-    /// From pixels to the normalised tensor.
+    /// From pixels to the normalized tensor.
     pub preprocess: Duration,
 }
 

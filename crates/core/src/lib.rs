@@ -3,7 +3,7 @@
 //! One image flows through the modules of this crate in this order:
 //!
 //! 1. [`image`]: bytes → 8-bit pixels, under limits that are checked before anything is decoded;
-//! 2. [`preprocess`]: pixels → one normalised NCHW float tensor, as the model was trained with
+//! 2. [`preprocess`]: pixels → one normalized NCHW float tensor, as the model was trained with
 //!    (`resample` is the part of it that has to agree with Pillow to the bit);
 //! 3. [`model`]: tensor → probabilities and embedding, by ONNX Runtime;
 //! 4. [`classifier`]: the three in a row, and the decision.

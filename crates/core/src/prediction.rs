@@ -13,7 +13,7 @@ pub struct Prediction {
     pub confidence: f32,
     /// Probability of each class, in the order of the labels; they sum to 1 up to rounding.
     pub probabilities: Vec<f32>,
-    /// The penultimate average pool, `embedding_dimension` finite values, not normalised.
+    /// The penultimate average pool, `embedding_dimension` finite values, not normalized.
     pub embedding: Vec<f32>,
 }
 

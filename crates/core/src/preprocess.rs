@@ -5,7 +5,7 @@ use crate::resample::Resampler;
 use crate::simd::vectorize;
 use crate::spec::{Color, Preprocessing};
 
-/// Resizes and normalises images for one model. Owns the buffers that this takes, so one serves many
+/// Resizes and normalizes images for one model. Owns the buffers that this takes, so one serves many
 /// images without allocating.
 #[derive(Debug, Clone)]
 pub struct Preprocessor {
@@ -37,7 +37,7 @@ impl Preprocessor {
     /// Writes one image as CHW planes into `tensor`, which has [`tensor_len`](Self::tensor_len) values.
     ///
     /// # Panics
-    /// When `pixels` has another colour space than the model wants, or `tensor` another length:
+    /// When `pixels` has another color space than the model wants, or `tensor` another length:
     /// both are this crate's to get right.
     pub fn write(&mut self, pixels: PixelsView<'_>, tensor: &mut [f32]) {
         assert_eq!(pixels.color, self.color, "pixels decoded for another model");
@@ -55,7 +55,7 @@ impl Preprocessor {
         }
     }
 
-    /// Normalises the resized image, its one channel repeated.
+    /// Normalizes the resized image, its one channel repeated.
     fn write_gray(&self, tensor: &mut [f32]) {
         let length = self.plane_len();
         for channel in 0..3 {
@@ -77,7 +77,7 @@ impl Preprocessor {
         }
     }
 
-    /// Normalises the resized image, its channels apart.
+    /// Normalizes the resized image, its channels apart.
     fn write_rgb(&self, tensor: &mut [f32]) {
         let (red, rest) = tensor.split_at_mut(self.plane_len());
         let (green, blue) = rest.split_at_mut(self.plane_len());
@@ -141,7 +141,7 @@ mod tests {
     }
 
     #[test]
-    fn channels_become_planes_and_values_are_normalised() {
+    fn channels_become_planes_and_values_are_normalized() {
         let mut preprocessor = Preprocessor::new(&preprocessing(Color::Rgb));
         let pixels = Pixels { width: 2, height: 3, color: Color::Rgb, data: (0..18).collect() };
         let mut tensor = vec![0.0; preprocessor.tensor_len()];

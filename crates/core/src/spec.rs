@@ -73,7 +73,7 @@ pub struct Preprocessing {
     pub height: u32,
     /// Resampling filter, with Pillow's names and antialiasing.
     pub filter: Filter,
-    /// Colour space of the input; gray is repeated over the three channels.
+    /// Color space of the input; gray is repeated over the three channels.
     pub color: Color,
     /// Factor on the 0..=255 values.
     pub scale: f32,
@@ -99,7 +99,7 @@ pub enum Filter {
     Lanczos,
 }
 
-/// Colour spaces of a model's input.
+/// Color spaces of a model's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Color {

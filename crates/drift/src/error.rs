@@ -21,7 +21,7 @@ pub enum Error {
         found: String,
     },
 
-    /// A nearest-neighbour score with `k` = 0.
+    /// A nearest-neighbor score with `k` = 0.
     #[error(
         "expected k of at least 1, found 0: the score is the distance to the k-th nearest image"
     )]

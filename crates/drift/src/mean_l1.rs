@@ -57,7 +57,7 @@ impl MeanL1 {
         self.columns.len()
     }
 
-    /// The mean L1 distance of `query` (raw, not normalised) to the reference rows.
+    /// The mean L1 distance of `query` (raw, not normalized) to the reference rows.
     ///
     /// # Errors
     ///

@@ -48,7 +48,7 @@ pub struct NearestImage {
     pub id: Arc<str>,
     /// Its class, where it has one.
     pub label: Option<Arc<str>>,
-    /// The Euclidean distance (not squared), of unit vectors where the store normalises.
+    /// The Euclidean distance (not squared), of unit vectors where the store normalizes.
     pub distance: f64,
 }
 
@@ -128,7 +128,7 @@ impl Reference {
         &*self.store
     }
 
-    /// The score, and with how many neighbours.
+    /// The score, and with how many neighbors.
     #[must_use]
     pub fn score(&self) -> Score {
         self.score

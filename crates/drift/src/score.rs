@@ -19,14 +19,14 @@ const FORMAT_VERSION: u32 = 1;
 #[serde(rename_all = "kebab-case")]
 pub enum ScoreMethod {
     /// `knn`: `‖z − z_(k)‖₂`, the Euclidean distance to the k-th nearest reference embedding. On a
-    /// store that normalises, `z = φ/‖φ‖₂`: Sun, Ming, Zhu, Li, “Out-of-distribution detection with
+    /// store that normalizes, `z = φ/‖φ‖₂`: Sun, Ming, Zhu, Li, “Out-of-distribution detection with
     /// deep nearest neighbors”, ICML 2022.
     #[default]
     Knn,
     /// `knn-same-class`: the same among the reference embeddings of the predicted class.
     KnnSameClass,
     /// `mean-l1`: `(1/N) Σ_i Σ_j |φ_j − x_ij|`, the mean L1 distance to all reference embeddings, on
-    /// raw embeddings whatever the store normalises.
+    /// raw embeddings whatever the store normalizes.
     MeanL1,
     /// `mean-l1-same-class`: the same over the reference embeddings of the predicted class.
     MeanL1SameClass,
@@ -53,7 +53,7 @@ impl ScoreMethod {
         matches!(self, Self::KnnSameClass | Self::MeanL1SameClass)
     }
 
-    /// Whether it has a number of neighbours `k`.
+    /// Whether it has a number of neighbors `k`.
     #[must_use]
     pub fn has_neighbors(self) -> bool {
         matches!(self, Self::Knn | Self::KnnSameClass)
@@ -94,7 +94,7 @@ impl Default for Score {
 }
 
 impl Score {
-    /// The number of neighbours unless another is asked for.
+    /// The number of neighbors unless another is asked for.
     pub const DEFAULT_K: usize = 5;
 
     /// `k` is dropped where the method has none. A `k` above the number of reference images is
@@ -122,7 +122,7 @@ impl Score {
         self.method
     }
 
-    /// The number of neighbours, for the methods that have one.
+    /// The number of neighbors, for the methods that have one.
     #[must_use]
     pub fn k(self) -> Option<usize> {
         self.k

@@ -47,7 +47,7 @@ pub enum Error {
     /// NaN or an infinity where a number was expected.
     #[error(
         "expected finite numbers, found {value} in {what} at row {row}, column {column}: \
-         nearest neighbours of it are undefined; look at the input that produced this row"
+         nearest neighbors of it are undefined; look at the input that produced this row"
     )]
     NotFinite {
         /// "rows" or "queries".
@@ -75,8 +75,8 @@ pub enum Error {
         norm: f64,
     },
 
-    /// A search for zero neighbours.
-    #[error("expected k of at least 1, found 0: ask for at least one neighbour")]
+    /// A search for zero neighbors.
+    #[error("expected k of at least 1, found 0: ask for at least one neighbor")]
     ZeroNeighbors,
 
     /// More vectors than this machine's memory holds.

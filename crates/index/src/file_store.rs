@@ -23,7 +23,7 @@ use crate::store::{Filter, LabelCount, Neighbor, ReferenceStore};
 /// # Order
 ///
 /// [`write`](Self::write) keeps the order of the rows where each label's rows already lie together,
-/// and else sorts them stably by label, rows without a label first. Neighbours at equal distances
+/// and else sorts them stably by label, rows without a label first. Neighbors at equal distances
 /// come in this order, so every search has one answer. The FAISS file holds the same rows in the
 /// same order: row i of Python's `faiss.read_index(...)` is line i of the records file.
 #[derive(Debug)]

@@ -50,7 +50,7 @@ pub struct RowDistance {
     pub distance_squared: f32,
 }
 
-/// Exact nearest neighbours by Euclidean distance over N rows of D `f32` each, held in memory.
+/// Exact nearest neighbors by Euclidean distance over N rows of D `f32` each, held in memory.
 ///
 /// Every search scans all rows. It answers in ascending order of (squared distance, row), so the
 /// result is the same on every machine with the same instructions, for any number of queries at

@@ -1,5 +1,5 @@
 //! The reference store of the defect classifier: embeddings of known images with their ids and
-//! labels, and exact nearest neighbours among them.
+//! labels, and exact nearest neighbors among them.
 //!
 //! ```
 //! use std::collections::BTreeMap;

@@ -9,7 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 /// The longest vector that is accepted: with norms up to this, no squared distance reaches half of
-/// `f32::MAX`. FAISS marks "no neighbour" by the distance `f32::MAX`, and a row at an infinite
+/// `f32::MAX`. FAISS marks "no neighbor" by the distance `f32::MAX`, and a row at an infinite
 /// distance would never be found.
 pub(crate) const MAX_NORM: f64 = 6.5e18;
 
@@ -19,7 +19,7 @@ pub(crate) const MAX_NORM: f64 = 6.5e18;
 pub enum Normalization {
     /// Nothing: distances are Euclidean distances of the embeddings as they are.
     None,
-    /// Division by the Euclidean norm, as for the k-nearest-neighbour score of
+    /// Division by the Euclidean norm, as for the k-nearest-neighbor score of
     /// [Sun et al. 2022](https://arxiv.org/abs/2204.06507). A zero vector stays zero.
     L2,
 }

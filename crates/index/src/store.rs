@@ -7,7 +7,7 @@ use ndarray::{Array2, ArrayView2};
 use crate::error::Result;
 use crate::layout::Manifest;
 
-/// One neighbour that a search found.
+/// One neighbor that a search found.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Neighbor {
     /// The row's id.
@@ -36,7 +36,7 @@ pub struct LabelCount {
     pub count: usize,
 }
 
-/// The embeddings of a reference data set, with ids and labels, and exact nearest neighbours
+/// The embeddings of a reference data set, with ids and labels, and exact nearest neighbors
 /// among them.
 pub trait ReferenceStore: Send + Sync {
     /// What the store says of itself: dimension, normalization, model, checksums.

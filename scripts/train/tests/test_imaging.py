@@ -30,7 +30,7 @@ def test_sixteen_bit_gray_keeps_the_high_byte():
 
 
 @pytest.mark.parametrize("channels", [3, 4])
-def test_sixteen_bit_colour_keeps_the_high_byte(channels):
+def test_sixteen_bit_color_keeps_the_high_byte(channels):
     pixels = RNG.integers(0, 65536, (7, 5, channels), dtype=np.uint16)
     loaded = imaging.load(BytesIO(png_sixteen_bit(pixels)), "rgb")
     assert np.array_equal(np.asarray(loaded), (pixels[:, :, :3] >> 8).astype(np.uint8))
@@ -53,7 +53,7 @@ def test_alpha_is_dropped_not_blended():
     assert np.array_equal(np.asarray(loaded), pixels[:, :, :3])
 
 
-def test_gray_of_colour_is_the_documented_sum():
+def test_gray_of_color_is_the_documented_sum():
     pixels = RNG.integers(0, 256, (6, 4, 3), dtype=np.uint8)
     red, green, blue = pixels.astype(np.uint32).transpose(2, 0, 1)
     expected = (19595 * red + 38470 * green + 7471 * blue + 32768) >> 16

@@ -53,7 +53,7 @@ impl Decoder {
         self
     }
 
-    /// Decodes an image to pixels of the asked-for colour space.
+    /// Decodes an image to pixels of the asked-for color space.
     ///
     /// # Errors
     /// [`ImageError`], each variant with what was found and what is expected.

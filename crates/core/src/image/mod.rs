@@ -75,7 +75,7 @@ pub struct PixelsView<'a> {
     pub data: &'a [u8],
 }
 
-/// Decodes one image to pixels of the asked-for colour space. For many, a [`Decoder`] is faster.
+/// Decodes one image to pixels of the asked-for color space. For many, a [`Decoder`] is faster.
 ///
 /// # Errors
 /// [`ImageError`], each variant with what was found and what is expected.

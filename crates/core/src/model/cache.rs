@@ -1,6 +1,6 @@
-//! Graphs that ONNX Runtime has optimised, kept in a folder for the next start.
+//! Graphs that ONNX Runtime has optimized, kept in a folder for the next start.
 //!
-//! An optimised graph is of one runtime on one processor, so its name is made of all that it depends
+//! An optimized graph is of one runtime on one processor, so its name is made of all that it depends
 //! on. What is read is checked against a checksum, which finds damage, not malice: the folder must
 //! be one that only the operator writes to.
 
@@ -13,13 +13,13 @@ use tempfile::{NamedTempFile, TempDir};
 
 use crate::regular_file;
 
-/// How many times as long as the model an optimised one may be. They are about as long.
+/// How many times as long as the model an optimized one may be. They are about as long.
 const MAX_GROWTH: u64 = 4;
 
 /// Hexadecimal digits of a SHA-256, and a line end.
 const CHECKSUM_BYTES: usize = 65;
 
-/// The place of one model's optimised graph.
+/// The place of one model's optimized graph.
 pub(super) struct Cache {
     folder: PathBuf,
     /// What the graph depends on, as 64 hexadecimal digits.
@@ -46,7 +46,7 @@ impl Cache {
         })
     }
 
-    /// The optimised graph, where there is a sound one.
+    /// The optimized graph, where there is a sound one.
     pub(super) fn load(&self) -> Option<Vec<u8>> {
         match self.read() {
             Ok(graph) => Some(graph),
@@ -75,7 +75,7 @@ impl Cache {
         Ok(content)
     }
 
-    /// Lets `write` put the optimised graph at a path, and keeps it. `Err` is why it is not kept.
+    /// Lets `write` put the optimized graph at a path, and keeps it. `Err` is why it is not kept.
     pub(super) fn store<T>(
         &self,
         write: impl FnOnce(&Path) -> Result<T, crate::Error>,
@@ -96,7 +96,7 @@ impl Cache {
             io::Result::Ok(())
         };
         if let Err(error) = keep() {
-            tracing::warn!("the optimised model is not kept in {}: {error}", self.folder.display());
+            tracing::warn!("the optimized model is not kept in {}: {error}", self.folder.display());
         }
         Ok(session)
     }

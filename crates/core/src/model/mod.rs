@@ -35,7 +35,7 @@ pub struct ModelOptions {
     /// A description to use instead of the file's own; without it, `model.json` beside `model.onnx`
     /// describes a file that has none.
     pub sidecar: Option<PathBuf>,
-    /// A folder for the graph as ONNX Runtime optimised it for this processor, so that the next
+    /// A folder for the graph as ONNX Runtime optimized it for this processor, so that the next
     /// start need not. Only for the CPU. What is in it is trusted as the model file is.
     pub cache: Option<PathBuf>,
 }
@@ -72,7 +72,7 @@ struct Shared {
 #[derive(Debug)]
 struct Source {
     path: PathBuf,
-    /// The content of the model file, or the same graph optimised.
+    /// The content of the model file, or the same graph optimized.
     graph: Vec<u8>,
     optimized: bool,
     intra_op_threads: usize,
@@ -200,7 +200,7 @@ fn environment() -> Result<&'static Environment> {
         .map_err(|reason| Error::Runtime { reason: reason.clone() })
 }
 
-/// Starts from the optimised graph in `folder`, or puts one there. What is wrong with the folder or
+/// Starts from the optimized graph in `folder`, or puts one there. What is wrong with the folder or
 /// with what is in it costs time only.
 fn start_cached(source: &mut Source, folder: &Path, sha256: &str) -> Result<Session> {
     let Some(cache) = Cache::new(folder, &source.graph, sha256, ort::info()) else {
@@ -223,7 +223,7 @@ fn start_cached(source: &mut Source, folder: &Path, sha256: &str) -> Result<Sess
     })
 }
 
-/// Starts a session, which writes its optimised graph where there is a path for it.
+/// Starts a session, which writes its optimized graph where there is a path for it.
 fn start_session(source: &Source, device: Device, write_to: Option<&Path>) -> Result<Session> {
     let environment = environment()?;
     let load = |error: ort::Error| Error::Load {

@@ -108,7 +108,7 @@ fn unit_kth_distance() {
 }
 
 #[test]
-fn mean_l1_whatever_the_store_normalises() {
+fn mean_l1_whatever_the_store_normalizes() {
     let document = golden("knn.json");
     for case in cases(&document) {
         for normalization in [Normalization::None, Normalization::L2] {

@@ -28,7 +28,7 @@ fn the_file_is_the_one_that_faiss_writes() {
 }
 
 #[test]
-fn faiss_reads_the_file_and_finds_the_same_neighbours() {
+fn faiss_reads_the_file_and_finds_the_same_neighbors() {
     let folder = tempfile::tempdir().unwrap();
     let contents = support::contents(2, 300, 16, Normalization::L2);
     let manifest = FileStore::write(folder.path(), &contents).unwrap();

@@ -1,4 +1,4 @@
-//! Nearest neighbours against numbers of Python's FAISS and numpy; `SDD_GOLDEN_DIR` names another folder with them.
+//! Nearest neighbors against numbers of Python's FAISS and numpy; `SDD_GOLDEN_DIR` names another folder with them.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
@@ -72,7 +72,7 @@ fn squared(a: &[f32], b: &[f32]) -> f64 {
 }
 
 #[test]
-fn flat_search_gives_the_neighbours_of_python_faiss() {
+fn flat_search_gives_the_neighbors_of_python_faiss() {
     let Fixture { tolerance, cases } = fixture();
     for case in &cases {
         let index = FlatIndex::from_rows(matrix(&case.reference).view()).unwrap();

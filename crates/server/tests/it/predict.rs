@@ -39,14 +39,14 @@ fn other_fields_and_any_order_of_parts_are_fine() {
 }
 
 #[test]
-fn a_reference_adds_the_drift_score_and_the_neighbours() {
+fn a_reference_adds_the_drift_score_and_the_neighbors() {
     let folder = tempfile::tempdir().unwrap();
     let reference = folder.path().join("reference");
     store::write(&reference, None);
     let reference = reference.to_str().unwrap();
     let server = Server::start(&["--reference", reference, "--neighbors", "2"]);
 
-    // An image of the reference is its own nearest neighbour.
+    // An image of the reference is its own nearest neighbor.
     let (id, label) = store::IMAGES[3];
     let answer = server.predict(&picture(id));
     assert_eq!(answer.status, 200, "{answer:?}");

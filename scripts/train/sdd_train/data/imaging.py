@@ -101,7 +101,7 @@ def load(source: str | Path | BinaryIO, color: Color) -> Image.Image:
 
     Alpha is dropped, not blended. CMYK is converted as Pillow does:
     ``k - round(ink * k / 255)`` a channel with ``k = 255 - black``. Gray of a
-    colour image is ``(19595 R + 38470 G + 7471 B + 32768) >> 16``.
+    color image is ``(19595 R + 38470 G + 7471 B + 32768) >> 16``.
     """
     with Image.open(source) as opened:
         opened.load()

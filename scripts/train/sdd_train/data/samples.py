@@ -30,7 +30,7 @@ def ridge(width: int, base: float, roughness: float, rng: np.random.Generator) -
 
 
 def draw_landscape(seed: int) -> Image.Image:
-    """Sun, hills, a house and trees in colour: anything but a machined surface."""
+    """Sun, hills, a house and trees in color: anything but a machined surface."""
     rng = np.random.default_rng(seed)
     width, height = FOREIGN_SIZE
     image = Image.fromarray(sky(width, height))

@@ -63,11 +63,11 @@ pub struct Arguments {
     )]
     pub score: ScoreMethod,
 
-    /// Which nearest neighbour's distance is the score
+    /// Which nearest neighbor's distance is the score
     #[arg(long, default_value = "5", value_name = "N", help_heading = "Score")]
     pub k: NonZeroUsize,
 
-    /// What is done to embeddings before they are compared by nearest neighbours
+    /// What is done to embeddings before they are compared by nearest neighbors
     #[arg(
         long,
         default_value = "l2",

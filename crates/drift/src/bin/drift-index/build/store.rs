@@ -28,9 +28,7 @@ pub fn write(
     let asked_for = score;
     let score = score.at_most(embeddings.nrows());
     if score != asked_for {
-        eprintln!(
-            "warning: there are fewer reference images than neighbours: the score is {score}"
-        );
+        eprintln!("warning: there are fewer reference images than neighbors: the score is {score}");
     }
     let mut contents = StoreContents {
         model,
