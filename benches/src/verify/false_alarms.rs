@@ -10,6 +10,8 @@ use super::parallel::{Estimate, simulate};
 const ALPHAS: [f64; 3] = [0.01, 0.05, 0.10];
 const CALIBRATIONS: u64 = 1000;
 const IMAGES: usize = 2000;
+/// Each without simulated images, hence more of them.
+const CONDITIONAL_CALIBRATIONS: u64 = 20_000;
 const DELTAS: [f64; 2] = [0.01, 0.10];
 const SIZES: [usize; 2] = [99, 360];
 
@@ -23,7 +25,7 @@ pub fn measure() -> Result<Section> {
     ));
     marginal(&mut section)?;
     section.paragraph(&format!(
-        "Calibration-conditional p-values: the share of {CALIBRATIONS} calibrations of which some level t has \
+        "Calibration-conditional p-values: the share of {CONDITIONAL_CALIBRATIONS} calibrations of which some level t has \
          P(p′ ≤ t | calibration) > t, computed exactly with each. Bound: δ, within 3 standard errors. The smallest \
          level at which the correction can raise an alarm at all stands beside it."
     ));
@@ -67,13 +69,13 @@ fn conditional(section: &mut Section) -> Result<()> {
             let simes = |count: usize| simes.p_value(count);
             let dkwm =
                 |count: usize| dkwm_p_value((1 + count) as f64 / (n_cal + 1) as f64, epsilon);
-            let violated = simulate(17 + n_cal as u64, CALIBRATIONS, |random| {
+            let violated = simulate(17 + n_cal as u64, CONDITIONAL_CALIBRATIONS, |random| {
                 let mut scores = uniform(random, n_cal);
                 scores.sort_unstable_by(|x, y| y.total_cmp(x));
                 (violates(&scores, simes), violates(&scores, dkwm))
             });
             let (of_simes, of_dkwm): (Vec<bool>, Vec<bool>) = violated.into_iter().unzip();
-            let error = (delta * (1.0 - delta) / CALIBRATIONS as f64).sqrt();
+            let error = (delta * (1.0 - delta) / CONDITIONAL_CALIBRATIONS as f64).sqrt();
             for (name, violated, smallest) in
                 [("Simes", of_simes, simes(0)), ("DKWM", of_dkwm, dkwm(0))]
             {

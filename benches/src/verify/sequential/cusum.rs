@@ -3,7 +3,6 @@
 use anyhow::Result;
 use fastrand::Rng;
 use sdd_drift::statistics::conditional_rate::conditional_rate_bound;
-use sdd_drift::statistics::cusum::run_length;
 use sdd_drift::statistics::{ConditionalRate, Cusum, CusumDesign};
 
 use crate::verify::Section;
@@ -76,8 +75,7 @@ pub fn calibrations(section: &mut Section) -> Result<()> {
         let rates = simulate(53, 1000, |random| rate_of_calibration(random, &rate));
         let short = |p0: f64| -> Result<(CusumDesign, f64)> {
             let design = CusumDesign::for_run_length(p0, p1.max(1.5 * p0), stated)?;
-            let length = |rate| run_length(p0, design.p1, design.threshold, rate);
-            let short = rates.iter().map(|rate| Ok(length(*rate)? < stated));
+            let short = rates.iter().map(|rate| Ok(design.run_length_at(*rate)? < stated));
             Ok((design, Estimate::of_share(short.collect::<Result<Vec<_>>>()?).mean))
         };
         let bound = conditional_rate_bound(n_cal, alpha, delta)?;
