@@ -54,6 +54,7 @@
 //! | [`calibration`] | what a store remembers of its held-out images |
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
+//! | [`statistics`] | drift over time: windows, sequential tests, CUSUM, class mix, box plots |
 //!
 //! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
 
@@ -69,6 +70,7 @@ pub mod mean_l1;
 pub mod model;
 pub mod reference;
 pub mod score;
+pub mod statistics;
 
 pub use calibration::Calibration;
 pub use error::{Error, Result};

@@ -1,56 +1,11 @@
-//! Numbers from independent implementations: `knn.json` of sdd-index's tests, `conformal.json` of these.
-//! `SDD_GOLDEN_DIR` names another folder with both.
+//! Distances to the nearest images, and the mean L1 distance.
 
-use std::path::PathBuf;
-
-use ndarray::Array2;
-use sdd_drift::conformal::{CalibrationScores, SimesCorrection, dkwm_epsilon, dkwm_p_value};
 use sdd_drift::{Reference, Score, ScoreMethod};
 use sdd_index::Normalization;
 use serde_json::Value;
 
+use super::{assert_close, cases, count, golden, matrix, number, numbers};
 use crate::support::{folder, store};
-
-fn golden(name: &str) -> Value {
-    let place = if name == "knn.json" { "../index/tests/golden" } else { "tests/golden" };
-    let shipped = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(place);
-    let folder = std::env::var_os("SDD_GOLDEN_DIR").map_or_else(shipped, PathBuf::from);
-    let path = folder.join(name);
-    let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
-    serde_json::from_str(&text).unwrap()
-}
-
-fn cases(document: &Value) -> &Vec<Value> {
-    let cases = document["cases"].as_array().unwrap();
-    assert!(!cases.is_empty());
-    cases
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap()
-}
-
-fn count(value: &Value) -> usize {
-    usize::try_from(value.as_u64().unwrap()).unwrap()
-}
-
-fn numbers(value: &Value) -> Vec<f64> {
-    value.as_array().unwrap().iter().map(number).collect()
-}
-
-/// Inputs are float32 values, written out exactly.
-#[allow(clippy::cast_possible_truncation)]
-fn matrix(value: &Value) -> Array2<f32> {
-    let rows: Vec<Vec<f64>> = value.as_array().unwrap().iter().map(numbers).collect();
-    Array2::from_shape_fn((rows.len(), rows[0].len()), |(i, j)| rows[i][j] as f32)
-}
-
-#[track_caller]
-fn assert_close(found: f64, expected: f64, tolerance: &Value, what: &str) {
-    let allowed = number(&tolerance["abs"]) + number(&tolerance["rel"]) * expected.abs();
-    let difference = (found - expected).abs();
-    assert!(difference <= allowed, "{what}: {found} is not {expected}, off by {difference:e}");
-}
 
 /// A reference of a case's rows, scored in this way.
 fn reference(
@@ -119,34 +74,6 @@ fn mean_l1_whatever_the_store_normalizes() {
                 let tolerance = &document["tolerance"]["l1_mean"];
                 assert_close(found, number(&case["l1_mean"][row]), tolerance, &name);
             }
-        }
-    }
-}
-
-#[test]
-fn conformal_p_values() {
-    let document = golden("conformal.json");
-    let tolerance = &document["tolerance"];
-    for case in cases(&document) {
-        let (n, delta) = (count(&case["n"]), number(&case["delta"]));
-        let calibration = CalibrationScores::new(numbers(&case["calibration"])).unwrap();
-        let simes = SimesCorrection::new(n, delta).unwrap();
-        let epsilon = dkwm_epsilon(n, delta).unwrap();
-        assert_eq!(calibration.len(), n);
-        assert_close(epsilon, number(&case["dkwm_epsilon"]), &tolerance["p_dkwm"], "epsilon");
-        for (found, expected) in simes.bounds().iter().zip(numbers(&case["a"])) {
-            assert_close(*found, expected, &tolerance["a"], "a");
-        }
-        for (i, score) in numbers(&case["test"]).into_iter().enumerate() {
-            let name = format!("n {n} score {score}");
-            let at_least = calibration.count_at_least(score);
-            let marginal = calibration.p_value(score);
-            let conditional = simes.p_value(at_least);
-            let banded = dkwm_p_value(marginal, epsilon);
-            assert_eq!(at_least, count(&case["count_ge"][i]), "{name}");
-            assert_close(marginal, number(&case["p_marginal"][i]), &tolerance["p_marginal"], &name);
-            assert_close(conditional, number(&case["p_simes"][i]), &tolerance["p_simes"], &name);
-            assert_close(banded, number(&case["p_dkwm"][i]), &tolerance["p_dkwm"], &name);
         }
     }
 }
