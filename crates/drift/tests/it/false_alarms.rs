@@ -2,7 +2,7 @@
 
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::conformal::CalibrationScores;
-use sdd_drift::{Calibration, Reference, Score, ScoreMethod};
+use sdd_drift::{Calibration, Query, Reference, Score, ScoreMethod};
 use sdd_index::Normalization;
 
 use crate::support::{Random, folder, store};
@@ -15,8 +15,9 @@ const QUERIES: usize = 50;
 
 fn scores(reference: &Reference, random: &mut Random, count: usize) -> Vec<f64> {
     let queries = random.normal_matrix(count, DIMENSION);
-    let score =
-        |row: ndarray::ArrayView1<'_, f32>| reference.assess(&row.to_vec(), "", 0).unwrap().score;
+    let score = |row: ndarray::ArrayView1<'_, f32>| {
+        reference.assess(&Query::new(&row.to_vec()), 0).unwrap().score
+    };
     queries.rows().into_iter().map(score).collect()
 }
 
@@ -77,7 +78,7 @@ fn another_distribution_is_found_through_the_store() {
     let mut share_out = |shift: f32| {
         let queries = random.normal_matrix(200, DIMENSION) + shift;
         let is_out = |row: ndarray::ArrayView1<'_, f32>| {
-            reference.assess(&row.to_vec(), "", 0).unwrap().out_of_distribution.unwrap()
+            reference.assess(&Query::new(&row.to_vec()), 0).unwrap().out_of_distribution.unwrap()
         };
         queries.rows().into_iter().filter(|row| is_out(row.view())).count() as f64 / 200.0
     };
