@@ -34,7 +34,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         Err(_) => 2.0,
     };
     let budget = Duration::try_from_secs_f64(seconds)?;
-    println!("one embedding, one thread; median and 99th percentile of single calls; {}\n", processor());
+    println!(
+        "one embedding, one thread; median and 99th percentile of single calls; {}\n",
+        processor()
+    );
     println!(
         "{:>6} {:>4}  {:<18} {:>10} {:>10} {:>14} {:>10}",
         "rows", "D", "score", "median", "p99", "+ 3 neighbors", "p99"

@@ -253,6 +253,9 @@ impl PValues {
         let marginal = marginal(count_at_least, self.scores.len());
         match &self.correction {
             Correction::None => marginal,
+            // Of 2 or 3 images the formula gives less than 1 even here, and a large alpha would find an
+            // image strange that is less strange than all others.
+            Correction::Simes(_) if count_at_least >= self.scores.len() => 1.0,
             Correction::Simes(simes) => simes.p_value(count_at_least),
             Correction::Dkwm { epsilon } => dkwm_p_value(marginal, *epsilon),
             Correction::TooFew => 1.0,

@@ -105,17 +105,14 @@ proptest! {
     ) {
         let images = scores.len();
         let p_values = PValues::new(CalibrationScores::new(scores).unwrap(), kind).unwrap();
-        match p_values.threshold(alpha) {
-            Some(threshold) => {
-                for score in [score, threshold, threshold.next_up(), threshold.next_down()] {
-                    prop_assert_eq!(score > threshold, p_values.p_value(score) <= alpha);
-                }
-                prop_assert!(images >= kind.required_images(alpha));
+        if let Some(threshold) = p_values.threshold(alpha) {
+            for score in [score, threshold, threshold.next_up(), threshold.next_down()] {
+                prop_assert_eq!(score > threshold, p_values.p_value(score) <= alpha);
             }
-            None => {
-                prop_assert!(images == 0 || p_values.p_value(f64::INFINITY) > alpha);
-                prop_assert!(images < kind.required_images(alpha));
-            }
+            prop_assert!(images >= kind.required_images(alpha));
+        } else {
+            prop_assert!(images == 0 || p_values.p_value(f64::INFINITY) > alpha);
+            prop_assert!(images < kind.required_images(alpha));
         }
     }
 

@@ -1,4 +1,4 @@
-//! The relative Mahalanobis distance against numbers from scikit-learn and NumPy.
+//! The relative Mahalanobis distance against numbers from scikit-learn and `NumPy`.
 //!
 //! `mahalanobis.json` is written by `scripts/train/make_golden_mahalanobis.py`; one in the folder that
 //! `SDD_GOLDEN_DIR` names goes before it.

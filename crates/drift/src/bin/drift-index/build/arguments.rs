@@ -154,6 +154,7 @@ pub struct CalibrationArguments {
     #[arg(
         long,
         default_value = PValueKind::NAMES[0],
+        value_name = "KIND",
         value_parser = PossibleValuesParser::new(PValueKind::NAMES)
     )]
     pub p_value: String,
@@ -165,7 +166,12 @@ pub struct CalibrationArguments {
     /// The calibration images that an image is compared with: all, or those of its predicted class
     ///
     /// A class with too few of them (fewer than 19 at the default alpha) gets no verdict.
-    #[arg(long, default_value = PValueWithin::All.name(), value_parser = within_parser())]
+    #[arg(
+        long,
+        default_value = PValueWithin::All.name(),
+        value_name = "IMAGES",
+        value_parser = within_parser()
+    )]
     pub p_value_within: PValueWithin,
 }
 
