@@ -13,7 +13,8 @@
 //!
 //! Given *one* calibration set the false-alarm rate is itself random, with the distribution
 //! `Beta(a, n + 1 − a)`, `a = ⌊α(n + 1)⌋`. [`SimesCorrection`] and [`dkwm_p_value`] enlarge `p` so
-//! that the guarantee holds for the calibration at hand with probability `1 − δ`.
+//! that the guarantee holds for the calibration at hand with probability `1 − δ`. Which of them a store
+//! uses is a [`PValueKind`].
 //!
 //! Source: Bates, Candès, Lei, Romano, Sesia, “Testing for outliers with conformal p-values”,
 //! Annals of Statistics 51(1), 2023.
