@@ -48,7 +48,8 @@ pub fn energy(probabilities: &ClassProbabilities<'_>) -> Result<f64> {
     match *probabilities {
         ClassProbabilities::Sigmoid(p) => {
             let p = f64::from(p).clamp(0.0, 1.0 - f64::from(f32::EPSILON) / 2.0);
-            Ok((-p).ln_1p())
+            // Not -0 where p is 0.
+            Ok((-p).ln_1p() + 0.0)
         }
         ClassProbabilities::Softmax(_) => {
             Err(Error::LogitsUnavailable { method: ScoreMethod::Energy.name() })
