@@ -66,8 +66,8 @@ pub enum Error {
 
     /// With so few calibration images no score could ever raise an alarm.
     #[error(
-        "the calibration is too small for alpha = {alpha}: it has {images} images, and with {p_value} p-values \
-         an alarm is possible from at least {required} on; add held-out images or choose a larger alpha"
+        "the calibration is too small for alpha = {alpha}: it has {images} images, and with p-values of \
+         kind {p_value} an alarm is possible from at least {required} on; add held-out images or choose a larger alpha"
     )]
     CalibrationTooSmall {
         /// Calibration images at hand.
@@ -82,8 +82,8 @@ pub enum Error {
 
     /// P-values within the predicted class, and every class has too few calibration images.
     #[error(
-        "no class has enough calibration images for alpha = {alpha}: the largest has {images}, and with {p_value} \
-         p-values within the predicted class an alarm is possible from at least {required} of a class on; \
+        "no class has enough calibration images for alpha = {alpha}: the largest has {images}, and with p-values of \
+         kind {p_value} within the predicted class an alarm is possible from at least {required} of a class on; \
          add held-out images, choose a larger alpha, or p-values within all images"
     )]
     NoClassCalibrated {

@@ -102,7 +102,7 @@ impl Plan {
         let (required, VerdictRule { alpha, p_value, .. }) = (rule.required_images(), rule);
         ensure!(
             self.source.is_none() || self.held_out.len() >= required,
-            "the calibration is too small for alpha = {alpha}: it has {}, and with {p_value} p-values an alarm is \
+            "the calibration is too small for alpha = {alpha}: it has {}, and with p-values of kind {p_value} an alarm is \
              possible from {required} on; hold out more or choose a larger --alpha",
             count(self.held_out.len(), "image"),
         );
