@@ -1,5 +1,7 @@
 //! The one error type of the crate.
 
+use crate::p_value::PValueKind;
+
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -51,16 +53,46 @@ pub enum Error {
         found: f64,
     },
 
+    /// No kind of p-value, or set of images for it, has this name.
+    #[error(
+        "no kind of p-value is called `{found}`: expected one of {}, within {}",
+        PValueKind::NAMES.join(", "),
+        crate::p_value::PValueWithin::ALL.map(crate::p_value::PValueWithin::name).join(" or ")
+    )]
+    UnknownPValue {
+        /// The name given.
+        found: String,
+    },
+
     /// With so few calibration images no score could ever raise an alarm.
     #[error(
-        "the calibration is too small for alpha = {alpha}: it has {images} images, and an alarm is possible \
-         from at least {required} on; add held-out images or choose a larger alpha"
+        "the calibration is too small for alpha = {alpha}: it has {images} images, and with p-values of \
+         kind {p_value} an alarm is possible from at least {required} on; add held-out images or choose a larger alpha"
     )]
     CalibrationTooSmall {
         /// Calibration images at hand.
         images: usize,
         /// The level asked for.
         alpha: f64,
+        /// The kind of p-value.
+        p_value: PValueKind,
+        /// Images that this level takes.
+        required: usize,
+    },
+
+    /// P-values within the predicted class, and every class has too few calibration images.
+    #[error(
+        "no class has enough calibration images for alpha = {alpha}: the largest has {images}, and with p-values of \
+         kind {p_value} within the predicted class an alarm is possible from at least {required} of a class on; \
+         add held-out images, choose a larger alpha, or p-values within all images"
+    )]
+    NoClassCalibrated {
+        /// The level asked for.
+        alpha: f64,
+        /// The kind of p-value.
+        p_value: PValueKind,
+        /// Images of the class that has most.
+        images: usize,
         /// Images that this level takes.
         required: usize,
     },
@@ -119,7 +151,7 @@ pub enum Error {
 
     /// A document of the store was written by another version of this crate.
     #[error(
-        "the store's `{attachment}` has format version {found}, and this program reads version {supported}: \
+        "the store's `{attachment}` has format version {found}, and this program reads versions up to {supported}: \
          build the store again with this program, or use the one that wrote it"
     )]
     UnsupportedVersion {
@@ -127,7 +159,7 @@ pub enum Error {
         attachment: &'static str,
         /// Its version.
         found: u64,
-        /// The one version that is read.
+        /// The newest version that is read.
         supported: u32,
     },
 
@@ -178,6 +210,49 @@ pub enum Error {
         known: String,
     },
 
+    /// A score that compares classes, and fewer than two to compare.
+    #[error(
+        "the score `{method}` compares classes, and the reference has images of {found}: expected at least 2. Give \
+         the images classes (one folder each, or --labels), or build the store with another score"
+    )]
+    TooFewClasses {
+        /// The score's name.
+        method: &'static str,
+        /// Classes with images.
+        found: usize,
+    },
+
+    /// Images so alike that they have no covariance.
+    #[error(
+        "the score `{method}` needs images of a class that differ, and the reference's do not differ enough to \
+         estimate a covariance: add images, or build the store with another score"
+    )]
+    NoSpread {
+        /// The score's name.
+        method: &'static str,
+    },
+
+    /// A score of the prediction for an embedding without probabilities.
+    #[error(
+        "the score `{method}` is one of the model's probabilities, and none were given: ask with images and the \
+         model, not with embeddings alone"
+    )]
+    ProbabilitiesRequired {
+        /// The score's name.
+        method: &'static str,
+    },
+
+    /// A score of the logits for a model that gives none.
+    #[error(
+        "the score `{method}` needs logits, and this model gives the probabilities of a softmax, from which they \
+         cannot be computed: a softmax forgets a constant that all logits share. Build the store with \
+         `max-probability`, or use a model with two classes and a sigmoid"
+    )]
+    LogitsUnavailable {
+        /// The score's name.
+        method: &'static str,
+    },
+
     /// The reference was built with another model.
     #[error(
         "the reference was built with {reference}, and the model in use is {model}: they are not the same file, \
@@ -213,7 +288,9 @@ impl Error {
             Self::EmptyReference => "empty_reference",
             Self::InvalidAlpha { .. } => "invalid_alpha",
             Self::InvalidDelta { .. } => "invalid_delta",
+            Self::UnknownPValue { .. } => "unknown_p_value",
             Self::CalibrationTooSmall { .. } => "calibration_too_small",
+            Self::NoClassCalibrated { .. } => "no_class_calibrated",
             Self::TooFewForSimes { .. } => "too_few_for_simes",
             Self::InvalidArgument { .. } => "invalid_argument",
             Self::RatesTooClose { .. } => "rates_too_close",
@@ -224,6 +301,10 @@ impl Error {
             Self::NotFinite { .. } => "not_finite",
             Self::ClassRequired { .. } => "class_required",
             Self::ClassWithoutReference { .. } => "class_without_reference",
+            Self::TooFewClasses { .. } => "too_few_classes",
+            Self::NoSpread { .. } => "no_spread",
+            Self::ProbabilitiesRequired { .. } => "probabilities_required",
+            Self::LogitsUnavailable { .. } => "logits_unavailable",
             Self::ModelMismatch { .. } => "model_mismatch",
         }
     }
