@@ -52,6 +52,9 @@
 //! | [`mean_l1`] | the mean L1 distance to all rows in O(D log N) |
 //! | [`conformal`] | p-values, thresholds, calibration-conditional corrections |
 //! | [`calibration`] | what a store remembers of its held-out images |
+//! | [`calibration_images`] | the held-out images themselves: embeddings, predicted classes, probabilities |
+//! | [`two_sample`] | whether two samples are from one distribution |
+//! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
 //!
@@ -60,7 +63,9 @@
 // Where a test compares floats exactly, it means exactly.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod batch;
 pub mod calibration;
+pub mod calibration_images;
 mod class_tables;
 pub mod conformal;
 mod document;
@@ -69,8 +74,10 @@ pub mod mean_l1;
 pub mod model;
 pub mod reference;
 pub mod score;
+pub mod two_sample;
 
 pub use calibration::Calibration;
+pub use calibration_images::CalibrationImages;
 pub use error::{Error, Result};
 pub use reference::{Assessment, NearestImage, Reference};
 pub use score::{Score, ScoreMethod};

@@ -45,7 +45,7 @@ pub fn gather(folder: &Path, arguments: &Arguments, interrupt: &Interrupt) -> Re
     let classifiers = arguments.inference.fork(first, files.len())?;
     let outcomes = embed(&files, classifiers, arguments.inference.limits().max_bytes, interrupt)?;
     let gathered = Gathered::new(&plan, outcomes, &labels);
-    gathered.into_material(Some(model), dimension)
+    gathered.into_material(Some(model), labels, dimension)
 }
 
 impl Plan {
@@ -202,6 +202,7 @@ impl Gathered {
             id: file.id.clone(),
             label: file.label.clone(),
             predicted: labels.get(prediction.class_index).cloned(),
+            probabilities: Some(prediction.probabilities.clone()),
             group,
         });
     }
@@ -209,6 +210,7 @@ impl Gathered {
     fn into_material(
         self,
         model: Option<sdd_index::ModelIdentity>,
+        classes: Vec<String>,
         dimension: usize,
     ) -> Result<Material> {
         ensure!(
@@ -225,6 +227,7 @@ impl Gathered {
             Some(source) => Some(HeldOut {
                 embeddings: matrix(self.held_out_values, self.held_out.len())?,
                 images: self.held_out,
+                classes,
                 source,
             }),
             None => None,

@@ -66,10 +66,12 @@ fn held_out(arguments: &Arguments, dimension: usize) -> Result<Option<HeldOut>> 
         id: row.to_string(),
         label: None,
         predicted,
+        probabilities: None,
         group: None,
     });
     Ok(Some(HeldOut {
         images: images.collect(),
+        classes: Vec::new(),
         embeddings,
         source: CalibrationSource::Embeddings,
     }))

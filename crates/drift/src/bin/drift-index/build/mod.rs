@@ -39,6 +39,8 @@ struct HeldOut {
     /// One row an image.
     embeddings: Array2<f32>,
     images: Vec<HeldOutImage>,
+    /// The model's classes, where it is known.
+    classes: Vec<String>,
     source: CalibrationSource,
 }
 
@@ -48,6 +50,8 @@ struct HeldOutImage {
     label: Option<String>,
     /// Its class by the model.
     predicted: Option<String>,
+    /// One for each of the model's classes.
+    probabilities: Option<Vec<f32>>,
     group: Option<String>,
 }
 

@@ -6,10 +6,11 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Context, Result};
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, Axis};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry};
+use sdd_drift::calibration_images::CalibrationImage;
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::{Calibration, Error, Reference, Score};
+use sdd_drift::{Calibration, CalibrationImages, Error, Reference, Score};
 use sdd_index::{FileStore, ReferenceStore, StoreContents};
 
 use super::arguments::Arguments;
@@ -40,7 +41,12 @@ pub fn write(
     let calibration = match held_out {
         Some(held_out) => {
             let alpha = arguments.calibration.alpha;
-            Some(calibrate(&contents, score, held_out, alpha, &mut remarks, interrupt)?)
+            let (calibration, images) =
+                calibrate(&contents, score, held_out, alpha, &mut remarks, interrupt)?;
+            contents.attachments.extend(
+                images.to_attachments().map(|(name, bytes)| (name.to_owned(), bytes)),
+            );
+            Some(calibration)
         }
         None => None,
     };
@@ -61,7 +67,7 @@ pub fn write(
 }
 
 /// Scores the held-out images exactly as a query will be: against a store on disk, here one that
-/// lives only as long as this takes.
+/// lives only as long as this takes. Hands back the scores, and the images that have one.
 fn calibrate(
     contents: &StoreContents,
     score: Score,
@@ -69,20 +75,24 @@ fn calibrate(
     alpha: f64,
     remarks: &mut Remarks,
     interrupt: &Interrupt,
-) -> Result<Calibration> {
+) -> Result<(Calibration, CalibrationImages)> {
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let folder = scratch.path().join("uncalibrated");
     FileStore::write(&folder, contents).context("cannot make a temporary store")?;
     let reference = open_uncalibrated(&folder, score)?;
 
     let mut entries = Vec::with_capacity(held_out.images.len());
+    let (mut rows, mut images) = (Vec::new(), Vec::new());
     let mut groups = HashSet::new();
     let scores = score_all(&reference, &held_out, interrupt)?;
-    for (image, score) in held_out.images.into_iter().zip(scores) {
-        let HeldOutImage { id, label, predicted, group } = image;
+    for ((row, image), score) in held_out.images.into_iter().enumerate().zip(scores) {
+        let HeldOutImage { id, label, predicted, probabilities, group } = image;
         match score {
             Ok(score) => {
-                entries.push(CalibrationEntry { score, predicted_class: predicted, label });
+                let predicted_class = predicted.clone();
+                entries.push(CalibrationEntry { score, predicted_class, label: label.clone() });
+                rows.push(row);
+                images.push(CalibrationImage { id, predicted_class: predicted, label, probabilities });
                 groups.extend(group);
             }
             // The same image as a query would have no score either.
@@ -98,12 +108,14 @@ fn calibrate(
             }
         }
     }
-    let used = entries.len();
     let groups = Some(groups.len()).filter(|groups| *groups > 0);
-    Calibration::new(score, alpha, entries, groups, held_out.source).with_context(|| {
-        let left_out = remarks.left_out(Part::Calibration);
-        format!("{} left for the calibration, {left_out} left out", count(used, "image"))
-    })
+    let calibration = Calibration::new(score, alpha, entries, groups, held_out.source)
+        .with_context(|| {
+            let left_out = remarks.left_out(Part::Calibration);
+            format!("{} left for the calibration, {left_out} left out", count(rows.len(), "image"))
+        })?;
+    let embeddings = held_out.embeddings.select(Axis(0), &rows);
+    Ok((calibration, CalibrationImages::new(embeddings, held_out.classes, images)?))
 }
 
 fn open_uncalibrated(folder: &Path, score: Score) -> Result<Reference> {

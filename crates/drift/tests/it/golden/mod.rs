@@ -1,5 +1,8 @@
 //! Numbers from independent implementations: `knn.json` of sdd-index's tests, `conformal.json` of these.
-//! `SDD_GOLDEN_DIR` names another folder with both.
+//! `SDD_GOLDEN_DIR` names another folder with all of them.
+
+mod ks;
+mod mmd;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,71 @@
+//! The images that are farthest from the reference, and what they are nearest to.
+
+use crate::error::{Error, Result};
+use crate::reference::{Assessment, Reference};
+
+use super::images::Batch;
+use super::report::StrangeImage;
+
+/// What the single images say.
+pub(super) struct Strangest {
+    pub(super) images: Vec<StrangeImage>,
+    /// Images that are out of distribution one by one; `None` without a calibration.
+    pub(super) out_of_distribution: Option<usize>,
+    /// Images whose embedding is one of the reference's.
+    pub(super) in_reference: usize,
+}
+
+/// The assessment of every image; `None` where a class-wise score knows nothing of its class.
+pub(super) fn assess(
+    reference: &Reference,
+    batch: &Batch,
+    neighbors: usize,
+) -> Result<Vec<Option<Assessment>>> {
+    let classes = batch.classes();
+    let assess = |(row, embedding): (usize, ndarray::ArrayView1<'_, f32>)| {
+        let class = classes.as_ref().map(|classes| classes[row]);
+        // At least one neighbor, to tell images of the reference itself.
+        match reference.assess_class(&embedding.to_vec(), class, neighbors.max(1)) {
+            Ok(assessment) => Ok(Some(assessment)),
+            Err(Error::ClassWithoutReference { .. } | Error::ClassRequired { .. }) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    batch.embeddings.rows().into_iter().enumerate().map(assess).collect()
+}
+
+impl Strangest {
+    pub(super) fn of(
+        reference: &Reference,
+        batch: &Batch,
+        assessments: Vec<Option<Assessment>>,
+        listed: usize,
+    ) -> Self {
+        let known = || assessments.iter().flatten();
+        let out = known().filter(|found| found.out_of_distribution == Some(true)).count();
+        let nearest = |found: &&Assessment| found.neighbors.first().is_some_and(|n| n.distance == 0.0);
+        let in_reference = known().filter(nearest).count();
+        let classes = batch.classes();
+        let mut order: Vec<(usize, Assessment)> = assessments
+            .into_iter()
+            .enumerate()
+            .filter_map(|(row, found)| Some((row, found?)))
+            .collect();
+        order.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
+        order.truncate(listed);
+        let images = order.into_iter().map(|(row, found)| StrangeImage {
+            image: batch.names.as_ref().map(|names| names[row].clone()),
+            row,
+            class: classes.as_ref().map(|classes| classes[row].to_owned()),
+            score: found.score,
+            p_value: found.p_value,
+            out_of_distribution: found.out_of_distribution,
+            neighbors: found.neighbors,
+        });
+        Self {
+            images: images.collect(),
+            out_of_distribution: reference.calibration().map(|_| out),
+            in_reference,
+        }
+    }
+}

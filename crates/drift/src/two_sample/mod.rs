@@ -1,0 +1,24 @@
+//! Are two samples from one distribution? Tests of a batch of new images against held-out ones.
+//!
+//! Every p-value here lies in (0, 1], and `P(p ≤ α) ≤ α` where the two samples are exchangeable.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`kolmogorov_smirnov`] | one variable: the largest difference of the distribution functions, exact with and without ties |
+//! | [`multiple_testing`] | Bonferroni, Benjamini–Hochberg |
+//! | [`mmd`] | all variables at once: the maximum mean discrepancy with permutations |
+//! | [`component_ks`] | Kolmogorov–Smirnov on every component of an embedding |
+//! | [`bbsd`] | Kolmogorov–Smirnov on the predicted probabilities |
+//! | [`strata`] | comparing within classes, so that a changed mix of classes is not taken for a changed appearance |
+
+pub mod bbsd;
+pub mod component_ks;
+pub mod kolmogorov_smirnov;
+pub mod mmd;
+pub mod multiple_testing;
+mod parallel;
+mod permutation;
+pub mod strata;
+
+pub use permutation::permutation_p_value;
+pub use strata::Stratum;
