@@ -11,6 +11,11 @@
 //! | [`bbsd`] | Kolmogorov–Smirnov on the predicted probabilities |
 //! | [`strata`] | comparing within classes, so that a changed mix of classes is not taken for a changed appearance |
 
+#![allow(
+    clippy::needless_pass_by_value,
+    reason = "an ndarray view is a reference already, and is passed by value as one"
+)]
+
 pub mod bbsd;
 pub mod component_ks;
 pub mod kolmogorov_smirnov;

@@ -88,7 +88,7 @@ impl Checked {
                 writeln!(f, "    {} = {}", duplicate.image, duplicate.same_as)?;
             }
         }
-        self.ignored.fmt(f)
+        write!(f, "{}", self.ignored)
     }
 }
 
