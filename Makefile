@@ -36,8 +36,8 @@ serve: build ## Serve the shipped model on http://127.0.0.1:8000 (SDD_PORT=9000,
 	OMP_WAIT_POLICY="$${OMP_WAIT_POLICY:-PASSIVE}" \
 	exec "$(BIN)/sdd-server" $(ARGS)
 
-# All but the one that needs a Python service beside it.
-BENCHES := $(filter-out serve,$(basename $(notdir $(wildcard benches/benches/*.rs))))
+# All but the one that needs a Python service beside it and the one that verifies instead of timing.
+BENCHES := $(filter-out serve verify_drift,$(basename $(notdir $(wildcard benches/benches/*.rs))))
 
 .PHONY: bench
 bench: setup ## Run the benchmarks (BENCH=name for one)
@@ -48,6 +48,10 @@ bench-serve: build ## Compare with FastAPI, 12 minutes on idle cores (MODE=memor
 	@scripts/setup/run peer
 	cargo bench --package sdd-benches --locked --bench serve -- $(if $(MODE),--mode $(MODE)) \
 		$(if $(IMAGES),--images "$(abspath $(IMAGES))") $(ARGS)
+
+.PHONY: verify-drift
+verify-drift: setup ## Rerun the simulations behind docs/drift-figures.md (ARGS="--figure 3 --dry-run")
+	cargo bench --package sdd-benches --locked --bench verify_drift -- $(ARGS)
 
 # Before the build, which takes minutes.
 .PHONY: train-data

@@ -13,6 +13,7 @@ use std::time::Duration;
 use anyhow::{Context as _, Result};
 use clap::{Parser, ValueEnum};
 use sdd_benches::machine::{load_average, processor};
+use sdd_benches::publish;
 use sdd_benches::serve::compare::{Contest, Effort, Workload};
 use sdd_benches::serve::images::{self, Images};
 use sdd_benches::serve::program::Places;
@@ -68,7 +69,7 @@ fn main() -> Result<()> {
     let cores = std::thread::available_parallelism()?.get();
     if !arguments.dry_run {
         // Known before minutes of measuring rather than after.
-        results::check_place(&places.root.join(README), arguments.mode.place())?;
+        publish::check_place(&places.root.join(README), arguments.mode.place())?;
     }
     if let Some(load) = load_average().filter(|load| *load > 0.5) {
         eprintln!("warning: a load average of {load}: what else runs here is measured, too");
@@ -128,7 +129,7 @@ fn speed(
         write!(published, "\n![{}](benches/results/{file})", title(file))?;
     }
     results::write("serve.csv", &results::csv(&workloads, &by_clients, &by_cores))?;
-    results::publish(&places.root.join(README), arguments.mode.place(), &published)
+    publish::publish(&places.root.join(README), arguments.mode.place(), &published)
 }
 
 fn title(file: &str) -> &'static str {
@@ -152,7 +153,7 @@ fn memory(
         return Ok(());
     }
     results::write("serve_memory.csv", &results::growth_csv(&growths))?;
-    results::publish(&places.root.join(README), arguments.mode.place(), &text)
+    publish::publish(&places.root.join(README), arguments.mode.place(), &text)
 }
 
 fn print_scaling(by_clients: &[Point], by_cores: &[Point]) {

@@ -18,5 +18,7 @@
 pub mod brute_force;
 pub mod chart;
 pub mod machine;
+pub mod publish;
 pub mod samples;
 pub mod serve;
+pub mod verify;
