@@ -65,7 +65,9 @@ fn report(samples: &Samples<2>) -> Result<(), Box<dyn Error>> {
         processor(),
         samples.rounds()
     );
-    let mut csv = String::from("way,reference,current,dimension,permutations,rounds,seconds,q1,q3,processor\n");
+    let mut csv = String::from(
+        "way,reference,current,dimension,permutations,rounds,seconds,q1,q3,processor\n",
+    );
     for (way, name) in [(AT_ONCE, "all in one product"), (ONE_BY_ONE, "one by one")] {
         let seconds = samples.seconds(way);
         println!(

@@ -3,6 +3,8 @@
 //! One file a figure: a function that simulates, and returns a [`Section`] of `docs/drift-figures.md`. To add
 //! one, write its file, enter it into [`FIGURES`], and give the document a pair of markers with its place.
 
+mod batch;
+mod mmd_time;
 pub mod parallel;
 pub mod section;
 
@@ -20,4 +22,7 @@ pub struct Figure {
 }
 
 /// All of them, as they stand in the document.
-pub const FIGURES: &[Figure] = &[];
+pub const FIGURES: &[Figure] = &[
+    Figure { number: 4, place: "batch", measure: batch::measure },
+    Figure { number: 7, place: "mmd-time", measure: mmd_time::measure },
+];

@@ -92,7 +92,13 @@ impl CalibrationImages {
                 }
             }
         }
-        Ok(Self { embeddings: embeddings.as_standard_layout().into_owned(), classes, images })
+        // Row after row, as they are written; nothing is copied where they are so already.
+        let embeddings = if embeddings.is_standard_layout() {
+            embeddings
+        } else {
+            embeddings.as_standard_layout().into_owned()
+        };
+        Ok(Self { embeddings, classes, images })
     }
 
     /// The embeddings, n x D, as the model made them.
@@ -132,10 +138,7 @@ impl CalibrationImages {
             classes: self.classes.clone(),
             images: self.images.clone(),
         });
-        [
-            (CALIBRATION_EMBEDDINGS_ATTACHMENT, matrix),
-            (CALIBRATION_IMAGES_ATTACHMENT, document),
-        ]
+        [(CALIBRATION_EMBEDDINGS_ATTACHMENT, matrix), (CALIBRATION_IMAGES_ATTACHMENT, document)]
     }
 
     /// The held-out images of a store; `None` for a store that keeps none.
@@ -209,8 +212,7 @@ mod tests {
 
     fn images() -> CalibrationImages {
         let rows = array![[1.0, -0.1], [0.3, 4e-9]];
-        let rows_of =
-            [image("a.png", Some(vec![0.1, 0.9])), image("b.png", Some(vec![0.7, 0.3]))];
+        let rows_of = [image("a.png", Some(vec![0.1, 0.9])), image("b.png", Some(vec![0.7, 0.3]))];
         CalibrationImages::new(rows, vec!["bad".into(), "good".into()], rows_of.into()).unwrap()
     }
 

@@ -1,13 +1,11 @@
 //! Do the images of each class look as they did?
 
 use fastrand::Rng;
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use sdd_index::Normalization;
 
 use super::images::{Batch, HeldOut};
-use super::report::{
-    Appearance, ClassAppearance, Component, TestResult, Verdict, method_text,
-};
+use super::report::{Appearance, ClassAppearance, Component, TestResult, Verdict, method_text};
 use super::{MAX_CLASS_IMAGES, MIN_CLASS_IMAGES, MIN_IMAGES, Test};
 use crate::error::{Error, Result};
 use crate::two_sample::component_ks::{self, ComponentKs};
@@ -43,7 +41,8 @@ pub(super) fn judge(
 ) -> Result<Appearance> {
     let decides = compared.deciding_test(asked_for)?;
     let (held_out, batch) = (compared.held_out.classes(), compared.batch.classes());
-    let (all, within_classes) = strata(held_out, batch, compared.held_out.len(), compared.batch.len());
+    let (all, within_classes) =
+        strata(held_out, batch, compared.held_out.len(), compared.batch.len());
     let (tested, untested): (Vec<Stratum>, Vec<Stratum>) = all.into_iter().partition(is_enough);
     let classes = |by_stratum: Option<&[f64]>| {
         let tested = tested.iter().enumerate();
@@ -145,8 +144,9 @@ fn shortage(tested: &[Stratum], untested: &[Stratum]) -> Option<(String, usize)>
     if all(current) < MIN_IMAGES {
         let found = all(current);
         let needed = MIN_IMAGES - found;
-        let reason =
-            format!("the batch has {found} images: at least {MIN_IMAGES} are needed, {needed} more");
+        let reason = format!(
+            "the batch has {found} images: at least {MIN_IMAGES} are needed, {needed} more"
+        );
         return Some((reason, needed));
     }
     if sum(tested, current).min(sum(tested, held_out)) < MIN_IMAGES {
@@ -166,7 +166,9 @@ fn reason(appearance: &Appearance) -> String {
     let (test, alpha) = (appearance.test, appearance.alpha);
     let p_value = appearance.p_value.unwrap_or(1.0);
     if appearance.verdict != Verdict::Drifting {
-        return format!("no difference that these images could show ({test}, p {p_value:.4} > {alpha})");
+        return format!(
+            "no difference that these images could show ({test}, p {p_value:.4} > {alpha})"
+        );
     }
     let among: Vec<&str> = appearance
         .classes
@@ -246,18 +248,17 @@ impl Compared<'_> {
 
     /// Both sides as they are compared: unit vectors where the store normalizes.
     fn embeddings(&self) -> (Array2<f32>, Array2<f32>) {
-        let prepare = |rows: ArrayView2<'_, f32>| match self.normalization {
+        let prepare = |rows: Array2<f32>| match self.normalization {
             Normalization::L2 => unit_rows(rows),
-            Normalization::None => rows.to_owned(),
+            Normalization::None => rows,
         };
-        let held_out = self.held_out.embeddings().map(prepare).unwrap_or_default();
-        (held_out, prepare(self.batch.embeddings.view()))
+        let held_out = self.held_out.embeddings().map(|rows| rows.to_owned());
+        (prepare(held_out.unwrap_or_default()), prepare(self.batch.embeddings.clone()))
     }
 
     fn mmd(&self, strata: &[Stratum], random: &mut Rng) -> Result<Outcome> {
         let (held_out, batch) = self.embeddings();
-        let strata: Vec<Stratum> =
-            strata.iter().map(|stratum| thin_out(stratum, random)).collect();
+        let strata: Vec<Stratum> = strata.iter().map(|stratum| thin_out(stratum, random)).collect();
         let found = mmd::stratified(
             held_out.view(),
             batch.view(),
@@ -333,8 +334,7 @@ fn thin_out(stratum: &Stratum, random: &mut Rng) -> Stratum {
 
 /// Each row divided by its length; a row of zeros stays.
 #[expect(clippy::cast_possible_truncation, reason = "unit vectors are compared as float32")]
-fn unit_rows(rows: ArrayView2<'_, f32>) -> Array2<f32> {
-    let mut unit = rows.to_owned();
+fn unit_rows(mut unit: Array2<f32>) -> Array2<f32> {
     for mut row in unit.rows_mut() {
         let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
         if norm > 0.0 {

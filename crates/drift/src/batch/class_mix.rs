@@ -88,9 +88,8 @@ fn reason(classes: &[ClassShare], p_value: f64, alpha: f64) -> String {
     }
     let [held_out, batch] = totals(classes);
     let share = |count: usize, total: usize| 100.0 * count as f64 / total as f64;
-    let change = |class: &ClassShare| {
-        share(class.images, batch) - share(class.held_out_images, held_out)
-    };
+    let change =
+        |class: &ClassShare| share(class.images, batch) - share(class.held_out_images, held_out);
     let changed = classes.iter().max_by(|a, b| change(a).abs().total_cmp(&change(b).abs()));
     changed.map_or_else(String::new, |class| {
         format!(

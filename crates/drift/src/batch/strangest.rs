@@ -43,7 +43,8 @@ impl Strangest {
     ) -> Self {
         let known = || assessments.iter().flatten();
         let out = known().filter(|found| found.out_of_distribution == Some(true)).count();
-        let nearest = |found: &&Assessment| found.neighbors.first().is_some_and(|n| n.distance == 0.0);
+        let nearest =
+            |found: &&Assessment| found.neighbors.first().is_some_and(|n| n.distance == 0.0);
         let in_reference = known().filter(nearest).count();
         let classes = batch.classes();
         let mut order: Vec<(usize, Assessment)> = assessments

@@ -5,7 +5,7 @@
 //! class, to the latter alone. It sees what moves the classifier, and nothing else.
 //!
 //! Source: Rabanser, Günnemann, Lipton, “Failing loudly: an empirical study of methods for detecting
-//! dataset shift”, NeurIPS 2019.
+//! dataset shift”, Advances in Neural Information Processing Systems 32, 2019.
 
 use fastrand::Rng;
 use ndarray::{ArrayView2, s};
@@ -47,14 +47,14 @@ mod tests {
     #[test]
     fn of_two_classes_one_is_tested() {
         let mut random = Rng::with_seed(1);
-        let probabilities = |of: &[f32]| {
-            Array2::from_shape_fn((of.len(), 2), |(row, class)| {
-                if class == 0 { of[row] } else { 1.0 - of[row] }
-            })
-        };
+        let probabilities =
+            |of: &[f32]| {
+                Array2::from_shape_fn((of.len(), 2), |(row, class)| {
+                    if class == 0 { of[row] } else { 1.0 - of[row] }
+                })
+            };
         let (x, y) = (probabilities(&[0.1, 0.2, 0.3, 0.4]), probabilities(&[0.6, 0.7, 0.8, 0.9]));
-        let found =
-            test(x.view(), y.view(), &[Stratum::all(4, 4)], 99, &mut random).unwrap();
+        let found = test(x.view(), y.view(), &[Stratum::all(4, 4)], 99, &mut random).unwrap();
         assert_eq!(found.components.len(), 1);
         // 2 of the 70 arrangements are apart altogether.
         assert!((found.p_value - 2.0 / 70.0).abs() < 1e-15);

@@ -1,6 +1,6 @@
 //! Kolmogorov–Smirnov on every component of an embedding, within strata: *which* components changed?
 //!
-//! Embeddings after a ReLU have many zeros, which are ties: the usual p-value is too large for them, far
+//! Embeddings after a rectifier have many zeros, which are ties: the usual p-value is too large for them, far
 //! too large where most values are 0. So ties are counted with:
 //!
 //! - while the samples are small, by the exact p-value given the ties for each component, adjusted by
@@ -18,8 +18,8 @@ use ndarray::{Array2, ArrayView2, Axis};
 use super::kolmogorov_smirnov::KolmogorovSmirnov;
 use super::mmd::check_samples;
 use super::multiple_testing::bonferroni;
-use super::permutation::{Relabeling, permutation_p_value};
 use super::parallel::in_parallel;
+use super::permutation::{Relabeling, permutation_p_value};
 use super::strata::Stratum;
 use crate::error::{Error, Result};
 
@@ -85,9 +85,8 @@ pub fn test(
         Method::Exact => exact(reference, current, strata)?,
         Method::Permutations => permuted(reference, current, strata, permutations, random)?,
     };
-    components.sort_by(|a, b| {
-        a.p_value.total_cmp(&b.p_value).then(b.statistic.total_cmp(&a.statistic))
-    });
+    components
+        .sort_by(|a, b| a.p_value.total_cmp(&b.p_value).then(b.statistic.total_cmp(&a.statistic)));
     let p_value = components.first().map_or(1.0, |first| first.p_value);
     Ok(ComponentKs { p_value, method, components })
 }
@@ -162,10 +161,9 @@ fn permuted(
             *largest = largest.max(z);
         }
     }
-    let adjusted = found.into_iter().map(|(shift, z)| ComponentShift {
-        p_value: permutation_p_value(z, &largest),
-        ..shift
-    });
+    let adjusted = found
+        .into_iter()
+        .map(|(shift, z)| ComponentShift { p_value: permutation_p_value(z, &largest), ..shift });
     Ok(adjusted.collect())
 }
 
@@ -194,7 +192,9 @@ impl Orders {
             let found = rows.len();
             *size = u32::try_from(found).map_err(|_| Error::SampleTooLarge { found })?;
             if found == 0 {
-                return Err(Error::EmptySample { sample: format!("a class of the {sample} sample") });
+                return Err(Error::EmptySample {
+                    sample: format!("a class of the {sample} sample"),
+                });
             }
         }
         let [n, m] = sizes;
@@ -259,7 +259,7 @@ impl Orders {
 mod tests {
     use super::*;
 
-    /// Half zeros, as after a ReLU; component 0 is shifted, component 3 constant.
+    /// Half zeros, as after a rectifier; component 0 is shifted, component 3 constant.
     fn sample(random: &mut Rng, rows: usize, shift: f32) -> Array2<f32> {
         Array2::from_shape_fn((rows, 4), |(_, component)| match component {
             0 => (2.0 * random.f32() - 1.0 + shift).max(0.0),
@@ -295,9 +295,8 @@ mod tests {
     #[test]
     fn permutations_agree_with_the_exact_p_value() {
         let mut random = Rng::with_seed(8);
-        let column = |random: &mut Rng, rows, shift: f32| {
-            sample(random, rows, shift).select(Axis(1), &[0])
-        };
+        let column =
+            |random: &mut Rng, rows, shift: f32| sample(random, rows, shift).select(Axis(1), &[0]);
         let (x, y) = (column(&mut random, 30, 0.0), column(&mut random, 25, 0.25));
         let strata = [Stratum::all(30, 25)];
         let exact = exact(x.view(), y.view(), &strata).unwrap()[0].p_value;
@@ -311,8 +310,7 @@ mod tests {
     fn constant_components_are_no_tests() {
         let ones = Array2::<f32>::ones((5, 3));
         let mut random = Rng::with_seed(0);
-        let found =
-            test(ones.view(), ones.view(), &[Stratum::all(5, 5)], 9, &mut random).unwrap();
+        let found = test(ones.view(), ones.view(), &[Stratum::all(5, 5)], 9, &mut random).unwrap();
         assert_eq!((found.p_value, found.components.len()), (1.0, 0));
         let error = test(ones.view(), ones.view(), &[], 9, &mut random).unwrap_err();
         assert_eq!(error.code(), "empty_sample");

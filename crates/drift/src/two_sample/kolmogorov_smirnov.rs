@@ -50,7 +50,11 @@ impl KolmogorovSmirnov {
         // i of x and j of y are at most the value at hand: i · m − j · n is n · m times the difference.
         let (mut above, mut below, mut scaled) = (0_u64, 0_u64, 0);
         for (position, &(value, is_x)) in pooled.iter().enumerate() {
-            if is_x { above += m } else { below += n }
+            if is_x {
+                above += m
+            } else {
+                below += n
+            }
             // `==`, not the total order: −0 and 0 are one value.
             #[expect(clippy::float_cmp, reason = "ties are equal values, to the bit")]
             let ties = pooled.get(position + 1).is_some_and(|next| next.0 == value);
@@ -216,7 +220,10 @@ fn check_sample(vector: &str, sample: &[f64]) -> Result<()> {
         return Err(Error::EmptySample { sample: vector.to_owned() });
     }
     match sample.iter().position(|value| !value.is_finite()) {
-        #[expect(clippy::cast_possible_truncation, reason = "NaN and infinities stay what they are")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "NaN and infinities stay what they are"
+        )]
         Some(position) => Err(Error::NotFinite {
             vector: vector.to_owned(),
             position,

@@ -22,8 +22,8 @@ use fastrand::Rng;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
-use super::permutation::{Relabeling, permutation_p_value};
 use super::parallel::{blocks_in_parallel, in_parallel};
+use super::permutation::{Relabeling, permutation_p_value};
 use super::strata::Stratum;
 use crate::error::{Error, Result};
 
@@ -129,9 +129,11 @@ impl Mmd {
     /// [`Error::InvalidPermutation`] for other shapes, numbers or counts.
     pub fn permuted_mmd2(&self, current: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
         let (rows, m) = (self.n + self.m, self.m);
+        #[expect(clippy::float_cmp, reason = "marks are 0 and 1, and nothing near them")]
+        let is = |mark: f64, value: f64| mark == value;
         let sound = |column: ndarray::ArrayView1<'_, f64>| {
-            column.iter().all(|mark| *mark == 0.0 || *mark == 1.0)
-                && column.iter().filter(|mark| **mark == 1.0).count() == m
+            column.iter().all(|mark| is(*mark, 0.0) || is(*mark, 1.0))
+                && column.iter().filter(|mark| is(**mark, 1.0)).count() == m
         };
         if current.nrows() != rows || !current.columns().into_iter().all(sound) {
             return Err(Error::InvalidPermutation { rows, current: m });
@@ -373,8 +375,7 @@ mod tests {
             let expected = by_pairs(&x, &y, mmd.sigma());
             assert!((mmd.mmd2() - expected).abs() < 1e-13, "{bandwidth}");
             // The other way round it is the same distance.
-            let other =
-                Mmd::new(y.view(), x.view(), Bandwidth::Fixed(mmd.sigma())).unwrap().mmd2();
+            let other = Mmd::new(y.view(), x.view(), Bandwidth::Fixed(mmd.sigma())).unwrap().mmd2();
             assert!((mmd.mmd2() - other).abs() < 1e-13, "{bandwidth}");
         }
     }
@@ -388,7 +389,9 @@ mod tests {
         let chosen = [[0, 3, 4, 9], [6, 7, 8, 9]];
         let mut current = Array2::zeros((10, 2));
         for (permutation, rows) in chosen.iter().enumerate() {
-            rows.iter().for_each(|&row| current[[row, permutation]] = 1.0);
+            for &row in rows {
+                current[[row, permutation]] = 1.0;
+            }
         }
         let found = mmd.permuted_mmd2(current.view()).unwrap();
         for (rows, found) in chosen.iter().zip(&found) {

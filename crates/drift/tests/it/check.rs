@@ -67,7 +67,8 @@ fn images_like_the_held_out_ones_are_stable_and_darker_ones_drift() {
     assert_eq!(stable["appearance"]["test"], "mmd");
     assert!(stable["appearance"]["p_value"].as_f64().unwrap() > 0.05);
 
-    let drifting = check(folder.path(), "dark --model MODEL -k 1 --strangest 2").expect_code(1).json();
+    let drifting =
+        check(folder.path(), "dark --model MODEL -k 1 --strangest 2").expect_code(1).json();
     assert_eq!((&drifting["status"], &drifting["verdict"]), (&"drift".into(), &"drifting".into()));
     assert_eq!(drifting["appearance"]["verdict"], "drifting");
     assert_eq!(drifting["appearance"]["p_value"], 0.001);

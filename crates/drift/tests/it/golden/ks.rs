@@ -31,7 +31,12 @@ fn two_samples() {
         let name = case["name"].as_str().unwrap();
         let test = KolmogorovSmirnov::new(&numbers(&case["x"]), &numbers(&case["y"])).unwrap();
         let close = |found, field: &str| {
-            assert_close(found, number(&case[field]), &tolerance[field], &format!("{name} {field}"));
+            assert_close(
+                found,
+                number(&case[field]),
+                &tolerance[field],
+                &format!("{name} {field}"),
+            );
         };
         close(test.statistic(), "statistic");
         close(test.p_exact(), "p_exact");

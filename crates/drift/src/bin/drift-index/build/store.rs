@@ -43,9 +43,9 @@ pub fn write(
             let alpha = arguments.calibration.alpha;
             let (calibration, images) =
                 calibrate(&contents, score, held_out, alpha, &mut remarks, interrupt)?;
-            contents.attachments.extend(
-                images.to_attachments().map(|(name, bytes)| (name.to_owned(), bytes)),
-            );
+            contents
+                .attachments
+                .extend(images.to_attachments().map(|(name, bytes)| (name.to_owned(), bytes)));
             Some(calibration)
         }
         None => None,
@@ -92,7 +92,12 @@ fn calibrate(
                 let predicted_class = predicted.clone();
                 entries.push(CalibrationEntry { score, predicted_class, label: label.clone() });
                 rows.push(row);
-                images.push(CalibrationImage { id, predicted_class: predicted, label, probabilities });
+                images.push(CalibrationImage {
+                    id,
+                    predicted_class: predicted,
+                    label,
+                    probabilities,
+                });
                 groups.extend(group);
             }
             // The same image as a query would have no score either.

@@ -96,7 +96,7 @@ fn verdict(verdict: Verdict) -> &'static str {
     match verdict {
         Verdict::Stable => "stable",
         Verdict::Drifting => "DRIFTING",
-        _ => "insufficient data",
+        Verdict::InsufficientData => "insufficient data",
     }
 }
 
