@@ -69,6 +69,7 @@ impl Network {
             embeddings,
             predicted_classes: Some(classes),
             probabilities: Some(probabilities),
+            groups: None,
         }
     }
 }

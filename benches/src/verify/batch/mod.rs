@@ -11,8 +11,9 @@ use sdd_drift::batch::{Batch, BatchReport, Options, Test, Verdict, check};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::calibration_images::{CalibrationImage, CalibrationImages};
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::two_sample::mmd::{Bandwidth, stratified};
 use sdd_drift::two_sample::Stratum;
+use sdd_drift::two_sample::mmd::Bandwidth;
+use sdd_drift::two_sample::stratified_mmd::{Exchange, stratified};
 use sdd_drift::{Calibration, Reference, Score};
 use sdd_index::{FileStore, Normalization, Record, StoreContents};
 
@@ -60,11 +61,27 @@ fn alarms(section: &mut Section, network: &Network) -> Result<()> {
         let met = if defects == DEFECTS {
             section.at_most("alarms without drift", all.mean, 0.06)
         } else {
-            section.at_most("alarms on the appearance where the mix alone changed", appearance.mean, 0.05)
+            section.at_most(
+                "alarms on the appearance where the mix alone changed",
+                appearance.mean,
+                0.05,
+            )
         };
-        rows.push([name.to_owned(), percent(all), percent(appearance), percent(mix), met.to_owned()]);
+        rows.push([
+            name.to_owned(),
+            percent(all),
+            percent(appearance),
+            percent(mix),
+            met.to_owned(),
+        ]);
     }
-    let header = ["drift", "alarm", "appearance", "class mix", "at most 6 % without drift, 5 % on appearance"];
+    let header = [
+        "drift",
+        "alarm",
+        "appearance",
+        "class mix",
+        "at most 6 % without drift, 5 % on appearance",
+    ];
     section.table(header, &rows);
     Ok(())
 }
@@ -95,7 +112,11 @@ fn power(section: &mut Section, network: &Network) -> Result<()> {
             share(&reports, detects)
         };
         if change.shift == 1.0 {
-            section.at_least("alarms at a shift by one standard deviation", found(Test::Mmd).mean, 0.95);
+            section.at_least(
+                "alarms at a shift by one standard deviation",
+                found(Test::Mmd).mean,
+                0.95,
+            );
         }
         let [mmd, ks, bbsd, score] = Test::ALL.map(|test| percent(found(test)));
         rows.push([name.to_owned(), mmd, ks, bbsd, score]);
@@ -113,14 +134,18 @@ fn classifier_against_mmd(section: &mut Section, network: &Network) -> Result<()
     let mut rows = Vec::new();
     for shift in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let trial = |random: &mut Rng| -> sdd_drift::Result<[bool; 2]> {
-            let mut good = |shift| network.draw(random, IMAGES, 0, Change { shift, spread: 0.0 }).embeddings;
+            let mut good =
+                |shift| network.draw(random, IMAGES, 0, Change { shift, spread: 0.0 }).embeddings;
             let (held_out, batch) = (good(0.0), good(shift));
             let (x, y) = (held_out.view(), batch.view());
             let all = [Stratum::all(IMAGES, IMAGES)];
-            let mmd = stratified(x, y, &all, Bandwidth::PooledMedian, 199, random)?.p_value;
+            let mmd =
+                stratified(x, y, &all, Exchange::Images, Bandwidth::PooledMedian, 199, random)?
+                    .p_value;
             Ok([mmd <= ALPHA, classifier::p_value(x, y, 199, random) <= ALPHA])
         };
-        let found = simulate(SEED, TRIALS, trial).into_iter().collect::<sdd_drift::Result<Vec<_>>>()?;
+        let found =
+            simulate(SEED, TRIALS, trial).into_iter().collect::<sdd_drift::Result<Vec<_>>>()?;
         let of = |test: usize| Estimate::of_share(found.iter().map(|alarm| alarm[test]));
         rows.push([format!("{shift}"), percent(of(0)), percent(of(1))]);
     }
@@ -129,7 +154,12 @@ fn classifier_against_mmd(section: &mut Section, network: &Network) -> Result<()
 }
 
 /// The reports of this many trials.
-fn reports(network: &Network, defects: usize, change: Change, trials: u64) -> Result<Vec<BatchReport>> {
+fn reports(
+    network: &Network,
+    defects: usize,
+    change: Change,
+    trials: u64,
+) -> Result<Vec<BatchReport>> {
     let trial = |random: &mut Rng| {
         let reference = reference(network, random)?;
         let batch = network.draw(random, IMAGES, defects, change);
@@ -167,14 +197,21 @@ fn reference(network: &Network, random: &mut Rng) -> Result<Reference> {
     Ok(Reference::from_store(Box::new(FileStore::open(folder.path())?))?)
 }
 
-fn calibrate(reference: &Reference, held_out: Batch) -> Result<(Vec<CalibrationEntry>, CalibrationImages)> {
+fn calibrate(
+    reference: &Reference,
+    held_out: Batch,
+) -> Result<(Vec<CalibrationEntry>, CalibrationImages)> {
     let Batch { embeddings, predicted_classes, probabilities, .. } = held_out;
     let probabilities = probabilities.context("drawn with probabilities")?;
     let (mut entries, mut images) = (Vec::new(), Vec::new());
     for (row, class) in predicted_classes.unwrap_or_default().into_iter().enumerate() {
         let score = reference.assess(&embeddings.row(row).to_vec(), &class, 0)?.score;
         let predicted_class = Some(class);
-        entries.push(CalibrationEntry { score, predicted_class: predicted_class.clone(), label: None });
+        entries.push(CalibrationEntry {
+            score,
+            predicted_class: predicted_class.clone(),
+            label: None,
+        });
         images.push(CalibrationImage {
             id: row.to_string(),
             predicted_class,

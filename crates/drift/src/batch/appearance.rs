@@ -6,18 +6,21 @@ use sdd_index::Normalization;
 
 use super::images::{Batch, HeldOut};
 use super::report::{Appearance, ClassAppearance, Component, TestResult, Verdict, method_text};
-use super::{MAX_CLASS_IMAGES, MIN_CLASS_IMAGES, MIN_IMAGES, Test};
+use super::{MAX_CLASS_IMAGES, MIN_CLASS_IMAGES, MIN_IMAGES, Test, too_few_groups};
+use crate::conformal::required_calibration_images;
 use crate::error::{Error, Result};
 use crate::two_sample::component_ks::{self, ComponentKs};
 use crate::two_sample::kolmogorov_smirnov::KolmogorovSmirnov;
-use crate::two_sample::mmd::{self, Bandwidth};
+use crate::two_sample::mmd::Bandwidth;
 use crate::two_sample::multiple_testing::bonferroni;
+use crate::two_sample::stratified_mmd::{Exchange, Groups, stratified};
 use crate::two_sample::{Stratum, bbsd};
 
 /// What is compared with what.
 pub(super) struct Compared<'a> {
     pub(super) held_out: &'a HeldOut<'a>,
     pub(super) batch: &'a Batch,
+    pub(super) groups: Option<&'a Groups>,
     /// The drift score of each image of the batch.
     pub(super) scores: &'a [Option<f64>],
     pub(super) permutations: usize,
@@ -60,12 +63,15 @@ pub(super) fn judge(
         p_value: None,
         alpha,
         images_needed: 0,
+        groups: compared.groups.map(Groups::counts),
         within_classes,
         classes: classes(None),
         tests: Vec::new(),
         components: Vec::new(),
     };
-    if let Some((reason, needed)) = shortage(&tested, &untested) {
+    let shortage =
+        shortage(&tested, &untested).or_else(|| shortage_of_groups(compared.groups?, alpha));
+    if let Some((reason, needed)) = shortage {
         appearance.reason = reason;
         appearance.images_needed = needed;
         return Ok(appearance);
@@ -162,6 +168,23 @@ fn shortage(tested: &[Stratum], untested: &[Stratum]) -> Option<(String, usize)>
     None
 }
 
+/// The same for groups: in how many ways they can be divided bounds the p-value.
+fn shortage_of_groups(groups: &Groups, alpha: f64) -> Option<(String, usize)> {
+    let [held_out, batch] = groups.counts();
+    if !too_few_groups(held_out, batch, alpha) {
+        return None;
+    }
+    // C(a + b, b) is a + b at least, so that 1/α groups are enough.
+    let most = required_calibration_images(alpha) + 1;
+    let mut more = batch..most;
+    let needed = more.find(|&more| !too_few_groups(held_out, more, alpha)).unwrap_or(most);
+    let reason = format!(
+        "the batch is of {batch} and the held-out images of {held_out} groups: of at least {needed} the batch \
+         must be for an alarm to be possible",
+    );
+    Some((reason, 0))
+}
+
 fn reason(appearance: &Appearance) -> String {
     let (test, alpha) = (appearance.test, appearance.alpha);
     let p_value = appearance.p_value.unwrap_or(1.0);
@@ -198,6 +221,9 @@ impl Compared<'_> {
     /// What the test needs and is not there.
     fn missing(&self, test: Test) -> Option<String> {
         let rebuild = "build the store again with its calibration images";
+        if test != Test::Mmd && self.groups.is_some() {
+            return Some("it takes images for independent, and those of one group are not".into());
+        }
         match test {
             Test::Mmd | Test::Ks => self.held_out.embeddings().is_none().then(|| {
                 format!("the store keeps the scores of its held-out images, not their embeddings; {rebuild}")
@@ -259,10 +285,12 @@ impl Compared<'_> {
     fn mmd(&self, strata: &[Stratum], random: &mut Rng) -> Result<Outcome> {
         let (held_out, batch) = self.embeddings();
         let strata: Vec<Stratum> = strata.iter().map(|stratum| thin_out(stratum, random)).collect();
-        let found = mmd::stratified(
+        let exchange = self.groups.map_or(Exchange::Images, Exchange::Groups);
+        let found = stratified(
             held_out.view(),
             batch.view(),
             &strata,
+            exchange,
             Bandwidth::PooledMedian,
             self.permutations,
             random,
@@ -270,7 +298,10 @@ impl Compared<'_> {
         let p_values: Vec<f64> = found.strata.iter().map(|stratum| stratum.p_value).collect();
         Ok(Outcome {
             p_value: found.p_value,
-            method: "permutations within classes",
+            method: match exchange {
+                Exchange::Images => "permutations within classes",
+                Exchange::Groups(_) => "permutations of whole groups",
+            },
             by_stratum: bonferroni(&p_values),
             components: Vec::new(),
         })

@@ -6,8 +6,9 @@ use fastrand::Rng;
 
 use super::images::{Batch, HeldOut};
 use super::report::{ClassMix, ClassShare, Verdict};
-use super::{MIN_IMAGES, Options};
+use super::{MIN_IMAGES, Options, too_few_groups};
 use crate::two_sample::permutation_p_value;
+use crate::two_sample::stratified_mmd::Groups;
 
 /// Whether there are classes to count, and more than one.
 pub(super) fn is_testable(held_out: &HeldOut<'_>, batch: &Batch) -> bool {
@@ -34,8 +35,8 @@ fn count(held_out: &HeldOut<'_>, batch: &Batch) -> Option<Vec<ClassShare>> {
 pub(super) fn judge(
     held_out: &HeldOut<'_>,
     batch: &Batch,
-    options: &Options,
-    alpha: f64,
+    groups: Option<&Groups>,
+    (options, alpha): (&Options, f64),
     random: &mut Rng,
 ) -> ClassMix {
     let untested = |reason: &str, classes: Vec<ClassShare>, images_needed: usize| ClassMix {
@@ -57,6 +58,13 @@ pub(super) fn judge(
     if classes.len() < 2 {
         return untested("there is one class alone", classes, 0);
     }
+    if let Some([a, b]) = groups.map(Groups::counts)
+        && too_few_groups(a, b, alpha)
+    {
+        let reason =
+            format!("there are too few groups: {a} of held-out images and {b} in the batch");
+        return untested(&reason, classes, 0);
+    }
     let smaller = held_out.len().min(batch.len());
     if smaller < MIN_IMAGES {
         let needed = MIN_IMAGES.saturating_sub(batch.len());
@@ -68,7 +76,14 @@ pub(super) fn judge(
         return untested(&reason, classes, needed);
     }
     let statistic = chi_square(&classes);
-    let permuted = permuted(&classes, options.permutations, random);
+    let permuted = match groups {
+        None => permuted(&classes, options.permutations, random),
+        Some(groups) => {
+            let known =
+                [held_out.classes().unwrap_or_default(), batch.classes().unwrap_or_default()];
+            permuted_groups(&classes, &known, &groups.relabel(options.permutations, random), groups)
+        }
+    };
     let p_value = permutation_p_value(statistic, &permuted);
     let drifting = p_value <= alpha;
     ClassMix {
@@ -144,4 +159,34 @@ fn permuted(classes: &[ClassShare], permutations: usize, random: &mut Rng) -> Ve
         chi_square(&relabeled)
     };
     (0..permutations).map(draw).collect()
+}
+
+/// The statistic after calling other groups the batch.
+fn permuted_groups(
+    classes: &[ClassShare],
+    known: &[Vec<&str>; 2],
+    relabeled: &[Vec<bool>],
+    groups: &Groups,
+) -> Vec<f64> {
+    let position = |class: &str| classes.partition_point(|known| known.class.as_str() < class);
+    let [a, b] = groups.counts();
+    let mut by_group = vec![vec![0_usize; classes.len()]; a + b];
+    let (of_held_out, of_batch) = groups.of_rows();
+    for (groups, classes) in [of_held_out, of_batch].into_iter().zip(known) {
+        for (&group, class) in groups.iter().zip(classes) {
+            by_group[group][position(class)] += 1;
+        }
+    }
+    let of_labels = |is_current: &Vec<bool>| {
+        let mut relabeled = classes.to_vec();
+        for (position, class) in relabeled.iter_mut().enumerate() {
+            let sum = |current: bool| {
+                let groups = by_group.iter().zip(is_current);
+                groups.filter(|(_, is)| **is == current).map(|(counts, _)| counts[position]).sum()
+            };
+            (class.held_out_images, class.images) = (sum(false), sum(true));
+        }
+        chi_square(&relabeled)
+    };
+    relabeled.iter().map(of_labels).collect()
 }

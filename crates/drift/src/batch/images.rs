@@ -7,6 +7,7 @@ use crate::calibration_images::CalibrationImages;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 use crate::score::check_embedding;
+use crate::two_sample::stratified_mmd::Groups;
 
 /// The images to judge, one a row.
 #[derive(Debug, Clone, PartialEq)]
@@ -19,6 +20,17 @@ pub struct Batch {
     pub predicted_classes: Option<Vec<String>>,
     /// The probabilities, m x C, in the order of the model's classes, where they are known.
     pub probabilities: Option<Array2<f32>>,
+    /// Which images belong together, where that is known.
+    pub groups: Option<BatchGroups>,
+}
+
+/// The group of each image, for example the physical part that it shows.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct BatchGroups {
+    /// Of each held-out image of the store, in the order of [`CalibrationImages::images`].
+    pub held_out: Vec<String>,
+    /// Of each image of the batch.
+    pub batch: Vec<String>,
 }
 
 impl Batch {
@@ -52,6 +64,21 @@ impl Batch {
         Ok(())
     }
 
+    /// Numbers in place of the names.
+    pub(super) fn numbered_groups(&self, held_out: usize) -> Result<Option<Groups>> {
+        let Some(groups) = &self.groups else { return Ok(None) };
+        let sides = [
+            (held_out, "groups of held-out images", groups.held_out.len()),
+            (self.len(), "groups", groups.batch.len()),
+        ];
+        for (rows, what, found) in sides {
+            if rows != found {
+                return Err(Error::UnequalBatch { rows, what, found });
+            }
+        }
+        Ok(Some(Groups::new(&groups.held_out, &groups.batch)))
+    }
+
     /// The predicted class of each image, where they are known.
     pub(super) fn classes(&self) -> Option<Vec<&str>> {
         let classes = self.predicted_classes.as_ref()?;
@@ -64,6 +91,7 @@ pub(super) struct HeldOut<'a> {
     images: Option<CalibrationImages>,
     /// None only if there are images.
     entries: &'a [CalibrationEntry],
+    pub(super) is_calibrated: bool,
 }
 
 impl<'a> HeldOut<'a> {
@@ -73,7 +101,7 @@ impl<'a> HeldOut<'a> {
         if images.is_none() && entries.is_empty() {
             return Err(Error::NoHeldOutImages);
         }
-        Ok(Self { images, entries })
+        Ok(Self { images, entries, is_calibrated: reference.calibration().is_some() })
     }
 
     pub(super) fn len(&self) -> usize {

@@ -2,11 +2,12 @@
 //!
 //! The batch is compared with the store's held-out images ([`CalibrationImages`]), not with the reference:
 //! images that the network was trained on lie closer together than any new ones. What it takes is that
-//! held-out images and batch are drawn alike and independently; ten pictures of one part are hardly more
-//! than one.
+//! held-out images and batch are drawn alike and independently. Where several images show one part, say so
+//! ([`Batch::groups`]): then parts are what is compared, and their number counts. Without it, new parts are
+//! found to look unlike the held-out ones, as every two parts do.
 //!
 //! **Appearance**: are the images of each predicted class like the held-out images of that class? One test
-//! decides, by default MMD² within classes ([`mmd::stratified`](crate::two_sample::mmd::stratified)); the
+//! decides, by default MMD² within classes ([`stratified_mmd`](crate::two_sample::stratified_mmd)); the
 //! others are computed beside it, to explain and to compare, and raise no alarm. A pure change of the
 //! shares of the classes leaves all of them alone, up to what the classifier mixes up.
 //!
@@ -28,7 +29,7 @@ use std::str::FromStr;
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-pub use self::images::Batch;
+pub use self::images::{Batch, BatchGroups};
 pub use self::report::{
     Appearance, BatchReport, ClassAppearance, ClassMix, ClassShare, Component, StrangeImage,
     TestResult, Verdict,
@@ -157,6 +158,7 @@ pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<
     options.check()?;
     batch.check(reference.store().dimension())?;
     let held_out = HeldOut::of(reference)?;
+    let groups = batch.numbered_groups(held_out.len())?;
     let assessments = strangest::assess(reference, batch, options.neighbors)?;
 
     let mut random = Rng::with_seed(options.seed);
@@ -168,18 +170,48 @@ pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<
     let compared = appearance::Compared {
         held_out: &held_out,
         batch,
+        groups: groups.as_ref(),
         scores: &scores,
         permutations: options.permutations,
         normalization: reference.store().manifest().normalization,
     };
     let appearance = appearance::judge(&compared, options.test, alpha, &mut random)?;
-    let class_mix = class_mix::judge(&held_out, batch, options, alpha, &mut random_of_mix);
+    let class_mix =
+        class_mix::judge(&held_out, batch, groups.as_ref(), (options, alpha), &mut random_of_mix);
     Ok(BatchReport::new(
         options,
         held_out.len(),
         batch.len(),
         appearance,
         class_mix,
-        strangest::Strangest::of(reference, batch, assessments, options.strangest),
+        strangest::Strangest::of(&held_out, batch, assessments, options.strangest),
     ))
+}
+
+/// Whether `a` and `b` groups can be divided in so few ways that no p-value is as small as `alpha`.
+fn too_few_groups(a: usize, b: usize, alpha: f64) -> bool {
+    // C(a + b, b), stopped once it is enough.
+    let mut ways = 1.0;
+    for k in 1..=a.min(b) {
+        ways *= (a.max(b) + k) as f64 / k as f64;
+        if ways * alpha >= 1.0 {
+            return false;
+        }
+    }
+    ways * alpha < 1.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_are_enough_once_an_alarm_is_possible() {
+        // C(9, 1) = 9, C(10, 2) = 45, C(8, 4) = 70.
+        assert!(too_few_groups(8, 1, 0.025));
+        assert!(!too_few_groups(8, 2, 0.025));
+        assert!(!too_few_groups(4, 4, 0.025));
+        assert!(!too_few_groups(39, 1, 0.025));
+        assert!(too_few_groups(38, 1, 0.025));
+    }
 }

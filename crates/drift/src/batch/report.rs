@@ -32,9 +32,11 @@ pub struct BatchReport {
     pub held_out_images: usize,
     /// How many images are out of distribution one by one; `None` without a calibration.
     pub out_of_distribution: Option<usize>,
-    /// How many have the very embedding of a reference image: what the network was trained on lies closer
-    /// than anything new, so that such images make a batch look too good.
+    /// How many have the very embedding of a reference image. What the network was trained on lies closer
+    /// together than anything new: such images do not belong into a batch.
     pub in_reference: usize,
+    /// How many have the very embedding of a held-out image: with themselves they agree.
+    pub in_held_out: usize,
     /// Do the images of each class look as they did?
     pub appearance: Appearance,
     /// Are the classes as frequent as they were?
@@ -58,6 +60,8 @@ pub struct Appearance {
     pub alpha: f64,
     /// How many more images it takes, at least; 0 where there are enough.
     pub images_needed: usize,
+    /// How many groups there are among the held-out images and in the batch, where groups are exchanged.
+    pub groups: Option<[usize; 2]>,
     /// Whether images were compared within classes; otherwise a changed mix is a changed appearance, too.
     pub within_classes: bool,
     /// Class by class; one without a name where classes are not known.
@@ -178,6 +182,7 @@ impl BatchReport {
             held_out_images,
             out_of_distribution: strangest.out_of_distribution,
             in_reference: strangest.in_reference,
+            in_held_out: strangest.in_held_out,
             appearance,
             class_mix,
             strangest: strangest.images,

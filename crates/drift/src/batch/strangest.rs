@@ -1,9 +1,13 @@
 //! The images that are farthest from the reference, and what they are nearest to.
 
+use std::collections::HashSet;
+
+use ndarray::ArrayView1;
+
 use crate::error::{Error, Result};
 use crate::reference::{Assessment, Reference};
 
-use super::images::Batch;
+use super::images::{Batch, HeldOut};
 use super::report::StrangeImage;
 
 /// What the single images say.
@@ -13,6 +17,8 @@ pub(super) struct Strangest {
     pub(super) out_of_distribution: Option<usize>,
     /// Images whose embedding is one of the reference's.
     pub(super) in_reference: usize,
+    /// Images whose embedding is one of the held-out ones'.
+    pub(super) in_held_out: usize,
 }
 
 /// The assessment of every image; `None` where a class-wise score knows nothing of its class.
@@ -36,7 +42,7 @@ pub(super) fn assess(
 
 impl Strangest {
     pub(super) fn of(
-        reference: &Reference,
+        held_out: &HeldOut<'_>,
         batch: &Batch,
         assessments: Vec<Option<Assessment>>,
         listed: usize,
@@ -65,8 +71,17 @@ impl Strangest {
         });
         Self {
             images: images.collect(),
-            out_of_distribution: reference.calibration().map(|_| out),
+            out_of_distribution: held_out.is_calibrated.then_some(out),
             in_reference,
+            in_held_out: count_of(held_out, batch),
         }
     }
+}
+
+/// How many rows of the batch are held-out images.
+fn count_of(held_out: &HeldOut<'_>, batch: &Batch) -> usize {
+    let Some(held_out) = held_out.embeddings() else { return 0 };
+    let bits = |row: ArrayView1<'_, f32>| row.iter().map(|value| value.to_bits()).collect();
+    let known: HashSet<Vec<u32>> = held_out.rows().into_iter().map(bits).collect();
+    batch.embeddings.rows().into_iter().filter(|row| known.contains(&bits(row.view()))).count()
 }

@@ -50,11 +50,7 @@ impl KolmogorovSmirnov {
         // i of x and j of y are at most the value at hand: i · m − j · n is n · m times the difference.
         let (mut above, mut below, mut scaled) = (0_u64, 0_u64, 0);
         for (position, &(value, is_x)) in pooled.iter().enumerate() {
-            if is_x {
-                above += m
-            } else {
-                below += n
-            }
+            *(if is_x { &mut above } else { &mut below }) += if is_x { m } else { n };
             // `==`, not the total order: −0 and 0 are one value.
             #[expect(clippy::float_cmp, reason = "ties are equal values, to the bit")]
             let ties = pooled.get(position + 1).is_some_and(|next| next.0 == value);

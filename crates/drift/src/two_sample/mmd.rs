@@ -23,7 +23,7 @@ use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
 use super::parallel::{blocks_in_parallel, in_parallel};
-use super::permutation::{Relabeling, permutation_p_value};
+use super::permutation::Relabeling;
 use super::strata::Stratum;
 use crate::error::{Error, Result};
 
@@ -92,7 +92,7 @@ impl Mmd {
     }
 
     /// Of the first `n` of `rows` against the rest.
-    fn of_pooled(rows: &Array2<f32>, n: usize, bandwidth: Bandwidth) -> Result<Self> {
+    pub(super) fn of_pooled(rows: &Array2<f32>, n: usize, bandwidth: Bandwidth) -> Result<Self> {
         let m = rows.nrows() - n;
         for (sample, found) in [("reference", n), ("current", m)] {
             if found < 2 {
@@ -118,7 +118,8 @@ impl Mmd {
     pub fn mmd2(&self) -> f64 {
         let x = 2.0 * self.kernel.slice(s![..self.n, ..self.n]).sum();
         let y = 2.0 * self.kernel.slice(s![self.n.., self.n..]).sum();
-        self.estimate(x, y, self.kernel.slice(s![self.n.., ..self.n]).sum())
+        let across = self.kernel.slice(s![self.n.., ..self.n]).sum();
+        Weighed::new([x, y, across], self.n as f64, self.m as f64).mmd2
     }
 
     /// MMD² for each column of `current` ((n + m) x B), where 1 marks the m rows that are called current,
@@ -138,11 +139,16 @@ impl Mmd {
         if current.nrows() != rows || !current.columns().into_iter().all(sound) {
             return Err(Error::InvalidPermutation { rows, current: m });
         }
-        Ok(in_parallel(current.ncols(), |columns| self.of_columns(current.slice(s![.., columns])))
-            .concat())
+        Ok(self.of_marks(current).into_iter().map(|found| found.mmd2).collect())
     }
 
-    fn of_columns(&self, current: ArrayView2<'_, f64>) -> Vec<f64> {
+    /// The estimate for each column of marks, whatever their number.
+    pub(super) fn of_marks(&self, current: ArrayView2<'_, f64>) -> Vec<Weighed> {
+        let columns = |range| self.of_columns(current.slice(s![.., range]));
+        in_parallel(current.ncols(), columns).concat()
+    }
+
+    fn of_columns(&self, current: ArrayView2<'_, f64>) -> Vec<Weighed> {
         let mut within_current = Array1::<f64>::zeros(current.ncols());
         let mut product = Array2::zeros((BLOCK_ROWS, current.ncols()));
         let blocks = self.kernel.axis_chunks_iter(Axis(0), BLOCK_ROWS);
@@ -155,21 +161,24 @@ impl Mmd {
             within_current += &product.sum_axis(Axis(0));
         }
         let from_current = current.t().dot(&self.row_sums);
-        let estimates = within_current.iter().zip(&from_current).map(|(&y, &sums)| {
-            let across = sums - y;
-            self.estimate(self.total - sums - across, y, across)
+        let sizes = current.sum_axis(Axis(0));
+        let sums = within_current.iter().zip(&from_current).zip(&sizes);
+        let estimates = sums.map(|((&y, &from_current), &m)| {
+            let across = from_current - y;
+            let x = self.total - from_current - across;
+            Weighed::new([x, y, across], self.kernel.nrows() as f64 - m, m)
         });
         estimates.collect()
     }
 
-    /// `x` and `y` are the sums within the samples over ordered pairs, `across` that between them.
-    fn estimate(&self, x: f64, y: f64, across: f64) -> f64 {
-        let (n, m) = (self.n as f64, self.m as f64);
-        x / (n * (n - 1.0)) + y / (m * (m - 1.0)) - 2.0 * across / (n * m)
-    }
-
     /// MMD² of `permutations` random relabelings.
     pub fn random_permutations(&self, permutations: usize, random: &mut Rng) -> Vec<f64> {
+        let marks = self.random_marks(permutations, random);
+        self.of_marks(marks.view()).into_iter().map(|found| found.mmd2).collect()
+    }
+
+    /// Marks of random relabelings, (n + m) x `permutations`.
+    pub(super) fn random_marks(&self, permutations: usize, random: &mut Rng) -> Array2<f64> {
         let mut relabeling = Relabeling::new(self.n + self.m, self.m);
         let mut current = Array2::zeros((self.n + self.m, permutations));
         for mut column in current.columns_mut() {
@@ -177,8 +186,37 @@ impl Mmd {
                 column[row] = 1.0;
             }
         }
-        in_parallel(permutations, |columns| self.of_columns(current.slice(s![.., columns])))
-            .concat()
+        current
+    }
+}
+
+/// An estimate of MMD², and what it weighs among those of several classes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Weighed {
+    pub(super) mmd2: f64,
+    /// `nm/(n + m)`
+    weight: f64,
+}
+
+impl Weighed {
+    /// From the sums over ordered pairs within the reference, within the current rows, and across. Of fewer
+    /// than two rows in either there is no estimate, and 0 stands for it.
+    fn new([x, y, across]: [f64; 3], n: f64, m: f64) -> Self {
+        if n < 2.0 || m < 2.0 {
+            return Self { mmd2: 0.0, weight: 0.0 };
+        }
+        let mmd2 = x / (n * (n - 1.0)) + y / (m * (m - 1.0)) - 2.0 * across / (n * m);
+        Self { mmd2, weight: n * m / (n + m) }
+    }
+
+    pub(super) fn weighed(self) -> f64 {
+        self.weight * self.mmd2
+    }
+
+    /// Of the samples as they are.
+    pub(super) fn observed(mmd: &Mmd) -> Self {
+        let (n, m) = (mmd.n as f64, mmd.m as f64);
+        Self { mmd2: mmd.mmd2(), weight: n * m / (n + m) }
     }
 }
 
@@ -211,67 +249,6 @@ impl Bandwidth {
             Self::Fixed(found) => Err(Error::InvalidBandwidth { found }),
         }
     }
-}
-
-/// The result of [`stratified`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct StratifiedMmd {
-    /// `Σ_c w_c · MMD²_c`.
-    pub statistic: f64,
-    /// Its permutation p-value.
-    pub p_value: f64,
-    /// One a stratum, in their order.
-    pub strata: Vec<StratumMmd>,
-}
-
-/// MMD within one stratum.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StratumMmd {
-    /// The unbiased estimate of MMD².
-    pub mmd2: f64,
-    /// σ of the kernel.
-    pub sigma: f64,
-    /// Its own permutation p-value, not adjusted for the number of strata.
-    pub p_value: f64,
-}
-
-/// MMD within strata, one p-value for all: `T = Σ_c w_c MMD²_c`, with `w_c = n_c m_c / (n_c + m_c)`, in
-/// which each class counts by how well its MMD² is known, against permutations within the classes.
-///
-/// Only rows of one class are compared and exchanged, so that `P(p ≤ α) ≤ α` holds whatever the shares of
-/// the classes are in either sample, as long as the images *within* each class are alike.
-///
-/// # Errors
-///
-/// As [`Mmd::new`]; [`Error::EmptySample`] without strata.
-pub fn stratified(
-    reference: ArrayView2<'_, f32>,
-    current: ArrayView2<'_, f32>,
-    strata: &[Stratum],
-    bandwidth: Bandwidth,
-    permutations: usize,
-    random: &mut Rng,
-) -> Result<StratifiedMmd> {
-    check_samples(reference, current)?;
-    if strata.is_empty() {
-        return Err(Error::EmptySample { sample: "the classes to compare".into() });
-    }
-    let (mut statistic, mut permuted) = (0.0, vec![0.0; permutations]);
-    let mut found = Vec::with_capacity(strata.len());
-    for stratum in strata {
-        let n = stratum.reference.len();
-        let mmd = Mmd::of_pooled(&stratum.pooled(reference, current), n, bandwidth)?;
-        let (mmd2, of_stratum) = (mmd.mmd2(), mmd.random_permutations(permutations, random));
-        let weight = (n * mmd.m) as f64 / (n + mmd.m) as f64;
-        statistic += weight * mmd2;
-        for (sum, value) in permuted.iter_mut().zip(&of_stratum) {
-            *sum += weight * value;
-        }
-        let p_value = permutation_p_value(mmd2, &of_stratum);
-        found.push(StratumMmd { mmd2, sigma: mmd.sigma, p_value });
-    }
-    let p_value = permutation_p_value(statistic, &permuted);
-    Ok(StratifiedMmd { statistic, p_value, strata: found })
 }
 
 /// `‖a − b‖²` of all pairs of rows, below the diagonal; 0 elsewhere.
@@ -404,27 +381,6 @@ mod tests {
         current[[0, 0]] = 0.5;
         let error = mmd.permuted_mmd2(current.view()).unwrap_err();
         assert_eq!(error.code(), "invalid_permutation");
-    }
-
-    #[test]
-    fn a_changed_mix_alone_is_no_change_within_classes() {
-        let mut random = Rng::with_seed(5);
-        let class = |random: &mut Rng, rows, at| normal(random, rows, 4, at);
-        let sample = |random: &mut Rng, a: usize, b: usize| {
-            let mut rows = class(random, a, 0.0);
-            rows.append(Axis(0), class(random, b, 3.0).view()).unwrap();
-            rows
-        };
-        let (x, y) = (sample(&mut random, 40, 10), sample(&mut random, 10, 40));
-        let labels = |a, b| [vec!["a"; a], vec!["b"; b]].concat();
-        let strata = Stratum::by_class(&labels(40, 10), &labels(10, 40));
-        let test = |strata: &[Stratum], random: &mut Rng| {
-            stratified(x.view(), y.view(), strata, Bandwidth::default(), 199, random).unwrap()
-        };
-        assert_eq!(test(&[Stratum::all(50, 50)], &mut random).p_value, 1.0 / 200.0);
-        let within = test(&strata, &mut random);
-        assert!(within.p_value > 0.05, "{within:?}");
-        assert_eq!(within.strata.len(), 2);
     }
 
     #[test]

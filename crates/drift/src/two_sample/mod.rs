@@ -7,6 +7,7 @@
 //! | [`kolmogorov_smirnov`] | one variable: the largest difference of the distribution functions, exact with and without ties |
 //! | [`multiple_testing`] | Bonferroni, Benjamini–Hochberg |
 //! | [`mmd`] | all variables at once: the maximum mean discrepancy with permutations |
+//! | [`stratified_mmd`] | the same within classes, and with whole parts exchanged |
 //! | [`component_ks`] | Kolmogorov–Smirnov on every component of an embedding |
 //! | [`bbsd`] | Kolmogorov–Smirnov on the predicted probabilities |
 //! | [`strata`] | comparing within classes, so that a changed mix of classes is not taken for a changed appearance |
@@ -24,6 +25,7 @@ pub mod multiple_testing;
 mod parallel;
 mod permutation;
 pub mod strata;
+pub mod stratified_mmd;
 
 pub use permutation::permutation_p_value;
 pub use strata::Stratum;

@@ -63,8 +63,13 @@ fn trial(random: &mut Random, a: usize, b: usize, shift: f32, seed: u64) -> Batc
     let store = store(at, rows, Normalization::L2, &[], &attachments);
     let reference = Reference::from_store(Box::new(store)).unwrap();
     let Images { embeddings, predicted } = draw(random, a, b, shift);
-    let batch =
-        Batch { names: None, embeddings, predicted_classes: Some(predicted), probabilities: None };
+    let batch = Batch {
+        names: None,
+        embeddings,
+        predicted_classes: Some(predicted),
+        probabilities: None,
+        groups: None,
+    };
     let options = Options { permutations: 199, seed, ..Options::default() };
     check(&reference, &batch, &options).unwrap()
 }

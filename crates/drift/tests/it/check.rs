@@ -263,3 +263,50 @@ fn another_model_is_refused() {
     let said = check(folder.path(), "today --model other.onnx").expect_code(2).json();
     assert_eq!(said["error"]["code"], "model_mismatch");
 }
+
+/// Surfaces of a part are alike, and those of no two parts.
+fn parts_of_several_images(folder: &Path, name: &str, parts: std::ops::Range<u64>) {
+    for part in parts {
+        let light = u8::try_from(20 * (part % 7)).unwrap();
+        for number in 0..6 {
+            let mut image = surface(100 * part + number);
+            image.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|v| v.saturating_sub(light)));
+            save(&image, &folder.join(format!("{name}/part{part}_{number}.png")));
+        }
+    }
+}
+
+#[test]
+fn images_of_one_part_count_as_one() {
+    let folder = folder();
+    let path = folder.path();
+    parts(path, &["defect", "non_defect"], 10);
+    parts_of_several_images(path, "held-out", 0..8);
+    parts_of_several_images(path, "today", 11..17);
+    parts_of_several_images(path, "one", 11..12);
+    let build = "build --model MODEL --images parts --calibration held-out --out store";
+    run(path, build).expect_code(0);
+    let said = |batch: &str, code| {
+        let flags = format!(r"{batch} --model MODEL --group-regex part(\d+)_");
+        check(path, &flags).expect_code(code).json()
+    };
+    let today = said("today", 0);
+    assert_eq!(today["appearance"]["groups"], serde_json::json!([8, 6]));
+    assert_eq!(today["appearance"]["verdict"], "stable");
+    assert_eq!(names(&today["appearance"]["tests"], "test"), ["mmd"]);
+    // A CSV file says the same.
+    let mut csv = String::from("image,part\n");
+    for part in (0..8).chain(11..17) {
+        let rows = (0..6).map(|number| format!("part{part}_{number}.png,{part}\n"));
+        csv.extend(rows);
+    }
+    fs::write(path.join("parts.csv"), csv).unwrap();
+    let by_csv =
+        check(path, "today --model MODEL --group-csv parts.csv:part").expect_code(0).json();
+    assert_eq!(by_csv["appearance"], today["appearance"]);
+    // 9 groups can be divided in 9 ways: no p-value is as small as 5 %.
+    let one = said("one", 0);
+    assert_eq!(one["appearance"]["verdict"], "insufficient_data");
+    let refused = check(path, "today --model MODEL --group-regex lot").expect_code(2);
+    assert!(refused.err.contains("have no group"), "{}", refused.err);
+}

@@ -3,7 +3,7 @@
 mod arguments;
 mod from_images;
 mod from_matrix;
-mod groups;
+pub mod groups;
 mod store;
 mod summary;
 

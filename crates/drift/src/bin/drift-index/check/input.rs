@@ -1,17 +1,18 @@
 //! The batch: from a folder of images or from matrices.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
 use sdd_core::DEFAULT_MODEL;
-use sdd_drift::Reference;
-use sdd_drift::batch::Batch;
+use sdd_drift::batch::{Batch, BatchGroups};
+use sdd_drift::{CalibrationImages, Reference};
 use serde::Serialize;
 
 use super::Arguments;
+use crate::build::groups::Rule;
 use crate::images::embed::{Outcome, embed};
-use crate::images::folder::{Ignored, Skipped, ensure_images, scan};
+use crate::images::folder::{Ignored, ImageFile, Skipped, ensure_images, scan};
 use crate::interrupt::Interrupt;
 use crate::{npy, text_file};
 
@@ -96,6 +97,10 @@ impl Input {
             "none of the images can be read; the first: {}",
             skipped.first().map_or("", |skipped| &skipped.reason),
         );
+        let groups = match arguments.rule() {
+            Some(rule) => Some(groups(&rule, &names, reference)?),
+            None => None,
+        };
         let matrix = |values, columns| {
             Array2::from_shape_vec((names.len(), columns), values)
                 .context("the model's outputs are not of the dimensions that it states")
@@ -105,12 +110,18 @@ impl Input {
             probabilities: Some(matrix(probabilities, spec.labels.len())?),
             predicted_classes: Some(classes),
             names: Some(names),
+            groups,
         };
         Ok(Self { batch, skipped, duplicates, ignored: folder.ignored })
     }
 
     fn of_matrix(arguments: &Arguments, reference: &Reference) -> Result<Self> {
         let matrix = &arguments.batch;
+        ensure!(
+            arguments.rule().is_none(),
+            "groups are found by the paths of images, and {} has none",
+            matrix.display(),
+        );
         if let Some(model) = &arguments.model {
             reference.check_classifier(&arguments.inference.open(model, 1)?)?;
         }
@@ -128,8 +139,25 @@ impl Input {
             None => None,
         };
         let probabilities = arguments.probabilities.as_deref().map(npy::read).transpose()?;
-        let batch = Batch { names: None, embeddings, predicted_classes, probabilities };
+        let batch =
+            Batch { names: None, embeddings, predicted_classes, probabilities, groups: None };
         let (skipped, duplicates) = (Vec::new(), Vec::new());
         Ok(Self { batch, skipped, duplicates, ignored: Ignored::default() })
     }
+}
+
+/// The groups of both sides, by their paths.
+fn groups(rule: &Rule<'_>, names: &[String], reference: &Reference) -> Result<BatchGroups> {
+    let held_out = CalibrationImages::from_store(reference.store())?.context(
+        "the store keeps the scores of its held-out images, not the images, which have groups: build it again",
+    )?;
+    let assign = |ids: Vec<String>| {
+        let files = ids.into_iter().map(|id| ImageFile { id, label: None, path: PathBuf::new() });
+        rule.assign(&files.collect::<Vec<_>>())
+    };
+    let ids = held_out.images().iter().map(|image| image.id.clone()).collect();
+    Ok(BatchGroups {
+        held_out: assign(ids).context("of the store's held-out images")?,
+        batch: assign(names.to_vec()).context("of the batch")?,
+    })
 }

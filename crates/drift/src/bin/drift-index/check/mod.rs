@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
+use regex::Regex;
 use sdd_core::DEFAULT_MODEL;
 use sdd_drift::Reference;
 use sdd_drift::batch::{self, BatchReport, Options, Test, Verdict};
@@ -16,6 +17,7 @@ use serde::Serialize;
 
 use self::input::{Duplicate, Input};
 use crate::answer::Answer;
+use crate::build::groups::{CsvColumn, Rule};
 use crate::exit::ExitStatus;
 use crate::images::folder::{Ignored, Skipped};
 use crate::interrupt::Interrupt;
@@ -29,8 +31,8 @@ Kolmogorov-Smirnov on each of their components, on the predicted probabilities, 
 The one chosen decides, the others are reported.
 
 JSON (--json): status (ok, drift), store, batch, verdict, alpha, images, held_out_images,
-out_of_distribution, in_reference,
-appearance {verdict, reason, test, p_value, alpha, images_needed, within_classes,
+out_of_distribution, in_reference, in_held_out,
+appearance {verdict, reason, test, p_value, alpha, images_needed, groups, within_classes,
   classes [{class, held_out_images, images, tested, p_value, stands_out}],
   tests [{test, p_value, method}], components [{component, class, statistic, p_value}]},
 class_mix {verdict, reason, statistic, p_value, alpha, images_needed,
@@ -41,14 +43,15 @@ skipped [{image, reason}], duplicates [{image, same_as}], ignored {hidden, other
 
 Examples:
   drift-index check reference today/ --model model.onnx
+  drift-index check reference today/ --model model.onnx --group-regex 'part(\\d+)_'
   drift-index check reference today.npy --predicted-classes today.txt --json";
 
 /// Compare a batch of new images with the held-out images of a store
 ///
 /// Answers 1 as its exit code if the batch has drifted. Over batches without drift that happens with
-/// probability ALPHA at most, where both are drawn alike and independently: many pictures of one part
-/// are hardly more than one. Images that cannot be read are listed and left out; of byte-identical
-/// images the first one counts.
+/// probability ALPHA at most, where both are drawn alike and independently; where several images show
+/// one part they are not, and --group-regex or --group-csv must say which. Images that cannot be read
+/// are listed and left out; of byte-identical images the first one counts.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_LONG_HELP)]
 pub struct Arguments {
@@ -88,6 +91,18 @@ pub struct Arguments {
     /// Decide by the appearance alone: the held-out images do not have the shares of production
     #[arg(long, help_heading = "Test")]
     ignore_class_mix: bool,
+
+    /// Groups by what this expression, or its first parentheses, finds in an image's path, in DIR and among
+    /// the held-out images
+    ///
+    /// For several images of one physical part: they are not independent, and every new part would be found to
+    /// differ from the held-out ones. With groups whole parts are compared, and their number counts.
+    #[arg(long, value_name = "REGEX", conflicts_with = "group_csv", help_heading = "Groups")]
+    group_regex: Option<Regex>,
+
+    /// Groups by a column of a CSV file whose first column, `image`, holds the paths of all of them
+    #[arg(long, value_name = "FILE.csv:COLUMN", help_heading = "Groups")]
+    group_csv: Option<CsvColumn>,
 
     /// How many of the strangest images to name
     #[arg(long, default_value_t = Options::default().strangest, value_name = "N")]
@@ -151,6 +166,14 @@ struct Checked {
     skipped: Vec<Skipped>,
     duplicates: Vec<Duplicate>,
     ignored: Ignored,
+}
+
+impl Arguments {
+    /// Where the groups come from, if images have groups.
+    fn rule(&self) -> Option<Rule<'_>> {
+        let csv = self.group_csv.as_ref().map(Rule::Csv);
+        csv.or_else(|| self.group_regex.as_ref().map(Rule::Regex))
+    }
 }
 
 impl Checked {

@@ -23,6 +23,9 @@ impl fmt::Display for Checked {
                 report.images, report.held_out_images, self.store
             ),
         )?;
+        if let Some([held_out, batch]) = appearance.groups {
+            line(f, "groups", format_args!("{batch}, compared with {held_out}"))?;
+        }
         line(f, "appearance", judged(appearance.verdict, &appearance.reason))?;
         for class in &appearance.classes {
             line(f, "", class_text(class, appearance.test.name()))?;
@@ -32,21 +35,24 @@ impl fmt::Display for Checked {
             let name = if rank == 0 { "tests" } else { "" };
             let role = if rank == 0 { "decides" } else { "for comparison" };
             let (test, p) = (result.test.name(), result.p_value);
-            line(f, name, format_args!("{test:<6}p {p:.4}, {role}; {}", result.method))?;
+            let p = if p < 1e-4 { "p < 0.0001".to_owned() } else { format!("p {p:.4}") };
+            line(f, name, format_args!("{test:<6}{p}, {role}; {}", result.method))?;
         }
         self.fmt_components(f)?;
         if let Some(out) = report.out_of_distribution {
             line(f, "one by one", format_args!("{out} of {} out of distribution", report.images))?;
         }
-        if report.in_reference > 0 {
-            line(
-                f,
-                "known",
-                format_args!(
-                    "{} in the reference itself: leave them out, they make a batch look too good",
-                    count(report.in_reference, "image")
-                ),
-            )?;
+        for (known, of) in
+            [(report.in_reference, "the reference"), (report.in_held_out, "the held-out images")]
+        {
+            if known > 0 {
+                let known = count(known, "image");
+                line(
+                    f,
+                    "known",
+                    format_args!("{known} of {of}: leave them out, they are not new"),
+                )?;
+            }
         }
         for (rank, image) in report.strangest.iter().enumerate() {
             fmt_strange(f, if rank == 0 { "strangest" } else { "" }, image)?;
