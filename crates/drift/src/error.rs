@@ -79,6 +79,29 @@ pub enum Error {
         images: usize,
     },
 
+    /// A number that a statistic is not defined for.
+    #[error("expected {expected} as `{name}`, found {found}")]
+    InvalidArgument {
+        /// What the number is called in the function's documentation.
+        name: &'static str,
+        /// What would be right.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+
+    /// Two rates that no detector tells apart in reasonable time.
+    #[error(
+        "the rates p0 = {p0} and p1 = {p1} are too close for run lengths to be computed: choose a larger p1, \
+         the share of out-of-distribution images that shall be noticed"
+    )]
+    RatesTooClose {
+        /// The rate without drift.
+        p0: f64,
+        /// The rate to be noticed.
+        p1: f64,
+    },
+
     /// The stored calibration contradicts itself or the rest of the store.
     #[error(
         "the calibration is damaged or forged: expected {expected} in `{field}`, found {found}; build the store again"
@@ -263,6 +286,15 @@ pub enum Error {
 }
 
 impl Error {
+    /// [`Error::InvalidArgument`] of anything that can be printed.
+    pub(crate) fn invalid_argument(
+        name: &'static str,
+        expected: &'static str,
+        found: impl ToString,
+    ) -> Self {
+        Self::InvalidArgument { name, expected, found: found.to_string() }
+    }
+
     /// A stable name of the variant, for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -276,6 +308,8 @@ impl Error {
             Self::InvalidDelta { .. } => "invalid_delta",
             Self::CalibrationTooSmall { .. } => "calibration_too_small",
             Self::TooFewForSimes { .. } => "too_few_for_simes",
+            Self::InvalidArgument { .. } => "invalid_argument",
+            Self::RatesTooClose { .. } => "rates_too_close",
             Self::InvalidCalibration { .. } => "invalid_calibration",
             Self::UnreadableAttachment { .. } => "unreadable_attachment",
             Self::UnsupportedVersion { .. } => "unsupported_version",

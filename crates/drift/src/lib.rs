@@ -57,6 +57,7 @@
 //! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
+//! | [`statistics`] | drift over time: windows, sequential tests, CUSUM, class mix, box plots |
 //!
 //! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
 
@@ -74,6 +75,7 @@ pub mod mean_l1;
 pub mod model;
 pub mod reference;
 pub mod score;
+pub mod statistics;
 pub mod two_sample;
 
 pub use calibration::Calibration;

@@ -7,6 +7,8 @@ use fastrand::Rng;
 use super::images::{Batch, HeldOut};
 use super::report::{ClassMix, ClassShare, Verdict};
 use super::{MIN_IMAGES, Options, too_few_groups};
+use crate::error::Result;
+use crate::statistics::class_mix::ClassMixTest;
 use crate::two_sample::permutation_p_value;
 use crate::two_sample::stratified_mmd::Groups;
 
@@ -38,7 +40,7 @@ pub(super) fn judge(
     groups: Option<&Groups>,
     (options, alpha): (&Options, f64),
     random: &mut Rng,
-) -> ClassMix {
+) -> Result<ClassMix> {
     let untested = |reason: &str, classes: Vec<ClassShare>, images_needed: usize| ClassMix {
         verdict: Verdict::InsufficientData,
         reason: reason.to_owned(),
@@ -50,20 +52,20 @@ pub(super) fn judge(
     };
     let Some(classes) = count(held_out, batch) else {
         let reason = "the predicted classes of the batch or of the held-out images are not known";
-        return untested(reason, Vec::new(), 0);
+        return Ok(untested(reason, Vec::new(), 0));
     };
     if !options.class_mix {
-        return untested("not tested, as was asked for", classes, 0);
+        return Ok(untested("not tested, as was asked for", classes, 0));
     }
     if classes.len() < 2 {
-        return untested("there is one class alone", classes, 0);
+        return Ok(untested("there is one class alone", classes, 0));
     }
     if let Some([a, b]) = groups.map(Groups::counts)
         && too_few_groups(a, b, alpha)
     {
         let reason =
             format!("there are too few groups: {a} of held-out images and {b} in the batch");
-        return untested(&reason, classes, 0);
+        return Ok(untested(&reason, classes, 0));
     }
     let smaller = held_out.len().min(batch.len());
     if smaller < MIN_IMAGES {
@@ -73,28 +75,41 @@ pub(super) fn judge(
             held_out.len(),
             batch.len()
         );
-        return untested(&reason, classes, needed);
+        return Ok(untested(&reason, classes, needed));
     }
-    let statistic = chi_square(&classes);
-    let permuted = match groups {
-        None => permuted(&classes, options.permutations, random),
+    let test = of_counts(&classes)?;
+    let p_value = match groups {
+        None => {
+            // More permutations than that would take a day.
+            let permutations = u32::try_from(options.permutations).unwrap_or(u32::MAX);
+            test.permutation_p_value(permutations, random.u64(..))
+        }
         Some(groups) => {
             let known =
                 [held_out.classes().unwrap_or_default(), batch.classes().unwrap_or_default()];
-            permuted_groups(&classes, &known, &groups.relabel(options.permutations, random), groups)
+            let relabeled = groups.relabel(options.permutations, random);
+            let permuted = permuted_groups(&classes, &known, &relabeled, groups)?;
+            permutation_p_value(test.contingency.statistic, &permuted)
         }
     };
-    let p_value = permutation_p_value(statistic, &permuted);
     let drifting = p_value <= alpha;
-    ClassMix {
+    Ok(ClassMix {
         verdict: if drifting { Verdict::Drifting } else { Verdict::Stable },
         reason: reason(&classes, p_value, alpha),
-        statistic: Some(statistic),
+        statistic: Some(test.contingency.statistic),
         p_value: Some(p_value),
         alpha,
         images_needed: 0,
         classes,
-    }
+    })
+}
+
+/// The χ² test of the counts.
+fn of_counts(classes: &[ClassShare]) -> Result<ClassMixTest> {
+    let counts = |of: fn(&ClassShare) -> usize| -> Vec<u64> {
+        classes.iter().map(|class| of(class) as u64).collect()
+    };
+    ClassMixTest::new(&counts(|class| class.held_out_images), &counts(|class| class.images))
 }
 
 fn reason(classes: &[ClassShare], p_value: f64, alpha: f64) -> String {
@@ -121,53 +136,13 @@ fn totals(classes: &[ClassShare]) -> [usize; 2] {
     [sum(|class| class.held_out_images), sum(|class| class.images)]
 }
 
-/// `Σ (O − E)²/E` of the 2 x C table.
-fn chi_square(classes: &[ClassShare]) -> f64 {
-    let [held_out, batch] = totals(classes).map(|total| total as f64);
-    let of_class = |class: &ClassShare| {
-        let counts = [class.held_out_images as f64, class.images as f64];
-        let pooled = counts[0] + counts[1];
-        let term = |(count, total): (f64, f64)| {
-            let expected = pooled * total / (held_out + batch);
-            (count - expected).powi(2) / expected
-        };
-        counts.into_iter().zip([held_out, batch]).map(term).sum::<f64>()
-    };
-    classes.iter().map(of_class).sum()
-}
-
-/// The statistic after calling other images the batch, as often as asked.
-fn permuted(classes: &[ClassShare], permutations: usize, random: &mut Rng) -> Vec<f64> {
-    let [_, batch] = totals(classes);
-    let of_class = |(position, class): (usize, &ClassShare)| {
-        vec![position; class.held_out_images + class.images]
-    };
-    let mut pooled: Vec<usize> = classes.iter().enumerate().flat_map(of_class).collect();
-    let mut relabeled = classes.to_vec();
-    let draw = |_| {
-        for (class, original) in relabeled.iter_mut().zip(classes) {
-            class.images = 0;
-            class.held_out_images = original.held_out_images + original.images;
-        }
-        for position in 0..batch {
-            let other = random.usize(position..pooled.len());
-            pooled.swap(position, other);
-            let class = &mut relabeled[pooled[position]];
-            class.images += 1;
-            class.held_out_images -= 1;
-        }
-        chi_square(&relabeled)
-    };
-    (0..permutations).map(draw).collect()
-}
-
 /// The statistic after calling other groups the batch.
 fn permuted_groups(
     classes: &[ClassShare],
     known: &[Vec<&str>; 2],
     relabeled: &[Vec<bool>],
     groups: &Groups,
-) -> Vec<f64> {
+) -> Result<Vec<f64>> {
     let position = |class: &str| classes.partition_point(|known| known.class.as_str() < class);
     let [a, b] = groups.counts();
     let mut by_group = vec![vec![0_usize; classes.len()]; a + b];
@@ -186,7 +161,7 @@ fn permuted_groups(
             };
             (class.held_out_images, class.images) = (sum(false), sum(true));
         }
-        chi_square(&relabeled)
+        Ok(of_counts(&relabeled)?.contingency.statistic)
     };
     relabeled.iter().map(of_labels).collect()
 }

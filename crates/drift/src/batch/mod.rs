@@ -177,7 +177,7 @@ pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<
     };
     let appearance = appearance::judge(&compared, options.test, alpha, &mut random)?;
     let class_mix =
-        class_mix::judge(&held_out, batch, groups.as_ref(), (options, alpha), &mut random_of_mix);
+        class_mix::judge(&held_out, batch, groups.as_ref(), (options, alpha), &mut random_of_mix)?;
     Ok(BatchReport::new(
         options,
         held_out.len(),

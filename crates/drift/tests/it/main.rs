@@ -15,5 +15,6 @@ mod laws;
 mod matrix;
 mod query;
 mod reference;
+mod statistics_laws;
 mod support;
 mod text;

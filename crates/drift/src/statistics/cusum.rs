@@ -1,0 +1,357 @@
+//! The Bernoulli CUSUM: the fastest way to notice that a rate has risen, at a stated number of images between
+//! false alarms.
+//!
+//! ```text
+//! S_0 = 0,   S_t = max(0, S_{t−1} + l_t),   alarm when S_t ≥ h
+//! l_t = ln(p1/p0) for an image out of distribution, ln((1 − p1)/(1 − p0)) for another
+//! ```
+//!
+//! `p0` is the rate without drift and `p1` the rate to be noticed. The run length is the mean number of images
+//! until the alarm; it is exact here, not simulated. A path from 0 back to 0 or up to `h` is a cycle, and cycles
+//! are independent, so that
+//!
+//! ```text
+//! run length = E[length of a cycle] / P(a cycle ends at h)
+//! ```
+//!
+//! Within a cycle the value is `i·ln(p1/p0) − j·ln((1 − p0)/(1 − p1))` after `i` images of one kind and `j` of the
+//! other, and both only grow: both factors are sums over this lattice, taken image by image.
+//!
+//! **The calibration's share in it.** With `n` calibration images the rate without drift is not α: it is drawn once,
+//! from Beta(a, n + 1 − a) (see [`conditional_rate`](super::conditional_rate)), and the run length falls steeply as
+//! it rises. Give as `p0` a bound such as
+//! [`conditional_rate_bound`](super::conditional_rate::conditional_rate_bound) to have at least the stated run length
+//! with that bound's confidence.
+//!
+//! Sources: Page, “Continuous inspection schemes”, Biometrika 41, 1954; Reynolds and Stoumbos, “A CUSUM chart for
+//! monitoring a proportion when inspecting continuously”, Journal of Quality Technology 31, 1999.
+
+use serde::Serialize;
+
+use super::check_open_unit;
+use crate::error::{Error, Result};
+
+/// The state of a CUSUM.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Cusum {
+    step_one: f64,
+    step_zero: f64,
+    threshold: f64,
+    value: f64,
+}
+
+impl Cusum {
+    /// At 0, for a rise from `p0` to `p1`, alarming at `threshold` = h.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] unless `0 < p0 < p1 < 1` and `threshold > 0` is finite.
+    pub fn new(p0: f64, p1: f64, threshold: f64) -> Result<Self> {
+        check_rates(p0, p1)?;
+        check_threshold(threshold)?;
+        let (step_one, step_zero) = ((p1 / p0).ln(), ((1.0 - p1) / (1.0 - p0)).ln());
+        Ok(Self { step_one, step_zero, threshold, value: 0.0 })
+    }
+
+    /// The same at a value that was stored.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] unless `value ≥ 0` is finite.
+    pub fn resume(self, value: f64) -> Result<Self> {
+        if value >= 0.0 && value.is_finite() {
+            Ok(Self { value, ..self })
+        } else {
+            Err(Error::invalid_argument("value", "a number of at least 0", value))
+        }
+    }
+
+    /// `ln(p1/p0)`, what an out-of-distribution image adds.
+    #[must_use]
+    pub fn step_one(&self) -> f64 {
+        self.step_one
+    }
+
+    /// `ln((1 − p1)/(1 − p0))`, what another image adds; negative.
+    #[must_use]
+    pub fn step_zero(&self) -> f64 {
+        self.step_zero
+    }
+
+    /// `S_t`.
+    #[must_use]
+    pub fn value(&self) -> f64 {
+        self.value
+    }
+
+    /// `h`.
+    #[must_use]
+    pub fn threshold(&self) -> f64 {
+        self.threshold
+    }
+
+    /// Takes one image, and says whether `S_t ≥ h`. The value is not reset by an alarm.
+    pub fn observe(&mut self, out_of_distribution: bool) -> bool {
+        let step = if out_of_distribution { self.step_one } else { self.step_zero };
+        self.value = (self.value + step).max(0.0);
+        self.value >= self.threshold
+    }
+
+    /// Begins anew from 0, as after an alarm that someone has seen to.
+    pub fn reset(&mut self) {
+        self.value = 0.0;
+    }
+
+    /// `S_t` after each image, from 0.
+    #[must_use]
+    pub fn path(&self, out_of_distribution: impl IntoIterator<Item = bool>) -> Vec<f64> {
+        let mut cusum = Self { value: 0.0, ..*self };
+        let step = |image| {
+            cusum.observe(image);
+            cusum.value
+        };
+        out_of_distribution.into_iter().map(step).collect()
+    }
+}
+
+/// A threshold with what it brings.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+pub struct CusumDesign {
+    /// The rate without drift.
+    pub p0: f64,
+    /// The rate to be noticed.
+    pub p1: f64,
+    /// `h`.
+    pub threshold: f64,
+    /// Images until a false alarm, on average, where the rate is `p0`.
+    pub run_length: f64,
+    /// Images until the alarm, on average, where the rate is `p1` from the first image on.
+    pub mean_delay: f64,
+}
+
+impl CusumDesign {
+    /// The smallest threshold whose run length is at least the one stated. Takes milliseconds.
+    ///
+    /// The run length is a step function of the threshold, so that the design's own is somewhat longer than the
+    /// stated one; by less than a tenth unless the stated one is short.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidArgument`] unless `0 < p0 < p1 < 1` and `run_length` is above `1/p0`, where any image out of
+    /// distribution would be an alarm; [`Error::RatesTooClose`].
+    pub fn for_run_length(p0: f64, p1: f64, stated: f64) -> Result<Self> {
+        check_rates(p0, p1)?;
+        if !(stated > 1.0 / p0 && stated.is_finite()) {
+            let expected =
+                "a finite number above 1/p0, the images between two that are out of distribution";
+            return Err(Error::invalid_argument("run_length", expected, stated));
+        }
+        // A cycle crosses with probability exp(−h) at most, and has a length of at least 1.
+        let (mut low, mut high) = (0.0, stated.ln());
+        while high - low > 1e-7 * high {
+            let middle = f64::midpoint(low, high);
+            if run_length(p0, p1, middle, p0)? < stated { low = middle } else { high = middle }
+        }
+        // Away from the reachable value just below, which summing images one by one rounds differently.
+        let threshold = high * (1.0 + 1e-9);
+        Self::of_threshold(p0, p1, threshold)
+    }
+
+    /// What a threshold brings.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_length`].
+    pub fn of_threshold(p0: f64, p1: f64, threshold: f64) -> Result<Self> {
+        let length = |rate| run_length(p0, p1, threshold, rate);
+        Ok(Self { p0, p1, threshold, run_length: length(p0)?, mean_delay: length(p1)? })
+    }
+
+    /// A CUSUM of this design, at 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`Cusum::new`]: none, unless fields were changed by hand.
+    pub fn start(&self) -> Result<Cusum> {
+        Cusum::new(self.p0, self.p1, self.threshold)
+    }
+}
+
+/// The threshold of [`CusumDesign::for_run_length`].
+///
+/// # Errors
+///
+/// As there.
+pub fn threshold_for_run_length(p0: f64, p1: f64, run_length: f64) -> Result<f64> {
+    CusumDesign::for_run_length(p0, p1, run_length).map(|design| design.threshold)
+}
+
+/// The mean number of images until a CUSUM for `p0` and `p1` reaches `threshold` from 0, where images are out of
+/// distribution independently at the given rate; infinite where it is too large to be computed.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] unless `0 < p0 < p1 < 1`, `threshold > 0` is finite and `0 < rate < 1`;
+/// [`Error::RatesTooClose`] where steps are so small against the threshold that it would take long.
+pub fn run_length(p0: f64, p1: f64, threshold: f64, rate: f64) -> Result<f64> {
+    check_rates(p0, p1)?;
+    check_threshold(threshold)?;
+    check_open_unit("rate", rate)?;
+    let (up, down) = ((p1 / p0).ln(), ((1.0 - p0) / (1.0 - p1)).ln());
+    let cycle = Cycle::from_zero(up, down, threshold, rate);
+    cycle.ok_or(Error::RatesTooClose { p0, p1 }).map(|cycle| cycle.length / cycle.crossing)
+}
+
+/// A path from 0 to the next 0, or to the threshold.
+struct Cycle {
+    /// Its mean number of images.
+    length: f64,
+    /// The probability that it ends at the threshold.
+    crossing: f64,
+}
+
+/// Points of the lattice that one run length may visit: a fraction of a second.
+const MOST_POINTS: u64 = 50_000_000;
+
+/// A probability without influence on a run length that can be told from infinity.
+const NEGLIGIBLE: f64 = 1e-300;
+
+impl Cycle {
+    /// `None` where it would take too long.
+    fn from_zero(up: f64, down: f64, threshold: f64, rate: f64) -> Option<Self> {
+        let mut cycle = Self { length: 0.0, crossing: 0.0 };
+        // After `images` images: alive[k] is the probability that first + k of them were out of distribution and
+        // the cycle has not ended.
+        let (mut images, mut first, mut alive) = (0_u64, 0_u64, vec![1.0_f64]);
+        let mut points = 0;
+        loop {
+            let mass: f64 = alive.iter().sum();
+            cycle.length += mass;
+            if mass <= 1e-13 * cycle.crossing || mass < NEGLIGIBLE {
+                return Some(cycle);
+            }
+            points += alive.len() as u64;
+            if points > MOST_POINTS {
+                return None;
+            }
+            images += 1;
+            alive.push(0.0);
+            for k in (0..alive.len()).rev() {
+                let below = if k == 0 { 0.0 } else { alive[k - 1] };
+                alive[k] = alive[k] * (1.0 - rate) + below * rate;
+            }
+            let value = |ones: u64| ones as f64 * up - (images - ones) as f64 * down;
+            while alive.last().is_some() && value(first + alive.len() as u64 - 1) >= threshold {
+                cycle.crossing += alive.pop().unwrap_or_default();
+            }
+            // What is left at the rare end of a far threshold.
+            while alive.last().is_some_and(|probability| *probability < NEGLIGIBLE) {
+                alive.pop();
+            }
+            let ended = (first..).take(alive.len()).take_while(|ones| value(*ones) <= 0.0).count();
+            alive.drain(..ended);
+            first += ended as u64;
+        }
+    }
+}
+
+fn check_rates(p0: f64, p1: f64) -> Result<()> {
+    check_open_unit("p0", p0)?;
+    check_open_unit("p1", p1)?;
+    if p0 < p1 { Ok(()) } else { Err(Error::invalid_argument("p1", "a rate above p0", p1)) }
+}
+
+fn check_threshold(threshold: f64) -> Result<()> {
+    if threshold > 0.0 && threshold.is_finite() {
+        Ok(())
+    } else {
+        Err(Error::invalid_argument("threshold", "a positive number", threshold))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Mean and standard error of the images until the alarm.
+    fn simulated(design: &CusumDesign, rate: f64, trials: u32, seed: u64) -> (f64, f64) {
+        let mut random = fastrand::Rng::with_seed(seed);
+        let lengths = (0..trials).map(|_| {
+            let mut cusum = design.start().unwrap();
+            let mut images = 1.0;
+            while !cusum.observe(random.f64() < rate) {
+                images += 1.0;
+            }
+            images
+        });
+        let lengths: Vec<f64> = lengths.collect();
+        let n = f64::from(trials);
+        let mean = lengths.iter().sum::<f64>() / n;
+        let variance = lengths.iter().map(|l| (l - mean).powi(2)).sum::<f64>() / (n - 1.0);
+        (mean, (variance / n).sqrt())
+    }
+
+    #[test]
+    fn run_lengths_are_those_of_simulation() {
+        for (p0, p1, stated) in [
+            (0.05, 0.15, 1000.0),
+            (0.01, 0.05, 2000.0),
+            (0.1, 0.3, 500.0),
+            (0.075, 0.15, 1000.0),
+            (0.5, 0.9, 300.0),
+        ] {
+            let design = CusumDesign::for_run_length(p0, p1, stated).unwrap();
+            assert!(design.run_length >= stated && design.run_length < 1.3 * stated, "{design:?}");
+            let between = f64::midpoint(p0, p1);
+            let exact = run_length(p0, p1, design.threshold, between).unwrap();
+            for (rate, exact) in
+                [(p0, design.run_length), (between, exact), (p1, design.mean_delay)]
+            {
+                let (mean, error) = simulated(&design, rate, 4000, 7);
+                assert!((mean - exact).abs() < 4.0 * error, "{design:?} {rate}: {mean} ± {error}");
+            }
+        }
+    }
+
+    #[test]
+    fn one_image_suffices_for_a_threshold_within_one_step() {
+        let (p0, p1) = (0.05, 0.15);
+        let length = run_length(p0, p1, 1.0, 0.05).unwrap();
+        assert!((length - 20.0).abs() < 1e-9, "{length}");
+    }
+
+    #[test]
+    fn run_length_grows_with_the_threshold_and_falls_with_the_rate() {
+        let length = |h, rate| run_length(0.05, 0.15, h, rate).unwrap();
+        assert!(length(4.0, 0.05) < length(5.0, 0.05));
+        assert!(length(5.0, 0.05) > length(5.0, 0.1) && length(5.0, 0.1) > length(5.0, 0.15));
+        // As the literature has it for h = 6.9.
+        assert!((length(6.9, 0.05) - 31e3).abs() < 1e3, "{}", length(6.9, 0.05));
+        assert!((length(6.9, 0.15) - 90.0).abs() < 2.0, "{}", length(6.9, 0.15));
+    }
+
+    #[test]
+    fn rates_that_are_hard_to_tell_apart_are_computed_or_refused_soon() {
+        for (p0, p1) in [(0.05, 0.0525), (1e-4, 2e-4), (0.98, 0.99), (0.3, 0.3 + 1e-7)] {
+            match CusumDesign::for_run_length(p0, p1, 100_000.0) {
+                Ok(design) => assert!(design.run_length >= 1e5, "{design:?}"),
+                Err(error) => assert!(matches!(error, Error::RatesTooClose { .. }), "{error}"),
+            }
+        }
+        assert!(run_length(0.05, 0.15, 1e4, 0.05).is_ok_and(|length| length > 1e300));
+    }
+
+    #[test]
+    fn what_is_no_rise_is_refused() {
+        assert!(Cusum::new(0.15, 0.05, 5.0).is_err());
+        assert!(Cusum::new(0.05, 0.05, 5.0).is_err());
+        assert!(Cusum::new(0.0, 0.05, 5.0).is_err());
+        assert!(Cusum::new(0.05, 0.15, 0.0).is_err());
+        assert!(CusumDesign::for_run_length(0.05, 0.15, 20.0).is_err());
+        assert!(CusumDesign::for_run_length(0.05, 0.15, f64::INFINITY).is_err());
+        assert!(run_length(0.05, 0.15, 5.0, 1.0).is_err());
+        let cusum = Cusum::new(0.05, 0.15, 5.0).unwrap();
+        assert_eq!(cusum.resume(2.5).unwrap().value(), 2.5);
+        assert!(cusum.resume(-1.0).is_err() && cusum.resume(f64::NAN).is_err());
+    }
+}
