@@ -20,6 +20,7 @@
 mod appearance;
 mod class_mix;
 mod images;
+mod outcome;
 mod report;
 mod strangest;
 
@@ -167,7 +168,7 @@ pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<
     let alpha = if mix_is_tested { options.alpha / 2.0 } else { options.alpha };
     let scores: Vec<Option<f64>> =
         assessments.iter().map(|found| found.as_ref().map(|found| found.score)).collect();
-    let compared = appearance::Compared {
+    let compared = outcome::Compared {
         held_out: &held_out,
         batch,
         groups: groups.as_ref(),

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
-use sdd_core::DEFAULT_MODEL;
+use sdd_core::{DEFAULT_MODEL, ModelSpec};
 use sdd_drift::batch::{Batch, BatchGroups};
 use sdd_drift::{CalibrationImages, Reference};
 use serde::Serialize;
@@ -70,49 +70,15 @@ impl Input {
         let max_bytes = arguments.inference.limits().max_bytes;
         let outcomes = embed(&files, classifiers, max_bytes, interrupt)?;
 
-        let (mut skipped, mut duplicates) = (folder.skipped, Vec::new());
-        let (mut names, mut classes) = (Vec::new(), Vec::new());
-        let (mut embeddings, mut probabilities) = (Vec::new(), Vec::new());
+        let mut sorted = Sorted { skipped: folder.skipped, ..Sorted::default() };
         for (file, outcome) in folder.images.iter().zip(outcomes) {
-            let image = file.id.clone();
-            match outcome {
-                Outcome::Classified(prediction) => {
-                    let class = spec.labels.get(prediction.class_index);
-                    classes.push(class.context("the model has no such class")?.clone());
-                    names.push(image);
-                    embeddings.extend(prediction.embedding);
-                    probabilities.extend(prediction.probabilities);
-                }
-                Outcome::SameAs(earlier) => {
-                    let same_as = folder.images[earlier].id.clone();
-                    duplicates.push(Duplicate { image, same_as });
-                }
-                Outcome::Unreadable(failure) => {
-                    skipped.push(Skipped { image, reason: failure.message });
-                }
-            }
+            sorted.add(file, outcome, &folder.images, &spec.labels)?;
         }
-        ensure!(
-            !names.is_empty(),
-            "none of the images can be read; the first: {}",
-            skipped.first().map_or("", |skipped| &skipped.reason),
-        );
         let groups = match arguments.rule() {
-            Some(rule) => Some(groups(&rule, &names, reference)?),
+            Some(rule) => Some(groups(&rule, &sorted.names, reference)?),
             None => None,
         };
-        let matrix = |values, columns| {
-            Array2::from_shape_vec((names.len(), columns), values)
-                .context("the model's outputs are not of the dimensions that it states")
-        };
-        let batch = Batch {
-            embeddings: matrix(embeddings, spec.embedding_dimension)?,
-            probabilities: Some(matrix(probabilities, spec.labels.len())?),
-            predicted_classes: Some(classes),
-            names: Some(names),
-            groups,
-        };
-        Ok(Self { batch, skipped, duplicates, ignored: folder.ignored })
+        sorted.into_input(&spec, groups, folder.ignored)
     }
 
     fn of_matrix(arguments: &Arguments, reference: &Reference) -> Result<Self> {
@@ -143,6 +109,71 @@ impl Input {
             Batch { names: None, embeddings, predicted_classes, probabilities, groups: None };
         let (skipped, duplicates) = (Vec::new(), Vec::new());
         Ok(Self { batch, skipped, duplicates, ignored: Ignored::default() })
+    }
+}
+
+/// What became of the images of a folder.
+#[derive(Default)]
+struct Sorted {
+    names: Vec<String>,
+    classes: Vec<String>,
+    embeddings: Vec<f32>,
+    probabilities: Vec<f32>,
+    skipped: Vec<Skipped>,
+    duplicates: Vec<Duplicate>,
+}
+
+impl Sorted {
+    fn add(
+        &mut self,
+        file: &ImageFile,
+        outcome: Outcome,
+        all: &[ImageFile],
+        labels: &[String],
+    ) -> Result<()> {
+        let image = file.id.clone();
+        match outcome {
+            Outcome::Classified(prediction) => {
+                let class = labels.get(prediction.class_index);
+                self.classes.push(class.context("the model has no such class")?.clone());
+                self.names.push(image);
+                self.embeddings.extend(prediction.embedding);
+                self.probabilities.extend(prediction.probabilities);
+            }
+            Outcome::SameAs(earlier) => {
+                self.duplicates.push(Duplicate { image, same_as: all[earlier].id.clone() });
+            }
+            Outcome::Unreadable(failure) => {
+                self.skipped.push(Skipped { image, reason: failure.message });
+            }
+        }
+        Ok(())
+    }
+
+    fn into_input(
+        self,
+        spec: &ModelSpec,
+        groups: Option<BatchGroups>,
+        ignored: Ignored,
+    ) -> Result<Input> {
+        let Self { names, classes, embeddings, probabilities, skipped, duplicates } = self;
+        ensure!(
+            !names.is_empty(),
+            "none of the images can be read; the first: {}",
+            skipped.first().map_or("", |skipped| &skipped.reason),
+        );
+        let matrix = |values, columns| {
+            Array2::from_shape_vec((names.len(), columns), values)
+                .context("the model's outputs are not of the dimensions that it states")
+        };
+        let batch = Batch {
+            embeddings: matrix(embeddings, spec.embedding_dimension)?,
+            probabilities: Some(matrix(probabilities, spec.labels.len())?),
+            predicted_classes: Some(classes),
+            names: Some(names),
+            groups,
+        };
+        Ok(Input { batch, skipped, duplicates, ignored })
     }
 }
 
