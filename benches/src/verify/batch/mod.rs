@@ -51,8 +51,8 @@ fn alarms(section: &mut Section, network: &Network) -> Result<()> {
     let mut rows = Vec::new();
     for (name, defects, trials) in [
         ("none", DEFECTS, NULL_TRIALS),
-        ("mix: 50 % defects", 50, NULL_TRIALS),
-        ("mix: 80 % defects", 80, NULL_TRIALS),
+        ("mix: 50 % defects", 50, NULL_TRIALS / 2),
+        ("mix: 80 % defects", 80, NULL_TRIALS / 2),
     ] {
         let reports = reports(network, defects, Change::default(), trials)?;
         let all = share(&reports, |report| report.verdict == Verdict::Drifting);

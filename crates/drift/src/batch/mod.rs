@@ -49,7 +49,7 @@ pub const MIN_IMAGES: usize = 20;
 /// A class is compared from this many images on either side.
 pub const MIN_CLASS_IMAGES: usize = 5;
 
-/// Of more images of a class than this, on either side, MMD compares that many, drawn at random.
+/// Of more images of a class than this, on either side, the embeddings of that many are compared, drawn at random.
 pub const MAX_CLASS_IMAGES: usize = 2000;
 
 /// The tests of appearance by name.

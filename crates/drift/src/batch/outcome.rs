@@ -91,6 +91,7 @@ impl Compared<'_> {
             Test::Mmd => self.mmd(strata, random),
             Test::Ks => {
                 let (held_out, batch) = self.embeddings();
+                let strata = &thin_out(strata, random);
                 let views = (held_out.view(), batch.view());
                 let found =
                     component_ks::test(views.0, views.1, strata, self.permutations, random)?;
@@ -119,7 +120,7 @@ impl Compared<'_> {
 
     fn mmd(&self, strata: &[Stratum], random: &mut Rng) -> Result<Outcome> {
         let (held_out, batch) = self.embeddings();
-        let strata: Vec<Stratum> = strata.iter().map(|stratum| thin_out(stratum, random)).collect();
+        let strata = thin_out(strata, random);
         let exchange = self.groups.map_or(Exchange::Images, Exchange::Groups);
         let found = stratified(
             held_out.view(),
@@ -181,8 +182,8 @@ fn of_components(found: ComponentKs, strata: usize) -> Outcome {
     }
 }
 
-/// At most [`MAX_CLASS_IMAGES`] of each side, drawn without a look at them.
-fn thin_out(stratum: &Stratum, random: &mut Rng) -> Stratum {
+/// At most [`MAX_CLASS_IMAGES`] of each class and side, drawn without a look at them.
+fn thin_out(strata: &[Stratum], random: &mut Rng) -> Vec<Stratum> {
     let mut thin = |rows: &[usize]| {
         let mut rows = rows.to_vec();
         if rows.len() > MAX_CLASS_IMAGES {
@@ -191,11 +192,12 @@ fn thin_out(stratum: &Stratum, random: &mut Rng) -> Stratum {
         }
         rows
     };
-    Stratum {
+    let stratum = |stratum: &Stratum| Stratum {
         class: stratum.class.clone(),
         reference: thin(&stratum.reference),
         current: thin(&stratum.current),
-    }
+    };
+    strata.iter().map(stratum).collect()
 }
 
 /// Each row divided by its length; a row of zeros stays.
