@@ -109,7 +109,7 @@ fn measure(
 fn write(folder: &Path, rows: usize, dimension: usize) -> Result<(), Box<dyn Error>> {
     let record = |row: usize| Record {
         id: row.to_string(),
-        label: Some(CLASSES[usize::from(row % 5 != 0)].to_owned()),
+        label: Some(CLASSES[usize::from(!row.is_multiple_of(5))].to_owned()),
     };
     let contents = StoreContents {
         model: None,

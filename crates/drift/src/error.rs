@@ -23,6 +23,13 @@ pub enum Error {
         found: String,
     },
 
+    /// No test of a batch has this name.
+    #[error("no test is called `{found}`: expected one of {}", crate::batch::Test::ALL.map(crate::batch::Test::name).join(", "))]
+    UnknownTest {
+        /// The name given.
+        found: String,
+    },
+
     /// A nearest-neighbor score with `k` = 0.
     #[error(
         "expected k of at least 1, found 0: the score is the distance to the k-th nearest image"
@@ -253,6 +260,91 @@ pub enum Error {
         method: &'static str,
     },
 
+    /// A sample of a two-sample test that has no values.
+    #[error("expected at least one value in {sample}, found none: there is nothing to compare")]
+    EmptySample {
+        /// Which sample.
+        sample: String,
+    },
+
+    /// A sample of a two-sample test that is too small for it.
+    #[error("expected at least {required} rows in the {sample} sample, found {found}: add images")]
+    SampleTooSmall {
+        /// Which sample.
+        sample: String,
+        /// Rows that the test takes.
+        required: usize,
+        /// Rows at hand.
+        found: usize,
+    },
+
+    /// More rows than can be numbered.
+    #[error("expected fewer than 2^32 rows in a sample, found {found}: test a part of them")]
+    SampleTooLarge {
+        /// Rows given.
+        found: usize,
+    },
+
+    /// A kernel whose width is not positive.
+    #[error("expected a positive, finite bandwidth of the kernel, found {found}")]
+    InvalidBandwidth {
+        /// The bandwidth given.
+        found: f64,
+    },
+
+    /// A relabeling that is none.
+    #[error(
+        "expected permutations as columns of {rows} numbers, {current} of them 1 and the others 0"
+    )]
+    InvalidPermutation {
+        /// Rows of the pooled sample.
+        rows: usize,
+        /// Rows that are called current.
+        current: usize,
+    },
+
+    /// With so few permutations no p-value could be as small as the level.
+    #[error(
+        "{found} permutations are too few for alpha = {alpha}: the smallest p-value would be 1/({found} + 1); \
+         ask for at least {required}"
+    )]
+    TooFewPermutations {
+        /// Permutations asked for.
+        found: usize,
+        /// The level of the test.
+        alpha: f64,
+        /// Permutations that this level takes.
+        required: usize,
+    },
+
+    /// A batch whose parts are not of one length.
+    #[error("the batch has {rows} images and {found} {what}: expected one an image")]
+    UnequalBatch {
+        /// Rows of the embeddings.
+        rows: usize,
+        /// What there is another number of.
+        what: &'static str,
+        /// That number.
+        found: usize,
+    },
+
+    /// The test asked for needs what the store or the batch does not have.
+    #[error("the test `{test}` cannot be done: {missing}")]
+    TestUnavailable {
+        /// The test's name.
+        test: &'static str,
+        /// What is missing, and what to do.
+        missing: String,
+    },
+
+    /// A store without a single held-out image.
+    #[error(
+        "the store has no calibration, so there are no held-out images to compare a batch with: build it again \
+         with `--calibration HELD_OUT` or `--calibration-share`; training images will not do, since their \
+         embeddings lie closer together than those of any new image"
+    )]
+    NoHeldOutImages,
+
     /// The reference was built with another model.
     #[error(
         "the reference was built with {reference}, and the model in use is {model}: they are not the same file, \
@@ -284,6 +376,7 @@ impl Error {
         match self {
             Self::Store(_) => "reference_store",
             Self::UnknownScore { .. } => "unknown_score",
+            Self::UnknownTest { .. } => "unknown_test",
             Self::ZeroNeighbors => "zero_neighbors",
             Self::EmptyReference => "empty_reference",
             Self::InvalidAlpha { .. } => "invalid_alpha",
@@ -305,6 +398,15 @@ impl Error {
             Self::NoSpread { .. } => "no_spread",
             Self::ProbabilitiesRequired { .. } => "probabilities_required",
             Self::LogitsUnavailable { .. } => "logits_unavailable",
+            Self::EmptySample { .. } => "empty_sample",
+            Self::SampleTooSmall { .. } => "sample_too_small",
+            Self::SampleTooLarge { .. } => "sample_too_large",
+            Self::InvalidBandwidth { .. } => "invalid_bandwidth",
+            Self::InvalidPermutation { .. } => "invalid_permutation",
+            Self::TooFewPermutations { .. } => "too_few_permutations",
+            Self::UnequalBatch { .. } => "unequal_batch",
+            Self::TestUnavailable { .. } => "test_unavailable",
+            Self::NoHeldOutImages => "no_held_out_images",
             Self::ModelMismatch { .. } => "model_mismatch",
         }
     }

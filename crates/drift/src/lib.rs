@@ -58,6 +58,9 @@
 //! | [`p_value`] | which of them a store is for, and among which images |
 //! | [`verdict`] | what a calibration says of a score, or why it says nothing |
 //! | [`calibration`] | what a store remembers of its held-out images |
+//! | [`calibration_images`] | the held-out images themselves: embeddings, predicted classes, probabilities |
+//! | [`two_sample`] | whether two samples are from one distribution |
+//! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
 //! | [`statistics`] | drift over time: windows, sequential tests, CUSUM, class mix, box plots |
@@ -67,7 +70,9 @@
 // Where a test compares floats exactly, it means exactly.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod batch;
 pub mod calibration;
+pub mod calibration_images;
 pub mod confidence;
 pub mod conformal;
 mod document;
@@ -81,9 +86,11 @@ pub mod query;
 pub mod reference;
 pub mod score;
 pub mod statistics;
+pub mod two_sample;
 pub mod verdict;
 
 pub use calibration::Calibration;
+pub use calibration_images::CalibrationImages;
 pub use error::{Error, Result};
 pub use p_value::{PValueKind, PValueWithin, VerdictRule};
 pub use query::{ClassProbabilities, Query};

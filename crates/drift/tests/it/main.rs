@@ -3,7 +3,9 @@
 // Where a test compares floats exactly, it means exactly.
 #![allow(clippy::float_cmp)]
 
+mod batch;
 mod build;
+mod check;
 mod damaged;
 mod embed;
 mod false_alarms;

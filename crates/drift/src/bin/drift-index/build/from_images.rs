@@ -50,7 +50,7 @@ pub fn gather(
     let classifiers = arguments.inference.fork(first, files.len())?;
     let outcomes = embed(&files, classifiers, arguments.inference.limits().max_bytes, interrupt)?;
     let gathered = Gathered::new(&plan, outcomes, &spec);
-    gathered.into_material(Some(model), spec.embedding_dimension)
+    gathered.into_material(Some(model), &spec)
 }
 
 impl Plan {
@@ -217,8 +217,9 @@ impl Gathered {
     fn into_material(
         self,
         model: Option<sdd_index::ModelIdentity>,
-        dimension: usize,
+        spec: &ModelSpec,
     ) -> Result<Material> {
+        let dimension = spec.embedding_dimension;
         ensure!(
             !self.records.is_empty(),
             "none of the {} could be read; the first: {}",
@@ -233,6 +234,7 @@ impl Gathered {
             Some(source) => Some(HeldOut {
                 embeddings: matrix(self.held_out_values, self.held_out.len())?,
                 images: self.held_out,
+                classes: spec.labels.clone(),
                 source,
             }),
             None => None,

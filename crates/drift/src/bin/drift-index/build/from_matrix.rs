@@ -83,6 +83,7 @@ fn held_out(arguments: &Arguments, dimension: usize) -> Result<Option<HeldOut>> 
     });
     Ok(Some(HeldOut {
         images: images.collect(),
+        classes: Vec::new(),
         embeddings,
         source: CalibrationSource::Embeddings,
     }))

@@ -3,7 +3,7 @@
 mod arguments;
 mod from_images;
 mod from_matrix;
-mod groups;
+pub mod groups;
 mod store;
 mod summary;
 
@@ -41,6 +41,8 @@ struct HeldOut {
     /// One row an image.
     embeddings: Array2<f32>,
     images: Vec<HeldOutImage>,
+    /// The model's classes, where it is known.
+    classes: Vec<String>,
     source: CalibrationSource,
 }
 
@@ -68,6 +70,14 @@ impl Predicted {
             Self::Class(class) => {
                 Query { predicted_class: class.as_deref(), ..Query::new(embedding) }
             }
+        }
+    }
+
+    /// One for each of the model's classes, in their order.
+    fn probabilities(&self) -> Option<Vec<f32>> {
+        match self {
+            Self::Fully { prediction, .. } => Some(prediction.probabilities.clone()),
+            Self::Class(_) => None,
         }
     }
 }
