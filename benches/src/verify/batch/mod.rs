@@ -23,9 +23,10 @@ use super::parallel::{Estimate, simulate};
 
 const SEED: u64 = 4;
 const ALPHA: f64 = 0.05;
-/// Of the reference, of the held-out images and of a batch; of these with a defect, where nothing is changed.
+/// Of the reference, of the held-out images and of a batch.
 const IMAGES: usize = 100;
-const DEFECTS: usize = 20;
+/// The share of them with a defect, where nothing is changed.
+const DEFECTS: f64 = 0.2;
 const NULL_TRIALS: u64 = 2000;
 const TRIALS: u64 = 400;
 
@@ -35,10 +36,10 @@ pub fn measure() -> Result<Section> {
     let network = Network::new(SEED);
     section.paragraph(&format!(
         "`drift-index check` with its defaults (α = 5 %, 999 permutations). Each trial draws a reference, held-out \
-         images and a batch of {IMAGES} images each, {DEFECTS} % of them with a defect, and builds a store. An \
+         images and a batch of {IMAGES} images each, 20 % of them with a defect on average, and builds a store. An \
          embedding is {DIMENSION} features behind a rectifier of 12 normal factors and noise, half of all values 0; \
          the classes differ in all factors; the model takes 2 % of the images for the other class. The drift moves \
-         three factors by the given share of their standard deviation, or widens all."
+         three factors by the given share of their standard deviation, or widens all; the classifier looks at two of the three, which favors `bbsd`."
     ));
     alarms(&mut section, &network)?;
     power(&mut section, &network)?;
@@ -51,14 +52,14 @@ fn alarms(section: &mut Section, network: &Network) -> Result<()> {
     let mut rows = Vec::new();
     for (name, defects, trials) in [
         ("none", DEFECTS, NULL_TRIALS),
-        ("mix: 50 % defects", 50, NULL_TRIALS / 2),
-        ("mix: 80 % defects", 80, NULL_TRIALS / 2),
+        ("mix: 50 % defects", 0.5, NULL_TRIALS / 2),
+        ("mix: 80 % defects", 0.8, NULL_TRIALS / 2),
     ] {
         let reports = reports(network, defects, Change::default(), trials)?;
         let all = share(&reports, |report| report.verdict == Verdict::Drifting);
         let appearance = share(&reports, |report| report.appearance.verdict == Verdict::Drifting);
         let mix = share(&reports, |report| report.class_mix.verdict == Verdict::Drifting);
-        let met = if defects == DEFECTS {
+        let met = if name == "none" {
             section.at_most("alarms without drift", all.mean, 0.06)
         } else {
             section.at_most(
@@ -135,7 +136,7 @@ fn classifier_against_mmd(section: &mut Section, network: &Network) -> Result<()
     for shift in [0.0, 0.25, 0.5, 0.75, 1.0] {
         let trial = |random: &mut Rng| -> sdd_drift::Result<[bool; 2]> {
             let mut good =
-                |shift| network.draw(random, IMAGES, 0, Change { shift, spread: 0.0 }).embeddings;
+                |shift| network.draw(random, IMAGES, 0.0, Change { shift, spread: 0.0 }).embeddings;
             let (held_out, batch) = (good(0.0), good(shift));
             let (x, y) = (held_out.view(), batch.view());
             let all = [Stratum::all(IMAGES, IMAGES)];
@@ -156,7 +157,7 @@ fn classifier_against_mmd(section: &mut Section, network: &Network) -> Result<()
 /// The reports of this many trials.
 fn reports(
     network: &Network,
-    defects: usize,
+    defects: f64,
     change: Change,
     trials: u64,
 ) -> Result<Vec<BatchReport>> {
