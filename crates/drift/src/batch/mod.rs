@@ -1,6 +1,6 @@
 //! Is a batch of new images like the held-out ones? Appearance and mix of classes apart.
 //!
-//! The batch is compared with the store's held-out images ([`CalibrationImages`]), not with the reference:
+//! The batch is compared with the store's held-out images ([`CalibrationImages`](crate::CalibrationImages)), not with the reference:
 //! images that the network was trained on lie closer together than any new ones. What it takes is that
 //! held-out images and batch are drawn alike and independently. Where several images show one part, say so
 //! ([`Batch::groups`]): then parts are what is compared, and their number counts. Without it, new parts are
