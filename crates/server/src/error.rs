@@ -153,7 +153,7 @@ pub enum ApiError {
     },
     /// The answer would have come too late.
     #[error(
-        "the request's time was over before it was answered: see --request-timeout and the header x-request-timeout-ms"
+        "the request's time was over before it was answered: see --request-timeout, the header x-request-timeout-ms and, under /v2, the parameter timeout"
     )]
     DeadlineExceeded,
     /// One reload at a time.

@@ -18,8 +18,9 @@ use crate::{buffer, jpeg, luma, orientation, samples};
 /// What a decoder may allocate before the image's size is known: for tables and metadata.
 const METADATA_BYTES: u64 = 16 << 20;
 
-/// Scans that a progressive JPEG of the largest size may have. Encoders make about ten.
-const MAX_FULL_SCANS: u64 = 16;
+/// Scans that a progressive JPEG of the largest size may have. Encoders make about ten; libjpeg makes 18 of
+/// four components.
+const MAX_FULL_SCANS: u64 = 18;
 
 /// Decodes images, each into the buffer of the one before.
 #[derive(Debug, Clone)]

@@ -24,8 +24,8 @@ const HOSTILE_OPEN_REQUESTS: usize = 1024;
 
 type Watched<B> = EitherBody<OpenBody<B>, OpenBody<BoxBody>>;
 
-/// Wraps all handlers. Where the client leaves, or takes its request back, before it is answered, their future is dropped, and
-/// with it what waits in the engine's queue.
+/// Wraps all handlers. Where the client leaves, or takes its request back, before it is answered, their
+/// future is dropped, and with it what waits in the engine's queue.
 ///
 /// # Errors
 /// [`ApiError::ClientLeft`], and those of the wrapped service, unchanged.
