@@ -16,7 +16,7 @@ const BOUND_S: f64 = 0.25;
 
 /// Measures, and judges by the bound that is promised.
 pub fn measure() -> Result<Section> {
-    let mut section = Section::new("Figure 7: the time of a batch test");
+    let mut section = Section::new("7. The time of a batch test");
     let mut random = Rng::with_seed(7);
     let mut rows = |rows: usize| {
         Array2::from_shape_simple_fn((rows, 512), || (2.0 * random.f32() - 1.0).max(0.0))

@@ -32,7 +32,7 @@ const TRIALS: u64 = 400;
 
 /// Measures, and judges by the bounds that are promised.
 pub fn measure() -> Result<Section> {
-    let mut section = Section::new("Figure 4: a batch against the held-out images");
+    let mut section = Section::new("4. A batch against the held-out images");
     let network = Network::new(SEED);
     section.paragraph(&format!(
         "`drift-index check` with its defaults (α = 5 %, 999 permutations). Each trial draws a reference, held-out \
