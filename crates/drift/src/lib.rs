@@ -54,6 +54,7 @@
 //! | [`calibration`] | what a store remembers of its held-out images |
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
+//! | [`monitor`] | all of these over a stream of images: state, verdict, storage |
 //! | [`statistics`] | drift over time: windows, sequential tests, CUSUM, class mix, box plots |
 //!
 //! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
@@ -68,6 +69,7 @@ mod document;
 pub mod error;
 pub mod mean_l1;
 pub mod model;
+pub mod monitor;
 pub mod reference;
 pub mod score;
 pub mod statistics;
