@@ -3,8 +3,12 @@
 //! One file a figure: a function that simulates, and returns a [`Section`] of `docs/drift-figures.md`. To add
 //! one, write its file, enter it into [`FIGURES`], and give the document a pair of markers with its place.
 
+pub mod draws;
+mod false_alarms;
 pub mod parallel;
 pub mod section;
+mod sequential;
+mod windows;
 
 pub use section::Section;
 
@@ -20,4 +24,25 @@ pub struct Figure {
 }
 
 /// All of them, as they stand in the document.
-pub const FIGURES: &[Figure] = &[];
+pub const FIGURES: &[Figure] = &[
+    Figure { number: 1, place: "figure-1", measure: false_alarms::measure },
+    Figure { number: 2, place: "figure-2", measure: windows::measure },
+    Figure { number: 3, place: "figure-3", measure: sequential::measure },
+];
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::publish::check_place;
+
+    #[test]
+    fn every_figure_has_its_number_and_its_place_in_the_document() {
+        let document = concat!(env!("CARGO_MANIFEST_DIR"), "/../docs/drift-figures.md");
+        for (i, figure) in FIGURES.iter().enumerate() {
+            check_place(Path::new(document), figure.place).unwrap();
+            assert!(FIGURES[..i].iter().all(|other| other.number < figure.number));
+        }
+    }
+}

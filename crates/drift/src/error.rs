@@ -269,7 +269,7 @@ impl Error {
     pub(crate) fn invalid_argument(
         name: &'static str,
         expected: &'static str,
-        found: impl ToString,
+        found: impl std::fmt::Display,
     ) -> Self {
         Self::InvalidArgument { name, expected, found: found.to_string() }
     }

@@ -407,7 +407,7 @@ mod tests {
     #[test]
     fn delta_is_halved_and_the_level_is_the_calibrations_bound() {
         let guarantee = Guarantee::new(360, 0.05, 0.05).unwrap();
-        assert!((guarantee.level() - 7.45324620251499037e-2).abs() < 1e-9);
+        assert!((guarantee.level() - 0.0745324620251499).abs() < 1e-9);
         assert_eq!(guarantee.alarm_at(), 40.0);
         assert_eq!(guarantee.delta(), 0.05);
         for delta in [0.0, 1.0, -0.1, f64::NAN] {

@@ -121,6 +121,8 @@ pub struct CusumDesign {
     pub p0: f64,
     /// The rate to be noticed.
     pub p1: f64,
+    /// The rate that the steps are made for: `p1`, or somewhat less (see [`CusumDesign::for_run_length`]).
+    pub tuned_p1: f64,
     /// `h`.
     pub threshold: f64,
     /// Images until a false alarm, on average, where the rate is `p0`.
@@ -129,32 +131,39 @@ pub struct CusumDesign {
     pub mean_delay: f64,
 }
 
+/// The run length may be longer than the stated one by this factor.
+const LONGEST: f64 = 1.05;
+
 impl CusumDesign {
-    /// The smallest threshold whose run length is at least the one stated. Takes milliseconds.
+    /// A run length of at least the stated one, and at most 5 % more. Takes milliseconds.
     ///
-    /// The run length is a step function of the threshold, so that the design's own is somewhat longer than the
-    /// stated one; by less than a tenth unless the stated one is short.
+    /// The run length is a step function of the threshold. Where `p1` is many times `p0` its steps are high: few
+    /// images decide. The steps of the CUSUM are then made for a rate below `p1`, the nearest of `p1·0.98^k` for
+    /// which a threshold hits the stated run length. That has no price: the delay at `p1` hardly changes, and is
+    /// often shorter, as the threshold is not higher than need be.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidArgument`] unless `0 < p0 < p1 < 1` and `run_length` is above `1/p0`, where any image out of
     /// distribution would be an alarm; [`Error::RatesTooClose`].
     pub fn for_run_length(p0: f64, p1: f64, stated: f64) -> Result<Self> {
-        check_rates(p0, p1)?;
-        if !(stated > 1.0 / p0 && stated.is_finite()) {
-            let expected =
-                "a finite number above 1/p0, the images between two that are out of distribution";
-            return Err(Error::invalid_argument("run_length", expected, stated));
+        let design = |tuned_p1| {
+            let threshold = threshold_for_run_length(p0, tuned_p1, stated)?;
+            Self::of_threshold(p0, tuned_p1, threshold)
+        };
+        let mut best = design(p1)?;
+        let tuned = (1..=60).map(|k| p1 * 0.98_f64.powi(k)).take_while(|rate| *rate > 1.2 * p0);
+        for tuned_p1 in tuned {
+            if best.run_length <= LONGEST * stated {
+                break;
+            }
+            let other = design(tuned_p1)?;
+            if other.run_length < best.run_length {
+                best = other;
+            }
         }
-        // A cycle crosses with probability exp(−h) at most, and has a length of at least 1.
-        let (mut low, mut high) = (0.0, stated.ln());
-        while high - low > 1e-7 * high {
-            let middle = f64::midpoint(low, high);
-            if run_length(p0, p1, middle, p0)? < stated { low = middle } else { high = middle }
-        }
-        // Away from the reachable value just below, which summing images one by one rounds differently.
-        let threshold = high * (1.0 + 1e-9);
-        Self::of_threshold(p0, p1, threshold)
+        let mean_delay = best.run_length_at(p1)?;
+        Ok(Self { p1, mean_delay, ..best })
     }
 
     /// What a threshold brings.
@@ -164,7 +173,17 @@ impl CusumDesign {
     /// As [`run_length`].
     pub fn of_threshold(p0: f64, p1: f64, threshold: f64) -> Result<Self> {
         let length = |rate| run_length(p0, p1, threshold, rate);
-        Ok(Self { p0, p1, threshold, run_length: length(p0)?, mean_delay: length(p1)? })
+        let (run_length, mean_delay) = (length(p0)?, length(p1)?);
+        Ok(Self { p0, p1, tuned_p1: p1, threshold, run_length, mean_delay })
+    }
+
+    /// Images until the alarm, on average, where the rate is another one.
+    ///
+    /// # Errors
+    ///
+    /// As [`run_length`].
+    pub fn run_length_at(&self, rate: f64) -> Result<f64> {
+        run_length(self.p0, self.tuned_p1, self.threshold, rate)
     }
 
     /// A CUSUM of this design, at 0.
@@ -173,17 +192,33 @@ impl CusumDesign {
     ///
     /// As [`Cusum::new`]: none, unless fields were changed by hand.
     pub fn start(&self) -> Result<Cusum> {
-        Cusum::new(self.p0, self.p1, self.threshold)
+        Cusum::new(self.p0, self.tuned_p1, self.threshold)
     }
 }
 
-/// The threshold of [`CusumDesign::for_run_length`].
+/// The smallest threshold of a CUSUM for exactly `p0` and `p1` whose run length is at least the one given. The run
+/// length that it brings is longer: by less than 5 % for `p1 ≤ 3·p0` and `run_length ≥ 1000`, by more where a few
+/// images decide. [`CusumDesign::for_run_length`] avoids that.
 ///
 /// # Errors
 ///
 /// As there.
 pub fn threshold_for_run_length(p0: f64, p1: f64, run_length: f64) -> Result<f64> {
-    CusumDesign::for_run_length(p0, p1, run_length).map(|design| design.threshold)
+    check_rates(p0, p1)?;
+    if !(run_length > 1.0 / p0 && run_length.is_finite()) {
+        let expected =
+            "a finite number above 1/p0, the images between two that are out of distribution";
+        return Err(Error::invalid_argument("run_length", expected, run_length));
+    }
+    // A cycle crosses with probability exp(−h) at most, and has a length of at least 1.
+    let (mut low, mut high) = (0.0, run_length.ln());
+    while high - low > 1e-7 * high {
+        let middle = f64::midpoint(low, high);
+        let shorter = self::run_length(p0, p1, middle, p0)? < run_length;
+        if shorter { low = middle } else { high = middle }
+    }
+    // Away from the reachable value just below, which summing images one by one rounds differently.
+    Ok(high * (1.0 + 1e-9))
 }
 
 /// The mean number of images until a CUSUM for `p0` and `p1` reaches `threshold` from 0, where images are out of
@@ -298,18 +333,34 @@ mod tests {
             (0.01, 0.05, 2000.0),
             (0.1, 0.3, 500.0),
             (0.075, 0.15, 1000.0),
-            (0.5, 0.9, 300.0),
+            (0.05, 0.5, 1000.0),
         ] {
             let design = CusumDesign::for_run_length(p0, p1, stated).unwrap();
-            assert!(design.run_length >= stated && design.run_length < 1.3 * stated, "{design:?}");
+            assert!(design.run_length >= stated && design.run_length < 1.05 * stated, "{design:?}");
             let between = f64::midpoint(p0, p1);
-            let exact = run_length(p0, p1, design.threshold, between).unwrap();
+            let exact = design.run_length_at(between).unwrap();
             for (rate, exact) in
                 [(p0, design.run_length), (between, exact), (p1, design.mean_delay)]
             {
                 let (mean, error) = simulated(&design, rate, 4000, 7);
                 assert!((mean - exact).abs() < 4.0 * error, "{design:?} {rate}: {mean} ± {error}");
             }
+        }
+    }
+
+    #[test]
+    fn a_run_length_is_hit_where_few_images_decide() {
+        for (p0, p1, stated) in [(0.05, 0.5, 30_000.0), (0.0745, 0.745, 3000.0), (0.1, 0.8, 1e4)] {
+            let design = CusumDesign::for_run_length(p0, p1, stated).unwrap();
+            assert!(
+                design.run_length >= stated && design.run_length <= 1.05 * stated,
+                "{design:?}"
+            );
+            assert!(design.tuned_p1 < p1, "{design:?}");
+            let untuned = threshold_for_run_length(p0, p1, stated).unwrap();
+            let untuned = CusumDesign::of_threshold(p0, p1, untuned).unwrap();
+            assert!(untuned.run_length > 1.1 * stated, "{untuned:?}");
+            assert!(design.mean_delay < 1.1 * untuned.mean_delay, "{design:?} {untuned:?}");
         }
     }
 

@@ -147,9 +147,11 @@ proptest! {
         let (p1, stated) = ((p0 * factor).min(0.95), 10_f64.powf(stated));
         let design = CusumDesign::for_run_length(p0, p1, stated).unwrap();
         prop_assert!(design.run_length >= stated);
+        prop_assert!(stated < 1e4 || design.run_length <= 1.1 * stated);
+        prop_assert!(design.tuned_p1 > p0 && design.tuned_p1 <= p1);
         prop_assert!(design.mean_delay < design.run_length);
         // The smallest such threshold.
-        let smaller = CusumDesign::of_threshold(p0, p1, design.threshold * (1.0 - 1e-6)).unwrap();
+        let smaller = CusumDesign::of_threshold(p0, design.tuned_p1, design.threshold * (1.0 - 1e-6)).unwrap();
         prop_assert!(smaller.run_length < stated);
     }
 
