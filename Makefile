@@ -96,7 +96,7 @@ test-python: build ## Compare the real programs with Pillow, ONNX Runtime and FA
 	.native/python/bin/python -B -m pytest -p no:cacheprovider scripts/train/tests
 
 .PHONY: deny
-deny: ## Check licences, bans and sources of the dependencies
+deny: ## Check licenses, bans and sources of the dependencies
 	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
 	cargo deny check bans licenses sources
 

@@ -149,7 +149,7 @@ fn heading(area: &Area<'_>, title: &str, caption: &str) -> Result<(), Box<dyn Er
 
 const LINE_OF_TEXT: i32 = 17;
 
-/// The name of a line, its lines of text centred on `place`.
+/// The name of a line, its lines of text centered on `place`.
 fn name(
     area: &Area<'_>,
     text: &str,

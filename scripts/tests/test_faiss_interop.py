@@ -16,10 +16,10 @@ ROWS, DIMENSION, QUERIES = 500, 37, 40
 
 
 def embeddings(rows: int, seed: int) -> np.ndarray:
-    """Rows of different lengths around a few centres, so that neighbors are no coincidence."""
+    """Rows of different lengths around a few centers, so that neighbors are no coincidence."""
     random = np.random.default_rng(seed)
-    centres = np.random.default_rng(0).normal(size=(8, DIMENSION))
-    rows = centres[random.integers(8, size=rows)] + 0.2 * random.normal(size=(rows, DIMENSION))
+    centers = np.random.default_rng(0).normal(size=(8, DIMENSION))
+    rows = centers[random.integers(8, size=rows)] + 0.2 * random.normal(size=(rows, DIMENSION))
     return (rows * random.uniform(0.5, 20, size=(len(rows), 1))).astype(np.float32)
 
 

@@ -142,7 +142,11 @@ pub fn notes(workloads: &[Workload]) -> String {
     let client =
         Quartiles::of(runs().map(|run: &Run| run.ms_each(run.client_cpu)).collect()).median;
     let mut text = format!(
-        "- Requests that failed: {failed}. The load generator took {client:.2} ms of CPU time a request."
+        "- Requests that failed: {failed}. The load generator took {client:.2} ms of CPU time a request.\n\
+         - The limits are measured, too, each round in runs of their own, and the CPU time of the same \
+         work changes by some percent from run to run, the more so with all cores busy. A share above \
+         100 % or a CPU time below 0 says that the server comes as close to the limit as can be measured, \
+         not that it is faster."
     );
     for workload in workloads {
         for precision in [Fp32, Int8] {

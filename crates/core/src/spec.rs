@@ -32,7 +32,7 @@ pub struct ModelSpec {
     /// A sentence for people.
     #[serde(default)]
     pub description: String,
-    /// Licence of the weights.
+    /// License of the weights.
     #[serde(default)]
     pub license: String,
     /// The classes. A softmax model's probabilities come in this order.

@@ -38,8 +38,8 @@ pub(crate) fn read<T: DeserializeOwned>(
 ///
 /// Never for this crate's documents: they have string keys and no foreign `Serialize`.
 pub(crate) fn write<T: Serialize>(document: &T) -> Vec<u8> {
-    #[expect(clippy::expect_used, reason = "structs of numbers and strings always serialise")]
-    let mut json = serde_json::to_vec_pretty(document).expect("a plain struct serialises");
+    #[expect(clippy::expect_used, reason = "structs of numbers and strings always serialize")]
+    let mut json = serde_json::to_vec_pretty(document).expect("a plain struct serializes");
     json.push(b'\n');
     json
 }

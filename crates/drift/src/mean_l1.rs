@@ -89,9 +89,9 @@ impl Column {
         let below = self.values.partition_point(|x| *x < value);
         let above = self.values.len() - below;
         let total = self.prefix[self.values.len()];
-        let centred = f64::from(value) - self.median;
-        let sum_below = below as f64 * centred - self.prefix[below];
-        let sum_above = (total - self.prefix[below]) - above as f64 * centred;
+        let centered = f64::from(value) - self.median;
+        let sum_below = below as f64 * centered - self.prefix[below];
+        let sum_above = (total - self.prefix[below]) - above as f64 * centered;
         sum_below.max(0.0) + sum_above.max(0.0)
     }
 }

@@ -156,6 +156,11 @@ pub enum ApiError {
         "the request's time was over before it was answered: see --request-timeout and the header x-request-timeout-ms"
     )]
     DeadlineExceeded,
+    /// One reload at a time.
+    #[error(
+        "model and reference are being loaded already, perhaps from files that are older: try again when that is done"
+    )]
+    ReloadInProgress,
     /// The new model or reference cannot be served.
     #[error("the old model goes on answering: {reason}")]
     ReloadFailed {
@@ -221,6 +226,7 @@ impl ApiError {
             Self::NotSupported { .. } => (StatusCode::BAD_REQUEST, "not_supported"),
             Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
             Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded"),
+            Self::ReloadInProgress => (StatusCode::CONFLICT, "reload_in_progress"),
             Self::ReloadFailed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "reload_failed"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::ThreadLost => (StatusCode::SERVICE_UNAVAILABLE, "thread_lost"),
@@ -279,6 +285,19 @@ pub enum Shortage {
     Streams,
 }
 
+impl Shortage {
+    /// Its name in the log and in the metrics.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Room => "room",
+            Self::Time => "time",
+            Self::Memory => "memory",
+            Self::Streams => "streams",
+        }
+    }
+}
+
 /// The status of a request whose client left before the answer, as nginx writes it into its log; there
 /// is no standard one. Nobody is sent it.
 pub const CLIENT_LEFT: u16 = 499;
@@ -312,17 +331,13 @@ pub struct Body {
 }
 
 /// What went wrong.
-#[derive(Debug, Serialize, ToSchema)]
+#[derive(Debug, Clone, Serialize, ToSchema)]
 pub struct Fault {
     /// For programs: stable.
     pub code: &'static str,
     /// For people: what was expected, what was found, what to do.
     pub message: String,
 }
-
-/// The code of the error that a response carries, for the log and the metrics.
-#[derive(Debug, Clone, Copy)]
-pub struct ErrorCode(pub &'static str);
 
 impl From<sdd_core::Error> for ApiError {
     fn from(error: sdd_core::Error) -> Self {
@@ -339,16 +354,18 @@ fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }
 
+/// An error, its cause, and so on to the first one.
+pub fn causes_of<'a>(
+    error: &'a (dyn std::error::Error + 'static),
+) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
+    std::iter::successors(Some(error), |error| error.source())
+}
+
 /// An error with all its causes, in one line.
 #[must_use]
 pub fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
-    let mut chain = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        chain = format!("{chain}: {error}");
-        cause = error.source();
-    }
-    chain
+    let chain: Vec<_> = causes_of(error).map(ToString::to_string).collect();
+    chain.join(": ")
 }
 
 impl ResponseError for ApiError {
@@ -372,9 +389,11 @@ impl ResponseError for ApiError {
             _ => {}
         }
         let mut response = response.json(self.body());
-        response.extensions_mut().insert(ErrorCode(self.code()));
-        // For protocols with a body of their own for errors.
+        // For the log and the metrics, and for protocols with a body of their own for errors.
         response.extensions_mut().insert(self.fault());
+        if let Self::Overloaded { shortage, .. } = self {
+            response.extensions_mut().insert(*shortage);
+        }
         response
     }
 }

@@ -4,6 +4,7 @@ use std::io::Write;
 use std::process::ExitCode;
 
 use clap::Parser;
+use sdd_server::error::causes_of;
 use sdd_server::security::keys;
 use sdd_server::settings::{Cli, Command};
 use sdd_server::{Application, Settings, health, telemetry};
@@ -20,10 +21,8 @@ fn main() -> ExitCode {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
-            let mut cause = error.source();
-            while let Some(error) = cause {
-                eprintln!("  because: {error}");
-                cause = error.source();
+            for cause in causes_of(error.as_ref()).skip(1) {
+                eprintln!("  because: {cause}");
             }
             ExitCode::from(2)
         }

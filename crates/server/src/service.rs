@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::capture::{Capture, CaptureError};
 use crate::connections::OpenConnections;
@@ -34,8 +35,7 @@ pub struct Service {
     /// Where the traces of requests go; `None` without a collector.
     pub traces: Option<Traces>,
     engine: ArcSwap<Engine>,
-    /// One reload at a time.
-    reload: std::sync::Mutex<()>,
+    reloading: Arc<Mutex<()>>,
     stopping: AtomicBool,
     closing: AtomicBool,
 }
@@ -63,7 +63,7 @@ impl Service {
             capture,
             traces,
             engine: ArcSwap::from_pointee(engine),
-            reload: std::sync::Mutex::new(()),
+            reloading: Arc::default(),
             stopping: AtomicBool::new(false),
             closing: AtomicBool::new(false),
         })
@@ -76,6 +76,20 @@ impl Service {
         self.engine.load_full()
     }
 
+    /// The right to reload now.
+    ///
+    /// # Errors
+    /// [`ApiError::ReloadInProgress`]: another one has it.
+    pub fn try_reload_turn(&self) -> Result<ReloadTurn, ApiError> {
+        let turn = Arc::clone(&self.reloading).try_lock_owned();
+        turn.map(|turn| ReloadTurn { _turn: turn }).map_err(|_| ApiError::ReloadInProgress)
+    }
+
+    /// The right to reload, once nobody else has it.
+    pub async fn reload_turn(&self) -> ReloadTurn {
+        ReloadTurn { _turn: Arc::clone(&self.reloading).lock_owned().await }
+    }
+
     /// Reads keys and certificate anew, then loads model and reference anew, both from the files that
     /// the settings name, warms the model up, and answers with it from then on. Blocks for as long as
     /// that takes.
@@ -83,9 +97,7 @@ impl Service {
     /// # Errors
     /// [`StartError`]; then the old pair goes on answering. What is wrong with the model does not
     /// keep a key from being taken back.
-    pub fn reload(&self) -> Result<Arc<Engine>, StartError> {
-        // What the lock guards is only the order: a panic in here leaves nothing half-done.
-        let _one_at_a_time = self.reload.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
+    pub fn reload(&self, turn: ReloadTurn) -> Result<Arc<Engine>, StartError> {
         let engine = self.security.reload().map_err(StartError::from);
         let engine =
             engine.and_then(|()| start_engine(&self.settings, &self.admission, &self.metrics));
@@ -93,6 +105,7 @@ impl Service {
         let engine = Arc::new(engine?);
         // The threads of the old one end when its last request has been answered.
         self.engine.store(Arc::clone(&engine));
+        drop(turn);
         Ok(engine)
     }
 
@@ -100,6 +113,16 @@ impl Service {
     #[must_use]
     pub fn max_images(&self) -> usize {
         self.settings.limits.max_images.min(self.admission.limit())
+    }
+
+    /// Says in the log which settings cannot be had.
+    pub fn warn(&self) {
+        let (asked_for, images) = (self.settings.limits.max_images, self.max_images());
+        if images < asked_for {
+            tracing::warn!(
+                "a request may have {images} images, not the {asked_for} of --max-images: there is no room for more, see --queue"
+            );
+        }
     }
 
     /// From now on the server is not ready.
@@ -116,9 +139,15 @@ impl Service {
     /// # Errors
     /// Why not: [`ApiError::Stopping`] or [`ApiError::ThreadLost`].
     pub fn readiness(&self) -> Result<(), ApiError> {
-        if self.is_stopping() {
-            return Err(ApiError::Stopping);
-        }
+        if self.is_stopping() { Err(ApiError::Stopping) } else { self.liveness() }
+    }
+
+    /// Whether the server can answer all that it takes on: with a thread lost images might wait for
+    /// ever.
+    ///
+    /// # Errors
+    /// [`ApiError::ThreadLost`]: it should be restarted.
+    pub fn liveness(&self) -> Result<(), ApiError> {
         if self.engine().is_whole() { Ok(()) } else { Err(ApiError::ThreadLost) }
     }
 
@@ -132,6 +161,12 @@ impl Service {
     pub fn is_closing_connections(&self) -> bool {
         self.closing.load(Ordering::SeqCst)
     }
+}
+
+/// The right to load model and reference anew, which one has at a time.
+#[derive(Debug)]
+pub struct ReloadTurn {
+    _turn: OwnedMutexGuard<()>,
 }
 
 /// Why no engine could be started.

@@ -15,7 +15,7 @@ use crate::observe::observe;
 use crate::security::{cors, guard};
 use crate::service::{Service, StartError};
 use crate::settings::Settings;
-use crate::shutdown::{ReloadSignal, Signals, all_captured, drain};
+use crate::shutdown::{Signals, Stop};
 use crate::{listener, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
@@ -67,13 +67,14 @@ pub struct Application {
 }
 
 impl Application {
-    /// Loads model and reference, runs the model once, and binds the address.
+    /// Loads model and reference, runs the model once, and binds the address. SIGTERM and SIGINT end
+    /// the process meanwhile, with the exit code 0.
     ///
     /// # Errors
     /// [`StartupError`] says which part, and why.
     pub fn build(settings: &Settings) -> Result<Self, StartupError> {
+        let signals = Signals::listen().map_err(StartupError::Signals)?;
         connections::allow_files(settings.limits.max_connections).map_err(StartupError::Files)?;
-        let reloads = ReloadSignal::listen().map_err(StartupError::Signals)?;
         let service = Data::new(Service::start(settings)?);
         let listen = |source| StartupError::Listen {
             host: settings.host.clone(),
@@ -86,10 +87,11 @@ impl Application {
         let tls = service.security.tls_config().map_err(StartError::from)?;
         let server = serve(listener, tls, &service).map_err(listen)?;
         // Before anyone is told that it listens, and so may want to stop it.
-        let signals = Signals::listen(reloads).map_err(StartupError::Signals)?;
+        signals.started();
         let scheme = if service.security.tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{bound}");
         service.security.warn(bound);
+        service.warn();
         Ok(Self { server, service, listening, signals })
     }
 
@@ -104,26 +106,23 @@ impl Application {
         let sweeping = actix_web::rt::spawn(sweep(service.clone()));
         let stopping = async {
             signals.stop_or_reload(&service).await;
+            let stop = Stop::begin(&service.settings.limits);
+            let in_order = async {
+                stop.drain(&service, &listening, &handle).await;
+                stop.finish(&service).await;
+            };
             tokio::select! {
-                () = signals.stop() => {
-                    tracing::warn!("told to stop twice: not waiting for requests");
-                    false
-                }
-                () = drain(&service, &listening, &handle) => true,
+                () = signals.stop() => tracing::warn!("told to stop twice: not waiting any more"),
+                () = in_order => {}
             }
         };
-        let wait = tokio::select! {
-            ended = server => ended.map(|()| true)?,
-            wait = stopping => wait,
-        };
-        if wait {
-            tokio::select! {
-                () = signals.stop() => tracing::warn!("told to stop twice: not waiting for captures"),
-                () = all_captured(&service) => {}
-            }
+        tokio::select! {
+            ended = server => ended?,
+            () = stopping => {}
         }
         if let Some(traces) = &service.traces {
-            traces.stop();
+            // So that they are not sent when they are dropped, which takes its time.
+            traces.stop(Duration::ZERO);
         }
         sweeping.abort();
         tracing::info!("stopped");
@@ -155,10 +154,10 @@ fn serve(
         let origins = &service.settings.security.cors_origins;
         App::new()
             .wrap(from_fn(guard))
-            .wrap(Condition::new(!origins.is_empty(), cors(origins)))
             .wrap(from_fn(watch))
             .wrap(from_fn(observe))
             // Around all that can refuse a request.
+            .wrap(Condition::new(!origins.is_empty(), cors(origins)))
             .wrap(from_fn(routes::v2::errors_of_protocol))
             .app_data(service.clone())
             .configure(routes::configure)

@@ -33,10 +33,11 @@ impl ImageLimits {
     }
 }
 
-/// 20 MiB, 16,384 a side, 50 megapixels: today's largest phone photographs pass.
+/// 20 MiB, 50 megapixels: today's largest phone photographs pass. A side may be as long as the
+/// longest that a JPEG can have, since line-scan cameras make long images, and it is pixels that cost.
 impl Default for ImageLimits {
     fn default() -> Self {
-        Self { max_bytes: 20 << 20, max_side: 16_384, max_pixels: 50_000_000 }
+        Self { max_bytes: 20 << 20, max_side: 65_535, max_pixels: 50_000_000 }
     }
 }
 

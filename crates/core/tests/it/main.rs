@@ -8,6 +8,7 @@ mod classify;
 mod golden;
 mod hostile;
 mod load;
+mod long;
 mod scaled;
 
 use std::path::PathBuf;

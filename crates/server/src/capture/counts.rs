@@ -33,8 +33,8 @@ impl CaptureCounts {
         self.images.load(Ordering::Relaxed)
     }
 
-    /// Predictions that were not kept because the queue was full or the folder could not be written
-    /// to.
+    /// Predictions that should have been kept and were not, because the queue was full, the folder
+    /// could not be written to or the image alone is larger than either may be.
     #[must_use]
     pub fn dropped(&self) -> u64 {
         self.dropped.load(Ordering::Relaxed)

@@ -1,8 +1,8 @@
 //! Uploads and predictions, kept in a folder for people who label them and for the next reference.
 //!
 //! Keeping happens on a thread of its own behind a bounded queue. A request hands over what it has
-//! anyway and never waits: what does not fit into the queue is counted and forgotten, and a folder
-//! that cannot be written to turns the capture off until it can.
+//! anyway, if it is to be kept, and never waits: what does not fit into the queue is counted and
+//! forgotten, and a folder that cannot be written to turns the capture off until it can.
 //!
 //! Files are whole at any moment that the process may be killed at. They are not forced to disk one by
 //! one: a computer that loses its power may lose the last seconds, which SHA-256 and length in the
@@ -14,6 +14,7 @@ mod folder;
 mod names;
 mod record;
 mod retention;
+mod selection;
 mod writer;
 
 use std::sync::Arc;
@@ -26,8 +27,9 @@ pub use counts::CaptureCounts;
 pub use error::CaptureError;
 pub use record::{Reason, Record, RecordedImage, RecordedModel};
 
-use self::record::{Observation, Selection};
+use self::record::Observation;
 use self::retention::Retention;
+use self::selection::Selection;
 use self::writer::{Entry, Message, Writer, WriterOptions};
 use crate::engine::{Answer, ServedModel};
 use crate::settings::CaptureSettings;
@@ -35,6 +37,10 @@ use crate::uploads::UploadMemory;
 
 /// Images that may wait to be written; their bytes are limited by a setting.
 const QUEUED_IMAGES: usize = 1024;
+
+/// Part of the queue that is only for what has a reason of its own, so that what is nothing but a sample
+/// does not push it out: 1 in 4.
+const FOR_OWN_REASONS: usize = 4;
 
 /// Where predictions are handed in to be kept.
 pub struct Capture {
@@ -56,8 +62,7 @@ impl Capture {
         let selection = Selection::new(settings);
         let retention = Retention { max_bytes: settings.max_bytes(), max_age: settings.max_age };
         let retry_after = settings.retry;
-        let options =
-            WriterOptions { directory: directory.clone(), selection, retention, retry_after };
+        let options = WriterOptions { directory: directory.clone(), retention, retry_after };
         let counts = Arc::new(CaptureCounts::default());
         let writer = Writer::open(options, Arc::clone(&counts))?;
         let (queue, messages) = bounded(QUEUED_IMAGES);
@@ -74,12 +79,15 @@ impl Capture {
 
     /// Hands in the answer to an image, to be kept if it is one of those that are. Never waits.
     pub fn offer(&self, image: Bytes, request_id: &str, answer: &Answer, served: &ServedModel) {
-        let reasons = self.selection.reasons(answer);
-        if reasons.is_empty() && !self.selection.takes_samples() {
+        let reasons = self.selection.reasons(&image, answer);
+        if reasons.is_empty() {
             return;
         }
         let mut room = self.memory.reserve();
-        if !self.counts.enabled() || !room.grow(image.len()) {
+        let is_queued = self.counts.enabled()
+            && self.has_room_for(&reasons, image.len())
+            && room.grow(image.len());
+        if !is_queued {
             self.counts.count_dropped();
             return;
         }
@@ -91,6 +99,15 @@ impl Capture {
                 self.counts.set_enabled(false);
             }
         }
+    }
+
+    /// Whether the part of the queue has room that images with these reasons may use. Of requests at
+    /// the same moment a few more may get in: what is left to the others is less by them.
+    fn has_room_for(&self, reasons: &[Reason], bytes: usize) -> bool {
+        let part = |whole: usize| whole - whole / FOR_OWN_REASONS;
+        reasons != [Reason::Sample]
+            || (self.queue.len() < part(QUEUED_IMAGES)
+                && self.memory.used().saturating_add(bytes) <= part(self.memory.limit()))
     }
 
     /// What has been kept and what not.
@@ -105,10 +122,9 @@ impl Capture {
         self.queue.len()
     }
 
-    /// Returns when what was handed in has been written, or when `limit` has passed. Nothing is
-    /// captured from then on.
-    pub async fn finish(&self, limit: Duration) {
-        let deadline = Instant::now() + limit;
+    /// Returns when what was handed in has been written, or at `deadline`. Nothing is captured from
+    /// then on.
+    pub async fn finish(&self, deadline: Instant) {
         let mut told = false;
         loop {
             told = told || !self.queue.try_send(Message::Stop).is_err_and(|error| error.is_full());
@@ -117,10 +133,40 @@ impl Capture {
             }
             if Instant::now() >= deadline {
                 let images = self.queued_images();
-                tracing::warn!("{images} images could not be captured within {limit:?}");
+                tracing::warn!("{images} images could not be captured within --shutdown-timeout");
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use clap::Parser;
+    use crossbeam_channel::bounded;
+
+    use super::{Capture, CaptureCounts, QUEUED_IMAGES, Reason, Selection, UploadMemory};
+    use crate::settings::Cli;
+
+    #[test]
+    fn samples_leave_room_for_what_has_a_reason_of_its_own() {
+        let settings = Cli::parse_from(["sdd-server"]).settings.capture;
+        let capture = Capture {
+            selection: Selection::new(&settings),
+            queue: bounded(QUEUED_IMAGES).0,
+            memory: UploadMemory::new(100),
+            counts: Arc::new(CaptureCounts::default()),
+            ended: bounded(0).1,
+        };
+        let (sample, both) = ([Reason::Sample], [Reason::Sample, Reason::OutOfDistribution]);
+        assert!(capture.has_room_for(&sample, 75) && !capture.has_room_for(&sample, 76));
+        assert!(capture.has_room_for(&both, 100) && capture.has_room_for(&both[1..], 100));
+        let mut room = capture.memory.reserve();
+        assert!(room.grow(70));
+        assert!(capture.has_room_for(&sample, 5) && !capture.has_room_for(&sample, 6));
+        assert!(capture.has_room_for(&both, 30));
     }
 }

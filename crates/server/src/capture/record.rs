@@ -1,4 +1,4 @@
-//! What is written down of a prediction, and which predictions are.
+//! What is written down of a prediction.
 
 use sdd_core::Probabilities;
 use sdd_drift::Assessment;
@@ -8,7 +8,6 @@ use time::format_description::well_known::Rfc3339;
 
 use super::names::ImageName;
 use crate::engine::{Answer, ServedModel};
-use crate::settings::CaptureSettings;
 
 /// Of [`Record`]. A reader refuses those that it does not know; fields may be added without a new one.
 const FORMAT_VERSION: u32 = 1;
@@ -26,50 +25,6 @@ pub enum Reason {
     LowConfidence,
 }
 
-/// Which predictions are kept.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Selection {
-    share: f64,
-    always_ood: bool,
-    below_confidence: f64,
-}
-
-impl Selection {
-    pub fn new(settings: &CaptureSettings) -> Self {
-        let &CaptureSettings { share, always_ood, below_confidence, .. } = settings;
-        Self { share, always_ood, below_confidence }
-    }
-
-    /// Whether any image is kept without a reason of its own.
-    pub fn takes_samples(&self) -> bool {
-        self.share > 0.0
-    }
-
-    /// The reasons that lie in the prediction.
-    pub fn reasons(&self, answer: &Answer) -> Vec<Reason> {
-        let drift = answer.drift.as_ref();
-        let strange = drift.and_then(|drift| drift.out_of_distribution) == Some(true);
-        let mut reasons = Vec::new();
-        if self.always_ood && strange {
-            reasons.push(Reason::OutOfDistribution);
-        }
-        if f64::from(answer.prediction.confidence) < self.below_confidence {
-            reasons.push(Reason::LowConfidence);
-        }
-        reasons
-    }
-
-    /// Whether the image with this SHA-256 is in the sample. By content rather than by chance: an
-    /// image that is sent again and again is not kept in the end, and servers beside each other keep
-    /// the same ones.
-    pub fn samples(&self, sha256: &[u8; 32]) -> bool {
-        let [a, b, c, d, e, f, g, h, ..] = *sha256;
-        // The first 53 bits, which a float holds exactly, as a number from 0 to below 1.
-        let bits = u64::from_be_bytes([a, b, c, d, e, f, g, h]) >> 11;
-        (bits as f64) / ((1_u64 << 53) as f64) < self.share
-    }
-}
-
 /// What is known of a prediction when it has been made.
 #[derive(Debug, Clone)]
 pub(super) struct Observation {
@@ -80,6 +35,7 @@ pub(super) struct Observation {
     pub probabilities: Probabilities,
     pub drift: Option<Assessment>,
     pub model: RecordedModel,
+    /// At least one.
     pub reasons: Vec<Reason>,
 }
 
@@ -170,29 +126,5 @@ impl<'a> Record<'a> {
             model: &observed.model,
             reasons: &observed.reasons,
         }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use sha2::{Digest, Sha256};
-
-    use super::Selection;
-
-    fn selection(share: f64) -> Selection {
-        Selection { share, always_ood: true, below_confidence: 0.8 }
-    }
-
-    #[test]
-    fn a_share_of_all_contents_is_sampled() {
-        let sampled = |share| {
-            let digests = (0..2000_u32).map(|number| Sha256::digest(number.to_le_bytes()).into());
-            digests.filter(|sha256| selection(share).samples(sha256)).count()
-        };
-        assert_eq!((sampled(0.0), sampled(1.0)), (0, 2000));
-        // The contents are fixed, and so is their number; 500 and 20 are the expectations.
-        assert!((430..570).contains(&sampled(0.25)), "{}", sampled(0.25));
-        assert!((5..40).contains(&sampled(0.01)), "{}", sampled(0.01));
-        assert!(selection(1.0).samples(&[0xff; 32]) && !selection(0.0).samples(&[0; 32]));
     }
 }

@@ -285,7 +285,7 @@ mod tests {
             "predictions-2026-11-24.jsonl.gz".into(),
             "images/readme.txt".into(),
             format!("images/01/{}.jpg", "02".repeat(32)),
-            format!("images/labelled/{}.jpg", "01".repeat(32)),
+            format!("images/labeled/{}.jpg", "01".repeat(32)),
             image(1).replace(".jpg", ".gif"),
         ];
         for name in &others {

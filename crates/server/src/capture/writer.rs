@@ -13,13 +13,16 @@ use super::counts::CaptureCounts;
 use super::error::CaptureError;
 use super::folder::{CaptureFolder, IfMissing};
 use super::names::ImageName;
-use super::record::{Observation, Reason, Record, Selection};
+use super::record::{Observation, Record};
 use super::retention::Retention;
 use crate::error::chain_of;
 use crate::uploads::Reservation;
 
-/// How often files are looked at for their age, and counted anew.
-const SWEEP_INTERVAL: Duration = Duration::from_hours(1);
+/// How often files are looked at for their age, and counted anew, at the most and at the least.
+const SWEEP_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
+
+/// How often within the age at which files go, so that none stays much longer.
+const SWEEPS_WITHIN_AGE: u32 = 10;
 
 /// What the thread is told.
 pub(super) enum Message {
@@ -40,9 +43,16 @@ pub(super) struct Entry {
 #[derive(Debug, Clone)]
 pub(super) struct WriterOptions {
     pub directory: PathBuf,
-    pub selection: Selection,
     pub retention: Retention,
     pub retry_after: Duration,
+}
+
+impl WriterOptions {
+    fn next_sweep(&self) -> Instant {
+        let (shortest, longest) = SWEEP_INTERVALS;
+        let by_age = self.retention.max_age.map(|age| age / SWEEPS_WITHIN_AGE);
+        Instant::now() + by_age.unwrap_or(longest).clamp(shortest, longest)
+    }
 }
 
 pub(super) struct Writer {
@@ -109,8 +119,8 @@ impl Writer {
         let now = Instant::now();
         match &mut self.state {
             State::On { folder, next_sweep } if *next_sweep <= now => {
-                *next_sweep = now + SWEEP_INTERVAL;
                 let swept = folder.sweep(&self.options.retention, 0);
+                *next_sweep = self.options.next_sweep();
                 self.counts.set_stored_bytes(folder.stored_bytes);
                 match swept {
                     Ok(removed) => self.counts.count_removed(removed),
@@ -125,13 +135,13 @@ impl Writer {
         }
     }
 
-    fn take(&mut self, mut entry: Box<Entry>) {
+    fn take(&mut self, entry: Box<Entry>) {
         let State::On { folder, .. } = &mut self.state else {
             // It was in the queue when the capture was turned off.
             self.counts.count_dropped();
             return;
         };
-        if let Err(error) = keep(&mut entry, folder, &self.options, &self.counts) {
+        if let Err(error) = keep(&entry, folder, &self.options, &self.counts) {
             self.turn_off(&error, Some(entry));
         }
     }
@@ -149,21 +159,21 @@ impl Writer {
         self.state = State::Off { retry_at, unwritten };
     }
 
-    fn try_again(&mut self, mut unwritten: Option<Box<Entry>>) {
+    fn try_again(&mut self, unwritten: Option<Box<Entry>>) {
         let directory = &self.options.directory;
-        let mut reopen = || {
+        let reopen = || {
             // Where the folder is gone, a disk may be, and what is below it is not for us.
             let mut folder = CaptureFolder::open(directory, IfMissing::Fail)?;
             self.counts.count_removed(folder.sweep(&self.options.retention, 0)?);
             self.counts.set_stored_bytes(folder.stored_bytes);
-            if let Some(entry) = &mut unwritten {
+            if let Some(entry) = &unwritten {
                 keep(entry, &mut folder, &self.options, &self.counts)?;
             }
             Ok::<_, CaptureError>(folder)
         };
         match reopen() {
             Ok(folder) => {
-                self.state = State::On { folder, next_sweep: Instant::now() + SWEEP_INTERVAL };
+                self.state = State::On { folder, next_sweep: self.options.next_sweep() };
                 self.counts.set_enabled(true);
                 // Once it is true.
                 tracing::info!("capture to {} is on again", self.options.directory.display());
@@ -187,25 +197,18 @@ fn warn(error: &CaptureError, options: &WriterOptions) {
 
 /// Writes the image, then the record that names it.
 fn keep(
-    entry: &mut Entry,
+    entry: &Entry,
     folder: &mut CaptureFolder,
     options: &WriterOptions,
     counts: &CaptureCounts,
 ) -> Result<(), CaptureError> {
     let Entry { observed, image, .. } = entry;
-    let sha256 = Sha256::digest(&*image);
-    if options.selection.samples(sha256.as_ref()) && !observed.reasons.contains(&Reason::Sample) {
-        observed.reasons.insert(0, Reason::Sample);
-    }
-    if observed.reasons.is_empty() {
-        return Ok(());
-    }
     let Some(extension) = file_extension(image) else {
         // Only images are answered, so this is for a format that the model's side learned alone.
         counts.count_dropped();
         return Ok(());
     };
-    let name = ImageName { sha256: format!("{sha256:x}"), extension };
+    let name = ImageName { sha256: format!("{:x}", Sha256::digest(image)), extension };
     let day = observed.time.date();
     let mut line = serde_json::to_vec(&Record::new(observed, &name, image.len()))
         .map_err(|error| CaptureError::io("write a record into", &folder.path)(error.into()))?;
@@ -232,14 +235,12 @@ mod tests {
     use std::time::Duration;
 
     use bytes::Bytes;
-    use clap::Parser;
     use sdd_core::Probabilities;
     use time::OffsetDateTime;
 
     use super::{CaptureCounts, Entry, Message, Writer, WriterOptions};
-    use crate::capture::record::{Observation, Reason, RecordedModel, Selection};
+    use crate::capture::record::{Observation, Reason, RecordedModel};
     use crate::capture::retention::Retention;
-    use crate::settings::Cli;
     use crate::uploads::UploadMemory;
 
     fn entry(image: &'static [u8], room: &UploadMemory) -> Message {
@@ -261,11 +262,9 @@ mod tests {
 
     /// Writes what is handed in, and then ends; meanwhile `disturb` is called once.
     fn write(path: &Path, images: &[&'static [u8]], disturb: impl FnOnce()) -> Arc<CaptureCounts> {
-        let settings = Cli::parse_from(["sdd-server"]).settings.capture;
         let retention = Retention { max_bytes: Some(10_000), max_age: None };
         let options = WriterOptions {
             directory: path.to_owned(),
-            selection: Selection::new(&settings),
             retention,
             retry_after: Duration::from_mins(1),
         };

@@ -3,9 +3,10 @@
 
 mod count;
 mod departure;
+mod files;
 mod idle;
-mod linger;
 mod open;
+mod shared_body;
 mod watch;
 
 use std::any::Any;
@@ -18,11 +19,11 @@ use std::time::Duration;
 use actix_tls::accept::rustls_0_23::TlsStream;
 use actix_web::dev::Extensions;
 use actix_web::rt::net::TcpStream as AsyncTcpStream;
-use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use socket2::SockRef;
 
-pub use linger::LINGER;
+pub use files::allow_files;
 pub use open::OpenConnections;
+pub use shared_body::LINGER;
 pub use watch::watch;
 
 use self::count::{Counted, Counter};
@@ -30,16 +31,6 @@ use self::idle::IdleTime;
 
 /// Time after which a connection ends whose client does not take what was sent.
 const UNREAD_TIMEOUT: Duration = Duration::from_secs(30);
-
-/// File descriptors beside those of connections, with room to spare.
-const OTHER_FILES: u64 = 256;
-
-/// File descriptors that a server has open which nobody asks anything, with room to spare: without them
-/// the HTTP library panics.
-const FILES_TO_START: u64 = 64;
-
-/// Each connection has one for the HTTP library and one for [`Connection`].
-const FILES_PER_CONNECTION: u64 = 2;
 
 /// One connection, shared by its requests.
 #[derive(Debug)]
@@ -106,31 +97,4 @@ impl Drop for OpenRequest {
         self.connection.idle.restart();
         self.connection.open_requests.fetch_sub(1, Ordering::SeqCst);
     }
-}
-
-/// Raises the number of files that the process may open to what `max_connections` take, as far as the
-/// operating system lets it.
-///
-/// # Errors
-/// The number that it lets, where the server could not even start with it.
-pub fn allow_files(max_connections: usize) -> Result<(), u64> {
-    let limit = getrlimit(Resource::Nofile);
-    let connections = u64::try_from(max_connections).unwrap_or(u64::MAX);
-    let needed = connections.saturating_mul(FILES_PER_CONNECTION).saturating_add(OTHER_FILES);
-    if limit.current.is_none_or(|current| current >= needed) {
-        return Ok(());
-    }
-    let allowed = limit.maximum.map_or(needed, |maximum| maximum.min(needed));
-    let raised = Rlimit { current: Some(allowed), maximum: limit.maximum };
-    let is_raised = setrlimit(Resource::Nofile, raised).is_ok();
-    let allowed = if is_raised { allowed } else { limit.current.unwrap_or(allowed) };
-    if allowed < FILES_TO_START {
-        return Err(allowed);
-    }
-    if allowed < needed {
-        tracing::warn!(
-            "{max_connections} connections take {needed} open files, and only {allowed} are allowed: see ulimit -n and --max-connections"
-        );
-    }
-    Ok(())
 }

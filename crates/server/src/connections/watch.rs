@@ -11,7 +11,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::middleware::Next;
 use bytes::Bytes;
 
-use super::linger::SharedBody;
+use super::shared_body::SharedBody;
 use super::{Connection, OpenRequest};
 use crate::error::{ApiError, Shortage};
 
@@ -24,7 +24,7 @@ const HOSTILE_OPEN_REQUESTS: usize = 1024;
 
 type Watched<B> = EitherBody<OpenBody<B>, OpenBody<BoxBody>>;
 
-/// Wraps all handlers. Where the client leaves before it is answered, their future is dropped, and
+/// Wraps all handlers. Where the client leaves, or takes its request back, before it is answered, their future is dropped, and
 /// with it what waits in the engine's queue.
 ///
 /// # Errors
@@ -49,16 +49,28 @@ pub async fn watch<B: MessageBody + 'static>(
     }
     let version = request.version();
     let body = SharedBody::share(&mut request);
+    let departure = async {
+        match &body {
+            Some(body) => tokio::select! {
+                () = body.reset() => {}
+                () = connection.departure(version) => {}
+            },
+            None => connection.departure(version).await,
+        }
+    };
     tokio::select! {
         biased;
         response = next.call(request) => {
             let response = response?.map_body(|_, body| OpenBody::new(body, open));
-            if let Some(body) = body {
-                body.read_rest();
+            match &body {
+                // Whatever the handler made of a body that broke off.
+                Some(body) if body.is_reset() => return Err(ApiError::ClientLeft.into()),
+                Some(body) => body.clone().read_rest(),
+                None => {}
             }
             Ok(response.map_into_left_body())
         }
-        () = connection.departure(version) => Err(ApiError::ClientLeft.into()),
+        () = departure => Err(ApiError::ClientLeft.into()),
     }
 }
 

@@ -1,15 +1,12 @@
 //! How many images may be waiting or in work: beyond that a request is refused at once.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::pace::{Lanes, Pace};
 use crate::error::{ApiError, Shortage};
-
-/// How much a new measurement counts in the running mean of the time an image takes: 1 in 8.
-const SMOOTHING: u64 = 8;
 
 /// The part of an expected wait that it may take longer: one half. Under a load that never ends the
 /// queue is as long as it may be, and without a margin every image that takes longer than the mean
@@ -21,9 +18,7 @@ const MARGIN: u32 = 2;
 pub struct Admission {
     permits: Arc<Semaphore>,
     limit: usize,
-    workers: usize,
-    /// Running mean of the time that a worker spends on one image, in microseconds; 0 before the first.
-    service_time_us: AtomicU64,
+    pace: Pace,
 }
 
 /// Room for one image, given back when dropped.
@@ -37,12 +32,7 @@ impl Admission {
     #[must_use]
     pub fn new(workers: usize, queue: usize) -> Self {
         let limit = workers + queue;
-        Self {
-            permits: Arc::new(Semaphore::new(limit)),
-            limit,
-            workers: workers.max(1),
-            service_time_us: AtomicU64::new(0),
-        }
+        Self { permits: Arc::new(Semaphore::new(limit)), limit, pace: Pace::default() }
     }
 
     /// Room for `count` images, all or none.
@@ -53,12 +43,12 @@ impl Admission {
     pub fn admit(&self, count: usize, deadline: Instant) -> Result<Vec<Permit>, ApiError> {
         let overloaded = |shortage| ApiError::Overloaded {
             shortage,
-            retry_after: self.expected_wait(self.limit),
+            retry_after: self.pace.expected_wait(self.limit),
         };
         let before = self.occupied();
         // Where nothing waits there is nothing to wait for; and only what is admitted tells whether
         // images have become faster again.
-        let likely = self.expected_wait(before + count);
+        let likely = self.pace.expected_wait(before + count);
         let time_left = deadline.saturating_duration_since(Instant::now());
         if before > 0 && likely.saturating_add(likely / MARGIN) > time_left {
             return Err(overloaded(Shortage::Time));
@@ -92,20 +82,9 @@ impl Admission {
         self.limit - self.permits.available_permits().min(self.limit)
     }
 
-    /// Takes note of how long a worker was busy with one image.
-    pub fn note_service_time(&self, spent: Duration) {
-        let spent = u64::try_from(spent.as_micros()).unwrap_or(u64::MAX / SMOOTHING);
-        let old = self.service_time_us.load(Ordering::Relaxed);
-        // Two workers at once may lose one measurement of many.
-        let new = if old == 0 { spent } else { (old * (SMOOTHING - 1) + spent) / SMOOTHING };
-        self.service_time_us.store(new, Ordering::Relaxed);
-    }
-
-    /// The time until the last of `count` images is done, if none other comes.
-    fn expected_wait(&self, count: usize) -> Duration {
-        let each = Duration::from_micros(self.service_time_us.load(Ordering::Relaxed));
-        let rounds = u32::try_from(count.div_ceil(self.workers)).unwrap_or(u32::MAX);
-        each.saturating_mul(rounds)
+    /// Takes note of an image that took `read` and `run` of the threads in `lanes`.
+    pub(super) fn note_times(&self, lanes: Lanes, read: Duration, run: Duration) {
+        self.pace.note(lanes, read, run);
     }
 }
 
@@ -113,7 +92,7 @@ impl Admission {
 mod tests {
     use std::time::{Duration, Instant};
 
-    use super::Admission;
+    use super::{Admission, Lanes};
     use crate::error::ApiError;
 
     fn in_s(seconds: u64) -> Instant {
@@ -136,13 +115,14 @@ mod tests {
     #[test]
     fn what_cannot_be_done_in_time_is_refused_at_once() {
         let admission = Admission::new(2, 100);
-        admission.note_service_time(Duration::from_secs(1));
+        let note = |run| admission.note_times(Lanes::Whole { threads: 2 }, Duration::ZERO, run);
+        note(Duration::from_secs(1));
         let waiting = admission.admit(20, in_s(60)).unwrap();
         assert!(admission.admit(1, in_s(5)).is_err(), "a wait of 11 s");
         assert!(admission.admit(1, in_s(20)).is_ok());
         drop(waiting);
         assert!(admission.admit(1, in_s(5)).is_ok());
-        admission.note_service_time(Duration::from_mins(10));
+        note(Duration::from_mins(10));
         assert!(admission.admit(1, in_s(5)).is_ok(), "nothing is before it");
     }
 }

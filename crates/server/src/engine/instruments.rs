@@ -10,4 +10,22 @@ pub struct Instruments {
     pub batch_images: Histogram,
     /// Panics of its threads, each of which cost the images in work an error and nothing else.
     pub panics: Counter,
+    /// How long images spent in each stage.
+    pub stages: StageHistograms,
+}
+
+/// The seconds that images spent in each stage, whatever became of them: those that wait too long are
+/// in it, too.
+#[derive(Debug, Clone)]
+pub struct StageHistograms {
+    /// Waiting before decoding; what waits after it, in a batch, is not counted.
+    pub queue: Histogram,
+    /// From a file's bytes to pixels; all of reading, for a file that cannot be read.
+    pub decode: Histogram,
+    /// From pixels to the model's input.
+    pub preprocess: Histogram,
+    /// The pass of the model.
+    pub infer: Histogram,
+    /// The comparison with the reference.
+    pub drift: Histogram,
 }

@@ -54,6 +54,20 @@ pub struct StageTimes {
     pub drift: Duration,
 }
 
+impl StageTimes {
+    /// Each stage by its name, in their order.
+    #[must_use]
+    pub fn named(&self) -> [(&'static str, Duration); 5] {
+        [
+            ("queue", self.queue),
+            ("decode", self.decode),
+            ("preprocess", self.preprocess),
+            ("infer", self.infer),
+            ("drift", self.drift),
+        ]
+    }
+}
+
 pub(super) struct Job {
     pub input: Input,
     pub enqueued: Instant,

@@ -10,6 +10,7 @@ mod instruments;
 mod isolation;
 mod job;
 mod load;
+mod pace;
 mod prepare;
 mod run;
 
@@ -21,12 +22,13 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use tokio::sync::oneshot;
 
 pub use admission::{Admission, Permit};
-pub use instruments::Instruments;
+pub use instruments::{Instruments, StageHistograms};
 pub use job::{Answer, Input, StageTimes, Ticket};
 pub use load::{LoadError, Pair, ServedModel, ServedReference};
 
 use self::isolation::isolate;
 use self::job::{Job, Order, Prepared};
+use self::pace::Lanes;
 use self::prepare::Preparer;
 use self::run::Runner;
 use crate::error::ApiError;
@@ -55,15 +57,20 @@ impl Engine {
         let Pair { classifiers, readers, reference, served } = pair;
         // Permits keep the queue short.
         let (queue, jobs) = unbounded();
+        let lanes = match max_batch {
+            ..=1 => Lanes::Whole { threads: classifiers.len() },
+            _ => Lanes::Stages { readers, runners: classifiers.len() },
+        };
         let new_preparer = |_| {
             let reader = classifiers[0].input_reader();
-            Preparer::new(reader, Arc::clone(admission), instruments.clone())
+            Preparer::new(reader, lanes, Arc::clone(admission), instruments.clone())
         };
         let mut preparers: Vec<Preparer> = (0..readers).map(new_preparer).collect();
         let runners = classifiers.into_iter().map(|classifier| Runner {
             classifier,
             reference: reference.clone(),
             neighbors,
+            lanes,
             admission: Arc::clone(admission),
             instruments: instruments.clone(),
         });
@@ -155,7 +162,7 @@ impl Threads {
 fn answer_singly(mut preparer: Preparer, mut runner: Runner, jobs: &Receiver<Job>) {
     for job in jobs {
         if let Some(Some(prepared)) = isolate(&mut preparer, |stage| stage.prepare(job)) {
-            isolate(&mut runner, |stage| stage.answer(vec![prepared]));
+            runner.answer(vec![prepared]);
         }
     }
 }
@@ -173,7 +180,7 @@ fn prepare_all(mut preparer: Preparer, jobs: &Receiver<Job>, ready: &Sender<Prep
 fn run_batches(mut runner: Runner, prepared: &Receiver<Prepared>, max_batch: usize) {
     for first in prepared {
         let batch = std::iter::once(first).chain(prepared.try_iter()).take(max_batch).collect();
-        isolate(&mut runner, |stage| stage.answer(batch));
+        runner.answer(batch);
     }
 }
 

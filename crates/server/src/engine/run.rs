@@ -9,8 +9,9 @@ use sdd_drift::{Assessment, Reference};
 
 use super::admission::Admission;
 use super::instruments::Instruments;
-use super::isolation::Stage;
+use super::isolation::{Stage, isolate};
 use super::job::{Answer, Order, Prepared, StageTimes};
+use super::pace::Lanes;
 use crate::error::{ApiError, chain_of};
 
 /// Owns a session, on one thread.
@@ -19,12 +20,14 @@ pub(super) struct Runner {
     pub reference: Option<Arc<Reference>>,
     /// Nearest reference images in an answer.
     pub neighbors: usize,
+    pub lanes: Lanes,
     pub admission: Arc<Admission>,
     pub instruments: Instruments,
 }
 
 impl Runner {
-    /// Answers all of a batch.
+    /// Answers all of a batch. A panic in the model costs all of its images an error, one in the
+    /// comparison that image alone.
     pub fn answer(&mut self, batch: Vec<Prepared>) {
         let mut waiting = Vec::with_capacity(batch.len());
         let mut tensors = Vec::new();
@@ -45,10 +48,12 @@ impl Runner {
         let count = waiting.len();
         self.instruments.batch_images.observe(f64::from(as_u32(count)));
         let start = Instant::now();
-        let predictions = self.run(count, tensors);
+        let Some(predictions) = isolate(self, |runner| runner.run(count, tensors)) else { return };
         let infer = start.elapsed();
         for ((order, times), prediction) in waiting.into_iter().zip(predictions) {
-            self.finish(order, StageTimes { infer, ..times }, infer / as_u32(count), prediction);
+            self.instruments.stages.infer.observe(infer.as_secs_f64());
+            let (times, share) = (StageTimes { infer, ..times }, infer / as_u32(count));
+            isolate(self, |runner| runner.finish(order, times, share, prediction));
         }
     }
 
@@ -80,7 +85,9 @@ impl Runner {
         };
         let answer = assess();
         times.drift = start.elapsed();
-        self.admission.note_service_time(times.decode + times.preprocess + share + times.drift);
+        self.instruments.stages.drift.observe(times.drift.as_secs_f64());
+        let read = times.decode + times.preprocess;
+        self.admission.note_times(self.lanes, read, share + times.drift);
         order.answer(answer.map(|(prediction, drift)| Answer { prediction, drift, times }));
     }
 

@@ -184,6 +184,31 @@ async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
 }
 
 #[actix_web::test]
+async fn a_panic_in_a_comparison_costs_that_image_alone_its_answer() {
+    let rig = Rig::start(3);
+    let first = rig.ask();
+    rig.wait_for_search();
+    let batch: Vec<_> = (0..3).map(|_| rig.ask()).collect();
+    // Once a later one is taken out of the queue, they have been read.
+    let later = rig.ask();
+    let start = Instant::now();
+    while rig.engine.waiting() > 0 {
+        assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    for step in [Step::Search, Step::Search, Step::Panic, Step::Search, Step::Search] {
+        rig.tell(step);
+    }
+    let mut answered = vec![first.await.is_ok()];
+    for answer in batch {
+        answered.push(answer.await.is_ok());
+    }
+    answered.push(later.await.is_ok());
+    assert_eq!(answered, [true, true, false, true, true]);
+    rig.idle().await;
+}
+
+#[actix_web::test]
 async fn the_work_of_clients_that_left_is_dropped() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);

@@ -3,8 +3,8 @@
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-use crate::observe::Finished;
-use crate::request::ImageOutcome;
+use crate::error::Shortage;
+use crate::request::{Finished, ImageOutcome};
 
 /// The route of paths that are not there.
 const UNMATCHED: &str = "unmatched";
@@ -59,6 +59,17 @@ impl ImageLabels {
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(super) struct ErrorLabel {
     pub error: &'static str,
+}
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct ShortageLabel {
+    pub shortage: &'static str,
+}
+
+impl ShortageLabel {
+    pub fn of(shortage: Shortage) -> Self {
+        Self { shortage: shortage.name() }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

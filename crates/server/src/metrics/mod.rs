@@ -16,9 +16,11 @@ use prometheus_client::registry::{Registry, Unit};
 
 pub use exposition::{Format, expose};
 
-use self::labels::{ErrorLabel, ImageLabels, OutcomeLabel, RequestLabels, RouteLabels, StageLabel};
-use crate::engine::{Instruments, StageTimes};
-use crate::observe::Finished;
+use self::labels::{
+    ErrorLabel, ImageLabels, OutcomeLabel, RequestLabels, RouteLabels, ShortageLabel, StageLabel,
+};
+use crate::engine::{Instruments, StageHistograms};
+use crate::request::Finished;
 
 /// Upper bounds of durations in seconds: 0.1 ms to 60 s.
 const SECONDS: [f64; 18] = [
@@ -35,24 +37,14 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     request_duration: Family<RouteLabels, Histogram>,
-    stages: StageHistograms,
+    read_duration: Histogram,
     engine: Instruments,
+    shortages: Family<ShortageLabel, Counter>,
     images: Family<ImageLabels, Counter>,
     image_errors: Family<ErrorLabel, Counter>,
     upload_bytes: Counter,
     reloads_ok: Counter,
     reloads_failed: Counter,
-}
-
-/// One histogram a stage: held here, so that none has to be looked up.
-#[derive(Debug)]
-struct StageHistograms {
-    read: Histogram,
-    queue: Histogram,
-    decode: Histogram,
-    preprocess: Histogram,
-    infer: Histogram,
-    drift: Histogram,
 }
 
 impl Metrics {
@@ -77,12 +69,25 @@ impl Metrics {
             Unit::Seconds,
             stages.clone(),
         );
-        let engine =
-            Instruments { batch_images: Histogram::new(IMAGES), panics: Counter::default() };
+        let of = |stage| stages.get_or_create_owned(&StageLabel { stage });
+        let engine = Instruments {
+            batch_images: Histogram::new(IMAGES),
+            panics: Counter::default(),
+            stages: StageHistograms {
+                queue: of("queue"),
+                decode: of("decode"),
+                preprocess: of("preprocess"),
+                infer: of("infer"),
+                drift: of("drift"),
+            },
+        };
         let help = "Images in one pass of the model";
         registry.register("batch_images", help, engine.batch_images.clone());
         let help = "Panics that cost the images in work an error, and nothing else";
         registry.register("engine_panics", help, engine.panics.clone());
+        let shortages = Family::default();
+        let help = "Requests that were refused as overloaded, by what there was too little of";
+        registry.register("overloaded_requests", help, shortages.clone());
         let images = Family::default();
         registry.register("images", "Images that were answered", images.clone());
         let image_errors = Family::default();
@@ -94,7 +99,7 @@ impl Metrics {
         let upload_bytes = Counter::default();
         registry.register_with_unit(
             "upload",
-            "Bytes of the images that were received whole",
+            "Bytes of the uploads that were received whole: images, and under /v2 the body around them",
             Unit::Bytes,
             upload_bytes.clone(),
         );
@@ -104,8 +109,9 @@ impl Metrics {
             registry,
             requests,
             request_duration,
-            stages: StageHistograms::new(&stages),
+            read_duration: of("read"),
             engine,
+            shortages,
             images,
             image_errors,
             upload_bytes,
@@ -127,11 +133,13 @@ impl Metrics {
         let route = RouteLabels { route: labels.route };
         self.request_duration.get_or_create(&route).observe(finished.total.as_secs_f64());
         if let Some(read) = finished.context.read_time() {
-            self.stages.read.observe(read.as_secs_f64());
+            self.read_duration.observe(read.as_secs_f64());
             self.upload_bytes.inc_by(finished.context.bytes() as u64);
         }
+        if let Some(shortage) = finished.shortage {
+            self.shortages.get_or_create(&ShortageLabel::of(shortage)).inc();
+        }
         for outcome in finished.context.outcomes().iter() {
-            self.stages.observe(&outcome.times);
             self.images.get_or_create(&ImageLabels::of(outcome)).inc();
         }
         for &error in finished.context.errors().iter() {
@@ -148,27 +156,5 @@ impl Metrics {
 impl Default for Metrics {
     fn default() -> Self {
         Self::new()
-    }
-}
-
-impl StageHistograms {
-    fn new(family: &Family<StageLabel, Histogram>) -> Self {
-        let of = |stage| family.get_or_create_owned(&StageLabel { stage });
-        Self {
-            read: of("read"),
-            queue: of("queue"),
-            decode: of("decode"),
-            preprocess: of("preprocess"),
-            infer: of("infer"),
-            drift: of("drift"),
-        }
-    }
-
-    fn observe(&self, times: &StageTimes) {
-        self.queue.observe(times.queue.as_secs_f64());
-        self.decode.observe(times.decode.as_secs_f64());
-        self.preprocess.observe(times.preprocess.as_secs_f64());
-        self.infer.observe(times.infer.as_secs_f64());
-        self.drift.observe(times.drift.as_secs_f64());
     }
 }

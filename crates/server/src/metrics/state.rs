@@ -8,6 +8,7 @@ use prometheus_client::registry::{Registry, Unit};
 use crate::capture::Capture;
 use crate::engine::{Engine, ServedModel, ServedReference};
 use crate::service::Service;
+use crate::telemetry;
 
 /// All of it, with what other parts of the server count by themselves.
 pub(super) fn registry(service: &Service) -> Registry {
@@ -21,6 +22,9 @@ pub(super) fn registry(service: &Service) -> Registry {
     if let Some(capture) = &service.capture {
         add_capture(&mut registry, capture);
     }
+    let dropped_lines = ConstCounter::new(telemetry::dropped_lines() as u64);
+    let help = "Lines of the log that were dropped because standard error was not read";
+    registry.register("log_dropped_lines", help, dropped_lines);
     registry.register("build", "The program", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
     registry
 }

@@ -4,10 +4,11 @@ use std::time::Duration;
 
 use opentelemetry::TraceId;
 
-use super::Finished;
 use crate::engine::StageTimes;
+use crate::error::Shortage;
+use crate::request::Finished;
 
-/// Writes it: for people's requests always, for the checks of machines where `debug` is logged.
+/// Writes it: for the checks of machines that were answered as always where `debug` is logged.
 pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
     // The level of a line is part of the program, not a value: so the line stands there twice.
     macro_rules! line {
@@ -27,6 +28,8 @@ pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
                 path = finished.path,
                 status = finished.status,
                 error = finished.error,
+                shortage = finished.shortage.map(Shortage::name),
+                reason = finished.reason,
                 outcome = finished.outcome.name(),
                 bytes = finished.context.bytes(),
                 images = outcomes.len(),
@@ -46,7 +49,7 @@ pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
             );
         }};
     }
-    if finished.is_probe() {
+    if finished.is_routine() {
         line!(debug);
     } else {
         line!(info);

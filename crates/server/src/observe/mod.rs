@@ -1,33 +1,28 @@
 //! Around every request: its name, its deadline, and when it is over what is told of it: a line in
 //! the log, numbers in the metrics, spans for a collector.
 
-mod finished;
 mod line;
-mod timing;
 
 use std::net::IpAddr;
 
-use actix_web::ResponseError;
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method, StatusCode};
+use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
+use actix_web::{HttpResponse, ResponseError as _};
 
-pub use finished::{Finished, RequestOutcome};
-pub use timing::RequestStages;
-
-use crate::error::{ApiError, CLIENT_LEFT, ErrorCode};
-use crate::request::{REQUEST_ID, RequestContext};
+use crate::error::{ApiError, CLIENT_LEFT, Fault, Shortage};
+use crate::request::{Finished, REQUEST_ID, RequestContext, RequestOutcome, RequestStages};
 use crate::service::Service;
 use crate::telemetry::Parent;
 
 /// The header that tells how long each stage took (W3C Server Timing).
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 
-/// What is told of a path that a client made up.
-const MAX_PATH_BYTES: usize = 256;
+/// What is told of a text that a client made up, as a path, or had a part in.
+const MAX_TEXT_BYTES: usize = 256;
 
 /// Wraps every request.
 ///
@@ -47,16 +42,13 @@ pub async fn observe<B: MessageBody + 'static>(
         Err(error) => Ok(request.into_response(error.error_response()).map_into_right_body()),
     };
     let mut response = result.inspect_err(|error| {
-        let response = error.error_response();
-        let code = response.extensions().get::<ErrorCode>().map(|code| code.0);
-        observer.end(response.status(), code);
+        observer.end(&error.error_response());
     })?;
     if service.is_closing_connections() {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     observer.describe(response.response_mut());
-    let error = response.response().extensions().get::<ErrorCode>().map(|code| code.0);
-    observer.end(response.status(), error);
+    observer.end(response.response());
     Ok(response)
 }
 
@@ -91,7 +83,7 @@ impl Observer {
     }
 
     /// Adds the request's name and its times to the answer.
-    fn describe<B>(&self, response: &mut actix_web::HttpResponse<B>) {
+    fn describe<B>(&self, response: &mut HttpResponse<B>) {
         let headers = response.headers_mut();
         if let Ok(id) = HeaderValue::from_str(self.context.id()) {
             headers.insert(HeaderName::from_static(REQUEST_ID), id);
@@ -103,15 +95,25 @@ impl Observer {
         }
     }
 
-    fn end(&self, status: StatusCode, error: Option<&'static str>) {
-        self.tell(RequestOutcome::of(status), status.as_u16(), error);
+    fn end<B>(&self, response: &HttpResponse<B>) {
+        let status = response.status();
+        let noted = response.extensions();
+        let fault = noted.get::<Fault>();
+        self.tell(End {
+            outcome: RequestOutcome::of(status),
+            status: status.as_u16(),
+            error: fault.map(|fault| fault.code),
+            reason: fault.map(|fault| beginning_of(&fault.message)),
+            shortage: noted.get::<Shortage>().copied(),
+        });
     }
 
     /// Tells of the request, once.
-    fn tell(&self, outcome: RequestOutcome, status: u16, error: Option<&'static str>) {
+    fn tell(&self, end: End<'_>) {
         if self.ended.replace(true) {
             return;
         }
+        let End { outcome, status, error, reason, shortage } = end;
         let finished = Finished {
             context: &self.context,
             method: self.method,
@@ -121,24 +123,37 @@ impl Observer {
             client: self.client,
             status,
             error,
+            reason,
+            shortage,
             outcome,
             stages: RequestStages::of(&self.context),
             total: self.context.started().elapsed(),
         };
         self.service.metrics.request(&finished);
-        let traces = self.service.traces.as_ref().filter(|_| !finished.is_probe());
+        let traces = self.service.traces.as_ref().filter(|_| !finished.is_routine());
         let span = traces.map(|traces| traces.request(&finished, &self.parent));
         line::log(&finished, span.map(|span| span.trace_id()));
     }
 }
 
+/// How a request ended.
+#[derive(Clone, Copy)]
+struct End<'a> {
+    outcome: RequestOutcome,
+    status: u16,
+    error: Option<&'static str>,
+    reason: Option<&'a str>,
+    shortage: Option<Shortage>,
+}
+
 impl Drop for Observer {
     fn drop(&mut self) {
-        if std::thread::panicking() {
-            self.tell(RequestOutcome::Failed, 500, Some("internal"));
+        let (outcome, status, error) = if std::thread::panicking() {
+            (RequestOutcome::Failed, 500, "internal")
         } else {
-            self.tell(RequestOutcome::Left, CLIENT_LEFT, Some("client_left"));
-        }
+            (RequestOutcome::Left, CLIENT_LEFT, "client_left")
+        };
+        self.tell(End { outcome, status, error: Some(error), reason: None, shortage: None });
     }
 }
 
@@ -158,6 +173,6 @@ fn name_of(method: &Method) -> &'static str {
     }
 }
 
-fn beginning_of(path: &str) -> &str {
-    path.get(..path.floor_char_boundary(MAX_PATH_BYTES)).unwrap_or(path)
+fn beginning_of(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or(text)
 }

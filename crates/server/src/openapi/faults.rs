@@ -63,6 +63,7 @@ const RELOAD: &[Documented] = &[
         "admin_disabled",
         "there is no admin key, and the request may not be the operator's",
     ),
+    fault(409, "reload_in_progress", "another reload is being done: try again when it is over"),
     fault(422, "reload_failed", "the new model cannot be served: the old one goes on answering"),
 ];
 const FORM: &[Documented] = &[
@@ -81,13 +82,18 @@ pub(super) const INFERENCE: &[Documented] =
 pub(super) const NOT_SUPPORTED: &[Documented] =
     &[fault(400, "not_supported", "a part of the protocol that this server does not have")];
 
-pub(super) const READINESS: &[Documented] = &[
-    fault(503, "stopping", "the server is about to stop"),
-    fault(503, "thread_lost", "a thread of the server has ended: it should be restarted"),
-];
+pub(super) const LIVENESS: &[Documented] =
+    &[fault(503, "thread_lost", "a thread of the server has ended: it should be restarted")];
+
+/// Beside those of [`LIVENESS`].
+pub(super) const READINESS: &[Documented] =
+    &[fault(503, "stopping", "the server is about to stop")];
 
 /// Faults of a path that anyone may ask at any time.
 pub struct OpenFaults;
+
+/// Faults of `/livez`.
+pub struct LivenessFaults;
 
 /// Faults of `/readyz`.
 pub struct ReadinessFaults;
@@ -109,9 +115,15 @@ impl IntoResponses for OpenFaults {
     }
 }
 
+impl IntoResponses for LivenessFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, LIVENESS])
+    }
+}
+
 impl IntoResponses for ReadinessFaults {
     fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, READINESS])
+        responses_of(&[EVERY_REQUEST, READINESS, LIVENESS])
     }
 }
 
@@ -195,7 +207,8 @@ mod tests {
     use sdd_core::ImageError;
 
     use super::{
-        EVERY_REQUEST, FORM, GUARDED, IMAGES, INFERENCE, MODEL, NOT_SUPPORTED, READINESS, RELOAD,
+        EVERY_REQUEST, FORM, GUARDED, IMAGES, INFERENCE, LIVENESS, MODEL, NOT_SUPPORTED, READINESS,
+        RELOAD,
     };
     use crate::error::{ApiError, Shortage};
 
@@ -229,6 +242,7 @@ mod tests {
             ApiError::UnusableOutput { output: text(), reason: text() },
             ApiError::UnknownModel { asked_for: text(), served: text() },
             ApiError::NotSupported { what: "x" },
+            ApiError::ReloadInProgress,
             ApiError::ReloadFailed { reason: text() },
             ApiError::Stopping,
             ApiError::ThreadLost,
@@ -248,6 +262,7 @@ mod tests {
             NOT_SUPPORTED,
             RELOAD,
             READINESS,
+            LIVENESS,
         ];
         let documented: Vec<_> =
             groups.into_iter().flatten().map(|fault| (fault.status, fault.code)).collect();

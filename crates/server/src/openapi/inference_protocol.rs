@@ -7,8 +7,8 @@ use utoipa::{IntoResponses, Modify, ToSchema};
 
 use super::every_operation::operations;
 use super::faults::{
-    Documented, EVERY_REQUEST, GUARDED, IMAGES, INFERENCE, MODEL, NOT_SUPPORTED, READINESS,
-    Responses, responses_with,
+    Documented, EVERY_REQUEST, GUARDED, IMAGES, INFERENCE, LIVENESS, MODEL, NOT_SUPPORTED,
+    READINESS, Responses, responses_with,
 };
 
 /// A model whose version is the served one.
@@ -25,7 +25,7 @@ pub struct InferenceError {
 }
 
 /// Faults of `/v2/health/live`.
-pub struct InferenceOpenFaults;
+pub struct InferenceLivenessFaults;
 
 /// Faults of `/v2/health/ready`.
 pub struct InferenceReadinessFaults;
@@ -45,15 +45,15 @@ pub struct InferenceFaults;
 /// Faults of the repository's changes, which are never made.
 pub struct InferenceRepositoryFaults;
 
-impl IntoResponses for InferenceOpenFaults {
+impl IntoResponses for InferenceLivenessFaults {
     fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST])
+        responses_of(&[EVERY_REQUEST, LIVENESS])
     }
 }
 
 impl IntoResponses for InferenceReadinessFaults {
     fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, READINESS])
+        responses_of(&[EVERY_REQUEST, READINESS, LIVENESS])
     }
 }
 
@@ -71,7 +71,7 @@ impl IntoResponses for InferenceModelFaults {
 
 impl IntoResponses for InferenceModelReadinessFaults {
     fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, MODEL, READINESS])
+        responses_of(&[EVERY_REQUEST, GUARDED, MODEL, READINESS, LIVENESS])
     }
 }
 

@@ -10,10 +10,12 @@ use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder
 use utoipa::{Modify, OpenApi};
 
 pub use bodies::{EncodedImage, ImageForm, ImagesForm, JsonAndTensors};
-pub use faults::{GuardedFaults, OpenFaults, ReadinessFaults, ReloadFaults, UploadFaults};
+pub use faults::{
+    GuardedFaults, LivenessFaults, OpenFaults, ReadinessFaults, ReloadFaults, UploadFaults,
+};
 pub use inference_protocol::{
-    InferenceError, InferenceFaults, InferenceGuardedFaults, InferenceModelFaults,
-    InferenceModelReadinessFaults, InferenceOpenFaults, InferenceReadinessFaults,
+    InferenceError, InferenceFaults, InferenceGuardedFaults, InferenceLivenessFaults,
+    InferenceModelFaults, InferenceModelReadinessFaults, InferenceReadinessFaults,
     InferenceRepositoryFaults,
 };
 

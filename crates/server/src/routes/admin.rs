@@ -11,10 +11,10 @@ use crate::service::Service;
 /// Load model and reference anew
 ///
 /// Loads them from the files that the settings name, warms them up and answers with them from then
-/// on. Requests in flight end on the pair that they began with.
+/// on. Requests in flight end on the pair that they began with. One reload is done at a time.
 ///
 /// # Errors
-/// [`ApiError::ReloadFailed`]; then the old pair goes on answering.
+/// [`ApiError::ReloadInProgress`]; [`ApiError::ReloadFailed`], then the old pair goes on answering.
 #[utoipa::path(
     post,
     path = "/admin/reload",
@@ -25,8 +25,8 @@ use crate::service::Service;
     ),
 )]
 pub async fn reload(service: Data<Service>) -> Result<Json<ModelDescription>, ApiError> {
-    let reloading = service.clone();
-    let reloaded = off_async(move || reloading.reload()).await?;
+    let (turn, reloading) = (service.try_reload_turn()?, service.clone());
+    let reloaded = off_async(move || reloading.reload(turn)).await?;
     let engine = reloaded.map_err(|error| ApiError::ReloadFailed { reason: chain_of(&error) })?;
     Ok(Json(ModelDescription::from(engine.served())))
 }

@@ -8,6 +8,29 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use sha2::{Digest, Sha256};
 
+use crate::error::ApiError;
+
+/// Documents by name.
+pub struct Assets(Vec<(&'static str, Asset)>);
+
+impl FromIterator<(&'static str, Asset)> for Assets {
+    fn from_iter<I: IntoIterator<Item = (&'static str, Asset)>>(documents: I) -> Self {
+        Self(documents.into_iter().collect())
+    }
+}
+
+impl Assets {
+    /// The document of a name, as [`Asset::answer`] gives it.
+    ///
+    /// # Errors
+    /// [`ApiError::NotFound`].
+    pub fn answer(&self, request: &HttpRequest, name: &str) -> Result<HttpResponse, ApiError> {
+        let found = self.0.iter().find(|(known, _)| *known == name);
+        let found = found.ok_or_else(|| ApiError::NotFound { path: request.path().to_owned() })?;
+        Ok(found.1.answer(request))
+    }
+}
+
 /// A document, and the tag by which a browser knows that it has it already.
 pub struct Asset {
     content: Bytes,

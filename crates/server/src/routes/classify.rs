@@ -40,9 +40,10 @@ async fn read_images(
 ) -> Result<Vec<Upload>, ApiError> {
     let start = Instant::now();
     let limits = upload_limits(service, context, service.settings.model.max_bytes, max_images);
-    let images = uploads::read(request, body, &limits, &service.uploads).await?;
-    let bytes = images.iter().map(|image| image.bytes.len()).sum();
-    context.note_upload(bytes, start.elapsed());
+    let images = uploads::read(request, body, &limits, &service.uploads).await;
+    context.note_read(start.elapsed());
+    let images = images?;
+    context.note_upload(images.iter().map(|image| image.bytes.len()).sum());
     Ok(images)
 }
 
@@ -108,7 +109,7 @@ async fn classify(
 ) -> Result<Answer, ApiError> {
     let Upload { bytes, content_type, .. } = image;
     let ticket = Ticket { permit, deadline: context.deadline() };
-    let answer = self::image(engine, context, Input::Encoded(bytes), ticket, capture).await;
+    let answer = self::answer(engine, context, Input::Encoded(bytes), ticket, capture).await;
     let answer = answer.map_err(|error| match (error, content_type) {
         // What is no image and was not sent as one has the wrong type, rather than being broken.
         (ApiError::Image(ImageError::NotAnImage), Some(found)) if !may_be_image(&found) => {
@@ -119,11 +120,21 @@ async fn classify(
     answer.inspect_err(|error| context.note_error(error.code()))
 }
 
+/// What is wrong with one image of a request that has `count`, named by its position where there are
+/// several.
+#[must_use]
+pub fn of_image(error: ApiError, index: usize, count: usize) -> ApiError {
+    match error {
+        ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },
+        error => error,
+    }
+}
+
 /// Classifies one image, and hands the answer in to `capture`.
 ///
 /// # Errors
 /// As [`Engine::answer`]; the caller notes them.
-pub async fn image(
+pub async fn answer(
     engine: &Engine,
     context: &RequestContext,
     input: Input,

@@ -8,7 +8,7 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
 
-use super::asset::Asset;
+use super::asset::{Asset, Assets};
 use crate::error::ApiError;
 use crate::openapi::{self, OpenFaults};
 
@@ -36,7 +36,7 @@ const NAMES: [&str; 8] = [
 
 const INDEX: &str = "index.html";
 
-static FILES: LazyLock<Vec<(&str, Asset)>> = LazyLock::new(|| {
+static FILES: LazyLock<Assets> = LazyLock::new(|| {
     // Where the page is, so is the document; and no badge of a validator on the internet.
     let config = Config::new(["../openapi.json"])
         .validator_url("none")
@@ -89,7 +89,7 @@ pub async fn to_index() -> HttpResponse {
     ),
 )]
 pub async fn index(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    answer(&request, INDEX)
+    FILES.answer(&request, INDEX)
 }
 
 /// `GET /docs/{file}`.
@@ -97,11 +97,5 @@ pub async fn index(request: HttpRequest) -> Result<HttpResponse, ApiError> {
 /// # Errors
 /// [`ApiError::NotFound`].
 pub async fn file(request: HttpRequest, file: Path<String>) -> Result<HttpResponse, ApiError> {
-    answer(&request, &file)
-}
-
-fn answer(request: &HttpRequest, name: &str) -> Result<HttpResponse, ApiError> {
-    let found = FILES.iter().find(|(known, _)| *known == name);
-    let found = found.ok_or_else(|| ApiError::NotFound { path: request.path().to_owned() })?;
-    Ok(found.1.answer(request))
+    FILES.answer(&request, &file)
 }

@@ -5,7 +5,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::openapi::{OpenFaults, ReadinessFaults};
+use crate::openapi::{LivenessFaults, ReadinessFaults};
 use crate::service::Service;
 
 /// How the process is.
@@ -26,27 +26,36 @@ pub enum Status {
 }
 
 /// Whether the process answers
+///
+/// 503 should one of its threads have ended: then it should be restarted.
+///
+/// # Errors
+/// [`ApiError::ThreadLost`].
 #[utoipa::path(
     get,
     path = "/livez",
     tag = "Health",
     security(()),
-    responses((status = 200, description = "It does", body = Health), OpenFaults),
+    responses((status = 200, description = "It does", body = Health), LivenessFaults),
 )]
-pub async fn livez() -> Json<Health> {
-    Json(Health { status: Status::Ok })
+pub async fn livez(service: Data<Service>) -> Result<Json<Health>, ApiError> {
+    service.liveness()?;
+    Ok(Json(Health { status: Status::Ok }))
 }
 
 /// The same as `/livez`
+///
+/// # Errors
+/// [`ApiError::ThreadLost`].
 #[utoipa::path(
     get,
     path = "/healthz",
     tag = "Health",
     security(()),
-    responses((status = 200, description = "It does", body = Health), OpenFaults),
+    responses((status = 200, description = "It does", body = Health), LivenessFaults),
 )]
-pub async fn healthz() -> Json<Health> {
-    livez().await
+pub async fn healthz(service: Data<Service>) -> Result<Json<Health>, ApiError> {
+    livez(service).await
 }
 
 /// Whether images are classified

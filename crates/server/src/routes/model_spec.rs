@@ -16,7 +16,7 @@ pub struct ModelSpec {
     pub version: String,
     /// A sentence for people.
     pub description: String,
-    /// Licence of the weights.
+    /// License of the weights.
     pub license: String,
     /// The classes. A softmax model's probabilities come in this order.
     pub labels: Vec<String>,

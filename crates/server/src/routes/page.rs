@@ -6,7 +6,7 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
-use super::asset::Asset;
+use super::asset::{Asset, Assets};
 use crate::error::ApiError;
 use crate::openapi::OpenFaults;
 
@@ -18,8 +18,7 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 static PAGE: LazyLock<Asset> =
     LazyLock::new(|| asset(include_str!("../ui/index.html"), "text/html; charset=utf-8"));
 
-/// The files by name.
-static FILES: LazyLock<[(&str, Asset); 7]> = LazyLock::new(|| {
+static FILES: LazyLock<Assets> = LazyLock::new(|| {
     let style = |text| asset(text, "text/css; charset=utf-8");
     let script = |text| asset(text, "text/javascript; charset=utf-8");
     [
@@ -31,6 +30,8 @@ static FILES: LazyLock<[(&str, Asset); 7]> = LazyLock::new(|| {
         ("service.js", script(include_str!("../ui/service.js"))),
         ("words.js", script(include_str!("../ui/words.js"))),
     ]
+    .into_iter()
+    .collect()
 });
 
 fn asset(text: &'static str, content_type: &str) -> Asset {
@@ -57,7 +58,5 @@ pub async fn page(request: HttpRequest) -> HttpResponse {
 /// # Errors
 /// [`ApiError::NotFound`].
 pub async fn file(request: HttpRequest, file: Path<String>) -> Result<HttpResponse, ApiError> {
-    let found = FILES.iter().find(|(name, _)| *name == file.as_str());
-    let found = found.ok_or_else(|| ApiError::NotFound { path: request.path().to_owned() })?;
-    Ok(found.1.answer(&request))
+    FILES.answer(&request, &file)
 }

@@ -107,10 +107,7 @@ fn some_answered(items: Vec<Item>) -> Result<Vec<Item>, ApiError> {
     }
     let count = items.len();
     let errors = items.into_iter().enumerate().filter_map(|(index, item)| {
-        item.answer.err().map(|error| match error {
-            ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },
-            error => error,
-        })
+        item.answer.err().map(|error| classify::of_image(error, index, count))
     });
     let gravest =
         errors.reduce(

@@ -39,8 +39,8 @@ pub struct CaptureSettings {
     #[arg(id = "capture_max_age", long = "capture-max-age", env = "SDD_CAPTURE_MAX_AGE",
           value_name = "TIME", value_parser = duration(SECOND, DAY * 36_500))]
     pub max_age: Option<Duration>,
-    /// Bytes of images that may wait to be written; more are not kept. An image larger than that never
-    /// is
+    /// Bytes of images that may wait to be written; more are not kept, nor is an image that is larger.
+    /// What is kept for nothing but --capture-share has three quarters of it
     #[arg(id = "capture_queue_bytes", long = "capture-queue-bytes",
           env = "SDD_CAPTURE_QUEUE_BYTES", value_name = "BYTES",
           default_value_t = 64 << 20, value_parser = at_least_one(1 << 40))]

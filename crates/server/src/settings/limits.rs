@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use clap::Args;
+use clap::builder::TypedValueParser;
 
 use super::at_least_one;
 use super::duration::{DAY, duration};
@@ -16,12 +17,12 @@ pub struct LimitSettings {
     /// Images that may wait for a worker; more are answered 503
     #[arg(long, env = "SDD_QUEUE", default_value_t = 64, value_parser = at_least_one(65_536))]
     pub queue: usize,
-    /// Images in one request to /predict/batch
+    /// Images in one request to /predict/batch; never more than there is room for: one a worker, and
+    /// --queue
     #[arg(long, env = "SDD_MAX_IMAGES", default_value_t = 32, value_parser = at_least_one(65_536))]
     pub max_images: usize,
-    /// Connections at a time; more wait to be accepted
-    #[arg(long, env = "SDD_MAX_CONNECTIONS", default_value_t = 4096,
-          value_parser = at_least_one(1 << 20))]
+    /// Connections at a time, an even number or the next one; more wait to be accepted
+    #[arg(long, env = "SDD_MAX_CONNECTIONS", default_value_t = 4096, value_parser = even(1 << 20))]
     pub max_connections: usize,
     /// Bytes that the uploads held in memory may take together; more are answered 503
     #[arg(long, env = "SDD_MAX_UPLOAD_MEMORY", default_value_t = 512 << 20,
@@ -41,8 +42,29 @@ pub struct LimitSettings {
     #[arg(long, env = "SDD_DRAIN_DELAY", default_value = "0s",
           value_parser = duration(Duration::ZERO, DAY))]
     pub drain_delay: Duration,
-    /// Time that requests in flight get to end when the server is told to stop
+    /// Time to the end of the process when the server is told to stop, after --drain-delay: for requests
+    /// in flight, and the last tenth (2s at most) for captures and traces
     #[arg(long, env = "SDD_SHUTDOWN_TIMEOUT", default_value = "30s",
           value_parser = duration(Duration::ZERO, DAY))]
     pub shutdown_timeout: Duration,
+}
+
+/// Takes 1 to `largest`, and makes it even: connections are shared out to two threads.
+fn even(largest: u64) -> impl TypedValueParser<Value = usize> {
+    at_least_one(largest).map(|number| number.next_multiple_of(2))
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use crate::settings::Cli;
+
+    #[test]
+    fn connections_are_shared_out_evenly() {
+        for (given, taken) in [("1", 2), ("2", 2), ("4095", 4096), ("1048576", 1 << 20)] {
+            let cli = Cli::parse_from(["sdd-server", "--max-connections", given]);
+            assert_eq!(cli.settings.limits.max_connections, taken);
+        }
+    }
 }

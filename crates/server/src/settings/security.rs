@@ -35,7 +35,8 @@ pub struct SecuritySettings {
     #[arg(long, env = "SDD_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
     /// Requests a second that each client may send: each key, or each address where there are no
-    /// keys; more are answered 429 [default: no limit]
+    /// keys; more are answered 429. Health checks and pages are not counted, nor is /metrics
+    /// [default: no limit]
     #[arg(long, env = "SDD_RATE_LIMIT")]
     pub rate_limit: Option<NonZeroU32>,
     /// Requests that a client may send at once before --rate-limit holds [default: as many as it may

@@ -10,8 +10,7 @@ use opentelemetry::trace::{
 use opentelemetry::{Context, KeyValue, StringValue};
 
 use super::traces::{Parent, Traces};
-use crate::observe::Finished;
-use crate::request::ImageOutcome;
+use crate::request::Finished;
 
 /// Images of a request whose stages have spans at most.
 const MAX_IMAGES: usize = 32;
@@ -57,8 +56,10 @@ impl Traces {
                 KeyValue::new("sdd.image", number),
                 KeyValue::new("sdd.class", outcome.class.clone()),
             ];
+            // One after the other; the waiting between preprocessing and inference, if any, counts as
+            // before decoding.
             let mut at = read_end;
-            for (name, time) in stages_of(outcome) {
+            for (name, time) in outcome.times.named() {
                 at = self.stage(name, request, at, time, &image);
             }
         }
@@ -81,19 +82,6 @@ impl Traces {
         self.tracer.build_with_context(builder, request).end_with_timestamp(end);
         end
     }
-}
-
-/// One after the other; the waiting between preprocessing and inference, if any, counts as before
-/// decoding.
-fn stages_of(outcome: &ImageOutcome) -> [(&'static str, Duration); 5] {
-    let times = outcome.times;
-    [
-        ("queue", times.queue),
-        ("decode", times.decode),
-        ("preprocess", times.preprocess),
-        ("infer", times.infer),
-        ("drift", times.drift),
-    ]
 }
 
 /// By OpenTelemetry's semantic conventions for HTTP servers, and what is our own.

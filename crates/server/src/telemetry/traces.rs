@@ -8,6 +8,7 @@ use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
 use opentelemetry_sdk::Resource;
+use opentelemetry_sdk::error::OTelSdkError;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider};
 use thiserror::Error;
@@ -17,9 +18,6 @@ use crate::settings::TelemetrySettings;
 
 /// The name of the service unless `OTEL_SERVICE_NAME` gives another.
 const SERVICE_NAME: &str = "sdd-server";
-
-/// Time that the last spans get to be sent when the server stops.
-const FLUSH_TIMEOUT: Duration = Duration::from_secs(3);
 
 /// Why no traces can be sent.
 #[derive(Debug, Error)]
@@ -74,10 +72,11 @@ impl Traces {
         Parent(context.has_active_span().then_some(context))
     }
 
-    /// Sends what has not been sent. Blocks, 3 seconds at most.
-    pub fn stop(&self) {
-        if let Err(error) = self.provider.shutdown_with_timeout(FLUSH_TIMEOUT) {
-            tracing::debug!("the last traces were not sent: {error}");
+    /// Sends what has not been sent. Blocks, for `limit` at most.
+    pub fn stop(&self, limit: Duration) {
+        match self.provider.shutdown_with_timeout(limit) {
+            Ok(()) | Err(OTelSdkError::AlreadyShutdown) => {}
+            Err(error) => tracing::debug!("the last traces were not sent: {error}"),
         }
     }
 }

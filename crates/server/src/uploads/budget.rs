@@ -20,8 +20,8 @@ const DRAIN_FACTOR: usize = 4;
 const OVERLOAD_DRAIN: usize = 1 << 20;
 
 /// Largest image announced for which memory is set aside in one piece before it has come. It is not
-/// reserved: what nothing is written to costs nothing, and a reservation could be had by announcing
-/// alone.
+/// reserved: memory that nothing has been written to hardly costs any, and a reservation could be had by
+/// announcing alone.
 const MAX_PREALLOCATION: usize = 4 << 20;
 
 /// The bytes of a request's body as they come.
@@ -34,10 +34,17 @@ pub(super) struct Budget<'a> {
     /// Where there may be several images, their lengths are not known from the body's.
     is_one_image: bool,
     spent: usize,
-    refusal: Option<Refusal>,
+    refusal: Option<Refused>,
 }
 
-/// Why what comes is read only to be thrown away.
+/// What comes is read only to be thrown away, so that the client sees why.
+struct Refused {
+    why: Refusal,
+    /// Bytes of the body after which the client is cut off.
+    stop_at: usize,
+}
+
+/// Why nothing more of a body is kept.
 #[derive(Clone, Copy)]
 enum Refusal {
     TooManyBytes,
@@ -61,20 +68,34 @@ impl<'a> Budget<'a> {
         let limit = limits.max_bytes.saturating_mul(limits.max_images).min(memory.limit());
         // A body announced as too large is known to be before its first byte is kept.
         let too_large = announced.is_some_and(|bytes| bytes > limit.saturating_add(OVERHEAD));
-        let refusal = match (limits.keep, too_large) {
-            (false, _) => Some(Refusal::Overloaded(Shortage::Room)),
-            (true, true) => Some(Refusal::TooManyBytes),
-            (true, false) => None,
-        };
-        Self {
+        let mut budget = Self {
             memory,
             max_bytes: limits.max_bytes,
             limit,
             announced,
             is_one_image: limits.max_images == 1,
             spent: 0,
-            refusal,
+            refusal: None,
+        };
+        match (limits.keep, too_large) {
+            (false, _) => budget.refuse(Refusal::Overloaded(Shortage::Room)),
+            (true, true) => budget.refuse(Refusal::TooManyBytes),
+            (true, false) => {}
         }
+        budget
+    }
+
+    fn refuse(&mut self, why: Refusal) {
+        let stop_at = match why {
+            Refusal::TooManyBytes => self.limit.max(self.max_bytes.saturating_mul(DRAIN_FACTOR)),
+            Refusal::Overloaded(_) => self.spent.saturating_add(OVERLOAD_DRAIN),
+        };
+        self.refusal = Some(Refused { why, stop_at });
+    }
+
+    /// Whether what comes is only thrown away.
+    pub fn is_refused(&self) -> bool {
+        self.refusal.is_some()
     }
 
     /// Whether the client is told at once, without reading on.
@@ -82,25 +103,18 @@ impl<'a> Budget<'a> {
     /// # Errors
     /// The answer.
     pub fn check_announced(&self) -> Result<(), ApiError> {
-        match self.refusal {
-            Some(Refusal::Overloaded(_))
-                if self.announced.is_none_or(|all| all > OVERLOAD_DRAIN) =>
-            {
-                self.check()
-            }
-            Some(Refusal::TooManyBytes)
-                if self.announced.is_some_and(|all| all > self.drain_limit()) =>
-            {
-                self.check()
-            }
-            _ => Ok(()),
-        }
+        let Some(Refused { why, stop_at }) = &self.refusal else { return Ok(()) };
+        let is_hopeless = match why {
+            Refusal::Overloaded(_) => self.announced.is_none_or(|all| all > *stop_at),
+            Refusal::TooManyBytes => self.announced.is_some_and(|all| all > *stop_at),
+        };
+        if is_hopeless { self.check() } else { Ok(()) }
     }
 
     /// The beginning of an image.
     pub fn begin(&self) -> Receiving {
         let expected = self.announced.unwrap_or(0).min(self.max_bytes);
-        let is_known = self.is_one_image && self.refusal.is_none();
+        let is_known = self.is_one_image && !self.is_refused();
         let capacity = if is_known && expected <= MAX_PREALLOCATION { expected } else { 0 };
         Receiving { bytes: BytesMut::with_capacity(capacity), reservation: self.memory.reserve() }
     }
@@ -111,16 +125,17 @@ impl<'a> Budget<'a> {
     /// When there has been too much for reading on to make sense.
     pub fn keep(&mut self, image: &mut Receiving, chunk: &[u8]) -> Result<(), ApiError> {
         self.pass(chunk)?;
-        if self.refusal.is_none() && image.bytes.len() + chunk.len() > self.max_bytes {
-            self.refusal = Some(Refusal::TooManyBytes);
+        if !self.is_refused() && image.bytes.len() + chunk.len() > self.max_bytes {
+            self.refuse(Refusal::TooManyBytes);
         }
-        if self.refusal.is_none() && !image.reservation.grow(chunk.len()) {
-            self.refusal = Some(Refusal::Overloaded(Shortage::Memory));
+        if !self.is_refused() && !image.reservation.grow(chunk.len()) {
+            self.refuse(Refusal::Overloaded(Shortage::Memory));
         }
-        if self.refusal.is_none() {
-            image.bytes.extend_from_slice(chunk);
+        if self.is_refused() {
+            // Others may have the room.
+            *image = Receiving { bytes: BytesMut::new(), reservation: self.memory.reserve() };
         } else {
-            image.bytes = BytesMut::new();
+            image.bytes.extend_from_slice(chunk);
         }
         Ok(())
     }
@@ -131,17 +146,13 @@ impl<'a> Budget<'a> {
     /// As [`keep`](Self::keep).
     pub fn pass(&mut self, chunk: &[u8]) -> Result<(), ApiError> {
         self.spent = self.spent.saturating_add(chunk.len());
-        if self.spent > self.limit && self.refusal.is_none() {
-            self.refusal = Some(Refusal::TooManyBytes);
+        if self.spent > self.limit && !self.is_refused() {
+            self.refuse(Refusal::TooManyBytes);
         }
-        if self.spent > self.drain_limit() {
-            return self.check();
+        match &self.refusal {
+            Some(refused) if self.spent > refused.stop_at => self.check(),
+            _ => Ok(()),
         }
-        Ok(())
-    }
-
-    fn drain_limit(&self) -> usize {
-        self.limit.max(self.max_bytes.saturating_mul(DRAIN_FACTOR))
     }
 
     /// The end of an image.
@@ -158,12 +169,57 @@ impl<'a> Budget<'a> {
     /// # Errors
     /// [`ApiError::TooManyBytes`], [`ApiError::Overloaded`].
     pub fn check(&self) -> Result<(), ApiError> {
-        match self.refusal {
+        match self.refusal.as_ref().map(|refused| refused.why) {
             None => Ok(()),
             Some(Refusal::TooManyBytes) => {
                 Err(ApiError::TooManyBytes { limit: self.max_bytes.min(self.limit) })
             }
             Some(Refusal::Overloaded(shortage)) => Err(ApiError::overloaded(shortage)),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::{Duration, Instant};
+
+    use actix_web::test::TestRequest;
+
+    use super::super::UploadLimits;
+    use super::super::memory::UploadMemory;
+    use super::{Budget, OVERLOAD_DRAIN};
+
+    fn limits(max_images: usize) -> UploadLimits {
+        UploadLimits {
+            max_bytes: 8 << 20,
+            max_images,
+            timeout: Duration::from_secs(30),
+            deadline: Instant::now() + Duration::from_secs(30),
+            keep: true,
+        }
+    }
+
+    #[test]
+    fn what_is_refused_for_want_of_memory_gives_its_memory_back_and_is_read_on_for_a_little_only() {
+        let memory = UploadMemory::new(4 << 20);
+        let mut others = memory.reserve();
+        assert!(others.grow(3 << 20));
+        let request = TestRequest::default().to_http_request();
+        let mut budget = Budget::new(&request, &limits(2), &memory);
+        let chunk = vec![0; 1 << 19];
+        let mut image = budget.begin();
+        for _ in 0..2 {
+            budget.keep(&mut image, &chunk).unwrap();
+        }
+        assert_eq!((memory.used(), budget.is_refused()), (4 << 20, false));
+        budget.keep(&mut image, &chunk).unwrap();
+        assert_eq!((memory.used(), budget.is_refused()), (3 << 20, true));
+        let mut more = 0;
+        while budget.keep(&mut image, &chunk).is_ok() {
+            more += chunk.len();
+        }
+        assert!(more <= OVERLOAD_DRAIN, "{more} bytes were read on");
+        assert_eq!(memory.used(), 3 << 20);
+        assert_eq!(budget.end(image).unwrap_err().code(), "overloaded");
     }
 }

@@ -42,6 +42,10 @@ pub(super) async fn read(
             return Err(ApiError::TooManyFiles { limit: limits.max_images });
         }
         images.push(receive(&mut part, &mut budget).await?);
+        if budget.is_refused() {
+            // None of them will be looked at.
+            images.clear();
+        }
     }
     budget.check()?;
     if images.is_empty() {

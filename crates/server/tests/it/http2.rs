@@ -1,15 +1,23 @@
 //! HTTP/2, which is spoken over TLS, and those who would use it to do harm.
 
 use std::io::{Read, Write};
+use std::sync::Arc;
 use std::time::Duration;
 
 use crate::client::{Client, Encrypted};
-use crate::server::{Server, command, picture};
+use crate::eventually::eventually;
+use crate::exposition::Exposition;
+use crate::hold::slow_batch;
+use crate::server::{FORM, Server, command, picture};
+use crate::socket::small_upload;
 use crate::tls::Files;
 
+const DATA: u8 = 0;
 const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
+const END_OF_STREAM: u8 = 0x1;
+const END_OF_HEADERS: u8 = 0x4;
 const END_OF_HEADERS_AND_STREAM: u8 = 0x5;
 
 /// A frame of HTTP/2, RFC 9113 section 4.1.
@@ -34,11 +42,39 @@ fn preface(settings: &[(u16, u32)]) -> Vec<u8> {
 
 /// `GET path` as a whole stream: names from HPACK's static table, values as they are.
 fn get_stream(stream: u32, path: &str) -> Vec<u8> {
-    let mut block = vec![0x82, 0x87, 0x04, u8::try_from(path.len()).unwrap()];
-    block.extend(path.bytes());
-    block.extend([0x01, 9]);
-    block.extend(b"localhost");
-    frame(HEADERS, END_OF_HEADERS_AND_STREAM, stream, &block)
+    frame(HEADERS, END_OF_HEADERS_AND_STREAM, stream, &head(0x82, path))
+}
+
+/// `POST path` with an upload, named `id`; without the last frame of its body unless `is_whole`.
+fn post_stream(stream: u32, path: &str, id: &str, body: &[u8], is_whole: bool) -> Vec<u8> {
+    let mut block = head(0x83, path);
+    for (name, value) in [("content-type", FORM), ("x-request-id", id)] {
+        block.push(0);
+        block.extend(literal(name));
+        block.extend(literal(value));
+    }
+    let mut request = frame(HEADERS, END_OF_HEADERS, stream, &block);
+    // Frames have 16 KiB at most.
+    body.chunks(1 << 14).for_each(|chunk| request.extend(frame(DATA, 0, stream, chunk)));
+    if is_whole {
+        request.extend(frame(DATA, END_OF_STREAM, stream, &[]));
+    }
+    request
+}
+
+/// What each request begins with; `method` by its number in HPACK's static table.
+fn head(method: u8, path: &str) -> Vec<u8> {
+    let mut block = vec![method, 0x87, 0x04];
+    block.extend(literal(path));
+    block.push(0x01);
+    block.extend(literal("localhost"));
+    block
+}
+
+fn literal(text: &str) -> Vec<u8> {
+    let length = u8::try_from(text.len()).unwrap();
+    assert!(length < 127, "longer ones are written in another way");
+    [&[length], text.as_bytes()].concat()
 }
 
 #[test]
@@ -61,6 +97,42 @@ fn http_2_is_spoken_with_those_who_ask_for_it() {
         }
     }
     assert_eq!(connection.conn.alpn_protocol(), Some(b"h2".as_slice()));
+}
+
+#[test]
+fn work_of_a_stream_that_is_taken_back_is_dropped() {
+    let files = Files::new();
+    let server = Server::start_command(command().args(files.arguments()).args(["--workers", "1"]));
+    let (address, trust) = (server.address(), files.client(b"http/1.1"));
+    let new_client = || Client::encrypted(&address, Arc::clone(&trust));
+    let metrics = || Exposition::parse(new_client().get("/metrics").unwrap().text());
+    std::thread::scope(|scope| {
+        let hold = scope.spawn(|| {
+            let headers = [("content-type", FORM)];
+            new_client().post("/predict/batch", &headers, &slow_batch(16)).unwrap().status
+        });
+        eventually("work", || metrics().number("sdd_admitted_images") > 0);
+        let mut connection = files.connect(&server, b"h2");
+        let upload = small_upload();
+        let mut requests = preface(&[]);
+        for (stream, id, is_whole) in [(1, "sent", true), (3, "being-sent", false)] {
+            let part = if is_whole { upload.len() } else { upload.len() / 2 };
+            requests.extend(post_stream(stream, "/predict", id, &upload[..part], is_whole));
+        }
+        connection.write_all(&requests).unwrap();
+        // With the one that asks.
+        eventually("both", || metrics().number("sdd_http_requests_in_flight") == 4);
+        for (stream, id) in [(1, "sent"), (3, "being-sent")] {
+            let cancel = 8_u32.to_be_bytes();
+            connection.write_all(&frame(RST_STREAM, 0, stream, &cancel)).unwrap();
+            let line = server.wait_for(&format!("\"request_id\":\"{id}\""));
+            assert!(line.contains("\"status\":499,\"error\":\"client_left\""), "{line}");
+        }
+        assert!(!hold.is_finished(), "they are not logged before the work ahead of them is done");
+        assert_eq!(hold.join().unwrap(), 200);
+    });
+    let images = metrics().value("sdd_batch_images_sum", &[]);
+    assert_eq!(images.map(|images| images.to_string()), Some("16".into()), "in the model");
 }
 
 /// Streams whose answers the client never lets be sent.

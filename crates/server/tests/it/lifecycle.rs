@@ -2,10 +2,11 @@
 
 use std::io::{BufReader, Write};
 use std::net::TcpStream;
-use std::process::Command;
-use std::time::Duration;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use crate::eventually::eventually;
+use crate::pipe;
 use crate::server::{Server, command, data, refusal};
 use crate::socket::{answer, connect, predict_head, predict_request, small_upload};
 
@@ -49,6 +50,55 @@ fn a_second_signal_does_not_wait() {
 }
 
 #[test]
+fn a_signal_while_it_starts_ends_it_with_0_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    // Nobody ever writes into it, so the start never gets beyond it.
+    let keys = pipe::make(folder.path());
+    for (signal, number) in [("-TERM", 15), ("-INT", 2)] {
+        let mut start = command();
+        start.arg("--api-keys-file").arg(&keys).stderr(Stdio::null());
+        let mut child = start.spawn().unwrap();
+        let status = format!("/proc/{}/status", child.id());
+        eventually("a handler of the signal", || {
+            let status = std::fs::read_to_string(&status).unwrap();
+            let caught = status.lines().find_map(|line| line.strip_prefix("SigCgt:")).unwrap();
+            u64::from_str_radix(caught.trim(), 16).unwrap() & (1 << (number - 1)) != 0
+        });
+        let kill = format!("kill {signal} {}", child.id());
+        assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+        let start = Instant::now();
+        let ended = loop {
+            if let Some(status) = child.try_wait().unwrap() {
+                break Some(status);
+            }
+            if start.elapsed() > Duration::from_secs(20) {
+                child.kill().unwrap();
+                break None;
+            }
+            std::thread::sleep(Duration::from_millis(10));
+        };
+        assert_eq!(ended.and_then(|status| status.code()), Some(0), "{signal}");
+    }
+}
+
+#[test]
+fn what_is_not_done_in_time_is_left() {
+    // A collector that takes what it is sent, and never answers.
+    let collector = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let endpoint = format!("http://{}", collector.local_addr().unwrap());
+    let server = Server::start(&["--shutdown-timeout", "1s", "--otlp-endpoint", &endpoint]);
+    assert_eq!(server.predict(&crate::server::picture("png_rgb.png")).status, 200);
+    let mut stalled = connect(&server);
+    stalled.write_all(predict_head("Content-Length: 1000\r\n").as_bytes()).unwrap();
+    server.wait_until_in_flight(1);
+    server.signal("-TERM");
+    let (status, log) = server.wait(Duration::from_secs(20));
+    assert_eq!(status.code(), Some(0), "{log:#?}");
+    let text = "1 requests were not answered in time";
+    assert!(log.iter().any(|line| line.contains(text)), "{log:#?}");
+}
+
+#[test]
 fn a_taken_port_is_named() {
     let server = Server::start(&[]);
     let (code, said) = refusal(&["--port", &server.port.to_string()]);
@@ -81,6 +131,13 @@ fn the_environment_configures_it_and_health_asks_it() {
     let output = health(port);
     assert_eq!(output.status.code(), Some(2));
     assert!(!output.stderr.is_empty());
+}
+
+#[test]
+fn more_images_than_there_is_room_for_are_warned_of() {
+    let server = Server::start(&["--workers", "1", "--queue", "2", "--max-images", "4"]);
+    let warning = server.wait_for("a request may have 3 images");
+    assert!(warning.contains("--max-images"), "{warning}");
 }
 
 #[test]

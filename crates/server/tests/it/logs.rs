@@ -51,6 +51,7 @@ fn a_request_is_one_line_with_its_outcome_and_its_times() {
     let line = line_of(&server, "line-2");
     assert_eq!(line["fields"]["error"], "not_an_image");
     assert_eq!(line["fields"]["outcome"], "refused");
+    assert!(line["fields"]["reason"].as_str().unwrap().contains("JPEG"), "{line}");
 }
 
 #[test]
@@ -79,6 +80,23 @@ fn checks_are_not_logged_unless_asked_for() {
     let server = Server::start_command(command().env("RUST_LOG", "sdd_server=debug"));
     assert_eq!(server.get("/livez").status, 200);
     server.wait_for("\"route\":\"/livez\"");
+}
+
+#[test]
+fn a_check_that_is_refused_is_logged() {
+    let hash = "a".repeat(64);
+    let server = Server::start(&["--api-key-hashes", &format!("scraper={hash}")]);
+    assert_eq!(server.get_with("/metrics", &[("x-api-key", "a guess")]).status, 401);
+    server.wait_for("\"error\":\"unauthorized\"");
+}
+
+#[test]
+fn a_filter_that_is_not_understood_is_told() {
+    let mut program = command();
+    let ended =
+        program.env("RUST_LOG", "sdd_server=lots").env("SDD_MODEL", "nowhere.onnx").output();
+    let log = String::from_utf8(ended.unwrap().stderr).unwrap();
+    assert!(log.contains("RUST_LOG is not understood") && log.contains("nowhere.onnx"), "{log}");
 }
 
 #[test]

@@ -24,6 +24,7 @@ mod logs;
 mod metrics;
 mod overload;
 mod page;
+mod pipe;
 mod predict;
 mod reload;
 mod security;

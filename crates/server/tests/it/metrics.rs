@@ -200,6 +200,7 @@ fn names_follow_the_conventions() {
         "sdd_queue_depth",
         "sdd_queue_limit",
         "sdd_admitted_images_limit",
+        "sdd_log_dropped_lines_total",
     ] {
         assert!(names.contains(name), "{name} is missing");
     }

@@ -5,7 +5,10 @@ use std::path::{Path, PathBuf};
 
 use crate::client::Client;
 use crate::eventually::eventually;
+use crate::exposition::Exposition;
 use crate::load::under_load;
+use crate::pipe;
+use crate::security::new_key;
 use crate::server::{Server, command, data, picture};
 use crate::store;
 
@@ -114,4 +117,36 @@ fn sighup_reloads() {
     server.signal("-HUP");
     server.wait_for("model loaded");
     eventually("the new model", || served_sha256(&server) != before);
+}
+
+#[test]
+fn one_reload_is_done_at_a_time_and_signals_meanwhile_are_one_more() {
+    let (key, hash) = new_key();
+    let folder = tempfile::tempdir().unwrap();
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, &hash).unwrap();
+    let server = Server::start(&["--admin-keys-file", keys.to_str().unwrap()]);
+    let admin = [("x-api-key", key.as_str())];
+    let reload = || server.post("/admin/reload", &admin, b"");
+    assert_eq!(reload().status, 200);
+
+    std::fs::rename(pipe::make(folder.path()), &keys).unwrap();
+    server.signal("-HUP");
+    // Opens once the reload reads.
+    let pipe = std::fs::File::options().write(true).open(&keys).unwrap();
+    for _ in 0..3 {
+        let answer = reload();
+        assert_eq!((answer.status, answer.code()), (409, "reload_in_progress"), "{answer:?}");
+        server.signal("-HUP");
+    }
+    assert_eq!(server.get("/v1/model").status, 200);
+    replace(&keys, hash.as_bytes());
+    std::io::Write::write_all(&mut &pipe, hash.as_bytes()).unwrap();
+    drop(pipe);
+    let reloads =
+        |outcome| Exposition::of(&server).value("sdd_reloads_total", &[("outcome", outcome)]);
+    let number = |outcome| reloads(outcome).unwrap_or_default().to_string();
+    eventually("one more reload", || number("ok") == "3");
+    eventually("the end of it", || reload().status == 200);
+    assert_eq!((number("ok"), number("failed")), ("4".into(), "0".into()), "and no more");
 }

@@ -150,7 +150,8 @@ fn pages_of_other_sites_may_read_answers_only_where_that_is_set() {
         let request = format!(
             "OPTIONS /predict HTTP/1.1\r\nHost: x\r\nOrigin: {origin}\r\n\
              Access-Control-Request-Method: POST\r\n\
-             Access-Control-Request-Headers: content-type,x-api-key,x-request-timeout-ms\r\n\r\n"
+             Access-Control-Request-Headers: content-type,x-api-key,x-request-timeout-ms,\
+             content-encoding,traceparent,inference-header-content-length\r\n\r\n"
         );
         answer_to(server, request.as_bytes())
     };
@@ -171,8 +172,15 @@ fn pages_of_other_sites_may_read_answers_only_where_that_is_set() {
     let answer = server.get_with("/v1/model", &[("origin", lab)]);
     assert_eq!((answer.status, answer.header("access-control-allow-origin")), (401, Some(lab)));
     let exposed = answer.header("access-control-expose-headers").unwrap();
-    for name in ["x-request-id", "server-timing", "retry-after"] {
+    for name in ["x-request-id", "server-timing", "retry-after", "inference-header-content-length"]
+    {
         assert!(exposed.contains(name), "{exposed}");
+    }
+    // Also those that are found before keys are looked at.
+    for path in ["/v1/model", "/v2/models/m/infer"] {
+        let answer = server.get_with(path, &[("origin", lab), ("x-request-timeout-ms", "soon")]);
+        let allowed = answer.header("access-control-allow-origin");
+        assert_eq!((answer.status, allowed), (400, Some(lab)), "{path}");
     }
 
     let server = Server::start(&["--cors-origins", "*"]);

@@ -1,4 +1,4 @@
-"""The sample images that are shipped with the model: drawn here, so free of the data set's licence."""
+"""The sample images that are shipped with the model: drawn here, so free of the data set's license."""
 
 from __future__ import annotations
 

@@ -7,7 +7,7 @@ use utoipa::ToSchema;
 use super::model::ModelPath;
 use crate::error::ApiError;
 use crate::openapi::{
-    InferenceModelReadinessFaults, InferenceOpenFaults, InferenceReadinessFaults,
+    InferenceLivenessFaults, InferenceModelReadinessFaults, InferenceReadinessFaults,
 };
 use crate::service::Service;
 
@@ -31,21 +31,27 @@ pub struct ModelReady {
 }
 
 /// Whether the process answers
+///
+/// 503 should one of its threads have ended: then it should be restarted.
+///
+/// # Errors
+/// [`ApiError::ThreadLost`].
 #[utoipa::path(
     get,
     path = "/v2/health/live",
     operation_id = "server_live",
     tag = "Open Inference Protocol",
     security(()),
-    responses((status = 200, description = "It does", body = Live), InferenceOpenFaults),
+    responses((status = 200, description = "It does", body = Live), InferenceLivenessFaults),
 )]
-pub async fn live() -> Json<Live> {
-    Json(Live { live: true })
+pub async fn live(service: Data<Service>) -> Result<Json<Live>, ApiError> {
+    service.liveness()?;
+    Ok(Json(Live { live: true }))
 }
 
 /// Whether the server takes requests
 ///
-/// 503 once it has been told to stop.
+/// 503 once it has been told to stop, or should one of its threads have ended.
 ///
 /// # Errors
 /// [`ApiError::Stopping`], [`ApiError::ThreadLost`].

@@ -85,8 +85,10 @@ pub async fn infer(
         None => limits.bytes,
     };
     let upload_limits = classify::upload_limits(&service, &context, max_bytes, 1);
-    let body = uploads::read_whole(&request, body, &upload_limits, &service.uploads).await?;
-    context.note_upload(body.len(), start.elapsed());
+    let body = uploads::read_whole(&request, body, &upload_limits, &service.uploads).await;
+    context.note_read(start.elapsed());
+    let body = body?;
+    context.note_upload(body.len());
     let decoding = {
         let (service, engine) = (service.clone(), Arc::clone(&engine));
         move || decode(body, &transfer, &limits, &service, &engine)
@@ -208,11 +210,8 @@ async fn answer_all(
     let answers = images.map(|(index, (image, permit))| async move {
         let ticket = Ticket { permit, deadline };
         let answer =
-            classify::image(engine, context, image, ticket, service.capture.as_ref()).await;
-        let answer = answer.map_err(|error| match error {
-            ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },
-            error => error,
-        });
+            classify::answer(engine, context, image, ticket, service.capture.as_ref()).await;
+        let answer = answer.map_err(|error| classify::of_image(error, index, count));
         answer.inspect_err(|error| context.note_error(error.code()))
     });
     try_join_all(answers).await

@@ -6,6 +6,7 @@ use std::time::{Duration, SystemTime};
 
 use super::{entries, images, records, sha256, start, variants};
 use crate::eventually::eventually;
+use crate::exposition::Exposition;
 use crate::server::picture;
 
 #[test]
@@ -30,6 +31,18 @@ fn the_oldest_images_make_room() {
         .map(|m| m.len())
         .sum();
     assert!(bytes <= limit, "{bytes}");
+}
+
+#[test]
+fn a_short_age_is_kept_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let server = start(folder.path(), &["--capture-max-age", "1s"]);
+    assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
+    let metrics = || Exposition::of(&server);
+    eventually("the record", || metrics().number("sdd_capture_records_total") == 1);
+    // The image and the record.
+    eventually("the end of both", || metrics().number("sdd_capture_removed_files_total") == 2);
+    assert!(images(folder.path()).is_empty() && records(folder.path()).is_empty());
 }
 
 #[test]

@@ -6,6 +6,8 @@ use std::fs;
 use serde_json::Value;
 
 use super::{entries, images, reasons, records, sha256, start, variants};
+use crate::eventually::eventually;
+use crate::exposition::Exposition;
 use crate::server::{Server, data};
 use crate::store;
 
@@ -71,4 +73,32 @@ fn a_share_is_the_same_images_for_every_server() {
     assert!((8..32).contains(&half.len()), "{}", half.len());
     assert_eq!(half, kept("0.5"));
     assert!(kept("0.75").iter().filter(|image| half.contains(image)).count() == half.len());
+}
+
+#[test]
+fn what_was_not_to_be_kept_is_not_counted_as_lost() {
+    let temporary = tempfile::tempdir().unwrap();
+    let (folder, away) = (temporary.path().join("capture"), temporary.path().join("away"));
+    let options = ["--capture-share", "0.5", "--capture-below-confidence", "0"];
+    let predict_all = |server: &Server| {
+        for image in variants(40) {
+            assert_eq!(server.predict(&image).status, 200);
+        }
+    };
+    let server = start(&folder, &options);
+    predict_all(&server);
+    server.stop();
+    let sampled = records(&folder).len();
+
+    let server = start(&folder, &[options.as_slice(), &["--capture-retry", "1d"]].concat());
+    // It has looked through the folder, and so what fails is a write.
+    eventually("the first look", || {
+        Exposition::of(&server).value("sdd_capture_stored_bytes", &[]) > Some(0.0)
+    });
+    fs::rename(&folder, &away).unwrap();
+    predict_all(&server);
+    // All but the first one, which is tried again.
+    let dropped = || Exposition::of(&server).number("sdd_capture_dropped_total");
+    eventually("the losses", || dropped() == sampled - 1);
+    server.wait_for("capture is off");
 }

@@ -3,8 +3,8 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use super::RequestContext;
 use crate::engine::StageTimes;
-use crate::request::RequestContext;
 
 /// How long each stage took; of several images, the longest time. `None` for what did not happen.
 #[derive(Debug, Clone, Copy, Default)]
@@ -34,23 +34,14 @@ impl RequestStages {
     /// `read;dur=0.4, queue;dur=0.0, decode;dur=2.1, …, total;dur=17.0`, in milliseconds.
     #[must_use]
     pub fn server_timing(&self, total: Duration) -> String {
-        let of = |stage: fn(&StageTimes) -> Duration| self.engine.as_ref().map(stage);
-        let stages = [
-            ("read", self.read),
-            ("queue", of(|times| times.queue)),
-            ("decode", of(|times| times.decode)),
-            ("preprocess", of(|times| times.preprocess)),
-            ("infer", of(|times| times.infer)),
-            ("drift", of(|times| times.drift)),
-            ("total", Some(total)),
-        ];
+        let read = self.read.map(|read| ("read", read));
+        let engine = self.engine.iter().flat_map(StageTimes::named);
+        let stages = read.into_iter().chain(engine).chain([("total", total)]);
         let mut text = String::with_capacity(128);
         for (name, time) in stages {
-            if let Some(time) = time {
-                let comma = if text.is_empty() { "" } else { ", " };
-                // Writing to a string does not fail.
-                let _ = write!(text, "{comma}{name};dur={:.3}", time.as_secs_f64() * 1e3);
-            }
+            let comma = if text.is_empty() { "" } else { ", " };
+            // Writing to a string does not fail.
+            let _ = write!(text, "{comma}{name};dur={:.3}", time.as_secs_f64() * 1e3);
         }
         text
     }

@@ -5,9 +5,8 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use super::RequestStages;
-use crate::error::CLIENT_LEFT;
-use crate::request::RequestContext;
+use super::{RequestContext, RequestStages};
+use crate::error::{CLIENT_LEFT, Shortage};
 
 /// The paths that are asked by machines, again and again.
 const PROBES: [&str; 6] =
@@ -32,6 +31,10 @@ pub struct Finished<'a> {
     pub status: u16,
     /// The stable code of what went wrong; `None` where nothing did.
     pub error: Option<&'static str>,
+    /// What the client was told of it, the beginning.
+    pub reason: Option<&'a str>,
+    /// What there was too little of, where that was it.
+    pub shortage: Option<Shortage>,
     /// How it ended.
     pub outcome: RequestOutcome,
     /// How long each stage took.
@@ -54,7 +57,9 @@ pub enum RequestOutcome {
 }
 
 impl RequestOutcome {
-    pub(super) fn of(status: StatusCode) -> Self {
+    /// By the answer's status.
+    #[must_use]
+    pub fn of(status: StatusCode) -> Self {
         match status {
             status if status.as_u16() == CLIENT_LEFT => Self::Left,
             // The server is well, and has said so in time.
@@ -85,9 +90,10 @@ impl Finished<'_> {
         outcomes.iter().filter_map(|outcome| outcome.out_of_distribution).max()
     }
 
-    /// Whether it is one of the checks that come every few seconds and say little.
+    /// Whether it is one of the checks that come every few seconds, and says nothing new.
     #[must_use]
-    pub fn is_probe(&self) -> bool {
-        self.route.is_some_and(|route| PROBES.contains(&route))
+    pub fn is_routine(&self) -> bool {
+        self.outcome == RequestOutcome::Answered
+            && self.route.is_some_and(|route| PROBES.contains(&route))
     }
 }

@@ -1,5 +1,8 @@
 //! What belongs to one request: its name, its time, and what it came to.
 
+mod finished;
+mod stages;
+
 use std::cell::{Cell, Ref, RefCell};
 use std::future::{Ready, ready};
 use std::rc::Rc;
@@ -8,6 +11,9 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+
+pub use finished::{Finished, RequestOutcome};
+pub use stages::RequestStages;
 
 use crate::engine::{Answer, StageTimes};
 use crate::error::ApiError;
@@ -104,10 +110,14 @@ impl RequestContext {
         self.0.deadline
     }
 
-    /// Notes what the body brought and how long it took to come.
-    pub fn note_upload(&self, bytes: usize, read: Duration) {
-        self.0.bytes.set(bytes);
+    /// Notes how long the body took to come, or to be refused.
+    pub fn note_read(&self, read: Duration) {
         self.0.read.set(Some(read));
+    }
+
+    /// Notes what the body brought.
+    pub fn note_upload(&self, bytes: usize) {
+        self.0.bytes.set(bytes);
     }
 
     /// Notes the name of the key that was shown.
