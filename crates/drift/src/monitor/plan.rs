@@ -79,7 +79,7 @@ impl Monitor {
 
     /// The state of a stream of which only the number of its last image is known.
     pub(super) fn resume_after(&self, sequence: u64, now_ms: i64) -> MonitorState {
-        MonitorState { sequence, ..self.start(now_ms) }
+        self.start(now_ms).with_sequence(sequence)
     }
 
     pub(super) fn basis(&self) -> Option<Basis> {

@@ -122,7 +122,7 @@ impl MonitorSettings {
             return Err(Error::invalid_argument("minimum_images", "at least 1", 0));
         }
         let between = self.images_between_false_alarms;
-        if !(between >= 10.0 && between <= 1e9) {
+        if !(10.0..=1e9).contains(&between) {
             let expected = "10 to 1e9 images";
             return Err(Error::invalid_argument("images_between_false_alarms", expected, between));
         }

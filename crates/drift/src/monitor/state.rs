@@ -170,6 +170,13 @@ impl MonitorState {
         self.begin_epoch(monitor, now_ms, EpochStart::Reset);
     }
 
+    /// As of a stream of which nothing else is known.
+    pub(super) fn with_sequence(mut self, sequence: u64) -> Self {
+        self.sequence = sequence;
+        self.epoch.began_after = sequence;
+        self
+    }
+
     /// As it will be with the next image, where what is tested has changed.
     pub(super) fn renew(&mut self, monitor: &Monitor) {
         let now_ms = self.last_ms.unwrap_or(self.epoch.began_ms);
@@ -180,7 +187,7 @@ impl MonitorState {
         let (number, began_after) = (self.epoch.number + 1, self.sequence);
         let epoch = Epoch { number, began_ms: now_ms, began_after, because };
         let (sequence, last_ms) = (self.sequence, self.last_ms);
-        *self = Self { epoch, sequence, last_ms, ..Self::new(monitor, now_ms, because) };
+        *self = Self { sequence, last_ms, epoch, ..Self::new(monitor, now_ms, because) };
     }
 
     fn class_index(&mut self, class: &str) -> usize {

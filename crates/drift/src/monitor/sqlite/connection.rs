@@ -13,7 +13,7 @@ use crate::error::{Error, Result};
 /// How long a transaction waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
-/// What every SQLite file begins with.
+/// What every `SQLite` file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
 pub(super) fn open(path: &Path) -> Result<Connection> {
@@ -44,7 +44,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     Ok(connection)
 }
 
-/// Refuses a file that is none of SQLite's before SQLite sees it.
+/// Refuses a file that is none of `SQLite`'s before `SQLite` sees it.
 fn look_at(path: &Path) -> Result<()> {
     let failed = |source: std::io::Error| Error::MonitorFile {
         action: "open",

@@ -1,4 +1,4 @@
-//! The monitor's memory in one SQLite file.
+//! The monitor's memory in one `SQLite` file.
 //!
 //! State and observations change in one transaction, in write-ahead mode with `synchronous = NORMAL`: what was
 //! committed survives the end of the process, however it ends. A computer that loses its power may lose the last
@@ -26,7 +26,7 @@ use crate::error::{Error, Result};
 /// Observations are removed once so many more than asked for are there, so that it happens now and then.
 const SLACK: u64 = 1000;
 
-/// Keeps states and observations in an SQLite file.
+/// Keeps states and observations in an `SQLite` file.
 #[derive(Debug)]
 pub struct SqliteMonitorStore {
     path: PathBuf,

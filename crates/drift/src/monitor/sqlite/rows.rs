@@ -9,7 +9,7 @@ use crate::monitor::store::{Page, StoredObservation};
 const COLUMNS: &str = "sequence, epoch, time_ms, request_id, predicted_class, confidence, score, p_value, \
                        out_of_distribution, neighbors, image_sha256";
 
-/// SQLite's integers have a sign; counts stay far below where it matters.
+/// Integers of `SQLite` have a sign; counts stay far below where it matters.
 pub(super) fn signed(number: u64) -> i64 {
     i64::try_from(number).unwrap_or(i64::MAX)
 }

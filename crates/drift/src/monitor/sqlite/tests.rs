@@ -25,7 +25,7 @@ fn observation(i: u32) -> Observation {
         p_value: Some(1.0 / f64::from(i + 1)),
         out_of_distribution: Some(i.is_multiple_of(5)),
         neighbors: vec![ObservedNeighbor { id: "ä\"b.png".into(), label: None, distance: 0.1 }],
-        image_sha256: (i % 2 == 0).then(|| "ab".into()),
+        image_sha256: i.is_multiple_of(2).then(|| "ab".into()),
     }
 }
 
