@@ -215,8 +215,8 @@ fn every_documented_path_is_answered() {
         } else {
             server.post_form(&path, b"")
         };
-        let is_there = answer.status != 405 && answer.code() != "not_found";
-        assert!(is_there, "{path}: {answer:?}");
+        let is_there = answer.status != 404 || answer.code() == "no_monitor";
+        assert!(is_there && answer.status != 405, "{path}: {answer:?}");
         let operation = item.get("get").or(item.get("post")).unwrap();
         assert!(operation["responses"].get(answer.status.to_string()).is_some(), "{path}");
     }
