@@ -7,6 +7,7 @@
 
 mod pair;
 mod status;
+mod webhook;
 mod writer;
 
 use std::path::PathBuf;
@@ -24,6 +25,7 @@ pub use pair::{WatchedPair, observation};
 pub use status::{Current, Recording};
 
 use self::status::Shared;
+use self::webhook::Webhook;
 use self::writer::{Control, Entry, Writer};
 use crate::settings::DriftSettings;
 
@@ -105,7 +107,13 @@ impl DriftMonitor {
         let (queue, entries) = bounded(QUEUED_REQUESTS);
         let (control, controls) = bounded(16);
         let (ending, ended) = bounded(0);
-        let writer = Writer::new(file.path.clone(), settings.keep, store, Arc::clone(&shared));
+        let webhook = settings
+            .drift_webhook
+            .as_ref()
+            .map(|url| Webhook::start(url, settings.drift_webhook_cooldown, Arc::clone(&shared)));
+        let webhook = webhook.transpose().map_err(MonitorError::Thread)?;
+        let writer =
+            Writer::new(file.path.clone(), settings.keep, store, Arc::clone(&shared), webhook);
         let run = move || {
             writer.run(&entries, &controls);
             drop(ending);

@@ -5,11 +5,12 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, select_biased};
-use sdd_drift::monitor::{MonitorStore, Observation, SqliteMonitorStore};
+use sdd_drift::monitor::{MonitorState, MonitorStore, Observation, SqliteMonitorStore};
 use tokio::sync::oneshot;
 
 use super::pair::WatchedPair;
 use super::status::Shared;
+use super::webhook::Webhook;
 
 /// How often writing is tried again where it has failed.
 const RETRY: Duration = Duration::from_secs(2);
@@ -42,6 +43,7 @@ pub(super) struct Writer {
     pending: Vec<Entry>,
     /// While nothing can be written.
     retry_at: Option<Instant>,
+    webhook: Option<Webhook>,
 }
 
 impl Writer {
@@ -50,9 +52,10 @@ impl Writer {
         keep: u64,
         store: Option<SqliteMonitorStore>,
         shared: Arc<Shared>,
+        webhook: Option<Webhook>,
     ) -> Self {
         let retry_at = store.is_none().then(|| Instant::now() + RETRY);
-        Self { path, keep, store, shared, pending: Vec::new(), retry_at }
+        Self { path, keep, store, shared, pending: Vec::new(), retry_at, webhook }
     }
 
     /// Writes until told to stop, or until nobody can tell any more.
@@ -93,8 +96,15 @@ impl Writer {
     fn look(&mut self) {
         let (Some(pair), Some(store)) = (self.shared.serving(), &mut self.store) else { return };
         match store.state(&pair.id, &pair.monitor) {
-            Ok(state) => self.shared.note(&pair, state),
+            Ok(state) => self.note(&pair, state),
             Err(error) => self.fail(&error),
+        }
+    }
+
+    fn note(&self, pair: &Arc<WatchedPair>, state: MonitorState) {
+        self.shared.note(pair, state);
+        if let Some(webhook) = &self.webhook {
+            webhook.poke();
         }
     }
 
@@ -123,7 +133,7 @@ impl Writer {
                 .flat_map(|entry| entry.observations.iter().cloned())
                 .collect();
             match store.apply(&pair.id, &pair.monitor, &batch) {
-                Ok(state) => self.shared.note(&pair, state),
+                Ok(state) => self.note(&pair, state),
                 Err(error) => return self.fail(&error),
             }
             for entry in self.pending.drain(..count) {

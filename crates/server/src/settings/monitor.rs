@@ -1,11 +1,16 @@
 //! What is watched for drift over time, and what shall be noticed.
 
 use std::path::PathBuf;
+use std::time::Duration;
 
+use actix_web::http::Uri;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
 use sdd_drift::monitor::{ClassMixRule, MonitorSettings};
+
+use super::duration::{DAY, duration};
+use super::security::Redacted;
 
 /// The name of the monitor's file in a folder for it.
 const FILE: &str = "sdd-monitor.sqlite";
@@ -61,6 +66,21 @@ pub struct DriftSettings {
           value_parser = PossibleValuesParser::new(ClassMixRule::NAMES)
               .try_map(|name| name.parse::<ClassMixRule>()))]
     pub drift_class_mix: ClassMixRule,
+    /// URL that a change of the verdict is posted to, as JSON; it may hold a secret, and is not logged
+    #[arg(long, env = "SDD_DRIFT_WEBHOOK", value_name = "URL", hide_env_values = true,
+          value_parser = webhook_url)]
+    pub drift_webhook: Option<Redacted>,
+    /// Time in which no second change is posted; what changes meanwhile is posted after it
+    #[arg(long, env = "SDD_DRIFT_WEBHOOK_COOLDOWN", value_name = "TIME", default_value = "10m",
+          value_parser = duration(Duration::ZERO, DAY))]
+    pub drift_webhook_cooldown: Duration,
+}
+
+fn webhook_url(text: &str) -> Result<Redacted, String> {
+    let url: Option<Uri> = text.parse().ok();
+    let is_http = url.is_some_and(|url| matches!(url.scheme_str(), Some("http" | "https")));
+    let expected = || "expected a URL, as https://alarms.example/hook".to_owned();
+    is_http.then(|| Redacted::from(text.to_owned())).ok_or_else(expected)
 }
 
 /// The file to open.
@@ -129,7 +149,9 @@ mod tests {
         let other =
             parse(&["--drift-class-mix", "report", "--drift-tolerated-share", "0.1"]).tests();
         assert_eq!((other.class_mix, other.tolerated_share), (ClassMixRule::Report, Some(0.1)));
-        assert!(Cli::try_parse_from(["sdd-server", "--drift-class-mix", "loud"]).is_err());
+        for bad in [["--drift-class-mix", "loud"], ["--drift-webhook", "alarms.example"]] {
+            assert!(Cli::try_parse_from([&["sdd-server"], &bad[..]].concat()).is_err(), "{bad:?}");
+        }
     }
 
     #[test]

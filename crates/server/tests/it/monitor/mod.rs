@@ -3,6 +3,7 @@
 mod counting;
 mod faults;
 mod verdicts;
+mod webhook;
 
 use std::path::PathBuf;
 
