@@ -175,8 +175,7 @@ fn small_calibrations_give_a_monitor_that_says_what_it_can_find() {
         let report = monitor
             .report(&observed(&monitor, (0..500).map(|_| image("good", Some(true)))))
             .unwrap();
-        let found = report.verdict == Status::Drifting;
-        assert_eq!(found, images >= 4, "{images}: {:?}", report.e_process);
+        assert_eq!(report.verdict, Status::Drifting, "{images}");
     }
     let none = Monitor::new(MonitorSettings::default(), Some(Baseline::new(0.05, Vec::new())));
     assert_eq!(none.unwrap_err().code(), "invalid_argument");

@@ -59,7 +59,7 @@ impl Webhook {
 
     /// The state has changed. Never waits.
     pub fn poke(&self) {
-        drop(self.poke.try_send(()));
+        let _ = self.poke.try_send(());
     }
 }
 

@@ -138,7 +138,7 @@ impl Writer {
             }
             for entry in self.pending.drain(..count) {
                 // Whoever does not wait any more was answered before.
-                drop(entry.written.send(()));
+                let _ = entry.written.send(());
             }
         }
     }
