@@ -67,7 +67,7 @@ impl Monitor {
             classes,
             epoch: EpochReport {
                 number: state.epoch.number,
-                began_ms: state.epoch.began_ms,
+                began_ms: state.began_ms(),
                 because: state.epoch.because,
                 images: state.totals.images,
                 judged: ShareReport::new(state.totals.out_of_distribution, state.totals.judged)?,
@@ -213,6 +213,7 @@ impl Monitor {
 fn cusum(tests: &Tests, state: &MonitorState) -> CusumReport {
     CusumReport {
         value: state.cusum,
+        largest: state.cusum_largest,
         threshold: tests.cusum.threshold,
         share_without_drift: tests.cusum.p0,
         share_to_find: tests.cusum.p1,
@@ -279,7 +280,7 @@ fn conclude(report: &mut MonitorReport, recent: ShareReport, tolerated: f64) {
             "the CUSUM reached {:.2} after {} images, which without drift it does once in {:.0} images",
             cusum.threshold, since.image, cusum.images_between_false_alarms
         );
-        let (value, threshold) = (cusum.value, cusum.threshold);
+        let (value, threshold) = (cusum.largest, cusum.threshold);
         report.reasons.push(of_appearance(
             TestName::Cusum,
             value,

@@ -157,6 +157,8 @@ pub struct EProcessReport {
 pub struct CusumReport {
     /// Its value now.
     pub value: f64,
+    /// The largest so far.
+    pub largest: f64,
     /// It alarms from here on.
     pub threshold: f64,
     /// The share that counts as no drift.
@@ -231,8 +233,8 @@ pub struct ClassReport {
 pub struct EpochReport {
     /// Its number, from 1.
     pub number: u64,
-    /// When it began: milliseconds since 1970 (UTC).
-    pub began_ms: i64,
+    /// When it began: milliseconds since 1970 (UTC); none before the first image.
+    pub began_ms: Option<i64>,
     /// Why.
     pub because: EpochStart,
     /// Images in it.

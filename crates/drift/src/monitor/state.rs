@@ -33,6 +33,7 @@ pub struct MonitorState {
     pub(super) e_process: Option<SequentialState>,
     pub(super) e_process_alarm: Option<Alarm>,
     pub(super) cusum: f64,
+    pub(super) cusum_largest: f64,
     pub(super) cusum_alarm: Option<Alarm>,
 }
 
@@ -99,6 +100,7 @@ impl MonitorState {
             e_process: monitor.tests().map(|tests| SequentialTest::new(tests.guarantee).state()),
             e_process_alarm: None,
             cusum: 0.0,
+            cusum_largest: 0.0,
             cusum_alarm: None,
         }
     }
@@ -152,6 +154,7 @@ impl MonitorState {
             }
             // So that it stays a number, however long nobody looks.
             self.cusum = cusum.value().min(1e6);
+            self.cusum_largest = self.cusum_largest.max(self.cusum);
         }
         // Windows that overlapped would be repeated tests of the same images.
         if image.is_multiple_of(window as u64) {
@@ -219,6 +222,12 @@ impl MonitorState {
         self.epoch.number
     }
 
+    /// When the epoch began; `None` before the first image of all.
+    pub(super) fn began_ms(&self) -> Option<i64> {
+        let has_begun = self.sequence > 0 || self.epoch.because != EpochStart::First;
+        has_begun.then_some(self.epoch.began_ms)
+    }
+
     /// The strangest images of the window by their numbers, strangest first.
     #[must_use]
     pub fn strangest(&self) -> Vec<u64> {
@@ -267,8 +276,13 @@ impl MonitorState {
                 self.classes.len()
             )));
         }
-        if !(self.cusum >= 0.0 && self.cusum.is_finite()) {
-            return Err(invalid(format!("a CUSUM of {}", self.cusum)));
+        if !(self.cusum >= 0.0
+            && self.cusum <= self.cusum_largest
+            && self.cusum_largest.is_finite())
+        {
+            let found =
+                format!("a CUSUM of {}, and {} at the most", self.cusum, self.cusum_largest);
+            return Err(invalid(found));
         }
         let images = self.totals.images.checked_add(self.epoch.began_after);
         if images != Some(self.sequence) {

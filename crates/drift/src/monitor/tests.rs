@@ -81,6 +81,18 @@ fn images_that_change_are_found_with_their_class_and_told_apart_from_the_mix() {
 }
 
 #[test]
+fn an_alarm_stays_when_the_images_are_as_before_and_the_windows_goes() {
+    let monitor = monitor(MonitorSettings::default());
+    let drift = stream(500, 0.25, 0.6, 11).chain(stream(2500, 0.25, 0.03, 12));
+    let report = monitor.report(&observed(&monitor, drift)).unwrap();
+    assert_eq!(tests_of(&report), [TestName::EProcess, TestName::Cusum]);
+    assert!(report.reasons.iter().all(|reason| reason.value >= reason.threshold));
+    let cusum = report.cusum.unwrap();
+    assert!(cusum.value < cusum.threshold && cusum.largest >= cusum.threshold, "{cusum:?}");
+    assert!(!report.window.unwrap().test.unwrap().alarm);
+}
+
+#[test]
 fn a_changed_mix_alone_leaves_appearance_stable_and_advises_no_training() {
     let defects_only = stream(1000, 0.6, 0.05, 5);
     let loud = monitor(MonitorSettings::default());
@@ -127,7 +139,10 @@ fn an_epoch_begins_by_a_reset_or_by_other_settings_and_numbers_go_on() {
         (report.verdict, report.epoch.because),
         (Status::InsufficientData, EpochStart::Reset)
     );
-    assert_eq!((report.epoch.number, report.epoch.began_ms, report.images_ever), (2, 1000, 300));
+    assert_eq!(
+        (report.epoch.number, report.epoch.began_ms, report.images_ever),
+        (2, Some(1000), 300)
+    );
     assert!(report.e_process.unwrap().alarm.is_none());
     for _ in 0..120 {
         state.observe(&first, &image("good", Some(true))).unwrap();
@@ -250,6 +265,10 @@ proptest! {
         prop_assert!(report.verdict != Status::Stable || !report.retrain_recommended);
         for reason in &report.reasons {
             prop_assert!(reason.since.image <= images as u64);
+            prop_assert!(match reason.test {
+                TestName::EProcess | TestName::Cusum => reason.value >= reason.threshold,
+                TestName::Window | TestName::ClassMix => reason.value <= reason.threshold,
+            });
         }
     }
 
