@@ -111,10 +111,11 @@ fn requests_at_once_are_counted_each_and_a_stop_loses_none() {
     let server = watched.serve(&[]);
     std::thread::scope(|scope| {
         for _ in 0..4 {
-            scope.spawn(|| {
-                let mut client = Client::new(&server.address());
+            let (address, image) = (server.address(), &image);
+            scope.spawn(move || {
+                let mut client = Client::new(&address);
                 for _ in 0..25 {
-                    assert_eq!(client.predict(&image).unwrap().status, 200);
+                    assert_eq!(client.predict(image).unwrap().status, 200);
                 }
             });
         }
