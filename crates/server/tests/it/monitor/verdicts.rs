@@ -86,7 +86,8 @@ fn each_pair_has_a_state_of_its_own_and_finds_it_again() {
     send(&server, &image, 3);
     let first = drift(&server)["pair"].clone();
 
-    // Another reference in its place: written anew, it is another one.
+    // Another reference in its place: written once more, it is another generation.
+    crate::store::write(&other.reference(), None);
     let away = watched.folder.path().join("away");
     std::fs::rename(watched.reference(), &away).unwrap();
     std::fs::rename(other.reference(), watched.reference()).unwrap();
