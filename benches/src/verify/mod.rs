@@ -3,8 +3,10 @@
 //! One file a figure: a function that simulates, and returns a [`Section`] of `docs/drift-figures.md`. To add
 //! one, write its file, enter it into [`FIGURES`], and give the document a pair of markers with its place.
 
+mod batch;
 pub mod draws;
 mod false_alarms;
+mod mmd_time;
 pub mod parallel;
 pub mod section;
 mod sequential;
@@ -28,6 +30,8 @@ pub const FIGURES: &[Figure] = &[
     Figure { number: 1, place: "figure-1", measure: false_alarms::measure },
     Figure { number: 2, place: "figure-2", measure: windows::measure },
     Figure { number: 3, place: "figure-3", measure: sequential::measure },
+    Figure { number: 4, place: "figure-4", measure: batch::measure },
+    Figure { number: 7, place: "figure-7", measure: mmd_time::measure },
 ];
 
 #[cfg(test)]

@@ -13,12 +13,14 @@
 //!
 //! Given *one* calibration set the false-alarm rate is itself random, with the distribution
 //! `Beta(a, n + 1 − a)`, `a = ⌊α(n + 1)⌋`. [`SimesCorrection`] and [`dkwm_p_value`] enlarge `p` so
-//! that the guarantee holds for the calibration at hand with probability `1 − δ`.
+//! that the guarantee holds for the calibration at hand with probability `1 − δ`. Which of them a store
+//! uses is a [`PValueKind`].
 //!
 //! Source: Bates, Candès, Lei, Romano, Sesia, “Testing for outliers with conformal p-values”,
 //! Annals of Statistics 51(1), 2023.
 
 use crate::error::{Error, Result};
+use crate::p_value::PValueKind;
 
 /// The scores of the calibration images: finite, ascending.
 #[derive(Debug, Clone, PartialEq)]
@@ -88,26 +90,35 @@ impl CalibrationScores {
     pub fn threshold(&self, alpha: f64) -> Result<f64> {
         check_alpha(alpha)?;
         let images = self.0.len();
-        if marginal(0, images) > alpha {
-            return Err(Error::CalibrationTooSmall {
+        self.threshold_of(alpha, |count| marginal(count, images)).ok_or_else(|| {
+            Error::CalibrationTooSmall {
                 images,
                 alpha,
+                p_value: PValueKind::Marginal,
                 required: required_calibration_images(alpha),
-            });
+            }
+        })
+    }
+
+    /// The same for a p-value that grows with the count of scores at or above; `None` where no score at
+    /// all could raise an alarm.
+    pub(crate) fn threshold_of(&self, alpha: f64, p_value: impl Fn(usize) -> f64) -> Option<f64> {
+        let images = self.0.len();
+        if images == 0 || p_value(0) > alpha {
+            return None;
         }
-        // The largest count of calibration scores at or above an out-of-distribution score. p grows
-        // with the count, so that the division which the p-value itself does decides here too.
-        let counts = 0..images;
-        let (mut low, mut high) = (counts.start, counts.end);
+        // The largest count of calibration scores at or above an out-of-distribution score, found with
+        // the very numbers that the p-value itself is, so that rounding decides alike in both.
+        let (mut low, mut high) = (0, images - 1);
         while low < high {
             let middle = low + (high - low).div_ceil(2);
-            if marginal(middle, images) <= alpha { low = middle } else { high = middle - 1 }
+            if p_value(middle) <= alpha { low = middle } else { high = middle - 1 }
         }
-        Ok(self.0[images - 1 - low])
+        Some(self.0[images - 1 - low])
     }
 }
 
-fn marginal(count_at_least: usize, images: usize) -> f64 {
+pub(crate) fn marginal(count_at_least: usize, images: usize) -> f64 {
     (1 + count_at_least) as f64 / (images + 1) as f64
 }
 
@@ -150,6 +161,8 @@ pub fn check_alpha(alpha: f64) -> Result<()> {
 #[derive(Debug, Clone, PartialEq)]
 pub struct SimesCorrection {
     bounds: Vec<f64>,
+    /// `1 − a_i`, without the digits that the difference loses where `a_i` is near 1: never 0.
+    p_values: Vec<f64>,
 }
 
 impl SimesCorrection {
@@ -171,14 +184,18 @@ impl SimesCorrection {
             log_factorial.push(log_factorial[m - 1] + (m as f64).ln());
         }
         let last = log_factorial[images] - log_factorial[images - k];
-        let bound = |i: usize| {
+        let log_bound = |i: usize| {
             if i < k {
-                return 0.0;
+                return f64::NEG_INFINITY;
             }
             let product = log_factorial[i] - log_factorial[i - k];
-            ((delta.ln() + product - last) / k as f64).exp()
+            (delta.ln() + (product - last)) / k as f64
         };
-        Ok(Self { bounds: (1..=images).map(bound).collect() })
+        let log_bounds = (1..=images).map(log_bound);
+        Ok(Self {
+            bounds: log_bounds.clone().map(f64::exp).collect(),
+            p_values: log_bounds.map(|log_bound| -log_bound.exp_m1()).collect(),
+        })
     }
 
     /// `a_1 … a_n`; the first element is `a_1`.
@@ -190,8 +207,8 @@ impl SimesCorrection {
     /// `p′` of a score that `count_at_least` calibration scores reach or exceed.
     #[must_use]
     pub fn p_value(&self, count_at_least: usize) -> f64 {
-        let rank = self.bounds.len().saturating_sub(count_at_least).max(1);
-        1.0 - self.bounds[rank - 1]
+        let rank = self.p_values.len().saturating_sub(count_at_least).max(1);
+        self.p_values[rank - 1]
     }
 
     /// The smallest p-value that this correction can give, `1 − δ^{1/k}`: at δ = 0.01 it is 0.090
@@ -218,7 +235,7 @@ pub fn dkwm_p_value(marginal_p_value: f64, epsilon: f64) -> f64 {
     (marginal_p_value + epsilon).min(1.0)
 }
 
-fn check_delta(delta: f64) -> Result<()> {
+pub(crate) fn check_delta(delta: f64) -> Result<()> {
     if delta > 0.0 && delta < 1.0 { Ok(()) } else { Err(Error::InvalidDelta { found: delta }) }
 }
 

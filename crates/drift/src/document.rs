@@ -1,5 +1,7 @@
 //! JSON documents with a `format_version`, kept as attachments of a store.
 
+use std::ops::RangeInclusive;
+
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -15,18 +17,19 @@ struct Header {
 pub(crate) fn read<T: DeserializeOwned>(
     json: &[u8],
     attachment: &'static str,
-    supported: u32,
+    supported: RangeInclusive<u32>,
 ) -> Result<T> {
     let unreadable = |source: serde_json::Error| Error::UnreadableAttachment {
         attachment,
         source: source.into(),
     };
     let header: Header = serde_json::from_slice(json).map_err(unreadable)?;
-    if header.format_version != u64::from(supported) {
+    let (oldest, newest) = supported.into_inner();
+    if !(u64::from(oldest)..=u64::from(newest)).contains(&header.format_version) {
         return Err(Error::UnsupportedVersion {
             attachment,
             found: header.format_version,
-            supported,
+            supported: newest,
         });
     }
     serde_json::from_slice(json).map_err(unreadable)

@@ -1,5 +1,7 @@
 //! The one error type of the crate.
 
+use crate::p_value::PValueKind;
+
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -17,6 +19,13 @@ pub enum Error {
     /// No score has this name.
     #[error("no score is called `{found}`: expected one of {}", crate::score::ScoreMethod::names())]
     UnknownScore {
+        /// The name given.
+        found: String,
+    },
+
+    /// No test of a batch has this name.
+    #[error("no test is called `{found}`: expected one of {}", crate::batch::Test::ALL.map(crate::batch::Test::name).join(", "))]
+    UnknownTest {
         /// The name given.
         found: String,
     },
@@ -51,16 +60,46 @@ pub enum Error {
         found: f64,
     },
 
+    /// No kind of p-value, or set of images for it, has this name.
+    #[error(
+        "no kind of p-value is called `{found}`: expected one of {}, within {}",
+        PValueKind::NAMES.join(", "),
+        crate::p_value::PValueWithin::ALL.map(crate::p_value::PValueWithin::name).join(" or ")
+    )]
+    UnknownPValue {
+        /// The name given.
+        found: String,
+    },
+
     /// With so few calibration images no score could ever raise an alarm.
     #[error(
-        "the calibration is too small for alpha = {alpha}: it has {images} images, and an alarm is possible \
-         from at least {required} on; add held-out images or choose a larger alpha"
+        "the calibration is too small for alpha = {alpha}: it has {images} images, and with p-values of \
+         kind {p_value} an alarm is possible from at least {required} on; add held-out images or choose a larger alpha"
     )]
     CalibrationTooSmall {
         /// Calibration images at hand.
         images: usize,
         /// The level asked for.
         alpha: f64,
+        /// The kind of p-value.
+        p_value: PValueKind,
+        /// Images that this level takes.
+        required: usize,
+    },
+
+    /// P-values within the predicted class, and every class has too few calibration images.
+    #[error(
+        "no class has enough calibration images for alpha = {alpha}: the largest has {images}, and with p-values of \
+         kind {p_value} within the predicted class an alarm is possible from at least {required} of a class on; \
+         add held-out images, choose a larger alpha, or p-values within all images"
+    )]
+    NoClassCalibrated {
+        /// The level asked for.
+        alpha: f64,
+        /// The kind of p-value.
+        p_value: PValueKind,
+        /// Images of the class that has most.
+        images: usize,
         /// Images that this level takes.
         required: usize,
     },
@@ -119,7 +158,7 @@ pub enum Error {
 
     /// A document of the store was written by another version of this crate.
     #[error(
-        "the store's `{attachment}` has format version {found}, and this program reads version {supported}: \
+        "the store's `{attachment}` has format version {found}, and this program reads versions up to {supported}: \
          build the store again with this program, or use the one that wrote it"
     )]
     UnsupportedVersion {
@@ -127,7 +166,7 @@ pub enum Error {
         attachment: &'static str,
         /// Its version.
         found: u64,
-        /// The one version that is read.
+        /// The newest version that is read.
         supported: u32,
     },
 
@@ -177,6 +216,134 @@ pub enum Error {
         /// The classes that the reference has, for people.
         known: String,
     },
+
+    /// A score that compares classes, and fewer than two to compare.
+    #[error(
+        "the score `{method}` compares classes, and the reference has images of {found}: expected at least 2. Give \
+         the images classes (one folder each, or --labels), or build the store with another score"
+    )]
+    TooFewClasses {
+        /// The score's name.
+        method: &'static str,
+        /// Classes with images.
+        found: usize,
+    },
+
+    /// Images so alike that they have no covariance.
+    #[error(
+        "the score `{method}` needs images of a class that differ, and the reference's do not differ enough to \
+         estimate a covariance: add images, or build the store with another score"
+    )]
+    NoSpread {
+        /// The score's name.
+        method: &'static str,
+    },
+
+    /// A score of the prediction for an embedding without probabilities.
+    #[error(
+        "the score `{method}` is one of the model's probabilities, and none were given: ask with images and the \
+         model, not with embeddings alone"
+    )]
+    ProbabilitiesRequired {
+        /// The score's name.
+        method: &'static str,
+    },
+
+    /// A score of the logits for a model that gives none.
+    #[error(
+        "the score `{method}` needs logits, and this model gives the probabilities of a softmax, from which they \
+         cannot be computed: a softmax forgets a constant that all logits share. Build the store with \
+         `max-probability`, or use a model with two classes and a sigmoid"
+    )]
+    LogitsUnavailable {
+        /// The score's name.
+        method: &'static str,
+    },
+
+    /// A sample of a two-sample test that has no values.
+    #[error("expected at least one value in {sample}, found none: there is nothing to compare")]
+    EmptySample {
+        /// Which sample.
+        sample: String,
+    },
+
+    /// A sample of a two-sample test that is too small for it.
+    #[error("expected at least {required} rows in the {sample} sample, found {found}: add images")]
+    SampleTooSmall {
+        /// Which sample.
+        sample: String,
+        /// Rows that the test takes.
+        required: usize,
+        /// Rows at hand.
+        found: usize,
+    },
+
+    /// More rows than can be numbered.
+    #[error("expected fewer than 2^32 rows in a sample, found {found}: test a part of them")]
+    SampleTooLarge {
+        /// Rows given.
+        found: usize,
+    },
+
+    /// A kernel whose width is not positive.
+    #[error("expected a positive, finite bandwidth of the kernel, found {found}")]
+    InvalidBandwidth {
+        /// The bandwidth given.
+        found: f64,
+    },
+
+    /// A relabeling that is none.
+    #[error(
+        "expected permutations as columns of {rows} numbers, {current} of them 1 and the others 0"
+    )]
+    InvalidPermutation {
+        /// Rows of the pooled sample.
+        rows: usize,
+        /// Rows that are called current.
+        current: usize,
+    },
+
+    /// With so few permutations no p-value could be as small as the level.
+    #[error(
+        "{found} permutations are too few for alpha = {alpha}: the smallest p-value would be 1/({found} + 1); \
+         ask for at least {required}"
+    )]
+    TooFewPermutations {
+        /// Permutations asked for.
+        found: usize,
+        /// The level of the test.
+        alpha: f64,
+        /// Permutations that this level takes.
+        required: usize,
+    },
+
+    /// A batch whose parts are not of one length.
+    #[error("the batch has {rows} images and {found} {what}: expected one an image")]
+    UnequalBatch {
+        /// Rows of the embeddings.
+        rows: usize,
+        /// What there is another number of.
+        what: &'static str,
+        /// That number.
+        found: usize,
+    },
+
+    /// The test asked for needs what the store or the batch does not have.
+    #[error("the test `{test}` cannot be done: {missing}")]
+    TestUnavailable {
+        /// The test's name.
+        test: &'static str,
+        /// What is missing, and what to do.
+        missing: String,
+    },
+
+    /// A store without a single held-out image.
+    #[error(
+        "the store has no calibration, so there are no held-out images to compare a batch with: build it again \
+         with `--calibration HELD_OUT` or `--calibration-share`; training images will not do, since their \
+         embeddings lie closer together than those of any new image"
+    )]
+    NoHeldOutImages,
 
     /// The reference was built with another model.
     #[error(
@@ -280,11 +447,14 @@ impl Error {
         match self {
             Self::Store(_) => "reference_store",
             Self::UnknownScore { .. } => "unknown_score",
+            Self::UnknownTest { .. } => "unknown_test",
             Self::ZeroNeighbors => "zero_neighbors",
             Self::EmptyReference => "empty_reference",
             Self::InvalidAlpha { .. } => "invalid_alpha",
             Self::InvalidDelta { .. } => "invalid_delta",
+            Self::UnknownPValue { .. } => "unknown_p_value",
             Self::CalibrationTooSmall { .. } => "calibration_too_small",
+            Self::NoClassCalibrated { .. } => "no_class_calibrated",
             Self::TooFewForSimes { .. } => "too_few_for_simes",
             Self::InvalidArgument { .. } => "invalid_argument",
             Self::RatesTooClose { .. } => "rates_too_close",
@@ -295,6 +465,19 @@ impl Error {
             Self::NotFinite { .. } => "not_finite",
             Self::ClassRequired { .. } => "class_required",
             Self::ClassWithoutReference { .. } => "class_without_reference",
+            Self::TooFewClasses { .. } => "too_few_classes",
+            Self::NoSpread { .. } => "no_spread",
+            Self::ProbabilitiesRequired { .. } => "probabilities_required",
+            Self::LogitsUnavailable { .. } => "logits_unavailable",
+            Self::EmptySample { .. } => "empty_sample",
+            Self::SampleTooSmall { .. } => "sample_too_small",
+            Self::SampleTooLarge { .. } => "sample_too_large",
+            Self::InvalidBandwidth { .. } => "invalid_bandwidth",
+            Self::InvalidPermutation { .. } => "invalid_permutation",
+            Self::TooFewPermutations { .. } => "too_few_permutations",
+            Self::UnequalBatch { .. } => "unequal_batch",
+            Self::TestUnavailable { .. } => "test_unavailable",
+            Self::NoHeldOutImages => "no_held_out_images",
             Self::ModelMismatch { .. } => "model_mismatch",
             Self::InvalidMonitorState { .. } => "invalid_monitor_state",
             Self::NotAMonitorFile { .. } => "not_a_monitor_file",

@@ -9,7 +9,7 @@
 //!
 //! use ndarray::array;
 //! use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
-//! use sdd_drift::{Calibration, Reference, Score, ScoreMethod};
+//! use sdd_drift::{Calibration, Query, Reference, Score, ScoreMethod};
 //! use sdd_index::{FileStore, Normalization, Record, StoreContents};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
@@ -37,7 +37,8 @@
 //! FileStore::write(&dir, &contents)?;
 //!
 //! // A direction that no known image has.
-//! let assessment = Reference::open(&dir)?.assess(&[0.0, 5.0], "good", 2)?;
+//! let query = Query::new(&[0.0, 5.0]).of_class("good");
+//! let assessment = Reference::open(&dir)?.assess(&query, 2)?;
 //! assert!((assessment.score - 0.4_f64.sqrt()).abs() < 1e-6);
 //! assert_eq!(assessment.p_value, Some(1.0 / 20.0));
 //! assert_eq!(assessment.out_of_distribution, Some(true));
@@ -49,9 +50,17 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`score`] | the scores by name |
+//! | [`query`] | what is asked: an embedding, and what else the model said |
 //! | [`mean_l1`] | the mean L1 distance to all rows in O(D log N) |
+//! | [`mahalanobis`] | the relative Mahalanobis distance to the classes |
+//! | [`confidence`] | scores of the prediction alone |
 //! | [`conformal`] | p-values, thresholds, calibration-conditional corrections |
+//! | [`p_value`] | which of them a store is for, and among which images |
+//! | [`verdict`] | what a calibration says of a score, or why it says nothing |
 //! | [`calibration`] | what a store remembers of its held-out images |
+//! | [`calibration_images`] | the held-out images themselves: embeddings, predicted classes, probabilities |
+//! | [`two_sample`] | whether two samples are from one distribution |
+//! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
 //! | [`monitor`] | all of these over a stream of images: state, verdict, storage |
@@ -62,19 +71,31 @@
 // Where a test compares floats exactly, it means exactly.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+pub mod batch;
 pub mod calibration;
-mod class_tables;
+pub mod calibration_images;
+pub mod confidence;
 pub mod conformal;
 mod document;
 pub mod error;
+mod fitted;
+pub mod mahalanobis;
 pub mod mean_l1;
 pub mod model;
 pub mod monitor;
+pub mod p_value;
+pub mod query;
 pub mod reference;
 pub mod score;
 pub mod statistics;
+pub mod two_sample;
+pub mod verdict;
 
 pub use calibration::Calibration;
+pub use calibration_images::CalibrationImages;
 pub use error::{Error, Result};
+pub use p_value::{PValueKind, PValueWithin, VerdictRule};
+pub use query::{ClassProbabilities, Query};
 pub use reference::{Assessment, NearestImage, Reference};
 pub use score::{Score, ScoreMethod};
+pub use verdict::{Unavailable, Verdict};

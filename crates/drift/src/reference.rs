@@ -9,9 +9,12 @@ use sdd_index::{FileStore, Filter, ModelIdentity, Neighbor, ReferenceStore};
 use serde::Serialize;
 
 use crate::calibration::{CALIBRATION_ATTACHMENT, Calibration};
-use crate::class_tables::ClassTables;
+use crate::confidence;
 use crate::error::{Error, Result};
+use crate::fitted::Fitted;
+use crate::query::{ClassProbabilities, Query};
 use crate::score::{SCORE_ATTACHMENT, Score, ScoreMethod, check_embedding};
+use crate::verdict::{Unavailable, Verdict};
 
 /// Embeddings of known images, and how strange a new one is among them.
 ///
@@ -20,8 +23,7 @@ pub struct Reference {
     store: Box<dyn ReferenceStore>,
     score: Score,
     calibration: Option<Calibration>,
-    /// Built for the mean-L1 scores only.
-    mean_l1: ClassTables,
+    fitted: Fitted,
 }
 
 /// What a reference says about one embedding.
@@ -29,14 +31,17 @@ pub struct Reference {
 pub struct Assessment {
     /// How the score was computed.
     pub method: ScoreMethod,
-    /// The distance from the reference; larger is stranger. Finite, at least 0.
+    /// The distance from the reference; larger is stranger. Finite; at least 0 for all methods but
+    /// [`ScoreMethod::Mahalanobis`] and [`ScoreMethod::Energy`].
     pub score: f64,
-    /// The marginal conformal p-value in (0, 1]; `None` without a calibration.
+    /// The conformal p-value, in (0, 1]; `None` where it is `unavailable`.
     pub p_value: Option<f64>,
-    /// Scores above it are out of distribution; `None` without a calibration.
+    /// Scores above it are out of distribution; `None` where it is `unavailable`.
     pub threshold: Option<f64>,
-    /// Whether `p_value ≤ alpha`; `None` without a calibration.
+    /// Whether `p_value ≤ alpha`; `None` where it is `unavailable`.
     pub out_of_distribution: Option<bool>,
+    /// Why the three above are `None`; `None` where they are not.
+    pub unavailable: Option<Unavailable>,
     /// The nearest reference images of any class, nearest first.
     pub neighbors: Vec<NearestImage>,
 }
@@ -88,7 +93,7 @@ impl Reference {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyReference`]; what [`Score::from_json`] and [`Calibration::from_json`] refuse;
+    /// As [`Reference::uncalibrated`]; what [`Score::from_json`] and [`Calibration::from_json`] refuse;
     /// [`Error::InvalidCalibration`] if the two name different scores.
     pub fn from_store(store: Box<dyn ReferenceStore>) -> Result<Self> {
         let stated = store.attachment(SCORE_ATTACHMENT).map(Score::from_json).transpose()?;
@@ -111,15 +116,19 @@ impl Reference {
     /// Scores by `score`, without p-values and whatever the store's attachments say: this is how
     /// calibration images are scored.
     ///
+    /// What a score needs beforehand is computed here: sorted columns for the mean-L1 scores, covariances
+    /// for the Mahalanobis distance.
+    ///
     /// # Errors
     ///
-    /// [`Error::EmptyReference`].
+    /// [`Error::EmptyReference`]; [`Error::TooFewClasses`] and [`Error::NoSpread`] for a reference
+    /// without what the Mahalanobis distance needs.
     pub fn uncalibrated(store: Box<dyn ReferenceStore>, score: Score) -> Result<Self> {
         if store.is_empty() {
             return Err(Error::EmptyReference);
         }
-        let mean_l1 = ClassTables::for_method(&*store, score.method())?;
-        Ok(Self { store, score, calibration: None, mean_l1 })
+        let fitted = Fitted::for_method(&*store, score.method())?;
+        Ok(Self { store, score, calibration: None, fitted })
     }
 
     /// The embeddings with their ids and labels.
@@ -166,70 +175,71 @@ impl Reference {
         }
     }
 
-    /// Compares one embedding, as the model made it, with the reference.
+    /// Compares one image, as a model saw it, with the reference.
     ///
-    /// `predicted_label` is the class that the model gave; only the class-wise scores look at it.
     /// `neighbors` is how many of the nearest images to name, of any class; 0 is allowed.
     ///
     /// # Errors
     ///
-    /// [`Error::WrongDimension`], [`Error::NotFinite`], [`Error::ClassWithoutReference`] for a
-    /// class-wise score, [`Error::Store`] for a vector too long to have finite distances.
-    pub fn assess(
-        &self,
-        embedding: &[f32],
-        predicted_label: &str,
-        neighbors: usize,
-    ) -> Result<Assessment> {
-        self.assess_class(embedding, Some(predicted_label), neighbors)
+    /// [`Error::WrongDimension`], [`Error::NotFinite`]; [`Error::ClassRequired`] and
+    /// [`Error::ClassWithoutReference`] for a class-wise score; [`Error::ProbabilitiesRequired`] and
+    /// [`Error::LogitsUnavailable`] for a score of the prediction; [`Error::Store`] for a vector too
+    /// long to have finite distances.
+    pub fn assess(&self, query: &Query<'_>, neighbors: usize) -> Result<Assessment> {
+        check_embedding(query.embedding, self.store.dimension())?;
+        let neighbors = neighbors.min(self.store.len());
+        let (score, nearest) = if self.score.method() == ScoreMethod::Knn {
+            // One search for both.
+            let k = self.k();
+            let mut found = self.search(query.embedding, k.max(neighbors), Filter::All)?;
+            let score = found.get(k - 1).or(found.last()).map(euclidean);
+            found.truncate(neighbors);
+            (score.ok_or(Error::EmptyReference)?, found)
+        } else {
+            let score = self.score_of(query)?;
+            (score, self.search(query.embedding, neighbors, Filter::All)?)
+        };
+        let nearest = nearest.iter().map(NearestImage::from).collect();
+        Ok(self.judge(score, query.predicted_class, nearest))
     }
 
-    /// As [`Reference::assess`], for an embedding whose class may not be known.
-    ///
-    /// # Errors
-    ///
-    /// As [`Reference::assess`], and [`Error::ClassRequired`] for a class-wise score without a class.
-    pub fn assess_class(
-        &self,
-        embedding: &[f32],
-        predicted_label: Option<&str>,
-        neighbors: usize,
-    ) -> Result<Assessment> {
-        check_embedding(embedding, self.store.dimension())?;
-        let neighbors = neighbors.min(self.store.len());
-        let (score, nearest) = match self.score.method() {
+    fn score_of(&self, query: &Query<'_>) -> Result<f64> {
+        match self.score.method() {
             ScoreMethod::Knn => {
-                let k = self.k();
-                let mut found = self.search(embedding, k.max(neighbors), Filter::All)?;
-                let score = found.get(k - 1).or(found.last()).map(euclidean);
-                found.truncate(neighbors);
-                (score.ok_or(Error::EmptyReference)?, found)
+                let found = self.search(query.embedding, self.k(), Filter::All)?;
+                found.last().map(euclidean).ok_or(Error::EmptyReference)
             }
             ScoreMethod::KnnSameClass => {
-                let class = self.require_class(predicted_label)?;
-                let found = self.search(embedding, self.k(), Filter::Label(class))?;
-                let score = found.last().map(euclidean).ok_or_else(|| self.no_images_of(class))?;
-                (score, self.search(embedding, neighbors, Filter::All)?)
+                let class = self.require_class(query)?;
+                let found = self.search(query.embedding, self.k(), Filter::Label(class))?;
+                found.last().map(euclidean).ok_or_else(|| self.no_images_of(class))
             }
-            ScoreMethod::MeanL1 | ScoreMethod::MeanL1SameClass => {
-                let score = self.mean_l1_score(embedding, predicted_label)?;
-                (score, self.search(embedding, neighbors, Filter::All)?)
+            ScoreMethod::MeanL1 | ScoreMethod::MeanL1SameClass | ScoreMethod::Mahalanobis => {
+                self.fitted_score(query)
             }
-        };
-        Ok(self.judge(score, nearest.iter().map(NearestImage::from).collect()))
+            ScoreMethod::MaxProbability => {
+                Ok(confidence::max_probability(&self.require_probabilities(query)?))
+            }
+            ScoreMethod::Energy => confidence::energy(&self.require_probabilities(query)?),
+        }
     }
 
-    fn judge(&self, score: f64, neighbors: Vec<NearestImage>) -> Assessment {
-        let calibration = self.calibration.as_ref();
-        let p_value = calibration.map(|calibration| calibration.scores().p_value(score));
+    fn judge(&self, score: f64, class: Option<&str>, neighbors: Vec<NearestImage>) -> Assessment {
+        let verdict = match &self.calibration {
+            Some(calibration) => calibration.judge(score, class),
+            None => Err(Unavailable::NoCalibration),
+        };
+        let (verdict, unavailable): (Option<Verdict>, _) = match verdict {
+            Ok(verdict) => (Some(verdict), None),
+            Err(unavailable) => (None, Some(unavailable)),
+        };
         Assessment {
             method: self.score.method(),
             score,
-            p_value,
-            threshold: calibration.map(Calibration::threshold),
-            out_of_distribution: calibration
-                .zip(p_value)
-                .map(|(calibration, p_value)| p_value <= calibration.alpha()),
+            p_value: verdict.map(|verdict| verdict.p_value),
+            threshold: verdict.map(|verdict| verdict.threshold),
+            out_of_distribution: verdict.map(|verdict| verdict.out_of_distribution),
+            unavailable,
             neighbors,
         }
     }
@@ -250,20 +260,26 @@ impl Reference {
         Ok(self.store.search(query, k, filter)?.pop().unwrap_or_default())
     }
 
-    fn mean_l1_score(&self, embedding: &[f32], class: Option<&str>) -> Result<f64> {
-        let table = match &self.mean_l1 {
-            ClassTables::None => None,
-            ClassTables::All(table) => Some(table),
-            ClassTables::ByClass(tables) => {
-                let class = self.require_class(class)?;
-                Some(tables.get(class).ok_or_else(|| self.no_images_of(class))?)
+    fn fitted_score(&self, query: &Query<'_>) -> Result<f64> {
+        match &self.fitted {
+            Fitted::Nothing => Err(Error::EmptyReference),
+            Fitted::MeanL1(table) => table.score(query.embedding),
+            Fitted::MeanL1ByClass(tables) => {
+                let class = self.require_class(query)?;
+                let table = tables.get(class).ok_or_else(|| self.no_images_of(class))?;
+                table.score(query.embedding)
             }
-        };
-        table.ok_or(Error::EmptyReference)?.score(embedding)
+            Fitted::Mahalanobis(gaussians) => gaussians.score(query.embedding),
+        }
     }
 
-    fn require_class<'a>(&self, class: Option<&'a str>) -> Result<&'a str> {
-        class.ok_or(Error::ClassRequired { method: self.score.method().name() })
+    fn require_class<'a>(&self, query: &Query<'a>) -> Result<&'a str> {
+        query.predicted_class.ok_or(Error::ClassRequired { method: self.score.method().name() })
+    }
+
+    fn require_probabilities<'a>(&self, query: &Query<'a>) -> Result<ClassProbabilities<'a>> {
+        let missing = Error::ProbabilitiesRequired { method: self.score.method().name() };
+        query.probabilities.ok_or(missing)
     }
 
     fn no_images_of(&self, class: &str) -> Error {

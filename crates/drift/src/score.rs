@@ -30,11 +30,29 @@ pub enum ScoreMethod {
     MeanL1,
     /// `mean-l1-same-class`: the same over the reference embeddings of the predicted class.
     MeanL1SameClass,
+    /// `mahalanobis`: the relative Mahalanobis distance to the classes of the reference, on raw
+    /// embeddings whatever the store normalizes, see [`mahalanobis`](crate::mahalanobis). It may be
+    /// negative.
+    Mahalanobis,
+    /// `max-probability`: `1 − max_c p_c`, see [`confidence`](crate::confidence). It does not look at the
+    /// reference.
+    MaxProbability,
+    /// `energy`: `−ln Σ_c exp(z_c)` of the logits, see [`confidence`](crate::confidence). It does not look
+    /// at the reference, and is at most 0 for the models that have it.
+    Energy,
 }
 
 impl ScoreMethod {
     /// Every method.
-    pub const ALL: [Self; 4] = [Self::Knn, Self::KnnSameClass, Self::MeanL1, Self::MeanL1SameClass];
+    pub const ALL: [Self; 7] = [
+        Self::Knn,
+        Self::KnnSameClass,
+        Self::MeanL1,
+        Self::MeanL1SameClass,
+        Self::Mahalanobis,
+        Self::MaxProbability,
+        Self::Energy,
+    ];
 
     /// The name by which people and files call it.
     #[must_use]
@@ -44,7 +62,16 @@ impl ScoreMethod {
             Self::KnnSameClass => "knn-same-class",
             Self::MeanL1 => "mean-l1",
             Self::MeanL1SameClass => "mean-l1-same-class",
+            Self::Mahalanobis => "mahalanobis",
+            Self::MaxProbability => "max-probability",
+            Self::Energy => "energy",
         }
+    }
+
+    /// Whether it is of the model's probabilities, and not of the embedding.
+    #[must_use]
+    pub fn is_of_prediction(self) -> bool {
+        matches!(self, Self::MaxProbability | Self::Energy)
     }
 
     /// Whether it depends on the predicted class.
@@ -141,7 +168,7 @@ impl Score {
     ///
     /// [`Error::UnreadableAttachment`], [`Error::UnsupportedVersion`], [`Error::InvalidCalibration`].
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let document: Document = crate::document::read(json, SCORE_ATTACHMENT, FORMAT_VERSION)?;
+        let document: Document = crate::document::read(json, SCORE_ATTACHMENT, 1..=FORMAT_VERSION)?;
         Self::from_parts(document.method, document.k)
     }
 

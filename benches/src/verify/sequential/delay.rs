@@ -27,7 +27,7 @@ pub fn compare(section: &mut Section) -> Result<()> {
          streams; and the share of streams with an alarm during those {QUIET}. All but the sequential test begin anew \
          after an alarm. The CUSUM is designed for {RUN_LENGTH} images between false alarms; bound of its mean delay: \
          {MOST_DELAY}. ADWIN and Page–Hinkley have river's defaults. The sequential test is for n = 360, δ = 0.05, \
-         which promises no false alarm at all, and so takes longer; streams in which it alarmed before are left out."
+         which bounds the probability of a false alarm ever, and so takes longer; streams in which it alarmed before are left out."
     ));
     let design = CusumDesign::for_run_length(RATES[0], RATES[1], RUN_LENGTH)?;
     let cusum = design.start()?;

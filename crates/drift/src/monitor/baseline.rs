@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::calibration::Calibration;
+use crate::calibration::{Calibration, CalibrationEntry};
 use crate::error::Result;
 use crate::statistics::ConditionalRate;
 
@@ -59,17 +59,25 @@ impl Baseline {
         Self { class_mix: class_mix.into_iter().collect(), ..self }
     }
 
-    /// Of a reference's calibration.
+    /// Of a reference's calibration. Classes that it cannot judge are left out.
     #[must_use]
     pub fn of(calibration: &Calibration) -> Self {
         let entries = calibration.entries();
-        let threshold = calibration.threshold();
-        let above = entries.iter().filter(|entry| entry.score > threshold).count();
-        let rates = vec![CalibratedRate { images: entries.len(), above }];
         let mut class_mix = BTreeMap::new();
         for class in entries.iter().filter_map(|entry| entry.predicted_class.clone()) {
             *class_mix.entry(class).or_default() += 1;
         }
+        let rates = match calibration.threshold() {
+            Some(threshold) => vec![rate(entries.iter(), threshold)],
+            None => {
+                let classes = calibration.classes().into_iter();
+                let judged = classes.filter_map(|class| Some((class.class, class.threshold?)));
+                let rate = |(class, threshold): (Option<String>, f64)| {
+                    rate(entries.iter().filter(|entry| entry.predicted_class == class), threshold)
+                };
+                judged.map(rate).collect()
+            }
+        };
         Self { alpha: calibration.alpha(), rates, class_mix }
     }
 
@@ -103,10 +111,18 @@ impl Baseline {
     }
 }
 
+fn rate<'a>(entries: impl Iterator<Item = &'a CalibrationEntry>, threshold: f64) -> CalibratedRate {
+    entries.fold(CalibratedRate { images: 0, above: 0 }, |rate, entry| CalibratedRate {
+        images: rate.images + 1,
+        above: rate.above + usize::from(entry.score > threshold),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::calibration::{CalibrationEntry, CalibrationSource};
+    use crate::calibration::CalibrationSource;
+    use crate::p_value::{PValueKind, PValueWithin, VerdictRule};
     use crate::score::Score;
 
     #[test]
@@ -127,6 +143,44 @@ mod tests {
         );
         let expected = ConditionalRate::new(99, 0.05).unwrap().upper_bound(0.01).unwrap();
         assert_eq!(baseline.upper_bound(0.01).unwrap(), expected);
+    }
+
+    #[test]
+    fn classes_with_thresholds_of_their_own_count_each_and_small_ones_not() {
+        let entry = |i: u32| CalibrationEntry {
+            score: f64::from(i),
+            predicted_class: Some(["a", "a", "b", "a", "c", "b"][i as usize % 6].into()),
+            label: None,
+        };
+        let rule = VerdictRule {
+            alpha: 0.05,
+            p_value: PValueKind::Marginal,
+            within: PValueWithin::PredictedClass,
+        };
+        let (score, source) = (Score::default(), CalibrationSource::Directory);
+        let entries = (0..90).map(entry).collect();
+        let calibration = Calibration::with_rule(score, rule, entries, None, source).unwrap();
+        let baseline = Baseline::of(&calibration);
+        // 45, 30 and 15 images: 15 can raise no alarm at 5 %.
+        let expected =
+            [CalibratedRate { images: 45, above: 1 }, CalibratedRate { images: 30, above: 0 }];
+        assert_eq!(baseline.rates, expected);
+        assert_eq!(baseline.class_mix["c"], 15);
+    }
+
+    #[test]
+    fn a_stricter_p_value_leaves_fewer_above() {
+        let entry =
+            |i: u32| CalibrationEntry { score: f64::from(i), predicted_class: None, label: None };
+        let of = |p_value| {
+            let rule = VerdictRule { alpha: 0.05, p_value, within: PValueWithin::All };
+            let (score, source) = (Score::default(), CalibrationSource::Directory);
+            let entries = (0..999).map(entry).collect();
+            let calibration = Calibration::with_rule(score, rule, entries, None, source).unwrap();
+            Baseline::of(&calibration).rates[0].above
+        };
+        assert_eq!(of(PValueKind::Marginal), 49);
+        assert!((1..49).contains(&of(PValueKind::Simes { delta: 0.01 })));
     }
 
     #[test]

@@ -12,7 +12,7 @@
 //! Goodness of fit takes the reference's shares as known without error and so rejects too often unless the reference
 //! is far larger than the current sample; the verdict is the contingency test's. The chi-square approximation is
 //! doubtful where an expected count is below 5: the verdict is then "insufficient data", with the number of images
-//! that it takes. [`permutation_p_value`] is exact for any counts.
+//! that it takes. [`ClassMixTest::permutation_p_value`] is exact for any counts.
 //!
 //! Source: Pearson 1900; Yates 1934; the rule of five is Cochran's, “Some methods for strengthening the common χ²
 //! tests”, Biometrics 10, 1954.

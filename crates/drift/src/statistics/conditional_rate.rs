@@ -21,6 +21,7 @@ use super::check_open_unit;
 use super::distributions::{BetaBinomial, beta_upper_quantile};
 use crate::conformal::{check_alpha, required_calibration_images};
 use crate::error::{Error, Result};
+use crate::p_value::PValueKind;
 
 /// The distribution of the false-alarm rate over calibrations, Beta(a, n + 1 − a).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -46,7 +47,8 @@ impl ConditionalRate {
         }
         if low == 0 {
             let required = required_calibration_images(alpha);
-            return Err(Error::CalibrationTooSmall { images: n_cal, alpha, required });
+            let p_value = PValueKind::Marginal;
+            return Err(Error::CalibrationTooSmall { images: n_cal, alpha, p_value, required });
         }
         Ok(Self { a: low, b: n_cal + 1 - low })
     }

@@ -2,7 +2,10 @@
 
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::conformal::CalibrationScores;
-use sdd_drift::{Calibration, Reference, Score, ScoreMethod};
+use sdd_drift::p_value::PValues;
+use sdd_drift::{
+    Calibration, PValueKind, PValueWithin, Query, Reference, Score, ScoreMethod, VerdictRule,
+};
 use sdd_index::Normalization;
 
 use crate::support::{Random, folder, store};
@@ -15,8 +18,9 @@ const QUERIES: usize = 50;
 
 fn scores(reference: &Reference, random: &mut Random, count: usize) -> Vec<f64> {
     let queries = random.normal_matrix(count, DIMENSION);
-    let score =
-        |row: ndarray::ArrayView1<'_, f32>| reference.assess(&row.to_vec(), "", 0).unwrap().score;
+    let score = |row: ndarray::ArrayView1<'_, f32>| {
+        reference.assess(&Query::new(&row.to_vec()), 0).unwrap().score
+    };
     queries.rows().into_iter().map(score).collect()
 }
 
@@ -56,6 +60,61 @@ fn the_share_of_false_alarms_is_alpha() {
     }
 }
 
+/// Of uniform scores, the share of false alarms that a threshold `t` gives is known: `1 − t`.
+#[test]
+fn the_conditional_promise_is_broken_with_probability_delta_at_most() {
+    const SETS: u32 = 2_000;
+    let (alpha, delta, images) = (0.1, 0.1_f64, 300);
+    let mut random = Random::new(11);
+    let mut broken = [0_u32; 3];
+    let kinds = [PValueKind::Marginal, PValueKind::Simes { delta }, PValueKind::Dkwm { delta }];
+    for _ in 0..SETS {
+        let scores: Vec<f64> = (0..images).map(|_| random.uniform()).collect();
+        for (broken, kind) in broken.iter_mut().zip(kinds) {
+            let p_values = PValues::new(CalibrationScores::new(scores.clone()).unwrap(), kind);
+            let threshold = p_values.unwrap().threshold(alpha).unwrap();
+            *broken += u32::from(1.0 - threshold > alpha);
+        }
+    }
+    let [marginal, simes, dkwm] = broken.map(|broken| f64::from(broken) / f64::from(SETS));
+    let error = (delta * (1.0 - delta) / f64::from(SETS)).sqrt();
+    assert!(simes <= delta + 3.0 * error && dkwm <= delta + 3.0 * error, "{simes} {dkwm}");
+    // The marginal one promises no such thing.
+    assert!(marginal > 0.3, "{marginal}");
+}
+
+#[test]
+fn each_class_has_its_own_share_of_false_alarms() {
+    // The rare class is far stranger: judged by all images it would alarm nearly always.
+    let mut random = Random::new(12);
+    let rule = VerdictRule { within: PValueWithin::PredictedClass, ..VerdictRule::marginal(0.05) };
+    let mut draw = |class: &str| random.uniform() + if class == "rare" { 10.0 } else { 0.0 };
+    let (mut alarms, mut asked) = (0, 0);
+    for _ in 0..200 {
+        let entries = (0..300).map(|i| {
+            let class = if i % 10 == 0 { "rare" } else { "common" };
+            CalibrationEntry {
+                score: draw(class),
+                predicted_class: Some(class.into()),
+                label: None,
+            }
+        });
+        let (entries, source) = (entries.collect(), CalibrationSource::Embeddings);
+        let calibration =
+            Calibration::with_rule(Score::default(), rule, entries, None, source).unwrap();
+        for _ in 0..50 {
+            let verdict = calibration.judge(draw("rare"), Some("rare")).unwrap();
+            alarms += u32::from(verdict.out_of_distribution);
+            asked += 1;
+        }
+    }
+    // 30 images of the class: ⌊0.05 · 31⌋/31 = 1/31 of false alarms, Beta(1, 30) from set to set.
+    let (share, expected) = (f64::from(alarms) / f64::from(asked), 1.0_f64 / 31.0);
+    let spread = expected * (1.0 - expected);
+    let error = ((spread / 32.0 + spread / 50.0) / 200.0).sqrt();
+    assert!((share - expected).abs() < 4.0 * error, "{share}");
+}
+
 #[test]
 fn another_distribution_is_found_through_the_store() {
     let mut random = Random::new(1);
@@ -77,7 +136,7 @@ fn another_distribution_is_found_through_the_store() {
     let mut share_out = |shift: f32| {
         let queries = random.normal_matrix(200, DIMENSION) + shift;
         let is_out = |row: ndarray::ArrayView1<'_, f32>| {
-            reference.assess(&row.to_vec(), "", 0).unwrap().out_of_distribution.unwrap()
+            reference.assess(&Query::new(&row.to_vec()), 0).unwrap().out_of_distribution.unwrap()
         };
         queries.rows().into_iter().filter(|row| is_out(row.view())).count() as f64 / 200.0
     };

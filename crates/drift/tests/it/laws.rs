@@ -4,8 +4,10 @@ use ndarray::{Array2, Axis};
 use proptest::collection::vec;
 use proptest::prelude::*;
 use sdd_drift::conformal::CalibrationScores;
+use sdd_drift::mahalanobis::RelativeMahalanobis;
 use sdd_drift::mean_l1::MeanL1;
-use sdd_drift::{Reference, Score, ScoreMethod};
+use sdd_drift::p_value::{PValueKind, PValues};
+use sdd_drift::{Query, Reference, Score, ScoreMethod};
 use sdd_index::Normalization;
 
 use crate::support::{folder, store};
@@ -13,6 +15,15 @@ use crate::support::{folder, store};
 /// Few distinct values, so that ties are common.
 fn tied_scores() -> impl Strategy<Value = Vec<f64>> {
     vec((-8_i32..8).prop_map(|value| f64::from(value) / 4.0), 0..60)
+}
+
+fn kinds() -> impl Strategy<Value = PValueKind> {
+    let delta = prop_oneof![0.001..0.999_f64, Just(1e-12), Just(1.0_f64.next_down())];
+    prop_oneof![
+        Just(PValueKind::Marginal),
+        delta.clone().prop_map(|delta| PValueKind::Simes { delta }),
+        delta.prop_map(|delta| PValueKind::Dkwm { delta }),
+    ]
 }
 
 fn rows(count: std::ops::Range<usize>, dimension: usize) -> impl Strategy<Value = Array2<f32>> {
@@ -41,7 +52,7 @@ fn score(reference: &Array2<f32>, method: ScoreMethod, query: &[f32]) -> f64 {
     let store = store(folder.path(), reference.clone(), Normalization::L2, &[], &[]);
     let score = Score::new(method, 2).unwrap();
     let reference = Reference::uncalibrated(Box::new(store), score).unwrap();
-    reference.assess(query, "", 0).unwrap().score
+    reference.assess(&Query::new(query), 0).unwrap().score
 }
 
 proptest! {
@@ -68,6 +79,65 @@ proptest! {
                 }
             }
             Err(_) => prop_assert!(calibration.p_value(f64::INFINITY) > alpha),
+        }
+    }
+
+    #[test]
+    fn p_values_of_every_kind_are_above_0_at_most_1_and_fall_with_the_score(
+        scores in tied_scores(), kind in kinds(), a in -3.0..3.0_f64, b in -3.0..3.0_f64,
+    ) {
+        let calibration = CalibrationScores::new(scores).unwrap();
+        let p_values = PValues::new(calibration.clone(), kind).unwrap();
+        let (low, high) = (p_values.p_value(a.min(b)), p_values.p_value(a.max(b)));
+        prop_assert!(0.0 < high && high <= low && low <= 1.0, "{} {}", high, low);
+        let extremes = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(|s| p_values.p_value(s));
+        prop_assert!(extremes.iter().all(|p| 0.0 < *p && *p <= 1.0), "{:?}", extremes);
+        prop_assert!(extremes[0] <= high && low <= extremes[1]);
+        // DKWM is the marginal one and more; Simes may be smaller where there are many strange scores.
+        if let PValueKind::Dkwm { .. } = kind {
+            prop_assert!(p_values.p_value(a) >= calibration.p_value(a));
+        }
+    }
+
+    #[test]
+    fn for_every_kind_above_the_threshold_is_where_p_is_at_most_alpha(
+        scores in tied_scores(), kind in kinds(), alpha in 0.001..0.999_f64, score in -3.0..3.0_f64,
+    ) {
+        let images = scores.len();
+        let p_values = PValues::new(CalibrationScores::new(scores).unwrap(), kind).unwrap();
+        if let Some(threshold) = p_values.threshold(alpha) {
+            for score in [score, threshold, threshold.next_up(), threshold.next_down()] {
+                prop_assert_eq!(score > threshold, p_values.p_value(score) <= alpha);
+            }
+            prop_assert!(images >= kind.required_images(alpha));
+        } else {
+            prop_assert!(images == 0 || p_values.p_value(f64::INFINITY) > alpha);
+            prop_assert!(images < kind.required_images(alpha));
+        }
+    }
+
+    #[test]
+    fn required_images_are_the_fewest(kind in kinds(), alpha in 0.002..0.999_f64) {
+        let required = kind.required_images(alpha);
+        prop_assert!(kind.smallest_p_value(required) <= alpha);
+        prop_assert!(required == 1 || kind.smallest_p_value(required - 1) > alpha);
+    }
+
+    #[test]
+    fn a_mahalanobis_distance_does_not_depend_on_the_order_of_classes_and_rows(
+        a in rows(3..12, 4), b in rows(3..12, 4), query in rows(1..2, 4),
+    ) {
+        let query = query.row(0).to_vec();
+        let score = |classes: &[Array2<f32>]| {
+            RelativeMahalanobis::new(classes).map(|fitted| fitted.score(&query).unwrap())
+        };
+        let mut reversed = a.clone();
+        reversed.invert_axis(Axis(0));
+        if let Ok(score_ab) = score(&[a, b.clone()]) {
+            let score_ba = score(&[b, reversed]).unwrap();
+            prop_assert!(score_ab.is_finite());
+            let off = (score_ab - score_ba).abs();
+            prop_assert!(off <= 1e-5 * (1.0 + score_ab.abs()), "{} {}", score_ab, score_ba);
         }
     }
 
@@ -111,6 +181,6 @@ proptest! {
         let store = store(folder.path(), reference, Normalization::None, &[], &[]);
         let score = Score::new(ScoreMethod::Knn, 1).unwrap();
         let reference = Reference::uncalibrated(Box::new(store), score).unwrap();
-        prop_assert_eq!(reference.assess(&query, "", 1).unwrap().score, 0.0);
+        prop_assert_eq!(reference.assess(&Query::new(&query), 1).unwrap().score, 0.0);
     }
 }

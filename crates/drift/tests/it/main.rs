@@ -3,16 +3,20 @@
 // Where a test compares floats exactly, it means exactly.
 #![allow(clippy::float_cmp)]
 
+mod batch;
 mod build;
+mod check;
 mod damaged;
 mod embed;
 mod false_alarms;
 mod golden;
 mod interrupted;
 mod laws;
+mod mahalanobis;
 mod matrix;
 mod query;
 mod reference;
 mod statistics_laws;
 mod support;
 mod text;
+mod verdicts;

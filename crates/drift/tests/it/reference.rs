@@ -3,7 +3,8 @@
 use ndarray::{Array2, array};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::{Calibration, Error, Reference, Score, ScoreMethod};
+use sdd_drift::{Calibration, ClassProbabilities, Error, Query, Reference, Score, ScoreMethod};
+use sdd_drift::{PValueKind, PValueWithin, Unavailable, VerdictRule};
 use sdd_index::{FileStore, ModelIdentity, Normalization, Record, StoreContents};
 
 use crate::support::{folder, store};
@@ -20,8 +21,14 @@ fn reference(method: ScoreMethod, k: usize) -> Reference {
     Reference::uncalibrated(Box::new(store), Score::new(method, k).unwrap()).unwrap()
 }
 
+/// All that a model says.
+fn query<'a>(embedding: &'a [f32], class: &'a str) -> Query<'a> {
+    let probabilities = ClassProbabilities::Sigmoid(0.25);
+    Query::new(embedding).of_class(class).with_probabilities(probabilities)
+}
+
 fn score_of(method: ScoreMethod, k: usize, embedding: [f32; 2], class: &str) -> f64 {
-    reference(method, k).assess(&embedding, class, 0).unwrap().score
+    reference(method, k).assess(&query(&embedding, class), 0).unwrap().score
 }
 
 #[test]
@@ -53,7 +60,7 @@ fn k_is_at_most_the_number_of_images() {
 fn neighbors_are_of_any_class_and_as_many_as_asked_for() {
     for method in ScoreMethod::ALL {
         let reference = reference(method, 2);
-        let found = reference.assess(&[0.0, 9.0], "low", 2).unwrap();
+        let found = reference.assess(&query(&[0.0, 9.0], "low"), 2).unwrap();
         let described: Vec<_> = found
             .neighbors
             .iter()
@@ -62,29 +69,36 @@ fn neighbors_are_of_any_class_and_as_many_as_asked_for() {
         assert_eq!(described[0], ("3", Some("high"), 1.0), "{method}");
         assert_eq!(described[1], ("4", Some("high"), 2.0_f64.sqrt()), "{method}");
         assert_eq!(described.len(), 2);
-        assert_eq!(reference.assess(&[0.0, 9.0], "low", 0).unwrap().neighbors, []);
-        assert_eq!(reference.assess(&[0.0, 9.0], "low", usize::MAX).unwrap().neighbors.len(), 6);
+        assert_eq!(reference.assess(&query(&[0.0, 9.0], "low"), 0).unwrap().neighbors, []);
+        assert_eq!(
+            reference.assess(&query(&[0.0, 9.0], "low"), usize::MAX).unwrap().neighbors.len(),
+            6
+        );
     }
 }
 
 #[test]
 fn without_a_calibration_there_is_a_score_and_no_verdict() {
-    let found = reference(ScoreMethod::Knn, 1).assess(&[0.0, 0.0], "low", 1).unwrap();
+    let found = reference(ScoreMethod::Knn, 1).assess(&query(&[0.0, 0.0], "low"), 1).unwrap();
     assert_eq!((found.p_value, found.threshold, found.out_of_distribution), (None, None, None));
+    assert_eq!(found.unavailable, Some(Unavailable::NoCalibration));
 }
 
 #[test]
 fn what_cannot_be_compared_is_refused() {
     for method in ScoreMethod::ALL {
         let reference = reference(method, 1);
-        let code = |embedding: &[f32]| reference.assess(embedding, "low", 1).unwrap_err().code();
+        let code =
+            |embedding: &[f32]| reference.assess(&query(embedding, "low"), 1).unwrap_err().code();
         assert_eq!(code(&[]), "wrong_dimension");
         assert_eq!(code(&[1.0, 2.0, 3.0]), "wrong_dimension");
         assert_eq!(code(&[1.0, f32::NAN]), "not_finite");
         assert_eq!(code(&[f32::NEG_INFINITY, 1.0]), "not_finite");
     }
     let code = |method| {
-        reference(method, 1).assess(&[f32::MAX, f32::MAX], "low", 1).map_err(|error| error.code())
+        reference(method, 1)
+            .assess(&query(&[f32::MAX, f32::MAX], "low"), 1)
+            .map_err(|error| error.code())
     };
     assert_eq!(code(ScoreMethod::Knn), Err("reference_store"));
 }
@@ -93,16 +107,16 @@ fn what_cannot_be_compared_is_refused() {
 fn class_wise_scores_need_a_class_that_the_reference_has() {
     for method in [ScoreMethod::KnnSameClass, ScoreMethod::MeanL1SameClass] {
         let reference = reference(method, 1);
-        let error = reference.assess(&[0.0, 0.0], "middle", 1).unwrap_err();
+        let error = reference.assess(&query(&[0.0, 0.0], "middle"), 1).unwrap_err();
         assert!(matches!(error, Error::ClassWithoutReference { .. }));
         let message = error.to_string();
         assert!(message.contains("`middle`") && message.contains("high"), "{message}");
-        let error = reference.assess_class(&[0.0, 0.0], None, 1).unwrap_err();
+        let error = reference.assess(&Query::new(&[0.0, 0.0]), 1).unwrap_err();
         assert!(matches!(error, Error::ClassRequired { .. }));
     }
     let knn = reference(ScoreMethod::Knn, 1);
-    assert!(knn.assess(&[0.0, 0.0], "middle", 1).is_ok());
-    assert!(knn.assess_class(&[0.0, 0.0], None, 1).is_ok());
+    assert!(knn.assess(&query(&[0.0, 0.0], "middle"), 1).is_ok());
+    assert!(knn.assess(&Query::new(&[0.0, 0.0]), 1).is_ok());
 }
 
 #[test]
@@ -110,9 +124,88 @@ fn a_zero_embedding_has_a_score() {
     let folder = folder();
     let store = store(folder.path(), six(), Normalization::L2, &CLASSES, &[]);
     let reference = Reference::uncalibrated(Box::new(store), Score::default()).unwrap();
-    let found = reference.assess(&[0.0, 0.0], "low", 6).unwrap();
+    let found = reference.assess(&query(&[0.0, 0.0], "low"), 6).unwrap();
     assert_eq!(found.score, 1.0);
     assert_eq!(found.neighbors[0].distance, 0.0);
+}
+
+#[test]
+fn the_scores_of_the_prediction_need_it() {
+    let embedding = [0.0, 0.0];
+    let score = |method, probabilities| {
+        let query = Query::new(&embedding).with_probabilities(probabilities);
+        reference(method, 1).assess(&query, 1).map(|found| found.score).map_err(|e| e.code())
+    };
+    let sigmoid = ClassProbabilities::Sigmoid(0.75);
+    let softmax = ClassProbabilities::Softmax(&[0.5, 0.25, 0.25]);
+    assert_eq!(score(ScoreMethod::MaxProbability, sigmoid), Ok(0.25));
+    assert_eq!(score(ScoreMethod::MaxProbability, softmax), Ok(0.5));
+    assert_eq!(score(ScoreMethod::Energy, sigmoid), Ok(0.25_f64.ln()));
+    assert_eq!(score(ScoreMethod::Energy, softmax), Err("logits_unavailable"));
+    for method in [ScoreMethod::MaxProbability, ScoreMethod::Energy] {
+        let error = reference(method, 1).assess(&Query::new(&embedding), 1).unwrap_err();
+        assert_eq!(error.code(), "probabilities_required");
+    }
+}
+
+#[test]
+fn the_mahalanobis_distance_needs_two_classes() {
+    let folder = folder();
+    let open = |labels: &[&str]| {
+        let store = store(folder.path(), six(), Normalization::L2, labels, &[]);
+        let score = Score::new(ScoreMethod::Mahalanobis, 1).unwrap();
+        Reference::uncalibrated(Box::new(store), score).map(drop).map_err(|error| error.code())
+    };
+    assert_eq!(open(&[]), Err("too_few_classes"));
+    assert_eq!(open(&["low"; 6]), Err("too_few_classes"));
+    assert_eq!(open(&CLASSES), Ok(()));
+    // The images without a class are left out.
+    assert_eq!(open(&CLASSES[..4]), Ok(()));
+}
+
+#[test]
+fn within_the_predicted_class_each_has_its_threshold_or_none() {
+    let folder = folder();
+    let score = Score::new(ScoreMethod::Knn, 1).unwrap();
+    let entry = |i: u32| CalibrationEntry {
+        score: f64::from(i),
+        predicted_class: Some(if i <= 19 { "low" } else { "high" }.into()),
+        label: None,
+    };
+    let rule = VerdictRule {
+        alpha: 0.05,
+        p_value: PValueKind::Marginal,
+        within: PValueWithin::PredictedClass,
+    };
+    let entries = (1..=25).map(entry).collect();
+    let calibration =
+        Calibration::with_rule(score, rule, entries, None, CalibrationSource::Directory).unwrap();
+    let attachment = (CALIBRATION_ATTACHMENT, calibration.to_json());
+    store(folder.path(), six(), Normalization::None, &CLASSES, &[attachment]);
+    let reference = Reference::open(folder.path()).unwrap();
+
+    let judged = reference.assess(&query(&[-19.5, 0.0], "low"), 0).unwrap();
+    assert_eq!((judged.p_value, judged.threshold), (Some(0.05), Some(19.0)));
+    assert_eq!((judged.out_of_distribution, judged.unavailable), (Some(true), None));
+    let unknown = reference.assess(&query(&[-19.5, 0.0], "high"), 0).unwrap();
+    assert_eq!(unknown.score, judged.score);
+    let verdict = (unknown.p_value, unknown.threshold, unknown.out_of_distribution);
+    assert_eq!(verdict, (None, None, None));
+    let too_few =
+        Unavailable::NotEnoughCalibrationImages { class: "high".into(), images: 6, required: 19 };
+    assert_eq!(unknown.unavailable, Some(too_few));
+    let unknown = reference.assess(&Query::new(&[0.0, 0.0]), 0).unwrap();
+    assert_eq!(unknown.unavailable, Some(Unavailable::ClassNotGiven));
+}
+
+#[test]
+fn the_shipped_store_opens_and_is_marginal() {
+    let shipped = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../models/reference");
+    let reference = Reference::open(&shipped).unwrap();
+    let calibration = reference.calibration().unwrap();
+    assert_eq!(*calibration.rule(), VerdictRule::marginal(0.05));
+    let stored = reference.store().attachment(CALIBRATION_ATTACHMENT).unwrap();
+    assert_eq!(calibration.to_json(), stored, "written again, the very same bytes");
 }
 
 fn calibration(score: Score) -> Calibration {
@@ -134,10 +227,10 @@ fn the_verdict_follows_the_calibration() {
     let reference = Reference::open(folder.path()).unwrap();
     assert_eq!(reference.score(), score);
     // The nearest image is at distance 19, the largest calibration score, and then just beyond.
-    let inside = reference.assess(&[-19.0, 0.0], "low", 0).unwrap();
+    let inside = reference.assess(&query(&[-19.0, 0.0], "low"), 0).unwrap();
     assert_eq!((inside.score, inside.p_value), (19.0, Some(0.1)));
     assert_eq!((inside.threshold, inside.out_of_distribution), (Some(19.0), Some(false)));
-    let outside = reference.assess(&[-19.5, 0.0], "low", 0).unwrap();
+    let outside = reference.assess(&query(&[-19.5, 0.0], "low"), 0).unwrap();
     assert_eq!((outside.p_value, outside.out_of_distribution), (Some(0.05), Some(true)));
 }
 

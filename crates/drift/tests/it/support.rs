@@ -5,8 +5,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
 use image::{Rgb, RgbImage};
-use ndarray::Array2;
-use sdd_index::{FileStore, Normalization, Record, StoreContents};
+use ndarray::{Array2, ArrayView1, Axis};
+use sdd_index::{FileStore, Filter, Normalization, Record, ReferenceStore, StoreContents};
 use serde_json::Value;
 use tempfile::TempDir;
 
@@ -83,6 +83,13 @@ pub fn surface(seed: u64) -> RgbImage {
     })
 }
 
+/// The same in less light.
+pub fn dark_surface(seed: u64) -> RgbImage {
+    let mut image = surface(seed);
+    image.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|value| value / 2));
+    image
+}
+
 /// Something else entirely.
 pub fn stripes(seed: u64) -> RgbImage {
     let width = 3 + u32::try_from(seed % 5).unwrap();
@@ -134,6 +141,26 @@ pub fn store(
     };
     FileStore::write(folder, &contents).unwrap();
     FileStore::open(folder).unwrap()
+}
+
+/// What a store was written from, with those of its attachments that `keep` names.
+pub fn contents_of(store: &FileStore, keep: impl Fn(&str) -> bool) -> StoreContents {
+    let rows = store.embeddings(Filter::All).unwrap();
+    let label = |row: ArrayView1<'_, f32>| {
+        let found = store.search(row.insert_axis(Axis(0)), 1, Filter::All).unwrap();
+        found[0][0].label.as_deref().map(str::to_owned)
+    };
+    let record = |(row, values)| Record { id: format!("{row}"), label: label(values) };
+    let manifest = store.manifest();
+    let names = manifest.attachments.keys().filter(|name| keep(name));
+    let attachment = |name: &String| (name.clone(), store.attachment(name).unwrap().to_vec());
+    StoreContents {
+        model: manifest.model.clone(),
+        normalization: manifest.normalization,
+        records: rows.rows().into_iter().enumerate().map(record).collect(),
+        attachments: names.map(attachment).collect(),
+        embeddings: rows,
+    }
 }
 
 /// Writes `values` as `numpy.save` does.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use insta::assert_snapshot;
 
-use crate::support::{folder, parts, run, save, stripes, surface};
+use crate::support::{dark_surface, folder, parts, run, save, stripes, surface};
 
 /// Runs `check` with everything replaced that differs from machine to machine.
 fn redacted(check: impl FnOnce()) {
@@ -26,6 +26,7 @@ fn help() {
     let help = |arguments: &str| run(folder.path(), arguments).expect_code(0).out;
     redacted(|| {
         assert_snapshot!("help", help("--help"));
+        assert_snapshot!("help_check", help("check --help"));
         assert_snapshot!("help_build", help("build --help"));
         assert_snapshot!("help_embed", help("embed --help"));
         assert_snapshot!("help_query", help("query --help"));
@@ -40,6 +41,10 @@ fn draw(folder: &Path) {
         save(&surface(5000 + number), &folder.join(format!("held-out/{number:03}.png")));
     }
     save(&stripes(0), &folder.join("stripes.png"));
+    for number in 0..24 {
+        save(&dark_surface(7000 + number), &folder.join(format!("today/{number:03}.png")));
+    }
+    save(&surface(7000), &folder.join("few/000.png"));
 }
 
 #[test]
@@ -55,6 +60,10 @@ fn results() {
         let query = "query store parts/defect/003.png stripes.png nowhere.png --model MODEL -k 1";
         assert_snapshot!("query", said(query).expect_code(2).out);
         assert_snapshot!("query_json", said(&format!("{query} --json")).expect_code(2).out);
+        let check = "check store today --model MODEL -k 1 --strangest 2";
+        assert_snapshot!("check", said(check).expect_code(1).out);
+        let few = "check store few --model MODEL --strangest 0 --json";
+        assert_snapshot!("check_few_json", said(few).expect_code(0).out);
         let embed = "embed stripes.png nowhere.png parts/defect/003.png --model MODEL --out e.npy";
         assert_snapshot!("embed", said(embed).expect_code(3).out);
         assert_snapshot!("embed_json", said(&format!("{embed} --json")).expect_code(3).out);

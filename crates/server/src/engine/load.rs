@@ -74,7 +74,8 @@ pub struct ServedReference {
     pub images: usize,
     /// Name of the score, as `knn`.
     pub method: String,
-    /// Scores above it are out of distribution; `None` without a calibration.
+    /// Scores above it are out of distribution; `None` without a calibration, and where each predicted
+    /// class has its own.
     pub threshold: Option<f64>,
     /// The false-alarm rate that the threshold was calibrated for; `None` without a calibration.
     pub alpha: Option<f64>,
@@ -188,7 +189,7 @@ fn describe(path: PathBuf, reference: &Reference) -> ServedReference {
         path,
         images: reference.store().len(),
         method: reference.score().method().name().to_owned(),
-        threshold: calibration.map(sdd_drift::Calibration::threshold),
+        threshold: calibration.and_then(sdd_drift::Calibration::threshold),
         alpha: calibration.map(sdd_drift::Calibration::alpha),
         calibration_images: calibration.map(sdd_drift::Calibration::images),
     }

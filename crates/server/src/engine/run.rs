@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use ndarray::Array4;
 use sdd_core::{Classifier, Prediction};
-use sdd_drift::{Assessment, Reference};
+use sdd_drift::{Assessment, Query, Reference};
 
 use super::admission::Admission;
 use super::instruments::Instruments;
@@ -97,10 +97,8 @@ impl Runner {
     }
 
     fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, ApiError> {
-        let label = &self.classifier.spec().labels[prediction.class_index];
-        let assess = |reference: &Arc<Reference>| {
-            reference.assess(&prediction.embedding, label, self.neighbors)
-        };
+        let query = Query::of_prediction(prediction, self.classifier.spec());
+        let assess = |reference: &Arc<Reference>| reference.assess(&query, self.neighbors);
         self.reference
             .as_ref()
             .map(assess)

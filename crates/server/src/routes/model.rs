@@ -39,7 +39,8 @@ pub struct Reference {
     pub images: usize,
     /// Name of the score, as `knn`.
     pub method: String,
-    /// Scores above it are out of distribution; `null` without a calibration.
+    /// Scores above it are out of distribution; `null` without a calibration, and where each predicted
+    /// class has its own.
     #[schema(required = true)]
     pub threshold: Option<f64>,
     /// The false-alarm rate that the threshold was calibrated for; `null` without a calibration.

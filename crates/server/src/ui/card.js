@@ -101,8 +101,11 @@ function score(drift) {
   const parts = [`Score ${words.number(drift.score)}`];
   if (drift.threshold === null) return element("p", "numbers", {}, parts[0]);
   parts.push(`threshold ${words.number(drift.threshold)}`, `p-value ${words.number(drift.p_value)}`);
-  const end = Math.max(drift.threshold * 2, drift.score * 1.05) || 1;
-  const at = (value) => `${(value / end) * 100}%`;
+  // From zero where all is positive, as distances are; other scores have no natural end.
+  const width = Math.max(Math.abs(drift.threshold), Math.abs(drift.score - drift.threshold)) * 1.05 || 1;
+  const start = drift.threshold < 0 || drift.score < 0 ? Math.min(drift.threshold - width, drift.score) : 0;
+  const end = Math.max(drift.threshold + width, drift.score);
+  const at = (value) => `${((value - start) / (end - start)) * 100}%`;
   const point = element("span", "scale-point");
   point.style.insetInlineStart = at(drift.score);
   const limit = element("span", "scale-limit");

@@ -37,14 +37,23 @@ function howCommon(p) {
   return `${among} about 1 in ${Math.round(1 / p).toLocaleString("en")} looks at least this unusual.`;
 }
 
+/** Why an answer has no verdict: `unavailable` is the answer's. */
+function whyUnknown(unavailable) {
+  if (unavailable?.reason === "not_enough_calibration_images") {
+    const { class: label, images: found, required } = unavailable;
+    return `Only ${images(found)} of class ${name(label)} were set aside to compare with, and it takes ${required}: ` +
+      "the score tells how far, not how unusual.";
+  }
+  return "The reference is not calibrated: the score tells how far, not how unusual.";
+}
+
 /** What the drift of an answer means: a kind for the looks, a title, and a sentence. */
 export function verdict(drift) {
   if (!drift) {
     return { kind: "unknown", title: "Not compared", text: "The server has no reference images to compare with." };
   }
   if (drift.out_of_distribution === null) {
-    const text = "The reference is not calibrated: the score tells how far, not how unusual.";
-    return { kind: "unknown", title: "Unknown", text };
+    return { kind: "unknown", title: "Unknown", text: whyUnknown(drift.unavailable) };
   }
   if (drift.out_of_distribution) {
     const text = `Do not rely on the class. ${howCommon(drift.p_value)}`;

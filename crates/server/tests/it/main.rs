@@ -34,5 +34,6 @@ mod socket;
 mod store;
 mod tls;
 mod traces;
+mod unavailable;
 mod v2;
 mod v2_hostile;

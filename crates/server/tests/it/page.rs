@@ -14,12 +14,12 @@ use crate::browser::Tab;
 use crate::server::{Server, data};
 use crate::store;
 
-fn image(name: &str) -> PathBuf {
+pub fn image(name: &str) -> PathBuf {
     // Chromium does not take a path with `..` in it.
     data("images").join(name).canonicalize().unwrap()
 }
 
-fn origin(server: &Server) -> String {
+pub fn origin(server: &Server) -> String {
     format!("http://{}", server.address())
 }
 
@@ -43,7 +43,7 @@ impl Opened {
     }
 }
 
-const ALL_DONE: &str =
+pub const ALL_DONE: &str =
     "document.querySelector('.card') && !document.querySelector('[data-state=waiting]')";
 
 #[tokio::test(flavor = "multi_thread")]

@@ -6,7 +6,7 @@ use std::path::Path;
 use ndarray::Array2;
 use sdd_core::{Classifier, ClassifierOptions};
 use sdd_drift::calibration::{CalibrationEntry, CalibrationSource};
-use sdd_drift::{Calibration, Reference, Score};
+use sdd_drift::{Calibration, PValueWithin, Query, Reference, Score, VerdictRule};
 use sdd_index::{FileStore, ModelIdentity, Normalization, Record, StoreContents};
 
 use crate::server::{data, picture};
@@ -25,15 +25,22 @@ const CALIBRATION: [&str; 4] = ["bmp_gray.bmp", "png_gray.png", "tiff_gray.tiff"
 
 /// Writes a calibrated store of the small model's embeddings; `sha256` names another model.
 pub fn write(directory: &Path, sha256: Option<&str>) {
-    write_with(directory, &data("tiny.onnx"), sha256);
+    write_with(directory, &data("tiny.onnx"), sha256, VerdictRule::marginal(0.25));
 }
 
 /// Writes a calibrated store of a model's embeddings.
 pub fn write_for(directory: &Path, model: &Path) {
-    write_with(directory, model, None);
+    write_with(directory, model, None, VerdictRule::marginal(0.25));
 }
 
-fn write_with(directory: &Path, model: &Path, sha256: Option<&str>) {
+/// Writes a store that judges each predicted class by its own images, of which `defect` alone has any.
+pub fn write_by_class(directory: &Path) {
+    let within = PValueWithin::PredictedClass;
+    let rule = VerdictRule { within, ..VerdictRule::marginal(0.25) };
+    write_with(directory, &data("tiny.onnx"), None, rule);
+}
+
+fn write_with(directory: &Path, model: &Path, sha256: Option<&str>, rule: VerdictRule) {
     let mut classifier = Classifier::open(model, &ClassifierOptions::default()).unwrap();
     let identity = ModelIdentity {
         name: "tiny-of-the-store".into(),
@@ -56,13 +63,13 @@ fn write_with(directory: &Path, model: &Path, sha256: Option<&str>) {
     let store = Box::new(FileStore::open(directory).unwrap());
     let reference = Reference::uncalibrated(store, Score::default()).unwrap();
     let entries = CALIBRATION.map(|name| CalibrationEntry {
-        score: reference.assess(&embed(name), "defect", 0).unwrap().score,
+        score: reference.assess(&Query::new(&embed(name)), 0).unwrap().score,
         predicted_class: Some("defect".into()),
         label: Some("defect".into()),
     });
     let source = CalibrationSource::Directory;
     let calibration =
-        Calibration::new(Score::default(), 0.25, entries.into(), None, source).unwrap();
+        Calibration::with_rule(Score::default(), rule, entries.into(), None, source).unwrap();
     contents.attachments.insert("calibration.json".into(), calibration.to_json());
     FileStore::write(directory, &contents).unwrap();
 }

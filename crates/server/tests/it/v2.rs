@@ -25,7 +25,7 @@ impl Answer {
     }
 
     /// The output of a name, where all are JSON.
-    fn output(&self, name: &str) -> Value {
+    pub fn output(&self, name: &str) -> Value {
         let json = self.json();
         assert_eq!(self.status, 200, "{json}");
         let outputs = json["outputs"].as_array().unwrap();
@@ -40,7 +40,7 @@ pub fn post_binary(server: &Server, request: &Value, binary: &[u8]) -> Answer {
     server.post(INFER, &[(HEADER_LENGTH, &json.len().to_string())], &body)
 }
 
-fn post_json(server: &Server, request: &Value) -> Answer {
+pub fn post_json(server: &Server, request: &Value) -> Answer {
     server.post(INFER, &[], request.to_string().as_bytes())
 }
 

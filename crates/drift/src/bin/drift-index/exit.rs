@@ -5,8 +5,9 @@ use std::process::ExitCode;
 /// Shown below `--help`.
 pub const HELP: &str = "\
 Exit codes:
-  0    done; query: no image is out of distribution, or the store has no calibration to tell
-  1    query: at least one image is out of distribution
+  0    done; query: no image is out of distribution, or the store has no calibration to tell;
+       check: stable, or too few images to tell
+  1    query: at least one image is out of distribution; check: drifting
   2    an error, wrong usage, or an image of several that query could not answer
   3    build, embed: done, but some images were skipped
   130  build, embed: interrupted; what was there before is as it was
@@ -19,7 +20,7 @@ With --json, a failure too is one document: {\"status\":\"error\",\"error\":{\"c
 pub enum ExitStatus {
     /// Done.
     Success,
-    /// The answer is that something is out of distribution.
+    /// The answer is that something is out of distribution, or that a batch has drifted.
     Drift,
     /// No answer, or not for everything that was asked.
     Error,

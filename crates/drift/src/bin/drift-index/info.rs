@@ -5,8 +5,8 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_drift::calibration::{CalibrationSource, GroupBy};
-use sdd_drift::{Calibration, Reference, Score};
+use sdd_drift::calibration::{CalibrationSource, ClassCalibration, GroupBy};
+use sdd_drift::{Calibration, PValueKind, PValueWithin, Reference, Score};
 use sdd_index::{LabelCount, ModelIdentity};
 use serde::Serialize;
 
@@ -16,7 +16,9 @@ use crate::exit::ExitStatus;
 const AFTER_LONG_HELP: &str = "\
 JSON (--json): status, store, images, dimension, normalization, generation, created_at,
 labels [{label, count}], model {name, version, sha256} or null, score {method, k},
-calibration {images, groups, alpha, threshold, source} or null.";
+calibration {images, groups, alpha, p_value {kind, delta}, within, threshold (null where each
+predicted class has its own), classes [{class, images, threshold (null where it has too few)}],
+source} or null.";
 
 /// Say what a store holds and how it was made
 #[derive(Debug, Args)]
@@ -71,7 +73,7 @@ impl fmt::Display for StoreInfo {
         line(f, "images", images_text(self.images, self.dimension, &self.labels))?;
         line(f, "model", model_text(self.model.as_ref()))?;
         line(f, "score", format_args!("{}, normalization {}", self.score, self.normalization))?;
-        line(f, "calibration", calibration_text(self.calibration.as_ref()))?;
+        fmt_calibration(f, self.calibration.as_ref())?;
         line(f, "written", format_args!("{}, generation {}", self.created_at, self.generation))
     }
 }
@@ -119,8 +121,21 @@ pub struct CalibrationInfo {
     images: usize,
     groups: Option<usize>,
     alpha: f64,
-    threshold: f64,
+    p_value: PValueKind,
+    within: PValueWithin,
+    threshold: Option<f64>,
+    classes: Vec<ClassInfo>,
+    #[serde(skip)]
+    required: usize,
     source: CalibrationSource,
+}
+
+/// The calibration images of a predicted class.
+#[derive(Serialize)]
+pub struct ClassInfo {
+    class: Option<String>,
+    images: usize,
+    threshold: Option<f64>,
 }
 
 impl From<&Calibration> for CalibrationInfo {
@@ -129,9 +144,20 @@ impl From<&Calibration> for CalibrationInfo {
             images: calibration.images(),
             groups: calibration.groups(),
             alpha: calibration.alpha(),
+            p_value: calibration.rule().p_value,
+            within: calibration.rule().within,
             threshold: calibration.threshold(),
+            classes: calibration.classes().into_iter().map(ClassInfo::from).collect(),
+            required: calibration.rule().required_images(),
             source: calibration.source().clone(),
         }
+    }
+}
+
+impl From<ClassCalibration> for ClassInfo {
+    fn from(calibration: ClassCalibration) -> Self {
+        let ClassCalibration { class, images, threshold } = calibration;
+        Self { class, images, threshold }
     }
 }
 
@@ -154,10 +180,40 @@ pub fn model_text(model: Option<&ModelInfo>) -> String {
     )
 }
 
-pub fn calibration_text(calibration: Option<&CalibrationInfo>) -> String {
+/// The images, and what is unusual among them: for all, or for each predicted class.
+pub fn fmt_calibration(
+    f: &mut fmt::Formatter<'_>,
+    calibration: Option<&CalibrationInfo>,
+) -> fmt::Result {
     let Some(calibration) = calibration else {
-        return "none: queries get a score, and no p-value".to_owned();
+        return line(f, "calibration", "none: queries get a score, and no p-value");
     };
+    line(f, "calibration", calibration_text(calibration))?;
+    if calibration.within == PValueWithin::All {
+        return line(f, "predicted", classes_text(&calibration.classes));
+    }
+    for (position, class) in calibration.classes.iter().enumerate() {
+        let name = if position == 0 { "predicted" } else { "" };
+        let verdict = class.threshold.map_or_else(
+            || format!("no verdict, which takes {}", calibration.required),
+            |threshold| format!("out of distribution above {threshold:.6}"),
+        );
+        let images = classes_text(std::slice::from_ref(class));
+        line(f, name, format_args!("{images}: {verdict}"))?;
+    }
+    Ok(())
+}
+
+/// `15 good, 4 without class`
+fn classes_text(classes: &[ClassInfo]) -> String {
+    let text = |entry: &ClassInfo| match &entry.class {
+        Some(class) => format!("{} {class}", entry.images),
+        None => format!("{} without class", entry.images),
+    };
+    classes.iter().map(text).collect::<Vec<_>>().join(", ")
+}
+
+fn calibration_text(calibration: &CalibrationInfo) -> String {
     let groups = calibration.groups.map(|groups| format!(" of {}", count(groups, "group")));
     let source = match &calibration.source {
         CalibrationSource::Directory => "from a folder of their own".to_owned(),
@@ -172,11 +228,14 @@ pub fn calibration_text(calibration: Option<&CalibrationInfo>) -> String {
         }
         _ => "chosen in another way".to_owned(),
     };
-    format!(
-        "{}{}, {source}; out of distribution above {:.6} (alpha {})",
-        count(calibration.images, "image"),
-        groups.unwrap_or_default(),
-        calibration.threshold,
-        calibration.alpha,
-    )
+    let level = match calibration.p_value {
+        PValueKind::Marginal => format!("alpha {}", calibration.alpha),
+        other => format!("alpha {}, {other}", calibration.alpha),
+    };
+    let verdict = calibration.threshold.map_or_else(
+        || format!("by predicted class ({level})"),
+        |threshold| format!("out of distribution above {threshold:.6} ({level})"),
+    );
+    let images = count(calibration.images, "image");
+    format!("{images}{}, {source}; {verdict}", groups.unwrap_or_default())
 }

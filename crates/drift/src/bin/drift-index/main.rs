@@ -5,6 +5,7 @@
 
 mod answer;
 mod build;
+mod check;
 mod embed;
 mod exit;
 mod images;
@@ -45,6 +46,7 @@ enum Command {
     Build(Box<build::Arguments>),
     Embed(embed::Arguments),
     Query(query::Arguments),
+    Check(check::Arguments),
     Info(info::Arguments),
     Verify(verify::Arguments),
 }
@@ -68,6 +70,7 @@ fn run(command: Command) -> Result<Answer> {
         Command::Build(arguments) => build::run(&arguments),
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     }

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use sdd_core::{Classifier, DEFAULT_MODEL};
-use sdd_drift::{Assessment, NearestImage, Reference};
+use sdd_drift::{Assessment, NearestImage, Query, Reference, Unavailable};
 use serde::Serialize;
 
 use crate::answer::{Answer, Failure, line};
@@ -18,8 +18,10 @@ use crate::npy;
 
 const AFTER_LONG_HELP: &str = "\
 JSON (--json): status (ok, drift, or error if some query has no answer), store, score {method, k},
-alpha, threshold (null without a calibration), results [{image or row, class, confidence, score,
-p_value, out_of_distribution, neighbors [{id, label, distance}], error {code, message} or null}].
+alpha (null without a calibration), threshold (null without a calibration, or where each class has
+its own), results [{image or row, class, confidence, score, p_value, threshold, out_of_distribution,
+unavailable {reason, message, class, images, required} (why there is no verdict) or null,
+neighbors [{id, label, distance}], error {code, message} or null}].
 
 Example:
   drift-index query reference part.png --model model.onnx";
@@ -95,7 +97,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         store: arguments.store.display().to_string(),
         score: reference.score().into(),
         alpha: calibration.map(sdd_drift::Calibration::alpha),
-        threshold: calibration.map(sdd_drift::Calibration::threshold),
+        threshold: calibration.and_then(sdd_drift::Calibration::threshold),
         results,
     };
     Answer::new(answered.status(), &answered)
@@ -117,9 +119,9 @@ fn ask_image(
 ) -> Result<Found> {
     let bytes = file::read(path, arguments.inference.limits().max_bytes)?;
     let prediction = classifier.classify(&bytes)?;
-    let class = classifier.spec().labels.get(prediction.class_index);
-    let class = class.context("the model has no such class")?.clone();
-    let assessment = reference.assess(&prediction.embedding, &class, arguments.neighbors)?;
+    let query = Query::of_prediction(&prediction, classifier.spec());
+    let class = query.predicted_class.context("the model has no such class")?.to_owned();
+    let assessment = reference.assess(&query, arguments.neighbors)?;
     Ok(Found { class: Some(class), confidence: Some(prediction.confidence), assessment })
 }
 
@@ -128,7 +130,8 @@ fn ask_rows(arguments: &Arguments, matrix: &Path, reference: &Reference) -> Resu
     let rows = npy::read(matrix)?;
     let ask = |(row, embedding): (usize, ndarray::ArrayView1<'_, f32>)| {
         let embedding = embedding.to_vec();
-        let assessed = reference.assess_class(&embedding, class.as_deref(), arguments.neighbors);
+        let query = Query { predicted_class: class.as_deref(), ..Query::new(&embedding) };
+        let assessed = reference.assess(&query, arguments.neighbors);
         let found =
             assessed.map(|assessment| Found { class: class.clone(), confidence: None, assessment });
         Queried::new(Subject::Row(row), found.map_err(anyhow::Error::from))
@@ -158,7 +161,9 @@ struct Queried {
     confidence: Option<f32>,
     score: Option<f64>,
     p_value: Option<f64>,
+    threshold: Option<f64>,
     out_of_distribution: Option<bool>,
+    unavailable: Option<Unavailable>,
     neighbors: Vec<NearestImage>,
     error: Option<Failure>,
 }
@@ -172,7 +177,9 @@ impl Queried {
                 confidence,
                 score: Some(assessment.score),
                 p_value: assessment.p_value,
+                threshold: assessment.threshold,
                 out_of_distribution: assessment.out_of_distribution,
+                unavailable: assessment.unavailable,
                 neighbors: assessment.neighbors,
                 error: None,
             },
@@ -182,7 +189,9 @@ impl Queried {
                 confidence: None,
                 score: None,
                 p_value: None,
+                threshold: None,
                 out_of_distribution: None,
+                unavailable: None,
                 neighbors: Vec::new(),
                 error: Some(Failure::from(&error)),
             },
@@ -239,7 +248,7 @@ impl Answered {
         if let Some(score) = result.score {
             line(f, "score", format_args!("{score:.6}, {}", self.score))?;
         }
-        match (result.out_of_distribution, result.p_value, self.threshold, self.alpha) {
+        match (result.out_of_distribution, result.p_value, result.threshold, self.alpha) {
             (Some(is_out), Some(p_value), Some(threshold), Some(alpha)) => {
                 let (verdict, sign) =
                     if is_out { ("OUT of distribution", "≤") } else { ("in distribution", ">") };
@@ -250,7 +259,11 @@ impl Answered {
                     format_args!("{verdict}: p {sign} {alpha}; threshold {threshold:.6}"),
                 )?;
             }
-            _ => line(f, "verdict", "none: the store has no calibration")?,
+            _ => {
+                if let Some(unavailable) = &result.unavailable {
+                    line(f, "verdict", format_args!("none: {unavailable}"))?;
+                }
+            }
         }
         for (rank, neighbor) in result.neighbors.iter().enumerate() {
             let name = if rank == 0 { "nearest" } else { "" };

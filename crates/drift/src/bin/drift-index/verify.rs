@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_drift::Reference;
+use sdd_drift::{CalibrationImages, Reference};
 use serde::Serialize;
 
 use crate::answer::{Answer, line};
@@ -40,6 +40,8 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         sdd_index::verify(&arguments.store).with_context(|| format!("{name} is not sound"))?;
     let reference =
         Reference::open(&arguments.store).with_context(|| format!("{name} is not sound"))?;
+    CalibrationImages::from_store(reference.store())
+        .with_context(|| format!("{name} is not sound"))?;
     let verified = Verified {
         info: StoreInfo::new(&arguments.store, &reference),
         bytes: found.bytes,

@@ -6,6 +6,8 @@ mod class_mix;
 mod conformal;
 mod detectors;
 mod e_process;
+mod ks;
+mod mmd;
 mod nearest;
 mod window;
 

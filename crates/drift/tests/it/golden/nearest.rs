@@ -1,6 +1,6 @@
 //! Distances to the nearest images, and the mean L1 distance.
 
-use sdd_drift::{Reference, Score, ScoreMethod};
+use sdd_drift::{Query, Reference, Score, ScoreMethod};
 use sdd_index::Normalization;
 use serde_json::Value;
 
@@ -28,7 +28,7 @@ fn nearest_neighbors() {
             let reference = reference(case, Normalization::None, ScoreMethod::Knn, k);
             for (row, query) in matrix(&case["queries"]).rows().into_iter().enumerate() {
                 let name = format!("{} k {k} query {row}", case["name"]);
-                let found = reference.assess(&query.to_vec(), "", k).unwrap();
+                let found = reference.assess(&Query::new(&query.to_vec()), k).unwrap();
                 let expected = numbers(&result["sq_l2"][row]);
                 let tolerance = &document["tolerance"]["sq_l2"];
                 for (neighbor, expected) in found.neighbors.iter().zip(&expected) {
@@ -54,7 +54,7 @@ fn unit_kth_distance() {
             let reference = reference(case, Normalization::L2, ScoreMethod::Knn, k);
             for (row, query) in matrix(&case["queries"]).rows().into_iter().enumerate() {
                 let name = format!("{} k {k} query {row}", case["name"]);
-                let found = reference.assess(&query.to_vec(), "", 0).unwrap().score;
+                let found = reference.assess(&Query::new(&query.to_vec()), 0).unwrap().score;
                 let tolerance = &document["tolerance"]["unit_kth_distance"];
                 assert_close(found, number(&result["unit_kth_distance"][row]), tolerance, &name);
             }
@@ -70,7 +70,7 @@ fn mean_l1_whatever_the_store_normalizes() {
             let reference = reference(case, normalization, ScoreMethod::MeanL1, 1);
             for (row, query) in matrix(&case["queries"]).rows().into_iter().enumerate() {
                 let name = format!("{} {normalization} query {row}", case["name"]);
-                let found = reference.assess(&query.to_vec(), "", 0).unwrap().score;
+                let found = reference.assess(&Query::new(&query.to_vec()), 0).unwrap().score;
                 let tolerance = &document["tolerance"]["l1_mean"];
                 assert_close(found, number(&case["l1_mean"][row]), tolerance, &name);
             }

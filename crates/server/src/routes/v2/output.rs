@@ -1,5 +1,6 @@
 //! The outputs of a model: which there are, and their values for answered images.
 
+use sdd_drift::Assessment;
 use serde::Serialize;
 
 use super::binary;
@@ -21,10 +22,12 @@ enum Content {
     Confidence,
     /// The drift score.
     DriftScore,
-    /// The drift score's p-value.
+    /// The drift score's p-value; NaN, in JSON null, where the decided class has none.
     PValue,
     /// Whether the p-value says that the image is out of distribution.
     OutOfDistribution,
+    /// The same as a word, where some classes have no p-value: a BOOL cannot say so.
+    DriftVerdict,
 }
 
 /// An output.
@@ -53,7 +56,11 @@ impl Output {
             ours.push(("drift_score", Content::DriftScore));
             if reference.alpha.is_some() {
                 ours.push(("p_value", Content::PValue));
-                ours.push(("out_of_distribution", Content::OutOfDistribution));
+                ours.push(if reference.threshold.is_some() {
+                    ("out_of_distribution", Content::OutOfDistribution)
+                } else {
+                    ("drift_verdict", Content::DriftVerdict)
+                });
             }
         }
         for (name, content) in ours {
@@ -68,7 +75,7 @@ impl Output {
     pub fn data_type(&self) -> DataType {
         match self.content {
             Content::Probabilities | Content::Embedding | Content::Confidence => DataType::Fp32,
-            Content::Class => DataType::Bytes,
+            Content::Class | Content::DriftVerdict => DataType::Bytes,
             Content::DriftScore | Content::PValue => DataType::Fp64,
             Content::OutOfDistribution => DataType::Bool,
         }
@@ -93,13 +100,26 @@ impl Output {
                 Values::Fp64(present(drifts().map(|drift| drift.map(|drift| drift.score)))?)
             }
             Content::PValue => {
-                Values::Fp64(present(drifts().map(|drift| drift.and_then(|d| d.p_value)))?)
+                let p_value = |drift: &Assessment| drift.p_value.unwrap_or(f64::NAN);
+                Values::Fp64(present(drifts().map(|drift| drift.map(p_value)))?)
             }
             Content::OutOfDistribution => Values::Bool(present(
                 drifts().map(|drift| drift.and_then(|d| d.out_of_distribution)),
             )?),
+            Content::DriftVerdict => {
+                Values::Bytes(present(drifts().map(|drift| drift.map(verdict)))?)
+            }
         })
     }
+}
+
+fn verdict(drift: &Assessment) -> String {
+    match drift.out_of_distribution {
+        Some(true) => "out_of_distribution",
+        Some(false) => "in_distribution",
+        None => "unknown",
+    }
+    .to_owned()
 }
 
 fn present<T>(values: impl Iterator<Item = Option<T>>) -> Result<Vec<T>, ApiError> {

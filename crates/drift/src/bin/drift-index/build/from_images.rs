@@ -2,20 +2,20 @@
 
 use std::collections::HashSet;
 use std::path::Path;
+use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
-use sdd_core::Prediction;
-use sdd_drift::ScoreMethod;
+use sdd_core::{ModelSpec, Prediction};
 use sdd_drift::calibration::CalibrationSource;
-use sdd_drift::conformal::required_calibration_images;
 use sdd_drift::model::identity;
+use sdd_drift::{ScoreMethod, VerdictRule};
 use sdd_index::Record;
 
 use super::arguments::Arguments;
 use super::groups::{self, Rule};
 use super::summary::{Duplicate, Part, Remarks, SkippedImage};
-use super::{HeldOut, HeldOutImage, Material};
+use super::{HeldOut, HeldOutImage, Material, Predicted};
 use crate::answer::count;
 use crate::images::embed::{Outcome, embed};
 use crate::images::folder::{Folder, ImageFile, ensure_images, scan};
@@ -31,21 +31,26 @@ struct Plan {
     remarks: Remarks,
 }
 
-pub fn gather(folder: &Path, arguments: &Arguments, interrupt: &Interrupt) -> Result<Material> {
+pub fn gather(
+    folder: &Path,
+    arguments: &Arguments,
+    rule: &VerdictRule,
+    interrupt: &Interrupt,
+) -> Result<Material> {
     let plan = Plan::new(folder, arguments)?;
-    plan.check(folder, arguments.calibration.alpha)?;
+    plan.check(folder, rule)?;
 
     let model = arguments.model.as_ref().context("expected --model")?;
     let first = arguments.inference.open(model, 1)?;
+    arguments.score.check_spec(first.spec())?;
     plan.check_classes(&first.spec().labels, arguments.score)?;
-    let (model, labels) = (identity(&first), first.spec().labels.clone());
-    let dimension = first.spec().embedding_dimension;
+    let (model, spec) = (identity(&first), Arc::new(first.spec().clone()));
 
     let files: Vec<&Path> = plan.files().map(|file| file.path.as_path()).collect();
     let classifiers = arguments.inference.fork(first, files.len())?;
     let outcomes = embed(&files, classifiers, arguments.inference.limits().max_bytes, interrupt)?;
-    let gathered = Gathered::new(&plan, outcomes, &labels);
-    gathered.into_material(Some(model), dimension)
+    let gathered = Gathered::new(&plan, outcomes, &spec);
+    gathered.into_material(Some(model), &spec)
 }
 
 impl Plan {
@@ -92,13 +97,13 @@ impl Plan {
     }
 
     /// What is known to fail is said before the work.
-    fn check(&self, folder: &Path, alpha: f64) -> Result<()> {
+    fn check(&self, folder: &Path, rule: &VerdictRule) -> Result<()> {
         ensure_images(&self.reference, folder)?;
-        let required = required_calibration_images(alpha);
+        let (required, VerdictRule { alpha, p_value, .. }) = (rule.required_images(), rule);
         ensure!(
             self.source.is_none() || self.held_out.len() >= required,
-            "the calibration is too small for alpha = {alpha}: it has {}, and an alarm is possible from \
-             {required} on; hold out more or choose a larger --alpha",
+            "the calibration is too small for alpha = {alpha}: it has {}, and with p-values of kind {p_value} an alarm is \
+             possible from {required} on; hold out more or choose a larger --alpha",
             count(self.held_out.len(), "image"),
         );
         Ok(())
@@ -151,7 +156,7 @@ struct Gathered {
 }
 
 impl Gathered {
-    fn new(plan: &Plan, outcomes: Vec<Outcome>, labels: &[String]) -> Self {
+    fn new(plan: &Plan, outcomes: Vec<Outcome>, spec: &Arc<ModelSpec>) -> Self {
         let mut gathered = Self {
             values: Vec::new(),
             records: Vec::new(),
@@ -167,7 +172,7 @@ impl Gathered {
                 (Outcome::Classified(prediction), None) => gathered.add(file, &prediction),
                 (Outcome::Classified(prediction), Some(position)) => {
                     let group = plan.groups.get(position).cloned();
-                    gathered.hold_out(file, &prediction, labels, group);
+                    gathered.hold_out(file, prediction, spec, group);
                 }
                 (Outcome::SameAs(earlier), _) => gathered.remarks.duplicates.push(Duplicate {
                     part: part(held_out),
@@ -193,15 +198,18 @@ impl Gathered {
     fn hold_out(
         &mut self,
         file: &ImageFile,
-        prediction: &Prediction,
-        labels: &[String],
+        prediction: Prediction,
+        spec: &Arc<ModelSpec>,
         group: Option<String>,
     ) {
         self.held_out_values.extend_from_slice(&prediction.embedding);
         self.held_out.push(HeldOutImage {
             id: file.id.clone(),
             label: file.label.clone(),
-            predicted: labels.get(prediction.class_index).cloned(),
+            predicted: Predicted::Fully {
+                prediction: Box::new(prediction),
+                spec: Arc::clone(spec),
+            },
             group,
         });
     }
@@ -209,8 +217,9 @@ impl Gathered {
     fn into_material(
         self,
         model: Option<sdd_index::ModelIdentity>,
-        dimension: usize,
+        spec: &ModelSpec,
     ) -> Result<Material> {
+        let dimension = spec.embedding_dimension;
         ensure!(
             !self.records.is_empty(),
             "none of the {} could be read; the first: {}",
@@ -225,6 +234,7 @@ impl Gathered {
             Some(source) => Some(HeldOut {
                 embeddings: matrix(self.held_out_values, self.held_out.len())?,
                 images: self.held_out,
+                classes: spec.labels.clone(),
                 source,
             }),
             None => None,

@@ -5,14 +5,27 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::model::identity;
+use sdd_drift::{Error, PValueWithin, VerdictRule};
 use sdd_index::{ModelIdentity, Record};
 
 use super::arguments::Arguments;
 use super::summary::Remarks;
-use super::{HeldOut, HeldOutImage, Material};
+use super::{HeldOut, HeldOutImage, Material, Predicted};
 use crate::{npy, text_file};
 
-pub fn gather(matrix: &Path, arguments: &Arguments) -> Result<Material> {
+pub fn gather(matrix: &Path, arguments: &Arguments, rule: &VerdictRule) -> Result<Material> {
+    let score = arguments.score;
+    if score.is_of_prediction() {
+        return Err(Error::ProbabilitiesRequired { method: score.name() }.into());
+    }
+    let calibration = &arguments.matrix.calibration_embeddings;
+    ensure!(
+        rule.within != PValueWithin::PredictedClass
+            || calibration.is_none()
+            || arguments.matrix.calibration_labels.is_some(),
+        "p-values within the predicted class need the classes of the held-out embeddings: name them with \
+         --calibration-labels",
+    );
     let embeddings = npy::read(matrix)?;
     let (rows, dimension) = embeddings.dim();
     let labels = optional(arguments.matrix.labels.as_deref(), rows, matrix)?;
@@ -65,11 +78,12 @@ fn held_out(arguments: &Arguments, dimension: usize) -> Result<Option<HeldOut>> 
     let images = labels.into_iter().enumerate().map(|(row, predicted)| HeldOutImage {
         id: row.to_string(),
         label: None,
-        predicted,
+        predicted: Predicted::Class(predicted),
         group: None,
     });
     Ok(Some(HeldOut {
         images: images.collect(),
+        classes: Vec::new(),
         embeddings,
         source: CalibrationSource::Embeddings,
     }))

@@ -9,7 +9,8 @@ use regex::Regex;
 use sdd_drift::calibration::GroupBy;
 use sha2::{Digest, Sha256};
 
-use super::arguments::{CalibrationArguments, CsvColumn};
+use super::arguments::CalibrationArguments;
+pub use super::arguments::CsvColumn;
 use crate::answer::count;
 use crate::images::folder::ImageFile;
 

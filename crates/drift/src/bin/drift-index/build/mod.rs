@@ -3,18 +3,20 @@
 mod arguments;
 mod from_images;
 mod from_matrix;
-mod groups;
+pub mod groups;
 mod store;
 mod summary;
 
 use std::fs;
 use std::path::Path;
+use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
-use sdd_drift::Score;
+use sdd_core::{ModelSpec, Prediction};
 use sdd_drift::calibration::CalibrationSource;
+use sdd_drift::{Query, Score};
 use sdd_index::{ModelIdentity, Record};
 
 pub use self::arguments::Arguments;
@@ -39,6 +41,8 @@ struct HeldOut {
     /// One row an image.
     embeddings: Array2<f32>,
     images: Vec<HeldOutImage>,
+    /// The model's classes, where it is known.
+    classes: Vec<String>,
     source: CalibrationSource,
 }
 
@@ -46,22 +50,50 @@ struct HeldOutImage {
     id: String,
     /// Its class by its folder or label file.
     label: Option<String>,
-    /// Its class by the model.
-    predicted: Option<String>,
+    /// What is known of it beside its row.
+    predicted: Predicted,
     group: Option<String>,
+}
+
+/// What the model said of a held-out image.
+enum Predicted {
+    /// All, as a query has it.
+    Fully { prediction: Box<Prediction>, spec: Arc<ModelSpec> },
+    /// Nothing but the class, if that.
+    Class(Option<String>),
+}
+
+impl Predicted {
+    fn query<'a>(&'a self, embedding: &'a [f32]) -> Query<'a> {
+        match self {
+            Self::Fully { prediction, spec } => Query::of_prediction(prediction, spec),
+            Self::Class(class) => {
+                Query { predicted_class: class.as_deref(), ..Query::new(embedding) }
+            }
+        }
+    }
+
+    /// One for each of the model's classes, in their order.
+    fn probabilities(&self) -> Option<Vec<f32>> {
+        match self {
+            Self::Fully { prediction, .. } => Some(prediction.probabilities.clone()),
+            Self::Class(_) => None,
+        }
+    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let started = Instant::now();
     let score = Score::new(arguments.score, arguments.k.get())?;
+    let rule = arguments.calibration.rule()?;
     check_destination(&arguments.out)?;
     let interrupt = Interrupt::listen()?;
     let material = match (&arguments.images, &arguments.matrix.embeddings) {
-        (Some(folder), _) => from_images::gather(folder, arguments, &interrupt)?,
-        (None, Some(matrix)) => from_matrix::gather(matrix, arguments)?,
+        (Some(folder), _) => from_images::gather(folder, arguments, &rule, &interrupt)?,
+        (None, Some(matrix)) => from_matrix::gather(matrix, arguments, &rule)?,
         (None, None) => anyhow::bail!("expected --images or --embeddings"),
     };
-    let built = store::write(material, score, arguments, &interrupt)?;
+    let built = store::write(material, score, &rule, arguments, &interrupt)?;
     let status =
         if built.remarks.skipped.is_empty() { ExitStatus::Success } else { ExitStatus::Partial };
     Answer::new(status, &Summary::new(&arguments.out, built, started.elapsed()))

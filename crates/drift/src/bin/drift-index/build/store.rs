@@ -6,10 +6,13 @@ use std::path::Path;
 use std::thread;
 
 use anyhow::{Context, Result};
-use ndarray::ArrayView1;
+use ndarray::{ArrayView1, Axis};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry};
+use sdd_drift::calibration_images::CalibrationImage;
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::{Calibration, Error, Reference, Score};
+use sdd_drift::{
+    Calibration, CalibrationImages, Error, Reference, Score, ScoreMethod, VerdictRule,
+};
 use sdd_index::{FileStore, ReferenceStore, StoreContents};
 
 use super::arguments::Arguments;
@@ -21,6 +24,7 @@ use crate::interrupt::Interrupt;
 pub fn write(
     material: Material,
     score: Score,
+    rule: &VerdictRule,
     arguments: &Arguments,
     interrupt: &Interrupt,
 ) -> Result<Built> {
@@ -37,13 +41,20 @@ pub fn write(
         records,
         attachments: BTreeMap::from([(SCORE_ATTACHMENT.to_owned(), score.to_json())]),
     };
-    let calibration = match held_out {
-        Some(held_out) => {
-            let alpha = arguments.calibration.alpha;
-            Some(calibrate(&contents, score, held_out, alpha, &mut remarks, interrupt)?)
-        }
-        None => None,
+    let calibration = if let Some(held_out) = held_out {
+        let (calibration, images) =
+            calibrate(&contents, score, held_out, *rule, &mut remarks, interrupt)?;
+        contents
+            .attachments
+            .extend(images.to_attachments().map(|(name, bytes)| (name.to_owned(), bytes)));
+        Some(calibration)
+    } else {
+        check(&contents, score)?;
+        None
     };
+    if let Some(calibration) = &calibration {
+        warn_of_classes(calibration);
+    }
     if let Some(calibration) = &calibration {
         contents.attachments.insert(CALIBRATION_ATTACHMENT.to_owned(), calibration.to_json());
     }
@@ -61,28 +72,37 @@ pub fn write(
 }
 
 /// Scores the held-out images exactly as a query will be: against a store on disk, here one that
-/// lives only as long as this takes.
+/// lives only as long as this takes. Hands back the scores, and the images that have one.
 fn calibrate(
     contents: &StoreContents,
     score: Score,
     held_out: HeldOut,
-    alpha: f64,
+    rule: VerdictRule,
     remarks: &mut Remarks,
     interrupt: &Interrupt,
-) -> Result<Calibration> {
+) -> Result<(Calibration, CalibrationImages)> {
     let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
     let folder = scratch.path().join("uncalibrated");
     FileStore::write(&folder, contents).context("cannot make a temporary store")?;
     let reference = open_uncalibrated(&folder, score)?;
 
     let mut entries = Vec::with_capacity(held_out.images.len());
+    let (mut rows, mut images) = (Vec::new(), Vec::new());
     let mut groups = HashSet::new();
     let scores = score_all(&reference, &held_out, interrupt)?;
-    for (image, score) in held_out.images.into_iter().zip(scores) {
-        let HeldOutImage { id, label, predicted, group } = image;
+    for ((row, image), score) in held_out.images.into_iter().enumerate().zip(scores) {
+        let predicted_class = image.predicted.query(&[]).predicted_class.map(str::to_owned);
+        let probabilities = image.predicted.probabilities();
+        let HeldOutImage { id, label, group, .. } = image;
         match score {
             Ok(score) => {
-                entries.push(CalibrationEntry { score, predicted_class: predicted, label });
+                entries.push(CalibrationEntry {
+                    score,
+                    predicted_class: predicted_class.clone(),
+                    label: label.clone(),
+                });
+                rows.push(row);
+                images.push(CalibrationImage { id, predicted_class, label, probabilities });
                 groups.extend(group);
             }
             // The same image as a query would have no score either.
@@ -98,12 +118,38 @@ fn calibrate(
             }
         }
     }
-    let used = entries.len();
     let groups = Some(groups.len()).filter(|groups| *groups > 0);
-    Calibration::new(score, alpha, entries, groups, held_out.source).with_context(|| {
-        let left_out = remarks.left_out(Part::Calibration);
-        format!("{} left for the calibration, {left_out} left out", count(used, "image"))
-    })
+    let calibration = Calibration::with_rule(score, rule, entries, groups, held_out.source)
+        .with_context(|| {
+            let left_out = remarks.left_out(Part::Calibration);
+            format!("{} left for the calibration, {left_out} left out", count(rows.len(), "image"))
+        })?;
+    let embeddings = held_out.embeddings.select(Axis(0), &rows);
+    Ok((calibration, CalibrationImages::new(embeddings, held_out.classes, images)?))
+}
+
+/// Fails now and not when the store is opened, if the score cannot be computed from these images.
+fn check(contents: &StoreContents, score: Score) -> Result<()> {
+    if score.method() != ScoreMethod::Mahalanobis {
+        return Ok(());
+    }
+    let scratch = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let folder = scratch.path().join("uncalibrated");
+    FileStore::write(&folder, contents).context("cannot make a temporary store")?;
+    open_uncalibrated(&folder, score).map(drop)
+}
+
+/// Says which classes will have no verdict, where each is judged by its own images.
+fn warn_of_classes(calibration: &Calibration) {
+    let required = calibration.rule().required_images();
+    for entry in calibration.classes().iter().filter(|entry| entry.threshold.is_none()) {
+        eprintln!(
+            "warning: class {} has {} in the calibration, and it takes {required}: images of it will have \
+             no verdict",
+            entry.class.as_deref().unwrap_or("-"),
+            count(entry.images, "image"),
+        );
+    }
 }
 
 fn open_uncalibrated(folder: &Path, score: Score) -> Result<Reference> {
@@ -123,8 +169,8 @@ fn score_all(
         sdd_index::limit_threads(1);
         let scores = rows.iter().map(|(embedding, image)| {
             interrupt.check()?;
-            let class = image.predicted.as_deref();
-            let assessed = reference.assess_class(&embedding.to_vec(), class, 0);
+            let embedding = embedding.to_vec();
+            let assessed = reference.assess(&image.predicted.query(&embedding), 0);
             Ok(assessed.map(|assessment| assessment.score))
         });
         scores.collect()

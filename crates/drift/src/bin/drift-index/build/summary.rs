@@ -114,7 +114,7 @@ impl fmt::Display for Summary {
         line(f, "images", info::images_text(self.images, self.dimension, &self.labels))?;
         line(f, "model", info::model_text(self.model.as_ref()))?;
         line(f, "score", format_args!("{}, normalization {}", self.score, self.normalization))?;
-        line(f, "calibration", info::calibration_text(self.calibration.as_ref()))?;
+        info::fmt_calibration(f, self.calibration.as_ref())?;
         self.remarks.fmt(f)
     }
 }

@@ -1,0 +1,167 @@
+//! Are the predicted classes as frequent as among the held-out images?
+
+use std::collections::BTreeMap;
+
+use fastrand::Rng;
+
+use super::images::{Batch, HeldOut};
+use super::report::{ClassMix, ClassShare, Verdict};
+use super::{MIN_IMAGES, Options, too_few_groups};
+use crate::error::Result;
+use crate::statistics::class_mix::ClassMixTest;
+use crate::two_sample::permutation_p_value;
+use crate::two_sample::stratified_mmd::Groups;
+
+/// Whether there are classes to count, and more than one.
+pub(super) fn is_testable(held_out: &HeldOut<'_>, batch: &Batch) -> bool {
+    count(held_out, batch).is_some_and(|counts| counts.len() > 1)
+}
+
+/// The held-out images and those of the batch by class, alphabetically.
+fn count(held_out: &HeldOut<'_>, batch: &Batch) -> Option<Vec<ClassShare>> {
+    let mut counts: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
+    let sides = [held_out.classes()?, batch.classes()?];
+    for (side, classes) in sides.iter().enumerate() {
+        for class in classes {
+            counts.entry(class).or_default()[side] += 1;
+        }
+    }
+    let share = |(class, [held_out_images, images]): (&str, [usize; 2])| ClassShare {
+        class: class.to_owned(),
+        held_out_images,
+        images,
+    };
+    Some(counts.into_iter().map(share).collect())
+}
+
+pub(super) fn judge(
+    held_out: &HeldOut<'_>,
+    batch: &Batch,
+    groups: Option<&Groups>,
+    (options, alpha): (&Options, f64),
+    random: &mut Rng,
+) -> Result<ClassMix> {
+    let untested = |reason: &str, classes: Vec<ClassShare>, images_needed: usize| ClassMix {
+        verdict: Verdict::InsufficientData,
+        reason: reason.to_owned(),
+        statistic: None,
+        p_value: None,
+        alpha,
+        images_needed,
+        classes,
+    };
+    let Some(classes) = count(held_out, batch) else {
+        let reason = "the predicted classes of the batch or of the held-out images are not known";
+        return Ok(untested(reason, Vec::new(), 0));
+    };
+    if !options.class_mix {
+        return Ok(untested("not tested, as was asked for", classes, 0));
+    }
+    if classes.len() < 2 {
+        return Ok(untested("there is one class alone", classes, 0));
+    }
+    if let Some([a, b]) = groups.map(Groups::counts)
+        && too_few_groups(a, b, alpha)
+    {
+        let reason =
+            format!("there are too few groups: {a} of held-out images and {b} in the batch");
+        return Ok(untested(&reason, classes, 0));
+    }
+    let smaller = held_out.len().min(batch.len());
+    if smaller < MIN_IMAGES {
+        let needed = MIN_IMAGES.saturating_sub(batch.len());
+        let reason = format!(
+            "{} held-out images and {} in the batch: at least {MIN_IMAGES} of each are needed",
+            held_out.len(),
+            batch.len()
+        );
+        return Ok(untested(&reason, classes, needed));
+    }
+    let test = of_counts(&classes)?;
+    let p_value = match groups {
+        None => {
+            // More permutations than that would take a day.
+            let permutations = u32::try_from(options.permutations).unwrap_or(u32::MAX);
+            test.permutation_p_value(permutations, random.u64(..))
+        }
+        Some(groups) => {
+            let known =
+                [held_out.classes().unwrap_or_default(), batch.classes().unwrap_or_default()];
+            let relabeled = groups.relabel(options.permutations, random);
+            let permuted = permuted_groups(&classes, &known, &relabeled, groups)?;
+            permutation_p_value(test.contingency.statistic, &permuted)
+        }
+    };
+    let drifting = p_value <= alpha;
+    Ok(ClassMix {
+        verdict: if drifting { Verdict::Drifting } else { Verdict::Stable },
+        reason: reason(&classes, p_value, alpha),
+        statistic: Some(test.contingency.statistic),
+        p_value: Some(p_value),
+        alpha,
+        images_needed: 0,
+        classes,
+    })
+}
+
+/// The χ² test of the counts.
+fn of_counts(classes: &[ClassShare]) -> Result<ClassMixTest> {
+    let counts = |of: fn(&ClassShare) -> usize| -> Vec<u64> {
+        classes.iter().map(|class| of(class) as u64).collect()
+    };
+    ClassMixTest::new(&counts(|class| class.held_out_images), &counts(|class| class.images))
+}
+
+fn reason(classes: &[ClassShare], p_value: f64, alpha: f64) -> String {
+    if p_value > alpha {
+        return format!("the classes are as frequent as they were (p {p_value:.4} > {alpha})");
+    }
+    let [held_out, batch] = totals(classes);
+    let share = |count: usize, total: usize| 100.0 * count as f64 / total as f64;
+    let change =
+        |class: &ClassShare| share(class.images, batch) - share(class.held_out_images, held_out);
+    let changed = classes.iter().max_by(|a, b| change(a).abs().total_cmp(&change(b).abs()));
+    changed.map_or_else(String::new, |class| {
+        format!(
+            "{:.0} % are {}, and {:.0} % of the held-out images (p {p_value:.4} ≤ {alpha})",
+            share(class.images, batch),
+            class.class,
+            share(class.held_out_images, held_out),
+        )
+    })
+}
+
+fn totals(classes: &[ClassShare]) -> [usize; 2] {
+    let sum = |of: fn(&ClassShare) -> usize| classes.iter().map(of).sum();
+    [sum(|class| class.held_out_images), sum(|class| class.images)]
+}
+
+/// The statistic after calling other groups the batch.
+fn permuted_groups(
+    classes: &[ClassShare],
+    known: &[Vec<&str>; 2],
+    relabeled: &[Vec<bool>],
+    groups: &Groups,
+) -> Result<Vec<f64>> {
+    let position = |class: &str| classes.partition_point(|known| known.class.as_str() < class);
+    let [a, b] = groups.counts();
+    let mut by_group = vec![vec![0_usize; classes.len()]; a + b];
+    let (of_held_out, of_batch) = groups.of_rows();
+    for (groups, classes) in [of_held_out, of_batch].into_iter().zip(known) {
+        for (&group, class) in groups.iter().zip(classes) {
+            by_group[group][position(class)] += 1;
+        }
+    }
+    let of_labels = |is_current: &Vec<bool>| {
+        let mut relabeled = classes.to_vec();
+        for (position, class) in relabeled.iter_mut().enumerate() {
+            let sum = |current: bool| {
+                let groups = by_group.iter().zip(is_current);
+                groups.filter(|(_, is)| **is == current).map(|(counts, _)| counts[position]).sum()
+            };
+            (class.held_out_images, class.images) = (sum(false), sum(true));
+        }
+        Ok(of_counts(&relabeled)?.contingency.statistic)
+    };
+    relabeled.iter().map(of_labels).collect()
+}

@@ -1,0 +1,213 @@
+//! The tests of appearance on the two sides of a comparison.
+
+use fastrand::Rng;
+use ndarray::Array2;
+use sdd_index::Normalization;
+
+use super::images::{Batch, HeldOut};
+use super::report::method_text;
+use super::{MAX_CLASS_IMAGES, Test};
+use crate::error::{Error, Result};
+use crate::two_sample::component_ks::{self, ComponentKs};
+use crate::two_sample::kolmogorov_smirnov::KolmogorovSmirnov;
+use crate::two_sample::mmd::Bandwidth;
+use crate::two_sample::multiple_testing::bonferroni;
+use crate::two_sample::stratified_mmd::{Exchange, Groups, stratified};
+use crate::two_sample::{Stratum, bbsd};
+
+/// What is compared with what.
+pub(super) struct Compared<'a> {
+    pub(super) held_out: &'a HeldOut<'a>,
+    pub(super) batch: &'a Batch,
+    pub(super) groups: Option<&'a Groups>,
+    /// The drift score of each image of the batch.
+    pub(super) scores: &'a [Option<f64>],
+    pub(super) permutations: usize,
+    pub(super) normalization: Normalization,
+}
+
+/// What a test found.
+pub(super) struct Outcome {
+    pub(super) p_value: f64,
+    /// How, in words.
+    pub(super) method: &'static str,
+    /// One a stratum, adjusted for their number.
+    pub(super) by_stratum: Vec<f64>,
+    pub(super) components: Vec<component_ks::ComponentShift>,
+}
+
+impl Compared<'_> {
+    /// The one asked for, or the best that the store allows.
+    pub(super) fn deciding_test(&self, asked_for: Option<Test>) -> Result<Test> {
+        let test = asked_for.unwrap_or_else(|| {
+            if self.held_out.embeddings().is_some() { Test::Mmd } else { Test::Score }
+        });
+        match self.missing(test) {
+            Some(missing) => Err(Error::TestUnavailable { test: test.name(), missing }),
+            None => Ok(test),
+        }
+    }
+
+    /// What the test needs and is not there.
+    pub(super) fn missing(&self, test: Test) -> Option<String> {
+        let rebuild = "build the store again with its calibration images";
+        if test != Test::Mmd && self.groups.is_some() {
+            return Some("it takes images for independent, and those of one group are not".into());
+        }
+        match test {
+            Test::Mmd | Test::Ks => self.held_out.embeddings().is_none().then(|| {
+                format!("the store keeps the scores of its held-out images, not their embeddings; {rebuild}")
+            }),
+            Test::Bbsd => match (self.held_out.probabilities(), &self.batch.probabilities) {
+                (None, _) => Some(format!(
+                    "the store does not keep the probabilities of its held-out images; {rebuild}"
+                )),
+                (_, None) => Some("the probabilities of the batch are not known".into()),
+                (Some(held_out), Some(batch)) if held_out.ncols() != batch.ncols() => Some(format!(
+                    "the batch has probabilities of {} classes, the held-out images of {}",
+                    batch.ncols(),
+                    held_out.ncols()
+                )),
+                _ => None,
+            },
+            Test::Score => {
+                if self.held_out.scores().is_empty() {
+                    Some("the store has no calibration scores".into())
+                } else {
+                    let known = self.scores.iter().all(Option::is_some);
+                    (!known).then(|| "some images of the batch have no score".into())
+                }
+            }
+        }
+    }
+
+    pub(super) fn outcome(
+        &self,
+        test: Test,
+        strata: &[Stratum],
+        random: &mut Rng,
+    ) -> Result<Outcome> {
+        match test {
+            Test::Mmd => self.mmd(strata, random),
+            Test::Ks => {
+                let (held_out, batch) = self.embeddings();
+                let strata = &thin_out(strata, random);
+                let views = (held_out.view(), batch.view());
+                let found =
+                    component_ks::test(views.0, views.1, strata, self.permutations, random)?;
+                Ok(of_components(found, strata.len()))
+            }
+            Test::Bbsd => {
+                let held_out = self.held_out.probabilities().unwrap_or_default();
+                let batch = self.batch.probabilities.clone().unwrap_or_default();
+                let views = (held_out.view(), batch.view());
+                let found = bbsd::test(views.0, views.1, strata, self.permutations, random)?;
+                Ok(of_components(found, strata.len()))
+            }
+            Test::Score => self.of_scores(strata),
+        }
+    }
+
+    /// Both sides as they are compared: unit vectors where the store normalizes.
+    fn embeddings(&self) -> (Array2<f32>, Array2<f32>) {
+        let prepare = |rows: Array2<f32>| match self.normalization {
+            Normalization::L2 => unit_rows(rows),
+            Normalization::None => rows,
+        };
+        let held_out = self.held_out.embeddings().map(|rows| rows.to_owned());
+        (prepare(held_out.unwrap_or_default()), prepare(self.batch.embeddings.clone()))
+    }
+
+    fn mmd(&self, strata: &[Stratum], random: &mut Rng) -> Result<Outcome> {
+        let (held_out, batch) = self.embeddings();
+        let strata = thin_out(strata, random);
+        let exchange = self.groups.map_or(Exchange::Images, Exchange::Groups);
+        let found = stratified(
+            held_out.view(),
+            batch.view(),
+            &strata,
+            exchange,
+            Bandwidth::PooledMedian,
+            self.permutations,
+            random,
+        )?;
+        let p_values: Vec<f64> = found.strata.iter().map(|stratum| stratum.p_value).collect();
+        Ok(Outcome {
+            p_value: found.p_value,
+            method: match exchange {
+                Exchange::Images => "permutations within classes",
+                Exchange::Groups(_) => "permutations of whole groups",
+            },
+            by_stratum: bonferroni(&p_values),
+            components: Vec::new(),
+        })
+    }
+
+    fn of_scores(&self, strata: &[Stratum]) -> Result<Outcome> {
+        let held_out = self.held_out.scores();
+        let classes = self.held_out.classes_of_scores();
+        let batch: Vec<f64> = self.scores.iter().flatten().copied().collect();
+        let p_value = |stratum: &Stratum| {
+            // The scores have an order of their own.
+            let is_of = |row: usize| match (&stratum.class, &classes) {
+                (Some(class), Some(classes)) => classes[row] == class,
+                _ => true,
+            };
+            let x: Vec<f64> =
+                (0..held_out.len()).filter(|&row| is_of(row)).map(|row| held_out[row]).collect();
+            let y: Vec<f64> = stratum.current.iter().map(|&row| batch[row]).collect();
+            Ok(KolmogorovSmirnov::new(&x, &y)?.p_value())
+        };
+        let p_values = strata.iter().map(p_value).collect::<Result<Vec<f64>>>()?;
+        let by_stratum = bonferroni(&p_values);
+        Ok(Outcome {
+            p_value: by_stratum.iter().copied().fold(1.0, f64::min),
+            method: "exact given the ties, Bonferroni over the classes",
+            by_stratum,
+            components: Vec::new(),
+        })
+    }
+}
+
+fn of_components(found: ComponentKs, strata: usize) -> Outcome {
+    let mut by_stratum = vec![1.0_f64; strata];
+    for shift in &found.components {
+        by_stratum[shift.stratum] = by_stratum[shift.stratum].min(shift.p_value);
+    }
+    Outcome {
+        p_value: found.p_value,
+        method: method_text(found.method),
+        by_stratum,
+        components: found.components,
+    }
+}
+
+/// At most [`MAX_CLASS_IMAGES`] of each class and side, drawn without a look at them.
+fn thin_out(strata: &[Stratum], random: &mut Rng) -> Vec<Stratum> {
+    let mut thin = |rows: &[usize]| {
+        let mut rows = rows.to_vec();
+        if rows.len() > MAX_CLASS_IMAGES {
+            random.shuffle(&mut rows);
+            rows.truncate(MAX_CLASS_IMAGES);
+        }
+        rows
+    };
+    let stratum = |stratum: &Stratum| Stratum {
+        class: stratum.class.clone(),
+        reference: thin(&stratum.reference),
+        current: thin(&stratum.current),
+    };
+    strata.iter().map(stratum).collect()
+}
+
+/// Each row divided by its length; a row of zeros stays.
+#[expect(clippy::cast_possible_truncation, reason = "unit vectors are compared as float32")]
+fn unit_rows(mut unit: Array2<f32>) -> Array2<f32> {
+    for mut row in unit.rows_mut() {
+        let norm = row.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>().sqrt();
+        if norm > 0.0 {
+            row.mapv_inplace(|v| (f64::from(v) / norm) as f32);
+        }
+    }
+    unit
+}

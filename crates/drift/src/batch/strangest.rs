@@ -1,0 +1,101 @@
+//! The images that are farthest from the reference, and what they are nearest to.
+
+use std::collections::HashSet;
+
+use ndarray::ArrayView1;
+
+use crate::error::{Error, Result};
+use crate::query::{ClassProbabilities, Query};
+use crate::reference::{Assessment, Reference};
+
+use super::images::{Batch, HeldOut};
+use super::report::StrangeImage;
+
+/// What the single images say.
+pub(super) struct Strangest {
+    pub(super) images: Vec<StrangeImage>,
+    /// Images that are out of distribution one by one; `None` without a calibration.
+    pub(super) out_of_distribution: Option<usize>,
+    /// Images whose embedding is one of the reference's.
+    pub(super) in_reference: usize,
+    /// Images whose embedding is one of the held-out ones'.
+    pub(super) in_held_out: usize,
+}
+
+/// The assessment of every image; `None` where a class-wise score knows nothing of its class, or a score of
+/// the prediction too little of its probabilities (the energy does: a matrix of probabilities does not say
+/// which column is the sigmoid's).
+pub(super) fn assess(
+    reference: &Reference,
+    batch: &Batch,
+    neighbors: usize,
+) -> Result<Vec<Option<Assessment>>> {
+    let classes = batch.classes();
+    let assess = |(row, embedding): (usize, ndarray::ArrayView1<'_, f32>)| {
+        let (embedding, probabilities) =
+            (embedding.to_vec(), batch.probabilities.as_ref().map(|all| all.row(row).to_vec()));
+        let query = Query {
+            embedding: &embedding,
+            predicted_class: classes.as_ref().map(|classes| classes[row]),
+            probabilities: probabilities.as_deref().map(ClassProbabilities::Softmax),
+        };
+        // At least one neighbor, to tell images of the reference itself.
+        match reference.assess(&query, neighbors.max(1)) {
+            Ok(assessment) => Ok(Some(assessment)),
+            Err(
+                Error::ClassWithoutReference { .. }
+                | Error::ClassRequired { .. }
+                | Error::ProbabilitiesRequired { .. }
+                | Error::LogitsUnavailable { .. },
+            ) => Ok(None),
+            Err(error) => Err(error),
+        }
+    };
+    batch.embeddings.rows().into_iter().enumerate().map(assess).collect()
+}
+
+impl Strangest {
+    pub(super) fn of(
+        held_out: &HeldOut<'_>,
+        batch: &Batch,
+        assessments: Vec<Option<Assessment>>,
+        listed: usize,
+    ) -> Self {
+        let known = || assessments.iter().flatten();
+        let out = known().filter(|found| found.out_of_distribution == Some(true)).count();
+        let nearest =
+            |found: &&Assessment| found.neighbors.first().is_some_and(|n| n.distance == 0.0);
+        let in_reference = known().filter(nearest).count();
+        let classes = batch.classes();
+        let mut order: Vec<(usize, Assessment)> = assessments
+            .into_iter()
+            .enumerate()
+            .filter_map(|(row, found)| Some((row, found?)))
+            .collect();
+        order.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
+        order.truncate(listed);
+        let images = order.into_iter().map(|(row, found)| StrangeImage {
+            image: batch.names.as_ref().map(|names| names[row].clone()),
+            row,
+            class: classes.as_ref().map(|classes| classes[row].to_owned()),
+            score: found.score,
+            p_value: found.p_value,
+            out_of_distribution: found.out_of_distribution,
+            neighbors: found.neighbors,
+        });
+        Self {
+            images: images.collect(),
+            out_of_distribution: held_out.is_calibrated.then_some(out),
+            in_reference,
+            in_held_out: count_of(held_out, batch),
+        }
+    }
+}
+
+/// How many rows of the batch are held-out images.
+fn count_of(held_out: &HeldOut<'_>, batch: &Batch) -> usize {
+    let Some(held_out) = held_out.embeddings() else { return 0 };
+    let bits = |row: ArrayView1<'_, f32>| row.iter().map(|value| value.to_bits()).collect();
+    let known: HashSet<Vec<u32>> = held_out.rows().into_iter().map(bits).collect();
+    batch.embeddings.rows().into_iter().filter(|row| known.contains(&bits(row.view()))).count()
+}

@@ -1,0 +1,136 @@
+//! What people read of a check.
+
+use std::fmt;
+
+use sdd_drift::batch::{ClassAppearance, StrangeImage, Verdict};
+
+use super::Checked;
+use crate::answer::{count, line};
+
+/// How many components and duplicates are listed in text; JSON has all.
+const LISTED: usize = 5;
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let report = &self.report;
+        let (appearance, mix) = (&report.appearance, &report.class_mix);
+        writeln!(f, "{}: {}", self.batch, verdict(report.verdict))?;
+        line(
+            f,
+            "images",
+            format_args!(
+                "{}, compared with {} held-out images of {}",
+                report.images, report.held_out_images, self.store
+            ),
+        )?;
+        if let Some([held_out, batch]) = appearance.groups {
+            line(f, "groups", format_args!("{batch}, compared with {held_out}"))?;
+        }
+        line(f, "appearance", judged(appearance.verdict, &appearance.reason))?;
+        for class in &appearance.classes {
+            line(f, "", class_text(class, appearance.test.name()))?;
+        }
+        line(f, "class mix", judged(mix.verdict, &mix.reason))?;
+        for (rank, result) in appearance.tests.iter().enumerate() {
+            let name = if rank == 0 { "tests" } else { "" };
+            let role = if rank == 0 { "decides" } else { "for comparison" };
+            let (test, p) = (result.test.name(), result.p_value);
+            let p = if p < 1e-4 { "p < 0.0001".to_owned() } else { format!("p {p:.4}") };
+            line(f, name, format_args!("{test:<6}{p}, {role}; {}", result.method))?;
+        }
+        self.fmt_components(f)?;
+        if let Some(out) = report.out_of_distribution {
+            line(f, "one by one", format_args!("{out} of {} out of distribution", report.images))?;
+        }
+        for (known, of) in
+            [(report.in_reference, "the reference"), (report.in_held_out, "the held-out images")]
+        {
+            if known > 0 {
+                let known = count(known, "image");
+                line(
+                    f,
+                    "known",
+                    format_args!("{known} of {of}: leave them out, they are not new"),
+                )?;
+            }
+        }
+        for (rank, image) in report.strangest.iter().enumerate() {
+            fmt_strange(f, if rank == 0 { "strangest" } else { "" }, image)?;
+        }
+        self.fmt_left_out(f)
+    }
+}
+
+impl Checked {
+    fn fmt_components(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let components = &self.report.appearance.components;
+        if components.is_empty() {
+            return Ok(());
+        }
+        let listed = components.iter().take(LISTED).map(|shift| {
+            let of = shift.class.as_ref().map(|class| format!(" of {class}")).unwrap_or_default();
+            format!("{}{of} (D {:.2})", shift.component, shift.statistic)
+        });
+        let listed: Vec<_> = listed.collect();
+        let number = components.len();
+        line(f, "components", format_args!("{number} changed, most {}", listed.join(", ")))
+    }
+
+    fn fmt_left_out(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if !self.skipped.is_empty() {
+            line(f, "skipped", count(self.skipped.len(), "image"))?;
+            for skipped in &self.skipped {
+                writeln!(f, "    {}: {}", skipped.image, skipped.reason)?;
+            }
+        }
+        if !self.duplicates.is_empty() {
+            let number = count(self.duplicates.len(), "image");
+            line(
+                f,
+                "duplicates",
+                format_args!("{number} left out, byte for byte the same as another"),
+            )?;
+            for duplicate in self.duplicates.iter().take(LISTED) {
+                writeln!(f, "    {} = {}", duplicate.image, duplicate.same_as)?;
+            }
+        }
+        write!(f, "{}", self.ignored)
+    }
+}
+
+fn verdict(verdict: Verdict) -> &'static str {
+    match verdict {
+        Verdict::Stable => "stable",
+        Verdict::Drifting => "DRIFTING",
+        Verdict::InsufficientData => "insufficient data",
+    }
+}
+
+fn judged(of: Verdict, reason: &str) -> String {
+    format!("{}: {reason}", verdict(of))
+}
+
+fn class_text(class: &ClassAppearance, test: &str) -> String {
+    let name = class.class.as_deref().unwrap_or("all classes");
+    let counts = format!("{} and {} held out", count(class.images, "image"), class.held_out_images);
+    match class.p_value {
+        Some(p) => {
+            let mark = if class.stands_out { ", stands out" } else { "" };
+            format!("{name}: {counts}, {test} p {p:.4}{mark}")
+        }
+        None if class.tested => format!("{name}: {counts}"),
+        None => format!("{name}: {counts}, too few to compare"),
+    }
+}
+
+fn fmt_strange(f: &mut fmt::Formatter<'_>, name: &str, image: &StrangeImage) -> fmt::Result {
+    let what = image.image.clone().unwrap_or_else(|| format!("row {}", image.row));
+    let class = image.class.as_ref().map(|class| format!(" ({class})")).unwrap_or_default();
+    let p_value = image.p_value.map(|p| format!(", p {p:.4}")).unwrap_or_default();
+    line(f, name, format_args!("{what}{class}: score {:.6}{p_value}", image.score))?;
+    for neighbor in &image.neighbors {
+        let label = neighbor.label.as_deref().unwrap_or("-");
+        line(f, "", format_args!("  {:.6}  {label}  {}", neighbor.distance, neighbor.id))?;
+    }
+    Ok(())
+}

@@ -1,0 +1,135 @@
+//! The calibration as a document of the store.
+
+use std::fmt;
+use std::ops::RangeInclusive;
+
+use serde::{Deserialize, Serialize};
+
+use super::{CALIBRATION_ATTACHMENT, Calibration, CalibrationEntry, CalibrationSource};
+use crate::conformal::check_alpha;
+use crate::error::{Error, Result};
+use crate::p_value::{PValueKind, PValueWithin, VerdictRule};
+use crate::score::{Score, ScoreMethod};
+
+/// Version 1 is of marginal p-values among all images, which older programs know; version 2 adds
+/// `p_value` and `within`, and may have no single threshold. What version 1 can say is written as it.
+const FORMAT_VERSIONS: RangeInclusive<u32> = 1..=2;
+
+impl Calibration {
+    /// As an attachment of a store, see [`CALIBRATION_ATTACHMENT`].
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        let VerdictRule { alpha, p_value, within } = self.rule;
+        let is_first = self.rule == VerdictRule::marginal(alpha);
+        crate::document::write(&Document {
+            format_version: if is_first {
+                *FORMAT_VERSIONS.start()
+            } else {
+                *FORMAT_VERSIONS.end()
+            },
+            method: self.score.method(),
+            k: self.score.k(),
+            alpha,
+            p_value: (!is_first).then_some(p_value),
+            within: (!is_first).then_some(within),
+            threshold: self.threshold(),
+            images: self.entries.len(),
+            groups: self.groups,
+            source: self.source.clone(),
+            scores: self.entries.clone(),
+        })
+    }
+
+    /// The reverse of [`Calibration::to_json`], which trusts nothing it reads.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnreadableAttachment`], [`Error::UnsupportedVersion`], [`Error::InvalidAlpha`],
+    /// [`Error::InvalidDelta`], [`Error::CalibrationTooSmall`], [`Error::NoClassCalibrated`], and
+    /// [`Error::InvalidCalibration`] for anything that contradicts the rest.
+    pub fn from_json(json: &[u8]) -> Result<Self> {
+        let document: Document =
+            crate::document::read(json, CALIBRATION_ATTACHMENT, FORMAT_VERSIONS)?;
+        let score = Score::from_parts(document.method, document.k)?;
+        check_alpha(document.alpha)?;
+        document.check_counts()?;
+        document.check_order()?;
+        let rule = document.rule()?;
+        let stored = document.threshold;
+        let Document { scores, groups, source, .. } = document;
+        let calibration = Self::with_rule(score, rule, scores, groups, source)?;
+        let computed = calibration.threshold();
+        if computed.map(f64::to_bits) != stored.map(f64::to_bits) {
+            let text = |threshold: Option<f64>| {
+                threshold.map_or_else(|| "null".to_owned(), |threshold| threshold.to_string())
+            };
+            return Err(contradiction("threshold", &text(computed), &text(stored)));
+        }
+        Ok(calibration)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    format_version: u32,
+    method: ScoreMethod,
+    k: Option<usize>,
+    alpha: f64,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    p_value: Option<PValueKind>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    within: Option<PValueWithin>,
+    threshold: Option<f64>,
+    images: usize,
+    groups: Option<usize>,
+    source: CalibrationSource,
+    scores: Vec<CalibrationEntry>,
+}
+
+impl Document {
+    fn rule(&self) -> Result<VerdictRule> {
+        let is_first = self.format_version == *FORMAT_VERSIONS.start();
+        match (is_first, self.p_value, self.within) {
+            (true, None, None) => Ok(VerdictRule::marginal(self.alpha)),
+            (false, Some(p_value), Some(within)) => {
+                Ok(VerdictRule { alpha: self.alpha, p_value, within })
+            }
+            (true, ..) => Err(contradiction("p_value", &"none in version 1", &"one")),
+            (false, ..) => {
+                Err(contradiction("p_value", &"`p_value` and `within` in version 2", &"not both"))
+            }
+        }
+    }
+
+    fn check_counts(&self) -> Result<()> {
+        if self.images != self.scores.len() {
+            return Err(contradiction("images", &self.scores.len(), &self.images));
+        }
+        if let Some(groups) = self.groups.filter(|groups| !(1..=self.images).contains(groups)) {
+            return Err(contradiction("groups", &format!("1 to {}", self.images), &groups));
+        }
+        if let CalibrationSource::Split { share, .. } = self.source
+            && !(share > 0.0 && share < 1.0)
+        {
+            return Err(contradiction("source.share", &"a share strictly between 0 and 1", &share));
+        }
+        Ok(())
+    }
+
+    fn check_order(&self) -> Result<()> {
+        let descent = self.scores.windows(2).position(|pair| pair[0].score > pair[1].score);
+        descent.map_or(Ok(()), |position| {
+            let field = format!("scores[{}].score", position + 1);
+            let (before, found) = (self.scores[position].score, self.scores[position + 1].score);
+            Err(contradiction(&field, &format!("at least {before}, as scores ascend"), &found))
+        })
+    }
+}
+
+fn contradiction(field: &str, expected: &dyn fmt::Display, found: &dyn fmt::Display) -> Error {
+    Error::InvalidCalibration {
+        field: field.into(),
+        expected: expected.to_string(),
+        found: found.to_string(),
+    }
+}

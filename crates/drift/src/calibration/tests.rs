@@ -1,0 +1,205 @@
+use serde_json::{Value, json};
+
+use super::*;
+use crate::Error;
+use crate::p_value::{PValueKind, PValueWithin};
+
+fn calibration() -> Calibration {
+    let entry = |i: u32| CalibrationEntry {
+        score: 1.0 / f64::from(i),
+        predicted_class: Some("good".into()),
+        label: i.is_multiple_of(2).then(|| "good".into()),
+    };
+    let source = CalibrationSource::Split {
+        group_by: GroupBy::CsvColumn("item".into()),
+        share: 0.2,
+        seed: 7,
+    };
+    let entries = (1..=20).map(entry).collect();
+    Calibration::new(Score::default(), 0.1, entries, Some(5), source).unwrap()
+}
+
+fn reread(change: impl FnOnce(&mut Value)) -> Result<Calibration> {
+    let mut json: Value = serde_json::from_slice(&calibration().to_json()).unwrap();
+    change(&mut json);
+    Calibration::from_json(&serde_json::to_vec(&json).unwrap())
+}
+
+#[test]
+fn every_bit_is_read_back() {
+    assert_eq!(reread(|_| ()).unwrap(), calibration());
+}
+
+#[test]
+fn threshold_is_the_largest_score_inside() {
+    // ⌊0.1 · 21⌋ = 2: one calibration score may lie above an out-of-distribution score.
+    assert_eq!(calibration().threshold(), Some(0.5));
+    assert_eq!(calibration().entries()[18].score, 0.5);
+}
+
+#[test]
+fn contradictions_are_named_by_their_field() {
+    let cases: [(&str, Value, &str); 11] = [
+        ("/threshold", json!(0.25), "`threshold`"),
+        ("/threshold", json!(null), "`threshold`"),
+        ("/images", json!(21), "`images`"),
+        ("/groups", json!(0), "`groups`"),
+        ("/groups", json!(99), "`groups`"),
+        ("/source/share", json!(1.5), "`source.share`"),
+        ("/alpha", json!(0.0), "alpha"),
+        ("/alpha", json!(0.001), "at least 999"),
+        ("/k", json!(null), "`k`"),
+        ("/scores/3/score", json!(0.9), "`scores[4].score`"),
+        ("/scores", json!([]), "`images`"),
+    ];
+    for (pointer, value, expected) in cases {
+        let error = reread(|json| *json.pointer_mut(pointer).unwrap() = value).unwrap_err();
+        assert!(error.to_string().contains(expected), "{pointer}: {error}");
+    }
+}
+
+#[test]
+fn what_is_no_calibration_is_an_error_and_never_a_panic() {
+    let json = calibration().to_json();
+    for end in 0..json.len() - 2 {
+        assert!(Calibration::from_json(&json[..end]).is_err());
+    }
+    for text in ["null", "[]", "{}", r#"{"format_version":"1"}"#, r#"{"format_version":-1}"#] {
+        assert!(Calibration::from_json(text.as_bytes()).is_err(), "{text}");
+    }
+    let error = reread(|json| json["scores"][19]["score"] = json!(null)).unwrap_err();
+    assert_eq!(error.code(), "unreadable_attachment");
+    let newer = reread(|json| json["format_version"] = json!(3)).unwrap_err();
+    assert_eq!(newer.code(), "unsupported_version");
+}
+
+/// 19 images predicted good and 7 predicted defect, whose scores are larger.
+fn by_class(p_value: PValueKind) -> Result<Calibration> {
+    let entry = |i: u32| CalibrationEntry {
+        score: f64::from(i),
+        predicted_class: Some(if i <= 19 { "good" } else { "defect" }.into()),
+        label: None,
+    };
+    let rule = VerdictRule { alpha: 0.05, p_value, within: PValueWithin::PredictedClass };
+    let entries = (1..=26).map(entry).collect();
+    Calibration::with_rule(Score::default(), rule, entries, None, CalibrationSource::Directory)
+}
+
+#[test]
+fn within_a_class_its_own_images_decide() {
+    let calibration = by_class(PValueKind::Marginal).unwrap();
+    assert_eq!(calibration.threshold(), None);
+    let verdict = |score| calibration.judge(score, Some("good")).unwrap();
+    let (inside, outside) = (verdict(19.0), verdict(19.5));
+    assert_eq!((inside.p_value, inside.threshold, inside.out_of_distribution), (0.1, 19.0, false));
+    assert_eq!((outside.p_value, outside.out_of_distribution), (0.05, true));
+}
+
+#[test]
+fn a_class_with_too_few_images_says_how_many_it_takes() {
+    let calibration = by_class(PValueKind::Marginal).unwrap();
+    let too_few = |class: &str, images| Unavailable::NotEnoughCalibrationImages {
+        class: class.into(),
+        images,
+        required: 19,
+    };
+    assert_eq!(calibration.judge(1e9, Some("defect")), Err(too_few("defect", 7)));
+    assert_eq!(calibration.judge(1e9, Some("other")), Err(too_few("other", 0)));
+    assert_eq!(calibration.judge(1e9, None), Err(Unavailable::ClassNotGiven));
+    let class = |class: &str, images, threshold| ClassCalibration {
+        class: Some(class.into()),
+        images,
+        threshold,
+    };
+    assert_eq!(calibration.classes(), [class("defect", 7, None), class("good", 19, Some(19.0))]);
+}
+
+#[test]
+fn without_a_class_to_judge_there_is_no_calibration() {
+    let error = by_class(PValueKind::Simes { delta: 0.01 }).unwrap_err();
+    assert!(matches!(error, Error::NoClassCalibrated { images: 19, required: 180, .. }), "{error}");
+    let entry = CalibrationEntry { score: 1.0, predicted_class: None, label: None };
+    let rule = VerdictRule { within: PValueWithin::PredictedClass, ..VerdictRule::marginal(0.5) };
+    let source = CalibrationSource::Directory;
+    let error =
+        Calibration::with_rule(Score::default(), rule, vec![entry], None, source).unwrap_err();
+    assert!(error.to_string().contains("scores[0].predicted_class"), "{error}");
+}
+
+fn of_kind(p_value: PValueKind) -> Calibration {
+    let entry =
+        |i: u32| CalibrationEntry { score: f64::from(i), predicted_class: None, label: None };
+    let rule = VerdictRule { alpha: 0.05, p_value, within: PValueWithin::All };
+    let entries = (1..=1200).map(entry).collect();
+    Calibration::with_rule(Score::default(), rule, entries, None, CalibrationSource::Directory)
+        .unwrap()
+}
+
+#[test]
+fn stronger_guarantees_have_larger_thresholds() {
+    let thresholds =
+        [PValueKind::Marginal, PValueKind::Simes { delta: 0.01 }, PValueKind::Dkwm { delta: 0.01 }]
+            .map(|kind| {
+                let calibration = of_kind(kind);
+                let threshold = calibration.threshold().unwrap();
+                let is_out = |score| calibration.judge(score, None).unwrap().out_of_distribution;
+                assert!(!is_out(threshold) && is_out(threshold.next_up()), "{kind}");
+                threshold
+            });
+    assert!(thresholds.is_sorted() && thresholds[0] < thresholds[2], "{thresholds:?}");
+}
+
+#[test]
+fn a_calibration_too_small_for_its_kind_says_how_many_it_takes() {
+    let entry =
+        |i: u32| CalibrationEntry { score: f64::from(i), predicted_class: None, label: None };
+    for (kind, required) in
+        [(PValueKind::Simes { delta: 0.01 }, 180), (PValueKind::Dkwm { delta: 0.01 }, 1100)]
+    {
+        let rule = VerdictRule { p_value: kind, ..VerdictRule::marginal(0.05) };
+        let with = |images: u32| {
+            let (entries, source) =
+                ((1..=images).map(entry).collect(), CalibrationSource::Embeddings);
+            Calibration::with_rule(Score::default(), rule, entries, None, source)
+        };
+        assert!(with(required).is_ok());
+        let message = with(required - 1).unwrap_err().to_string();
+        assert!(message.contains(&format!("at least {required}")), "{message}");
+    }
+}
+
+#[test]
+fn only_what_older_programs_do_not_know_is_written_as_version_2() {
+    let version = |calibration: &Calibration| {
+        let json: Value = serde_json::from_slice(&calibration.to_json()).unwrap();
+        (json["format_version"].as_u64().unwrap(), json.get("p_value").is_some())
+    };
+    assert_eq!(version(&calibration()), (1, false));
+    for calibration in [
+        of_kind(PValueKind::Simes { delta: 0.02 }),
+        of_kind(PValueKind::Dkwm { delta: 0.02 }),
+        by_class(PValueKind::Marginal).unwrap(),
+    ] {
+        assert_eq!(version(&calibration), (2, true));
+        assert_eq!(Calibration::from_json(&calibration.to_json()).unwrap(), calibration);
+    }
+}
+
+#[test]
+fn a_rule_that_does_not_fit_its_version_is_refused() {
+    let error =
+        reread(|json| json["p_value"] = json!({"kind": "simes", "delta": 0.01})).unwrap_err();
+    assert!(error.to_string().contains("`p_value`"), "{error}");
+    let error = reread(|json| json["format_version"] = json!(2)).unwrap_err();
+    assert!(error.to_string().contains("`p_value`"), "{error}");
+    let reread = |pointer: &str, value: Value| {
+        let calibration = of_kind(PValueKind::Simes { delta: 0.01 });
+        let mut json: Value = serde_json::from_slice(&calibration.to_json()).unwrap();
+        *json.pointer_mut(pointer).unwrap() = value;
+        Calibration::from_json(&serde_json::to_vec(&json).unwrap()).unwrap_err()
+    };
+    assert_eq!(reread("/p_value/delta", json!(0.0)).code(), "invalid_delta");
+    assert_eq!(reread("/p_value/kind", json!("exact")).code(), "unreadable_attachment");
+    assert_eq!(reread("/within", json!("label")).code(), "unreadable_attachment");
+    assert_eq!(reread("/p_value/delta", json!(0.5)).code(), "invalid_calibration");
+}

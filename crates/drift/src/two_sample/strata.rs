@@ -1,0 +1,75 @@
+//! Comparing like with like: rows of both samples by their predicted class.
+
+use std::collections::BTreeMap;
+
+use ndarray::{Array2, ArrayView2, Axis};
+
+/// The rows of one class in both samples.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Stratum {
+    /// The class; `None` where rows are not told apart.
+    pub class: Option<String>,
+    /// Rows of the reference sample.
+    pub reference: Vec<usize>,
+    /// Rows of the current sample.
+    pub current: Vec<usize>,
+}
+
+impl Stratum {
+    /// All rows of both samples, whatever their class.
+    #[must_use]
+    pub fn all(reference: usize, current: usize) -> Self {
+        Self { class: None, reference: (0..reference).collect(), current: (0..current).collect() }
+    }
+
+    /// One stratum a class, in alphabetical order; classes of either sample alone have no rows of the
+    /// other.
+    #[must_use]
+    pub fn by_class(reference: &[&str], current: &[&str]) -> Vec<Self> {
+        let mut strata: BTreeMap<&str, (Vec<usize>, Vec<usize>)> = BTreeMap::new();
+        for (row, class) in reference.iter().enumerate() {
+            strata.entry(class).or_default().0.push(row);
+        }
+        for (row, class) in current.iter().enumerate() {
+            strata.entry(class).or_default().1.push(row);
+        }
+        let stratum = |(class, (reference, current)): (&str, _)| Self {
+            class: Some(class.to_owned()),
+            reference,
+            current,
+        };
+        strata.into_iter().map(stratum).collect()
+    }
+
+    /// Its rows of both samples, the reference's first.
+    pub(super) fn pooled(
+        &self,
+        reference: ArrayView2<'_, f32>,
+        current: ArrayView2<'_, f32>,
+    ) -> Array2<f32> {
+        let mut pooled = reference.select(Axis(0), &self.reference);
+        // Both have the columns of the samples, which callers have compared.
+        let current = current.select(Axis(0), &self.current);
+        if pooled.append(Axis(0), current.view()).is_err() {
+            debug_assert!(false, "samples of different dimensions");
+        }
+        pooled
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn rows_are_found_by_class() {
+        let strata = Stratum::by_class(&["b", "a", "b"], &["c", "b"]);
+        let rows: Vec<_> = strata
+            .iter()
+            .map(|stratum| {
+                (stratum.class.as_deref().unwrap(), &*stratum.reference, &*stratum.current)
+            })
+            .collect();
+        assert_eq!(rows, [("a", &[1][..], &[][..]), ("b", &[0, 2], &[1]), ("c", &[], &[0])]);
+    }
+}

@@ -1,0 +1,107 @@
+//! How often a batch raises an alarm, over many drawn batches: without drift, with a changed mix alone, and
+//! with a changed appearance.
+
+use ndarray::Array2;
+use sdd_drift::batch::{Batch, BatchReport, Options, Verdict, check};
+use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
+use sdd_drift::calibration_images::{CalibrationImage, CalibrationImages};
+use sdd_drift::{Calibration, Reference, Score};
+use sdd_index::Normalization;
+
+use crate::support::{Random, folder, store};
+
+const DIMENSION: usize = 12;
+
+/// As after a rectifier: half of the values of class `a` are 0, fewer of class `b`. One image in fifty is taken for
+/// the other class.
+struct Images {
+    embeddings: Array2<f32>,
+    predicted: Vec<String>,
+}
+
+fn draw(random: &mut Random, a: usize, b: usize, shift: f32) -> Images {
+    let mut embeddings = random.normal_matrix(a + b, DIMENSION);
+    let mut predicted = Vec::new();
+    for (row, mut values) in embeddings.rows_mut().into_iter().enumerate() {
+        let is_b = row >= a;
+        for (component, value) in values.iter_mut().enumerate() {
+            let class = if is_b && component % 2 == 0 { 1.5 } else { 0.0 };
+            let moved = if component < 3 { shift } else { 0.0 };
+            *value = (*value + class + moved).max(0.0);
+        }
+        let mistaken = random.uniform() < 0.02;
+        predicted.push(if is_b == mistaken { "a" } else { "b" }.to_owned());
+    }
+    Images { embeddings, predicted }
+}
+
+/// A new store and a new batch.
+fn trial(random: &mut Random, a: usize, b: usize, shift: f32, seed: u64) -> BatchReport {
+    let held_out = draw(random, 40, 20, 0.0);
+    let image = |(row, class): (usize, &String)| CalibrationImage {
+        id: row.to_string(),
+        predicted_class: Some(class.clone()),
+        label: None,
+        probabilities: None,
+    };
+    let images = held_out.predicted.iter().enumerate().map(image).collect();
+    let images = CalibrationImages::new(held_out.embeddings, Vec::new(), images).unwrap();
+    let folder = folder();
+    let rows = draw(random, 40, 20, 0.0).embeddings;
+    let at = folder.path();
+    let [embeddings, document] = images.to_attachments();
+    let entry = |(row, image): (usize, &CalibrationImage)| CalibrationEntry {
+        score: row as f64,
+        predicted_class: image.predicted_class.clone(),
+        label: None,
+    };
+    let entries = images.images().iter().enumerate().map(entry).collect();
+    let score = Score::default();
+    let calibration =
+        Calibration::new(score, 0.05, entries, None, CalibrationSource::Embeddings).unwrap();
+    let attachments = [embeddings, document, (CALIBRATION_ATTACHMENT, calibration.to_json())];
+    let store = store(at, rows, Normalization::L2, &[], &attachments);
+    let reference = Reference::from_store(Box::new(store)).unwrap();
+    let Images { embeddings, predicted } = draw(random, a, b, shift);
+    let batch = Batch {
+        names: None,
+        embeddings,
+        predicted_classes: Some(predicted),
+        probabilities: None,
+        groups: None,
+    };
+    let options = Options { permutations: 199, seed, ..Options::default() };
+    check(&reference, &batch, &options).unwrap()
+}
+
+fn count(trials: u64, a: usize, b: usize, shift: f32, alarm: fn(&BatchReport) -> bool) -> usize {
+    let mut random = Random::new(31);
+    (0..trials).filter(|&seed| alarm(&trial(&mut random, a, b, shift, seed))).count()
+}
+
+/// The default is 5 % at most: of 200, 10 are to be expected, and more than 20 come by chance once in 700.
+#[test]
+fn false_alarms_are_as_rare_as_asked_for() {
+    let alarms = count(200, 40, 20, 0.0, |report| report.verdict == Verdict::Drifting);
+    assert!((1..=20).contains(&alarms), "{alarms} of 200");
+}
+
+#[test]
+fn a_changed_mix_alone_is_seen_as_that_and_not_as_a_changed_appearance() {
+    let of_mix = |report: &BatchReport| report.class_mix.verdict == Verdict::Drifting;
+    assert!(count(20, 10, 50, 0.0, of_mix) >= 19);
+    // At half the level: of 200, 5 are to be expected.
+    let of_appearance = |report: &BatchReport| report.appearance.verdict == Verdict::Drifting;
+    let alarms = count(200, 10, 50, 0.0, of_appearance);
+    assert!(alarms <= 13, "{alarms} of 200");
+}
+
+/// Of unit vectors all components change when some do; those that were moved change most.
+#[test]
+fn a_changed_appearance_is_found_with_the_components_that_changed() {
+    let found = |report: &BatchReport| {
+        report.appearance.verdict == Verdict::Drifting
+            && report.appearance.components.first().is_some_and(|shift| shift.component < 3)
+    };
+    assert!(count(20, 40, 20, 1.5, found) >= 18);
+}
