@@ -67,16 +67,15 @@ impl Baseline {
         for class in entries.iter().filter_map(|entry| entry.predicted_class.clone()) {
             *class_mix.entry(class).or_default() += 1;
         }
-        let rates = match calibration.threshold() {
-            Some(threshold) => vec![rate(entries.iter(), threshold)],
-            None => {
-                let classes = calibration.classes().into_iter();
-                let judged = classes.filter_map(|class| Some((class.class, class.threshold?)));
-                let rate = |(class, threshold): (Option<String>, f64)| {
-                    rate(entries.iter().filter(|entry| entry.predicted_class == class), threshold)
-                };
-                judged.map(rate).collect()
-            }
+        let rates = if let Some(threshold) = calibration.threshold() {
+            vec![rate(entries.iter(), threshold)]
+        } else {
+            let classes = calibration.classes().into_iter();
+            let judged = classes.filter_map(|class| Some((class.class, class.threshold?)));
+            let rate = |(class, threshold): (Option<String>, f64)| {
+                rate(entries.iter().filter(|entry| entry.predicted_class == class), threshold)
+            };
+            judged.map(rate).collect()
         };
         Self { alpha: calibration.alpha(), rates, class_mix }
     }

@@ -251,7 +251,8 @@ impl MonitorState {
     /// [`Error::UnsupportedVersion`], [`Error::UnreadableAttachment`] for what is no state,
     /// [`Error::InvalidMonitorState`] for one that no stream leads to.
     pub fn from_json(json: &str) -> Result<Self> {
-        let state: Self = crate::document::read(json.as_bytes(), STATE, FORMAT_VERSION)?;
+        let state: Self =
+            crate::document::read(json.as_bytes(), STATE, FORMAT_VERSION..=FORMAT_VERSION)?;
         state.check()?;
         Ok(state)
     }
