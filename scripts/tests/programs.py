@@ -31,6 +31,7 @@ DISTANCE_TOLERANCE = 1e-4 if _SAME_DECODER else 3e-2
 _BIN = ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"
 # None of the caller's own settings, and the runtime library of .cargo/config.toml.
 _ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("SDD_", "RUST_LOG"))} | {
+    "SDD_MONITOR": "none",
     "SDD_ONNXRUNTIME": os.environ.get(
         "SDD_ONNXRUNTIME", str(ROOT / ".native" / "onnxruntime" / "libonnxruntime.so")
     )

@@ -152,6 +152,8 @@ impl Setup {
                 .args(["--queue", "1024"])
                 .arg("--model")
                 .arg(model)
+                // As users run it, and not in the file of whoever runs this.
+                .env("SDD_MONITOR", places.root.join("target/bench-monitor.sqlite"))
                 .env("RUST_LOG", "warn")
                 .current_dir(&places.root);
         }

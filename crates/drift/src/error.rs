@@ -358,6 +358,77 @@ pub enum Error {
         /// The model in use.
         model: String,
     },
+
+    /// A monitor's state that no stream of images leads to.
+    #[error(
+        "the monitor's stored state is damaged or forged; begin a new epoch (POST /admin/drift/reset) or move the \
+         monitor's file away"
+    )]
+    InvalidMonitorState {
+        /// What contradicts what.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A file that is no monitor's, where one was expected.
+    #[error(
+        "{path} is not a monitor's file ({found}): nothing was written to it; name another file, or move this one away"
+    )]
+    NotAMonitorFile {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What it is instead.
+        found: String,
+    },
+
+    /// A monitor's file that a newer version of this program has written.
+    #[error(
+        "the monitor's file {path} has schema version {found}, and this program knows versions up to {supported}: \
+         use the program that wrote it, or name another file"
+    )]
+    MonitorFileTooNew {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Its version.
+        found: i64,
+        /// The newest that is known.
+        supported: i64,
+    },
+
+    /// A monitor's file that is damaged.
+    #[error(
+        "the monitor's file {path} is damaged: nothing was written to it; restore it from a copy, or move it away (with \
+         -wal and -shm beside it), and the monitor begins anew"
+    )]
+    MonitorFileDamaged {
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the database says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A monitor's file that cannot be used at the moment: it is locked, or the disk is full.
+    #[error("the monitor's file {path} cannot be used at the moment: {reason}")]
+    MonitorBusy {
+        /// The file.
+        path: std::path::PathBuf,
+        /// Why.
+        reason: &'static str,
+        /// What the database says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A monitor's file that cannot be read or written.
+    #[error(
+        "cannot {action} the monitor's file {path}: see that its folder can be written to, or name another file"
+    )]
+    MonitorFile {
+        /// What was tried.
+        action: &'static str,
+        /// The file.
+        path: std::path::PathBuf,
+        /// What the database or the operating system says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 impl Error {
@@ -408,6 +479,12 @@ impl Error {
             Self::TestUnavailable { .. } => "test_unavailable",
             Self::NoHeldOutImages => "no_held_out_images",
             Self::ModelMismatch { .. } => "model_mismatch",
+            Self::InvalidMonitorState { .. } => "invalid_monitor_state",
+            Self::NotAMonitorFile { .. } => "not_a_monitor_file",
+            Self::MonitorFileTooNew { .. } => "monitor_file_too_new",
+            Self::MonitorFileDamaged { .. } => "monitor_file_damaged",
+            Self::MonitorBusy { .. } => "monitor_busy",
+            Self::MonitorFile { .. } => "monitor_file",
         }
     }
 }

@@ -63,6 +63,7 @@
 //! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
+//! | [`monitor`] | all of these over a stream of images: state, verdict, storage |
 //! | [`statistics`] | drift over time: windows, sequential tests, CUSUM, class mix, box plots |
 //!
 //! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
@@ -81,6 +82,7 @@ mod fitted;
 pub mod mahalanobis;
 pub mod mean_l1;
 pub mod model;
+pub mod monitor;
 pub mod p_value;
 pub mod query;
 pub mod reference;

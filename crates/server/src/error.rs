@@ -167,6 +167,26 @@ pub enum ApiError {
         /// What is wrong with the new one: the whole chain of causes.
         reason: String,
     },
+    /// Nothing is watched for drift over time.
+    #[error("drift over time is not watched: {reason}")]
+    NoMonitor {
+        /// Why not.
+        reason: &'static str,
+    },
+    /// The monitor's file cannot be read now.
+    #[error(
+        "the drift monitor's file cannot be used now ({code}): the server's log has the details"
+    )]
+    MonitorUnavailable {
+        /// What is wrong with it, in short.
+        code: &'static str,
+    },
+    /// The query of the address is not one that the path takes.
+    #[error("the query is malformed: {reason}")]
+    InvalidQuery {
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The server is about to stop.
     #[error("the server is stopping")]
     Stopping,
@@ -228,6 +248,11 @@ impl ApiError {
             Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded"),
             Self::ReloadInProgress => (StatusCode::CONFLICT, "reload_in_progress"),
             Self::ReloadFailed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "reload_failed"),
+            Self::NoMonitor { .. } => (StatusCode::NOT_FOUND, "no_monitor"),
+            Self::MonitorUnavailable { .. } => {
+                (StatusCode::SERVICE_UNAVAILABLE, "monitor_unavailable")
+            }
+            Self::InvalidQuery { .. } => (StatusCode::BAD_REQUEST, "invalid_query"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
             Self::ThreadLost => (StatusCode::SERVICE_UNAVAILABLE, "thread_lost"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),

@@ -8,7 +8,7 @@
 //! 3. [`engine`]: admission, then threads that each own a model: decoding, inference and the
 //!    comparison with the reference never run on an async worker;
 //! 4. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code;
-//!    [`capture`] may keep the image.
+//!    [`capture`] may keep the image, and [`monitor`] remembers the prediction.
 //!
 //! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it. [`shutdown`]
 //! takes them apart without losing a request.
@@ -20,6 +20,7 @@ pub mod error;
 pub mod health;
 pub mod listener;
 pub mod metrics;
+pub mod monitor;
 pub mod observe;
 pub mod openapi;
 pub mod request;

@@ -8,9 +8,11 @@ use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::capture::{Capture, CaptureError};
 use crate::connections::OpenConnections;
-use crate::engine::{Admission, Engine, LoadError, Pair};
+use crate::engine::{Admission, Answer, Engine, LoadError, Pair};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
+use crate::monitor::{DriftMonitor, MonitorError, observation};
+use crate::request::RequestContext;
 use crate::security::{Security, SecurityError};
 use crate::settings::Settings;
 use crate::telemetry::{TraceError, Traces};
@@ -32,6 +34,8 @@ pub struct Service {
     pub metrics: Metrics,
     /// Where predictions are kept, if they are.
     pub capture: Option<Capture>,
+    /// What remembers predictions, for drift over time, if they are remembered.
+    pub monitor: Option<DriftMonitor>,
     /// Where the traces of requests go; `None` without a collector.
     pub traces: Option<Traces>,
     engine: ArcSwap<Engine>,
@@ -51,8 +55,10 @@ impl Service {
         let metrics = Metrics::new();
         // Before the model, which takes longer.
         let capture = Capture::start(&settings.capture)?;
+        let monitor = DriftMonitor::start(&settings.drift)?;
         let traces = Traces::start(&settings.telemetry)?;
         let engine = start_engine(settings, &admission, &metrics)?;
+        serve_watched(monitor.as_ref(), &engine);
         Ok(Self {
             settings: settings.clone(),
             uploads: UploadMemory::new(settings.limits.max_upload_memory),
@@ -61,6 +67,7 @@ impl Service {
             open_connections: OpenConnections::default(),
             metrics,
             capture,
+            monitor,
             traces,
             engine: ArcSwap::from_pointee(engine),
             reloading: Arc::default(),
@@ -105,8 +112,24 @@ impl Service {
         let engine = Arc::new(engine?);
         // The threads of the old one end when its last request has been answered.
         self.engine.store(Arc::clone(&engine));
+        serve_watched(self.monitor.as_ref(), &engine);
         drop(turn);
         Ok(engine)
+    }
+
+    /// Has the monitor remember the answers of one request, before its client sees them.
+    pub async fn remember(
+        &self,
+        context: &RequestContext,
+        engine: &Engine,
+        answers: impl IntoIterator<Item = &Answer>,
+    ) {
+        let served = engine.served();
+        let (Some(monitor), Some(pair)) = (&self.monitor, &served.watched) else { return };
+        let of = |answer| observation(answer, context.id(), served);
+        let observations: Vec<_> = answers.into_iter().filter_map(of).collect();
+        self.metrics.drift(&observations);
+        monitor.record(pair, observations).await;
     }
 
     /// Images in one request at most: as many as are asked for, and as there is room for.
@@ -181,6 +204,9 @@ pub enum StartError {
     /// Where predictions should be kept.
     #[error("nothing can be captured")]
     Capture(#[from] CaptureError),
+    /// What remembers predictions.
+    #[error(transparent)]
+    Monitor(#[from] MonitorError),
     /// The threads.
     #[error("cannot start the server's threads")]
     Threads(#[source] std::io::Error),
@@ -189,12 +215,19 @@ pub enum StartError {
     Traces(#[from] TraceError),
 }
 
+fn serve_watched(monitor: Option<&DriftMonitor>, engine: &Engine) {
+    if let (Some(monitor), Some(pair)) = (monitor, &engine.served().watched) {
+        monitor.serve(pair);
+    }
+}
+
 fn start_engine(
     settings: &Settings,
     admission: &Arc<Admission>,
     metrics: &Metrics,
 ) -> Result<Engine, StartError> {
-    let pair = Pair::load(&settings.model)?;
+    let mut pair = Pair::load(&settings.model)?;
+    pair.watch(&settings.drift.tests()).map_err(MonitorError::Settings)?;
     let max_batch = settings.model.max_batch(pair.served().device);
     Engine::start(pair, settings.model.neighbors, max_batch, admission, metrics.engine())
         .map_err(StartError::Threads)

@@ -83,7 +83,12 @@ impl Stop {
                 capture.finish(self.end).await;
             }
         };
-        tokio::join!(captured, self.send_traces(service.clone()));
+        let recorded = async {
+            if let Some(monitor) = &service.monitor {
+                monitor.finish(self.end).await;
+            }
+        };
+        tokio::join!(captured, recorded, self.send_traces(service.clone()));
     }
 
     async fn send_traces(&self, service: Data<Service>) {

@@ -21,6 +21,7 @@ use crate::error::{Error, Result};
 
 /// An interval of shares, both ends within [0, 1].
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct Interval {
     /// The lower end.
     pub low: f64,

@@ -37,6 +37,8 @@ pub struct Answer {
     pub drift: Option<Assessment>,
     /// How long each stage took.
     pub times: StageTimes,
+    /// SHA-256 of the image file, 64 hexadecimal digits, where the image may be kept.
+    pub image_sha256: Option<String>,
 }
 
 /// How long one image spent in each stage of the engine.

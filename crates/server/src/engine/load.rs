@@ -6,9 +6,11 @@ use std::time::Instant;
 
 use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec, ReadOptions};
 use sdd_drift::Reference;
+use sdd_drift::monitor::MonitorSettings;
 use thiserror::Error;
 
 use super::job::Answer;
+use crate::monitor::WatchedPair;
 use crate::settings::ModelSettings;
 
 /// Why a pair cannot be served.
@@ -51,6 +53,8 @@ pub struct ServedModel {
     pub device: Device,
     /// The reference, where there is one.
     pub reference: Option<ServedReference>,
+    /// The pair as it is watched for drift over time, if it is.
+    pub watched: Option<Arc<WatchedPair>>,
 }
 
 impl ServedModel {
@@ -106,6 +110,7 @@ impl Pair {
             sha256: classifier.sha256().to_owned(),
             spec: classifier.spec().clone(),
             device: classifier.device(),
+            watched: None,
             reference: reference
                 .as_ref()
                 .map(|(path, reference)| describe(path.clone(), reference)),
@@ -121,6 +126,18 @@ impl Pair {
         );
         let reference = reference.map(|(_, reference)| reference);
         Ok(Self { classifiers, readers: settings.workers(), reference, served })
+    }
+
+    /// Has what the pair answers watched for drift over time.
+    ///
+    /// # Errors
+    /// As [`WatchedPair::new`]: settings and calibration do not go together.
+    pub fn watch(&mut self, settings: &MonitorSettings) -> sdd_drift::Result<()> {
+        if let Some(reference) = &self.reference {
+            let pair = WatchedPair::new(&self.served.sha256, reference, settings.clone())?;
+            self.served.watched = Some(Arc::new(pair));
+        }
+        Ok(())
     }
 
     /// What is served by this pair.

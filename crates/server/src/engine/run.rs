@@ -88,7 +88,12 @@ impl Runner {
         self.instruments.stages.drift.observe(times.drift.as_secs_f64());
         let read = times.decode + times.preprocess;
         self.admission.note_times(self.lanes, read, share + times.drift);
-        order.answer(answer.map(|(prediction, drift)| Answer { prediction, drift, times }));
+        order.answer(answer.map(|(prediction, drift)| Answer {
+            prediction,
+            drift,
+            times,
+            image_sha256: None,
+        }));
     }
 
     fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, ApiError> {

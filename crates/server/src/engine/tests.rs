@@ -112,6 +112,7 @@ impl Rig {
             spec: classifier.spec().clone(),
             device: classifier.device(),
             reference: None,
+            watched: None,
         };
         let tensor = vec![0.5; classifier.input_reader().tensor_len()];
         let pair = Pair {

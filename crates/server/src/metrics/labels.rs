@@ -76,3 +76,8 @@ impl ShortageLabel {
 pub(super) struct OutcomeLabel {
     pub outcome: &'static str,
 }
+
+#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
+pub(super) struct VerdictLabel {
+    pub verdict: &'static str,
+}

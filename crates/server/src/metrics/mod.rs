@@ -4,6 +4,7 @@
 //! looked at when somebody asks. Names follow Prometheus's conventions: units in the name, counters
 //! end in `_total`.
 
+mod drift;
 mod exposition;
 mod labels;
 mod process;
@@ -13,6 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
+use sdd_drift::monitor::Observation;
 
 pub use exposition::{Format, expose};
 
@@ -31,6 +33,16 @@ const SECONDS: [f64; 18] = [
 /// Upper bounds of numbers of images.
 const IMAGES: [f64; 11] = [1.0, 2.0, 4.0, 8.0, 16.0, 32.0, 64.0, 128.0, 256.0, 512.0, 1024.0];
 
+/// Upper bounds of p-values, which are evenly spread without drift.
+const P_VALUES: [f64; 14] =
+    [0.001, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9];
+
+/// Upper bounds of scores, whose scale depends on the method.
+const SCORES: [f64; 18] = [
+    0.01, 0.02, 0.05, 0.075, 0.1, 0.125, 0.15, 0.2, 0.3, 0.5, 0.75, 1.0, 1.5, 2.0, 5.0, 10.0,
+    100.0, 1000.0,
+];
+
 /// The counters and histograms of a server.
 #[derive(Debug)]
 pub struct Metrics {
@@ -43,6 +55,8 @@ pub struct Metrics {
     images: Family<ImageLabels, Counter>,
     image_errors: Family<ErrorLabel, Counter>,
     upload_bytes: Counter,
+    drift_p_value: Histogram,
+    drift_score: Histogram,
     reloads_ok: Counter,
     reloads_failed: Counter,
 }
@@ -103,6 +117,12 @@ impl Metrics {
             Unit::Bytes,
             upload_bytes.clone(),
         );
+        let drift_p_value = Histogram::new(P_VALUES);
+        let help = "p-values of predictions";
+        registry.register("drift_p_value", help, drift_p_value.clone());
+        let drift_score = Histogram::new(SCORES);
+        let help = "Drift scores of predictions";
+        registry.register("drift_score", help, drift_score.clone());
         let reloads = Family::<OutcomeLabel, Counter>::default();
         registry.register("reloads", "Times that the model was loaded anew", reloads.clone());
         Self {
@@ -115,6 +135,8 @@ impl Metrics {
             images,
             image_errors,
             upload_bytes,
+            drift_p_value,
+            drift_score,
             reloads_ok: reloads.get_or_create_owned(&OutcomeLabel { outcome: "ok" }),
             reloads_failed: reloads.get_or_create_owned(&OutcomeLabel { outcome: "failed" }),
         }
@@ -144,6 +166,16 @@ impl Metrics {
         }
         for &error in finished.context.errors().iter() {
             self.image_errors.get_or_create(&ErrorLabel { error }).inc();
+        }
+    }
+
+    /// Predictions with their scores.
+    pub fn drift(&self, observations: &[Observation]) {
+        for observation in observations {
+            self.drift_score.observe(observation.score);
+            if let Some(p_value) = observation.p_value {
+                self.drift_p_value.observe(p_value);
+            }
         }
     }
 

@@ -5,6 +5,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::drift;
 use crate::capture::Capture;
 use crate::engine::{Engine, ServedModel, ServedReference};
 use crate::service::Service;
@@ -18,6 +19,9 @@ pub(super) fn registry(service: &Service) -> Registry {
     add_model(&mut registry, engine.served());
     if let Some(reference) = &engine.served().reference {
         add_reference(&mut registry, reference);
+    }
+    if let Some(monitor) = &service.monitor {
+        drift::add(&mut registry, monitor);
     }
     if let Some(capture) = &service.capture {
         add_capture(&mut registry, capture);

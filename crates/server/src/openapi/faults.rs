@@ -58,14 +58,25 @@ pub(super) const IMAGES: &[Documented] = &[
 ];
 
 const RELOAD: &[Documented] = &[
-    fault(
-        403,
-        "admin_disabled",
-        "there is no admin key, and the request may not be the operator's",
-    ),
     fault(409, "reload_in_progress", "another reload is being done: try again when it is over"),
     fault(422, "reload_failed", "the new model cannot be served: the old one goes on answering"),
 ];
+
+const MONITOR: &[Documented] = &[
+    fault(404, "no_monitor", "drift over time is not watched: there is no reference, or no file"),
+    fault(503, "monitor_unavailable", "the monitor's file cannot be used now: the log says why"),
+];
+
+const QUERY: &[Documented] =
+    &[fault(400, "invalid_query", "the query is not one that this path takes")];
+
+/// Of every path below `/admin`.
+const ADMIN: &[Documented] = &[fault(
+    403,
+    "admin_disabled",
+    "there is no admin key, and the request may not be the operator's",
+)];
+
 const FORM: &[Documented] = &[
     fault(400, "malformed_multipart", "the form is not well-formed"),
     fault(415, "unsupported_media_type", "the body is neither multipart/form-data nor an image"),
@@ -107,6 +118,15 @@ pub struct UploadFaults;
 /// Faults of `/admin/reload`.
 pub struct ReloadFaults;
 
+/// Faults of `/drift`.
+pub struct MonitorFaults;
+
+/// Faults of `/drift/observations`.
+pub struct ObservationFaults;
+
+/// Faults of `/admin/drift/reset`.
+pub struct ResetFaults;
+
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for OpenFaults {
@@ -141,7 +161,25 @@ impl IntoResponses for UploadFaults {
 
 impl IntoResponses for ReloadFaults {
     fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, RELOAD])
+        responses_of(&[EVERY_REQUEST, GUARDED, ADMIN, RELOAD])
+    }
+}
+
+impl IntoResponses for MonitorFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, GUARDED, MONITOR])
+    }
+}
+
+impl IntoResponses for ObservationFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, GUARDED, QUERY, MONITOR])
+    }
+}
+
+impl IntoResponses for ResetFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, GUARDED, ADMIN, MONITOR])
     }
 }
 
@@ -207,8 +245,8 @@ mod tests {
     use sdd_core::ImageError;
 
     use super::{
-        EVERY_REQUEST, FORM, GUARDED, IMAGES, INFERENCE, LIVENESS, MODEL, NOT_SUPPORTED, READINESS,
-        RELOAD,
+        ADMIN, EVERY_REQUEST, FORM, GUARDED, IMAGES, INFERENCE, LIVENESS, MODEL, MONITOR,
+        NOT_SUPPORTED, QUERY, READINESS, RELOAD,
     };
     use crate::error::{ApiError, Shortage};
 
@@ -244,6 +282,9 @@ mod tests {
             ApiError::NotSupported { what: "x" },
             ApiError::ReloadInProgress,
             ApiError::ReloadFailed { reason: text() },
+            ApiError::NoMonitor { reason: "x" },
+            ApiError::MonitorUnavailable { code: "x" },
+            ApiError::InvalidQuery { reason: text() },
             ApiError::Stopping,
             ApiError::ThreadLost,
             ApiError::Internal("".into()),
@@ -260,7 +301,10 @@ mod tests {
             MODEL,
             INFERENCE,
             NOT_SUPPORTED,
+            ADMIN,
             RELOAD,
+            MONITOR,
+            QUERY,
             READINESS,
             LIVENESS,
         ];

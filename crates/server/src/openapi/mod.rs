@@ -11,7 +11,8 @@ use utoipa::{Modify, OpenApi};
 
 pub use bodies::{EncodedImage, ImageForm, ImagesForm, JsonAndTensors};
 pub use faults::{
-    GuardedFaults, LivenessFaults, OpenFaults, ReadinessFaults, ReloadFaults, UploadFaults,
+    GuardedFaults, LivenessFaults, MonitorFaults, ObservationFaults, OpenFaults, ReadinessFaults,
+    ReloadFaults, ResetFaults, UploadFaults,
 };
 pub use inference_protocol::{
     InferenceError, InferenceFaults, InferenceGuardedFaults, InferenceLivenessFaults,
@@ -22,7 +23,7 @@ pub use inference_protocol::{
 use self::bodies::ImageTypes;
 use self::every_operation::Headers;
 use self::inference_protocol::Versions;
-use crate::routes::{admin, docs, embed, health, metrics, model, page, predict, v2};
+use crate::routes::{admin, docs, embed, health, metrics, model, monitor, page, predict, v2};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -36,6 +37,7 @@ use crate::routes::{admin, docs, embed, health, metrics, model, page, predict, v
     ),
     tags(
         (name = "Images", description = "Images in, answers out"),
+        (name = "Drift", description = "Whether what comes in has changed"),
         (name = "Model", description = "What is served"),
         (
             name = "Open Inference Protocol",
@@ -49,6 +51,9 @@ use crate::routes::{admin, docs, embed, health, metrics, model, page, predict, v
         predict::predict,
         predict::predict_batch,
         embed::embed,
+        monitor::drift,
+        monitor::observations,
+        monitor::reset,
         model::model,
         admin::reload,
         health::livez,

@@ -7,7 +7,9 @@ use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use futures_util::future::join_all;
 use sdd_core::ImageError;
+use sha2::{Digest, Sha256};
 
+use super::blocking::off_async;
 use crate::capture::Capture;
 use crate::engine::{Answer, Engine, Input, Permit, Ticket};
 use crate::error::{ApiError, Shortage};
@@ -146,7 +148,12 @@ pub async fn answer(
         // A tensor is no image that anyone could look at.
         (_, Input::Tensor(_)) | (None, _) => None,
     };
-    let answer = engine.answer(input, ticket).await?;
+    let mut answer = engine.answer(input, ticket).await?;
+    if let Some((_, image)) = &captured {
+        let image = image.clone();
+        answer.image_sha256 =
+            Some(off_async(move || format!("{:x}", Sha256::digest(&image))).await?);
+    }
     context.note_answer(engine.served().class_of(&answer), &answer);
     if let Some((capture, image)) = captured {
         capture.offer(image, context.id(), &answer, engine.served());

@@ -11,6 +11,7 @@ pub(crate) mod health;
 pub(crate) mod metrics;
 pub(crate) mod model;
 mod model_spec;
+pub(crate) mod monitor;
 pub(crate) mod page;
 pub(crate) mod predict;
 mod prediction;
@@ -39,6 +40,9 @@ fn routes() -> Vec<(String, &'static str, Route)> {
         ("/predict", "POST", web::post().to(predict::predict)),
         ("/predict/batch", "POST", web::post().to(predict::predict_batch)),
         ("/embed", "POST", web::post().to(embed::embed)),
+        ("/drift", READ, get(monitor::drift)),
+        ("/drift/observations", READ, get(monitor::observations)),
+        ("/admin/drift/reset", "POST", web::post().to(monitor::reset)),
         ("/admin/reload", "POST", web::post().to(admin::reload)),
         ("/v1/model", READ, get(model::model)),
         ("/healthz", READ, get(health::healthz)),

@@ -34,6 +34,7 @@ pub async fn predict(
 ) -> Result<Json<Prediction>, ApiError> {
     let (engine, answer) =
         classify::one(&request, body, &service, &context, service.capture.as_ref()).await?;
+    service.remember(&context, &engine, [&answer]).await;
     Ok(Json(Prediction::new(answer, engine.served())))
 }
 
@@ -92,6 +93,8 @@ pub async fn predict_batch(
     let (engine, items) =
         classify::many(&request, body, &service, &context, service.capture.as_ref()).await?;
     let items = some_answered(items)?;
+    let answers = items.iter().filter_map(|item| item.answer.as_ref().ok());
+    service.remember(&context, &engine, answers).await;
     let served = engine.served();
     let predictions = items.into_iter().map(|item| NamedPrediction::new(item, served)).collect();
     Ok(Json(Predictions { predictions, model: Model::from(served) }))

@@ -6,6 +6,7 @@ mod capture;
 mod duration;
 mod limits;
 mod model;
+mod monitor;
 mod security;
 mod telemetry;
 
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
+pub use monitor::{DriftSettings, MonitorFile};
 pub use security::{Redacted, SecuritySettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 
@@ -62,6 +64,9 @@ pub struct Settings {
     /// What is kept.
     #[command(flatten)]
     pub capture: CaptureSettings,
+    /// What is watched for drift over time.
+    #[command(flatten)]
+    pub drift: DriftSettings,
     /// What is told about its work.
     #[command(flatten)]
     pub telemetry: TelemetrySettings,

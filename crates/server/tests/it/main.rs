@@ -22,6 +22,7 @@ mod lifecycle;
 mod load;
 mod logs;
 mod metrics;
+mod monitor;
 mod overload;
 mod page;
 mod pipe;

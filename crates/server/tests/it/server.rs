@@ -27,6 +27,7 @@ pub fn command() -> Command {
         .env("SDD_PORT", "0")
         .env("SDD_LOG_FORMAT", "json")
         .env("SDD_MODEL", data("tiny.onnx"))
+        .env("SDD_MONITOR", "none")
         .current_dir(std::env::temp_dir())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())

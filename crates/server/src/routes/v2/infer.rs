@@ -97,6 +97,7 @@ pub async fn infer(
     let deadline = timeout.and_then(|timeout| context.started().checked_add(timeout));
     let deadline = deadline.map_or(context.deadline(), |asked| asked.min(context.deadline()));
     let answers = answer_all(&engine, &service, &context, inputs, deadline).await?;
+    service.remember(&context, &engine, &answers).await;
     let written = off_async(move || form.write(&answers, engine.served())).await??;
     Ok(written.into())
 }

@@ -1,0 +1,74 @@
+//! The monitor: drift over time, in every prediction that a server makes.
+//!
+//! Nothing here reads a clock or a file. A [`Monitor`] holds what is tested, and at which levels: it follows from
+//! the user's [`MonitorSettings`] and the reference's calibration ([`Baseline`]). A [`MonitorState`] is what it
+//! remembers of one stream of images, a few kB that can be stored after any image; a [`MonitorReport`] is what can
+//! be said of it. A [`MonitorStore`] keeps states and observations.
+//!
+//! ```
+//! use sdd_drift::monitor::{Baseline, CalibratedRate, Monitor, MonitorSettings, Observation, Status};
+//!
+//! # fn main() -> Result<(), sdd_drift::Error> {
+//! // 360 calibration images, 18 of them above the threshold of 5 %; a third of them predicted as defects.
+//! let baseline = Baseline::new(0.05, vec![CalibratedRate { images: 360, above: 17 }])
+//!     .with_class_mix([("defect".into(), 120), ("good".into(), 240)]);
+//! let monitor = Monitor::new(MonitorSettings::default(), Some(baseline))?;
+//! let mut state = monitor.start(0);
+//! for image in 0..200_i64 {
+//!     state.observe(&monitor, &Observation {
+//!         time_ms: 1000 * image,
+//!         predicted_class: "good".into(),
+//!         out_of_distribution: Some(true),
+//!         ..Observation::default()
+//!     })?;
+//! }
+//! let report = monitor.report(&state)?;
+//! assert_eq!(report.verdict, Status::Drifting);
+//! assert!(report.retrain_recommended);
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # What raises an alarm
+//!
+//! | test | asks | promises | stays |
+//! | --- | --- | --- | --- |
+//! | `e_process` | are more images out of distribution than the calibration or the tolerated share explains? | a false alarm, ever in an epoch, with probability δ at most | until a new epoch |
+//! | `cusum` | the same, as soon as possible | the stated images between false alarms, at least, for 95 % of calibrations | until a new epoch |
+//! | `window` | was the last full window unusual? | its size for each window; windows do not overlap | until the next window |
+//! | `class_mix` | is the mix of predicted classes that of the calibration images? | the same | until the next window |
+//!
+//! The first three are tests of appearance. An epoch begins with the first image, by [`MonitorState::reset`], and
+//! whenever a setting or the calibration changes what is tested.
+
+mod baseline;
+mod judge;
+mod observation;
+mod pair;
+mod plan;
+mod report;
+mod report_text;
+mod ring;
+mod settings;
+#[cfg(feature = "monitor-sqlite")]
+pub mod sqlite;
+mod state;
+mod store;
+mod strangest;
+
+pub use baseline::{Baseline, CalibratedRate};
+pub use observation::{Observation, ObservedNeighbor};
+pub use pair::PairId;
+pub use plan::{Monitor, Tests};
+pub use report::{
+    Alarm, ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
+    MonitorReport, Reason, ShareReport, Status, TestName, WindowReport, WindowTestReport,
+};
+pub use settings::{ClassMixRule, MonitorSettings};
+#[cfg(feature = "monitor-sqlite")]
+pub use sqlite::SqliteMonitorStore;
+pub use state::{EpochStart, MonitorState};
+pub use store::{MonitorStore, Page, StoredObservation};
+
+#[cfg(test)]
+mod tests;

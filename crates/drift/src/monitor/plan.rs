@@ -1,0 +1,147 @@
+//! What is tested, and at which levels.
+
+use serde::{Deserialize, Serialize};
+
+use super::baseline::Baseline;
+use super::settings::MonitorSettings;
+use super::state::{EpochStart, MonitorState};
+use crate::error::{Error, Result};
+use crate::statistics::distributions::beta_cdf;
+use crate::statistics::{CusumDesign, Guarantee, WindowTest};
+
+/// The share of calibrations for which the CUSUM may run shorter than stated.
+const CUSUM_CALIBRATIONS: f64 = 0.05;
+
+/// A rise that is less than this would hardly ever be told from none.
+const LEAST_RISE: f64 = 1.25;
+
+/// What is tested, and at which levels: it follows from settings and calibration, and never changes.
+///
+/// Making one takes milliseconds, for the CUSUM's run length; share it.
+#[derive(Debug, Clone)]
+pub struct Monitor {
+    settings: MonitorSettings,
+    tests: Option<Tests>,
+}
+
+/// The tests against a calibration.
+#[derive(Debug, Clone)]
+pub struct Tests {
+    pub(super) baseline: Baseline,
+    pub(super) guarantee: Guarantee,
+    pub(super) cusum: CusumDesign,
+    pub(super) window: WindowTest,
+    /// The share that the user tolerates, or else the rate that the calibration's false alarms hardly exceed.
+    pub(super) tolerated: f64,
+}
+
+/// The parameters that a state's numbers depend on.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Basis {
+    pub window: usize,
+    pub level: f64,
+    pub alarm_at: f64,
+    pub p0: f64,
+    pub p1: f64,
+    pub threshold: f64,
+}
+
+impl Monitor {
+    /// Without a baseline, as for a reference without calibration, images are counted and nothing is tested.
+    ///
+    /// # Errors
+    ///
+    /// As [`MonitorSettings::check`]; [`Error::RatesTooClose`](crate::Error::RatesTooClose) for a share to be found
+    /// that is too close to what is tolerated, and what the statistics refuse of the calibration.
+    pub fn new(settings: MonitorSettings, baseline: Option<Baseline>) -> Result<Self> {
+        settings.check()?;
+        let tests = baseline.map(|baseline| Tests::new(&settings, baseline)).transpose()?;
+        Ok(Self { settings, tests })
+    }
+
+    /// The user's settings.
+    #[must_use]
+    pub fn settings(&self) -> &MonitorSettings {
+        &self.settings
+    }
+
+    /// The tests; `None` without a calibration.
+    #[must_use]
+    pub fn tests(&self) -> Option<&Tests> {
+        self.tests.as_ref()
+    }
+
+    /// The state before the first image.
+    #[must_use]
+    pub fn start(&self, now_ms: i64) -> MonitorState {
+        MonitorState::new(self, now_ms, EpochStart::First)
+    }
+
+    /// The state of a stream of which only the number of its last image is known.
+    pub(super) fn resume_after(&self, sequence: u64, now_ms: i64) -> MonitorState {
+        self.start(now_ms).with_sequence(sequence)
+    }
+
+    pub(super) fn basis(&self) -> Option<Basis> {
+        self.tests.as_ref().map(|tests| Basis {
+            window: self.settings.window,
+            level: tests.guarantee.level(),
+            alarm_at: tests.guarantee.alarm_at(),
+            p0: tests.cusum.p0,
+            p1: tests.cusum.p1,
+            threshold: tests.cusum.threshold,
+        })
+    }
+}
+
+impl Tests {
+    fn new(settings: &MonitorSettings, baseline: Baseline) -> Result<Self> {
+        let none = || Error::invalid_argument("rates", "a calibrated threshold", "none");
+        let widest = baseline.widest()?.ok_or_else(none)?;
+        let delta = settings.false_alarm_probability;
+        let stated = settings.tolerated_share.unwrap_or(0.0);
+        // Half of δ is for the calibration, as in `Guarantee::new`.
+        let tolerated = stated.max(baseline.upper_bound(0.5 * delta)?);
+        let guarantee = Guarantee::of_known_rate(tolerated, 0.5 * delta)?;
+        let p0 = stated.max(baseline.upper_bound(CUSUM_CALIBRATIONS)?);
+        let wanted = settings.share_to_find.unwrap_or(3.0 * baseline.alpha).min(0.99);
+        // Between p0 and 1, for a calibration that cannot tell the stated share from its own false alarms.
+        let least = (LEAST_RISE * p0).min(f64::midpoint(p0, 1.0));
+        let run_length = settings.images_between_false_alarms.max(2.0 / p0);
+        let cusum = CusumDesign::for_run_length(p0, wanted.max(least), run_length)?;
+        let window = WindowTest::new(widest.images, widest.mean(), settings.window)?;
+        Ok(Self { baseline, guarantee, cusum, window, tolerated })
+    }
+
+    /// What the calibration says.
+    #[must_use]
+    pub fn baseline(&self) -> &Baseline {
+        &self.baseline
+    }
+
+    /// The share of images out of distribution that counts as no drift: the tolerated one, or the rate that the
+    /// calibration's false alarms exceed with probability δ/2 at most, whichever is larger.
+    #[must_use]
+    pub fn tolerated(&self) -> f64 {
+        self.tolerated
+    }
+
+    /// The CUSUM's rates, threshold, run length and delay.
+    #[must_use]
+    pub fn cusum(&self) -> &CusumDesign {
+        &self.cusum
+    }
+
+    /// `P(K ≥ count)` in a full window without drift: beta-binomial, and where a share is tolerated also by
+    /// the binomial distribution of that share, whichever is larger.
+    pub(super) fn window_p_value(&self, count: usize, tolerated_share: Option<f64>) -> Result<f64> {
+        let window = self.window.window();
+        let calibrated = self.window.upper_tail(count);
+        let tolerated = match tolerated_share {
+            None => 0.0,
+            Some(_) if count == 0 => 1.0,
+            Some(share) => beta_cdf(count as f64, (window - count + 1) as f64, share)?,
+        };
+        Ok(calibrated.max(tolerated))
+    }
+}

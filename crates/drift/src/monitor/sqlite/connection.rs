@@ -1,0 +1,91 @@
+//! Opening the file, and what the database's errors mean to people.
+
+use std::fs::File;
+use std::io::Read;
+use std::path::Path;
+use std::time::Duration;
+
+use rusqlite::{Connection, ErrorCode, OpenFlags};
+
+use super::schema;
+use crate::error::{Error, Result};
+
+/// How long a transaction waits for another process's.
+const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// What every `SQLite` file begins with.
+const MAGIC: &[u8; 16] = b"SQLite format 3\0";
+
+pub(super) fn open(path: &Path) -> Result<Connection> {
+    look_at(path)?;
+    if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
+        std::fs::create_dir_all(folder).map_err(|source| Error::MonitorFile {
+            action: "make the folder of",
+            path: path.to_owned(),
+            source: source.into(),
+        })?;
+    }
+    let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
+        | OpenFlags::SQLITE_OPEN_CREATE
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let failed = |error| self::error("open", path, error);
+    let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    // Before anything is written, write-ahead mode included.
+    let is_new = schema::check(&connection, path)?;
+    connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
+    connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
+    connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
+    // So that a quiet day's file does not stay as large as the busiest hour made it.
+    connection.pragma_update(None, "journal_size_limit", 1_i64 << 20).map_err(failed)?;
+    if is_new {
+        schema::create(&mut connection).map_err(failed)?;
+    }
+    Ok(connection)
+}
+
+/// Refuses a file that is none of `SQLite`'s before `SQLite` sees it.
+fn look_at(path: &Path) -> Result<()> {
+    let failed = |source: std::io::Error| Error::MonitorFile {
+        action: "open",
+        path: path.to_owned(),
+        source: source.into(),
+    };
+    let foreign =
+        |found: &str| Error::NotAMonitorFile { path: path.to_owned(), found: found.into() };
+    let mut file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(()),
+        Err(error) => return Err(failed(error)),
+    };
+    if !file.metadata().map_err(failed)?.is_file() {
+        return Err(foreign("it is no regular file"));
+    }
+    let mut first = Vec::new();
+    file.by_ref().take(MAGIC.len() as u64).read_to_end(&mut first).map_err(failed)?;
+    // SQLite makes a file before it writes to it: empty is what a process leaves that was killed in between.
+    if first.is_empty() || first == MAGIC {
+        Ok(())
+    } else {
+        Err(foreign("it is no SQLite database"))
+    }
+}
+
+/// What a database error means.
+pub(super) fn error(action: &'static str, path: &Path, error: rusqlite::Error) -> Error {
+    let path = path.to_owned();
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
+            Error::MonitorFileDamaged { path, source: error.into() }
+        }
+        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => Error::MonitorBusy {
+            path,
+            reason: "another process holds it locked",
+            source: error.into(),
+        },
+        Some(ErrorCode::DiskFull) => {
+            Error::MonitorBusy { path, reason: "the disk is full", source: error.into() }
+        }
+        _ => Error::MonitorFile { action, path, source: error.into() },
+    }
+}

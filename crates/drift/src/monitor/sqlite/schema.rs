@@ -1,0 +1,89 @@
+//! The tables, and whether a file has them.
+
+use std::path::Path;
+
+use rusqlite::{Connection, TransactionBehavior};
+
+use super::connection;
+use crate::error::{Error, Result};
+
+/// Tells our files from other programs' (`PRAGMA application_id`): "sddm".
+const APPLICATION_ID: i64 = 0x7364_646d;
+
+/// The version of the tables (`PRAGMA user_version`).
+const VERSION: i64 = 1;
+
+const TABLES: &str = "
+CREATE TABLE pair (
+    id INTEGER PRIMARY KEY,
+    model_sha256 TEXT NOT NULL,
+    reference_sha256 TEXT NOT NULL,
+    state TEXT NOT NULL,
+    UNIQUE (model_sha256, reference_sha256)
+) STRICT;
+CREATE TABLE observation (
+    pair INTEGER NOT NULL REFERENCES pair (id),
+    sequence INTEGER NOT NULL,
+    epoch INTEGER NOT NULL,
+    time_ms INTEGER NOT NULL,
+    request_id TEXT NOT NULL,
+    predicted_class TEXT NOT NULL,
+    confidence REAL NOT NULL,
+    score REAL NOT NULL,
+    p_value REAL,
+    out_of_distribution INTEGER,
+    neighbors TEXT NOT NULL,
+    image_sha256 TEXT,
+    PRIMARY KEY (pair, sequence)
+) STRICT, WITHOUT ROWID;
+";
+
+/// Whether the database is empty, so that it can be made ours; changes nothing.
+///
+/// # Errors
+///
+/// What it is, where it is neither empty nor ours.
+pub(super) fn check(connection: &Connection, path: &Path) -> Result<bool> {
+    let failed = |error| connection::error("read", path, error);
+    let number = |pragma: &str| {
+        connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(failed)
+    };
+    let (application, version) = (number("application_id")?, number("user_version")?);
+    let tables: i64 = connection
+        .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
+        .map_err(failed)?;
+    if application == 0 && version == 0 && tables == 0 {
+        return Ok(true);
+    }
+    if application != APPLICATION_ID {
+        let found = "it is the database of another program".into();
+        return Err(Error::NotAMonitorFile { path: path.to_owned(), found });
+    }
+    if version > VERSION {
+        return Err(Error::MonitorFileTooNew {
+            path: path.to_owned(),
+            found: version,
+            supported: VERSION,
+        });
+    }
+    // Everything is read once: what is damaged shall be known now, not when an alarm is due.
+    let said: String =
+        connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
+    if said == "ok" {
+        Ok(false)
+    } else {
+        Err(Error::MonitorFileDamaged { path: path.to_owned(), source: said.into() })
+    }
+}
+
+/// Makes the tables, unless another process has done so meanwhile.
+pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
+    if version == 0 {
+        transaction.execute_batch(TABLES)?;
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+        transaction.pragma_update(None, "user_version", VERSION)?;
+    }
+    transaction.commit()
+}

@@ -1,0 +1,78 @@
+//! Where states and observations are kept.
+
+use serde::Serialize;
+
+use super::observation::Observation;
+use super::pair::PairId;
+use super::plan::Monitor;
+use super::state::MonitorState;
+use crate::error::Result;
+
+/// An observation as it was stored.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+pub struct StoredObservation {
+    /// Its number among all observations of the pair, from 1.
+    pub sequence: u64,
+    /// The epoch that it belongs to.
+    pub epoch: u64,
+    /// What was observed.
+    #[serde(flatten)]
+    pub observation: Observation,
+}
+
+/// Which observations are asked for, latest first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Page {
+    /// Only those with a smaller number; none: from the latest on.
+    pub before: Option<u64>,
+    /// How many at most.
+    pub limit: usize,
+}
+
+/// Keeps a state and the observations behind it for each pair of model and reference.
+///
+/// What a call has returned survives the end of the process, however it ends. Several processes may share one store:
+/// each change of a state happens in a transaction that locks the pair's state, so that all of them see one stream.
+pub trait MonitorStore: Send {
+    /// The state of a pair; the one before the first image where there is none yet.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports; a stored state that cannot be read.
+    fn state(&mut self, pair: &PairId, monitor: &Monitor) -> Result<MonitorState>;
+
+    /// Observes a batch, in its order: state and observations are stored together or not at all. Gives the state
+    /// after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`MonitorStore::state`].
+    fn apply(
+        &mut self,
+        pair: &PairId,
+        monitor: &Monitor,
+        batch: &[Observation],
+    ) -> Result<MonitorState>;
+
+    /// Begins an epoch, see [`MonitorState::reset`]. Observations stay.
+    ///
+    /// # Errors
+    ///
+    /// As [`MonitorStore::state`].
+    fn reset(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState>;
+
+    /// Observations of a pair by descending number.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    fn observations(&mut self, pair: &PairId, page: Page) -> Result<Vec<StoredObservation>>;
+
+    /// The observations with these numbers, in their order; those that are no longer kept are left out.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    fn by_sequence(&mut self, pair: &PairId, sequences: &[u64]) -> Result<Vec<StoredObservation>>;
+}

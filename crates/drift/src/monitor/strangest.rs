@@ -1,0 +1,90 @@
+//! The strangest of the last images, exactly and in little memory.
+
+use serde::{Deserialize, Serialize};
+
+/// How many are named.
+pub(super) const STRANGEST: usize = 12;
+
+/// An image that is, or may become, one of the strangest.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+pub(super) struct Candidate {
+    pub sequence: u64,
+    /// Its place among the images that can be judged.
+    pub image: u64,
+    pub score: f64,
+    pub p_value: f64,
+}
+
+impl Candidate {
+    /// Stranger, or as strange and later.
+    fn precedes(&self, other: &Self) -> std::cmp::Ordering {
+        let stranger = self.p_value.total_cmp(&other.p_value);
+        stranger.then(other.score.total_cmp(&self.score)).then(other.sequence.cmp(&self.sequence))
+    }
+}
+
+/// An image is forgotten once it has left the window, or once so many later ones are as strange that it can never
+/// be among the strangest again. Strangest first.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(super) struct Strangest(Vec<Candidate>);
+
+impl Strangest {
+    pub fn push(&mut self, new: Candidate, window: usize) {
+        self.0.retain(|old| old.image + window as u64 > new.image);
+        let place = self.0.partition_point(|old| old.precedes(&new).is_lt());
+        self.0.insert(place, new);
+        // All before it in the order are stranger; those of them that came later outlive it.
+        let mut later: Vec<u64> = Vec::with_capacity(STRANGEST);
+        self.0.retain(|candidate| {
+            let outlive = later.iter().filter(|sequence| **sequence > candidate.sequence).count();
+            if outlive >= STRANGEST {
+                return false;
+            }
+            later.push(candidate.sequence);
+            // The latest so many are the ones that decide about all that follow.
+            if later.len() > STRANGEST {
+                let oldest = later.iter().enumerate().min_by_key(|(_, sequence)| **sequence);
+                if let Some((oldest, _)) = oldest {
+                    later.swap_remove(oldest);
+                }
+            }
+            true
+        });
+    }
+
+    /// Their sequence numbers, strangest first.
+    pub fn sequences(&self) -> impl Iterator<Item = u64> + '_ {
+        self.0.iter().take(STRANGEST).map(|candidate| candidate.sequence)
+    }
+
+    /// How many are remembered.
+    #[cfg(test)]
+    fn len(&self) -> usize {
+        self.0.len()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn they_are_those_of_the_window_sorted() {
+        let mut random = fastrand::Rng::with_seed(11);
+        let window = 200;
+        let (mut strangest, mut all, mut most) = (Strangest::default(), Vec::new(), 0);
+        for image in 0..3000_u64 {
+            let p_value = f64::from(random.u32(1..=65)) / 65.0;
+            let new = Candidate { sequence: image + 7, image, score: random.f64(), p_value };
+            all.push(new);
+            strangest.push(new, window);
+            most = most.max(strangest.len());
+            let first = all.len().saturating_sub(window);
+            let mut expected = all[first..].to_vec();
+            expected.sort_by(Candidate::precedes);
+            let expected: Vec<u64> = expected.iter().take(STRANGEST).map(|c| c.sequence).collect();
+            assert_eq!(strangest.sequences().collect::<Vec<_>>(), expected, "{image}");
+        }
+        assert!(most < 100, "{most}");
+    }
+}

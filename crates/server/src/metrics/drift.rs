@@ -1,0 +1,81 @@
+//! Drift over time, as it stands.
+
+use std::sync::atomic::AtomicU64;
+
+use prometheus_client::metrics::counter::ConstCounter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
+use prometheus_client::registry::{Registry, Unit};
+use sdd_drift::monitor::{MonitorReport, Status};
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use super::labels::VerdictLabel;
+use crate::monitor::DriftMonitor;
+
+pub(super) fn add(registry: &mut Registry, monitor: &DriftMonitor) {
+    let recording = monitor.recording();
+    for (name, help, value) in [
+        (
+            "drift_unrecorded_images",
+            "Images that were answered and that the drift monitor will not know of",
+            recording.unrecorded_images,
+        ),
+        (
+            "drift_late_images",
+            "Images that were answered before the drift monitor had written them",
+            recording.late_images,
+        ),
+    ] {
+        registry.register(name, help, ConstCounter::new(value));
+    }
+    registry.register(
+        "drift_recording",
+        "1 while the drift monitor's file can be written to",
+        ConstGauge::new(u64::from(recording.available)),
+    );
+    let Some(current) = monitor.current() else { return };
+    if let Some(age) = age_of(&current.pair.reference_created_at) {
+        let help = "Time since the reference was written";
+        registry.register_with_unit("reference_age", help, Unit::Seconds, ConstGauge::new(age));
+    }
+    match current.pair.monitor.report(&current.state) {
+        Ok(report) => add_report(registry, &report),
+        Err(error) => tracing::debug!("no drift in the metrics: {error}"),
+    }
+}
+
+fn add_report(registry: &mut Registry, report: &MonitorReport) {
+    let verdicts = Family::<VerdictLabel, Gauge<f64, AtomicU64>>::default();
+    for status in Status::ALL {
+        let label = VerdictLabel { verdict: status.name() };
+        let is_so = if status == report.verdict { 1.0 } else { 0.0 };
+        verdicts.get_or_create(&label).set(is_so);
+    }
+    registry.register("drift_verdict", "1 for the verdict on drift over time", verdicts);
+    let mut add = |name, help, value| registry.register(name, help, ConstGauge::new(value));
+    let retrain = f64::from(u8::from(report.retrain_recommended));
+    add("drift_retrain_recommended", "1 where a new model or reference is advised", retrain);
+    if let Some(window) = &report.window {
+        let recent = &window.recent;
+        add("drift_share", "Share of the last images that is out of distribution", recent.share);
+        add("drift_share_low", "Lower end of its 95 % interval", recent.interval.low);
+        add("drift_share_high", "Upper end of its 95 % interval", recent.interval.high);
+    }
+    if let Some(tolerated) = report.tolerated_share {
+        add("drift_tolerated_share", "The share that counts as no drift", tolerated);
+    }
+    if let Some(e_process) = &report.e_process {
+        add("drift_e_value", "Evidence of drift since the epoch began", e_process.value);
+        add("drift_e_value_alarm", "The evidence that raises the alarm", e_process.alarm_at);
+    }
+    if let Some(cusum) = &report.cusum {
+        add("drift_cusum", "The CUSUM of images out of distribution", cusum.value);
+        add("drift_cusum_alarm", "The CUSUM that raises the alarm", cusum.threshold);
+    }
+}
+
+fn age_of(created_at: &str) -> Option<f64> {
+    let created = OffsetDateTime::parse(created_at, &Rfc3339).ok()?;
+    Some((OffsetDateTime::now_utc() - created).as_seconds_f64().max(0.0))
+}

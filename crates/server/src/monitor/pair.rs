@@ -1,0 +1,67 @@
+//! A pair of model and reference that is watched, and its answers as observations.
+
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use sdd_drift::Reference;
+use sdd_drift::monitor::{
+    Baseline, Monitor, MonitorSettings, Observation, ObservedNeighbor, PairId,
+};
+
+use crate::engine::{Answer, ServedModel};
+
+/// A pair of model and reference that is watched.
+#[derive(Debug)]
+pub struct WatchedPair {
+    /// Which.
+    pub id: PairId,
+    /// What is tested.
+    pub monitor: Monitor,
+    /// When the reference was written: RFC 3339, UTC.
+    pub reference_created_at: String,
+}
+
+impl WatchedPair {
+    /// Of a model file's SHA-256 and its reference.
+    ///
+    /// # Errors
+    /// As [`Monitor::new`].
+    pub fn new(
+        model_sha256: &str,
+        reference: &Reference,
+        settings: MonitorSettings,
+    ) -> sdd_drift::Result<Self> {
+        Ok(Self {
+            id: PairId::of(model_sha256, reference),
+            monitor: Monitor::new(settings, reference.calibration().map(Baseline::of))?,
+            reference_created_at: reference.store().manifest().created_at.clone(),
+        })
+    }
+}
+
+/// An answer as the monitor sees it; `None` without a reference.
+#[must_use]
+pub fn observation(answer: &Answer, request_id: &str, served: &ServedModel) -> Option<Observation> {
+    let drift = answer.drift.as_ref()?;
+    let neighbors = drift.neighbors.iter().map(|near| ObservedNeighbor {
+        id: near.id.to_string(),
+        label: near.label.as_deref().map(str::to_owned),
+        distance: near.distance,
+    });
+    Some(Observation {
+        time_ms: now_ms(),
+        request_id: request_id.to_owned(),
+        predicted_class: served.class_of(answer).to_owned(),
+        confidence: f64::from(answer.prediction.confidence),
+        score: drift.score,
+        p_value: drift.p_value,
+        out_of_distribution: drift.out_of_distribution,
+        neighbors: neighbors.collect(),
+        image_sha256: answer.image_sha256.clone(),
+    })
+}
+
+/// Milliseconds since 1970.
+pub(super) fn now_ms() -> i64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

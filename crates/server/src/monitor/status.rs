@@ -1,0 +1,123 @@
+//! What the thread that writes tells the others.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use arc_swap::ArcSwapOption;
+use sdd_drift::monitor::MonitorState;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use super::pair::{WatchedPair, now_ms};
+use crate::error::chain_of;
+
+/// Whether predictions are written.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
+#[schema(as = DriftRecording)]
+pub struct Recording {
+    /// Whether the last attempt to write succeeded.
+    pub available: bool,
+    /// Why not.
+    pub reason: Option<String>,
+    /// Since when not: milliseconds since 1970 (UTC).
+    pub unavailable_since_ms: Option<i64>,
+    /// Images that were answered since this server's start and will not be recorded.
+    pub unrecorded_images: u64,
+    /// Images that were answered before they were recorded.
+    pub late_images: u64,
+}
+
+/// A state, and which pair's it is.
+#[derive(Debug)]
+pub struct Current {
+    /// The pair.
+    pub pair: Arc<WatchedPair>,
+    /// Its state.
+    pub state: MonitorState,
+}
+
+/// What all threads share.
+#[derive(Debug, Default)]
+pub(super) struct Shared {
+    /// `None` while predictions are written.
+    off: ArcSwapOption<Off>,
+    unrecorded: AtomicU64,
+    late: AtomicU64,
+    serving: ArcSwapOption<WatchedPair>,
+    current: ArcSwapOption<Current>,
+}
+
+#[derive(Debug)]
+struct Off {
+    reason: String,
+    since_ms: i64,
+}
+
+impl Shared {
+    pub fn serve(&self, pair: &Arc<WatchedPair>) {
+        self.serving.store(Some(Arc::clone(pair)));
+    }
+
+    pub fn serving(&self) -> Option<Arc<WatchedPair>> {
+        self.serving.load_full()
+    }
+
+    /// Notes a state, unless it is that of a pair that has been replaced.
+    pub fn note(&self, pair: &Arc<WatchedPair>, state: MonitorState) {
+        if self.serving().is_some_and(|serving| serving.id == pair.id) {
+            self.current.store(Some(Arc::new(Current { pair: Arc::clone(pair), state })));
+        }
+    }
+
+    pub fn current(&self) -> Option<Arc<Current>> {
+        let current = self.current.load_full()?;
+        let serving = self.serving()?;
+        (serving.id == current.pair.id).then_some(current)
+    }
+
+    /// Warns once, however long it lasts.
+    pub fn turn_off(&self, error: &sdd_drift::Error) {
+        let reason = chain_of(error);
+        if self.off.load().is_some() {
+            tracing::debug!("the drift monitor stays off: {reason}");
+            return;
+        }
+        tracing::warn!(
+            "predictions are answered and not recorded for now: {reason}; trying again every 2 s"
+        );
+        self.off.store(Some(Arc::new(Off { reason, since_ms: now_ms() })));
+    }
+
+    pub fn turn_on(&self) {
+        if self.off.swap(None).is_some() {
+            tracing::info!("predictions are recorded again");
+        }
+    }
+
+    pub fn count_unrecorded(&self, images: usize) {
+        if self.unrecorded.fetch_add(images as u64, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                "more images wait to be recorded than may: the drift monitor will not know of some"
+            );
+        }
+    }
+
+    pub fn count_late(&self, images: usize) {
+        if self.late.fetch_add(images as u64, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                "recording takes longer than an answer waits: a crash now would lose some images"
+            );
+        }
+    }
+
+    pub fn recording(&self) -> Recording {
+        let off = self.off.load();
+        Recording {
+            available: off.is_none(),
+            reason: off.as_ref().map(|off| off.reason.clone()),
+            unavailable_since_ms: off.as_ref().map(|off| off.since_ms),
+            unrecorded_images: self.unrecorded.load(Ordering::Relaxed),
+            late_images: self.late.load(Ordering::Relaxed),
+        }
+    }
+}

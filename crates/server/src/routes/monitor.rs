@@ -1,0 +1,165 @@
+//! `GET /drift`, `GET /drift/observations`, `POST /admin/drift/reset`: drift over time.
+
+use std::sync::Arc;
+
+use actix_web::HttpRequest;
+use actix_web::web::{Data, Json, Query};
+use sdd_drift::monitor::{MonitorReport, Page, PairId, StoredObservation};
+use serde::{Deserialize, Serialize};
+use utoipa::{IntoParams, ToSchema};
+
+use super::blocking::off_async;
+use crate::error::{ApiError, chain_of};
+use crate::monitor::{DriftMonitor, Recording, WatchedPair};
+use crate::openapi::{MonitorFaults, ObservationFaults, ResetFaults};
+use crate::service::Service;
+
+/// Observations in one answer unless fewer are asked for.
+const DEFAULT_LIMIT: usize = 100;
+
+/// Observations in one answer at most.
+const MAX_LIMIT: usize = 1000;
+
+/// Drift over time.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DriftOverTime {
+    /// Verdict, reasons and numbers.
+    #[serde(flatten)]
+    pub report: MonitorReport,
+    /// The model and the reference that it is about: those that answer now.
+    pub pair: PairId,
+    /// The strangest images of the window with their nearest reference images, strangest first.
+    pub strangest: Vec<StoredObservation>,
+    /// Whether predictions are being recorded.
+    pub recording: Recording,
+}
+
+/// Some observations.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Observations {
+    /// Latest first.
+    pub observations: Vec<StoredObservation>,
+    /// Ask with `before` set to this for those that come next; none where there are no more.
+    #[schema(required = true)]
+    pub next_before: Option<u64>,
+}
+
+/// Which observations.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Wanted {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 1000, default = 100)]
+    limit: Option<usize>,
+    /// Only those with a smaller `sequence`.
+    #[param(minimum = 1)]
+    before: Option<u64>,
+}
+
+/// Has what comes in changed?
+///
+/// The verdict over all images that the model and reference of now have answered: tests of appearance (window,
+/// e-process, CUSUM), the mix of classes apart from them, and the strangest images.
+///
+/// # Errors
+/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/drift",
+    tag = "Drift",
+    responses((status = 200, description = "The verdict", body = DriftOverTime), MonitorFaults),
+)]
+pub async fn drift(service: Data<Service>) -> Result<Json<DriftOverTime>, ApiError> {
+    let pair = watched(&service)?;
+    let asking = service.clone();
+    let found = off_async(move || {
+        let drift = monitor(&asking)?.drift(&pair);
+        drift.map(|drift| (drift, pair)).map_err(unavailable)
+    });
+    let (drift, pair) = found.await??;
+    Ok(Json(DriftOverTime {
+        report: drift.report,
+        pair: pair.id.clone(),
+        strangest: drift.strangest,
+        recording: monitor(&service)?.recording(),
+    }))
+}
+
+/// The predictions behind the verdict
+///
+/// # Errors
+/// [`ApiError::InvalidQuery`], [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/drift/observations",
+    tag = "Drift",
+    params(Wanted),
+    responses((status = 200, description = "Some of them", body = Observations), ObservationFaults),
+)]
+pub async fn observations(
+    request: HttpRequest,
+    service: Data<Service>,
+) -> Result<Json<Observations>, ApiError> {
+    let page = Wanted::of(&request)?;
+    let pair = watched(&service)?;
+    let asking = service.clone();
+    let found = off_async(move || monitor(&asking)?.observations(&pair, page).map_err(unavailable));
+    let observations = found.await??;
+    let last = observations.last().map(|last| last.sequence);
+    let next_before = last.filter(|last| observations.len() == page.limit && *last > 1);
+    Ok(Json(Observations { observations, next_before }))
+}
+
+/// Begin a new epoch
+///
+/// For an operator who has seen to an alarm: all tests begin anew. The guarantees hold for each epoch by itself.
+///
+/// # Errors
+/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`].
+#[utoipa::path(
+    post,
+    path = "/admin/drift/reset",
+    tag = "Drift",
+    responses((status = 200, description = "The epoch has begun", body = MonitorReport), ResetFaults),
+)]
+pub async fn reset(service: Data<Service>) -> Result<Json<MonitorReport>, ApiError> {
+    let pair = watched(&service)?;
+    let asking = service.clone();
+    let report = off_async(move || monitor(&asking)?.reset(&pair).map_err(unavailable)).await??;
+    tracing::info!("the drift monitor begins epoch {}", report.epoch.number);
+    Ok(Json(report))
+}
+
+impl Wanted {
+    fn of(request: &HttpRequest) -> Result<Page, ApiError> {
+        let query = Query::<Self>::from_query(request.query_string());
+        let Query(wanted) =
+            query.map_err(|error| ApiError::InvalidQuery { reason: error.to_string() })?;
+        let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
+        if !(1..=MAX_LIMIT).contains(&limit) {
+            let reason = format!("limit: expected 1 to {MAX_LIMIT}, found {limit}");
+            return Err(ApiError::InvalidQuery { reason });
+        }
+        Ok(Page { before: wanted.before, limit })
+    }
+}
+
+fn monitor(service: &Service) -> Result<&DriftMonitor, ApiError> {
+    service
+        .monitor
+        .as_ref()
+        .ok_or(ApiError::NoMonitor { reason: "there is no file for it, see --monitor" })
+}
+
+fn watched(service: &Service) -> Result<Arc<WatchedPair>, ApiError> {
+    monitor(service)?;
+    let pair = service.engine().served().watched.clone();
+    pair.ok_or(ApiError::NoMonitor { reason: "there is no reference, see --reference" })
+}
+
+#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
+fn unavailable(error: sdd_drift::Error) -> ApiError {
+    tracing::warn!("the drift monitor cannot be asked: {}", chain_of(&error));
+    ApiError::MonitorUnavailable { code: error.code() }
+}

@@ -1,0 +1,98 @@
+//! Drift over time, by the real program.
+
+mod counting;
+mod faults;
+mod verdicts;
+mod webhook;
+
+use std::path::PathBuf;
+
+use serde_json::Value;
+
+use crate::server::{Server, data, multipart, picture};
+use crate::store;
+
+/// A folder with a reference, and a place for the monitor's file.
+struct Watched {
+    folder: tempfile::TempDir,
+}
+
+impl Watched {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        store::write(&folder.path().join("reference"), None);
+        Self { folder }
+    }
+
+    fn reference(&self) -> PathBuf {
+        self.folder.path().join("reference")
+    }
+
+    fn file(&self) -> PathBuf {
+        self.folder.path().join("state/monitor.sqlite")
+    }
+
+    fn arguments(&self) -> [String; 4] {
+        let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
+        ["--reference".into(), text(self.reference()), "--monitor".into(), text(self.file())]
+    }
+
+    fn serve(&self, further: &[&str]) -> Server {
+        let own = self.arguments();
+        let arguments: Vec<&str> =
+            own.iter().map(String::as_str).chain(further.iter().copied()).collect();
+        Server::start(&arguments)
+    }
+}
+
+/// `GET /drift`.
+fn drift(server: &Server) -> Value {
+    let answer = server.get("/drift");
+    assert_eq!(answer.status, 200, "{answer:?}");
+    answer.json()
+}
+
+fn images_ever(server: &Server) -> u64 {
+    drift(server)["images_ever"].as_u64().unwrap()
+}
+
+/// All observations, latest first, by pages.
+fn observations(server: &Server, limit: usize) -> Vec<Value> {
+    let (mut all, mut before) = (Vec::new(), String::new());
+    loop {
+        let answer = server.get(&format!("/drift/observations?limit={limit}{before}"));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        let page = answer.json();
+        let observations = page["observations"].as_array().unwrap();
+        assert!(observations.len() <= limit);
+        all.extend(observations.iter().cloned());
+        match page["next_before"].as_u64() {
+            Some(next) => before = format!("&before={next}"),
+            None => return all,
+        }
+    }
+}
+
+/// Sends an image so many times, in requests of 25.
+fn send(server: &Server, image: &[u8], times: usize) {
+    for start in (0..times).step_by(25) {
+        let parts = vec![("file", Some("image/png"), image); (times - start).min(25)];
+        let answer = server.post_form("/predict/batch", &multipart(&parts));
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
+
+/// A picture that the server calls out of distribution, and one that it does not.
+fn strange_and_familiar(server: &Server) -> (Vec<u8>, Vec<u8>) {
+    let mut found = [None, None];
+    for entry in std::fs::read_dir(data("images")).unwrap() {
+        let name = entry.unwrap().file_name().into_string().unwrap();
+        let image = picture(&name);
+        let answer = server.predict(&image);
+        if let Some(strange) = answer.json()["drift"]["out_of_distribution"].as_bool() {
+            found[usize::from(strange)].get_or_insert(image);
+        }
+    }
+    let [familiar, strange] = found;
+    (strange.unwrap(), familiar.unwrap())
+}

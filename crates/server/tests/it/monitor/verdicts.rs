@@ -1,0 +1,124 @@
+//! What is said of a stream.
+
+use serde_json::json;
+
+use super::{Watched, drift, images_ever, send, strange_and_familiar};
+use crate::eventually::eventually;
+use crate::exposition::Exposition;
+use crate::server::Server;
+
+#[test]
+fn a_familiar_stream_is_stable_and_a_strange_one_drifts_with_reasons_until_a_reset() {
+    let (watched, other) = (Watched::new(), Watched::new());
+    let (strange, familiar) = strange_and_familiar(&other.serve(&[]));
+    let server = watched.serve(&["--drift-min-images", "50"]);
+    send(&server, &familiar, 49);
+    let report = drift(&server);
+    assert_eq!(
+        (&report["verdict"], &report["images_needed"]),
+        (&json!("insufficient_data"), &json!(1))
+    );
+
+    send(&server, &familiar, 101);
+    let report = drift(&server);
+    assert_eq!(
+        (&report["verdict"], &report["reasons"]),
+        (&json!("stable"), &json!([])),
+        "{report:#}"
+    );
+    assert_eq!(report["retrain_recommended"], false);
+    let numbers = Exposition::of(&server);
+    assert_eq!(numbers.value("sdd_drift_verdict", &[("verdict", "stable")]), Some(1.0));
+    assert_eq!(numbers.value("sdd_drift_share", &[]), Some(0.0));
+
+    send(&server, &strange, 150);
+    let report = drift(&server);
+    assert_eq!(
+        (&report["verdict"], &report["appearance"]),
+        (&json!("drifting"), &json!("drifting"))
+    );
+    assert_eq!(report["retrain_recommended"], true, "{report:#}");
+    let reasons = report["reasons"].as_array().unwrap();
+    let tests: Vec<_> = reasons.iter().map(|reason| reason["test"].as_str().unwrap()).collect();
+    assert!(tests.starts_with(&["e_process", "cusum"]), "{reasons:#?}");
+    for reason in reasons {
+        let since = reason["since"]["image"].as_u64().unwrap();
+        assert!((151..=300).contains(&since), "{reason:#}");
+        assert!(reason["value"].as_f64() >= reason["threshold"].as_f64());
+    }
+    let recent = &report["window"]["recent"];
+    assert_eq!((&recent["images"], &recent["out_of_distribution"]), (&json!(300), &json!(150)));
+    let interval = &recent["interval"];
+    assert!(interval["low"].as_f64() < Some(0.5) && interval["high"].as_f64() > Some(0.5));
+    let strangest = report["strangest"].as_array().unwrap();
+    assert_eq!(strangest.len(), 12);
+    for image in strangest {
+        assert_eq!(image["out_of_distribution"], true);
+        assert_eq!(image["neighbors"].as_array().unwrap().len(), 3);
+        assert!(image["sequence"].as_u64() > Some(150));
+    }
+    let numbers = Exposition::of(&server);
+    numbers.check_histograms();
+    assert_eq!(numbers.value("sdd_drift_verdict", &[("verdict", "drifting")]), Some(1.0));
+    assert_eq!(numbers.value("sdd_drift_verdict", &[("verdict", "stable")]), Some(0.0));
+    assert_eq!(numbers.number("sdd_drift_p_value_count"), 300);
+    assert!(numbers.value("sdd_reference_age_seconds", &[]) > Some(0.0));
+
+    let reset = server.post("/admin/drift/reset", &[], b"");
+    assert_eq!((reset.status, reset.json()["epoch"]["number"].clone()), (200, json!(2)));
+    let report = drift(&server);
+    assert_eq!(
+        (&report["verdict"], &report["epoch"]["because"]),
+        (&json!("insufficient_data"), &json!("reset"))
+    );
+    assert_eq!((&report["images_ever"], &report["epoch"]["images"]), (&json!(300), &json!(0)));
+    eventually("the reset in the metrics", || {
+        let label = [("verdict", "insufficient_data")];
+        Exposition::of(&server).value("sdd_drift_verdict", &label) == Some(1.0)
+    });
+}
+
+#[test]
+fn each_pair_has_a_state_of_its_own_and_finds_it_again() {
+    let (watched, other) = (Watched::new(), Watched::new());
+    let server = watched.serve(&[]);
+    let image = crate::server::picture("png_rgb.png");
+    send(&server, &image, 3);
+    let first = drift(&server)["pair"].clone();
+
+    // Another reference in its place: written once more, it is another generation.
+    crate::store::write(&other.reference(), None);
+    let away = watched.folder.path().join("away");
+    std::fs::rename(watched.reference(), &away).unwrap();
+    std::fs::rename(other.reference(), watched.reference()).unwrap();
+    assert_eq!(server.post("/admin/reload", &[], b"").status, 200);
+    let report = drift(&server);
+    assert_eq!(report["pair"]["model_sha256"], first["model_sha256"]);
+    assert_ne!(report["pair"]["reference_sha256"], first["reference_sha256"]);
+    assert_eq!(report["images_ever"], 0);
+    send(&server, &image, 2);
+    assert_eq!(images_ever(&server), 2);
+
+    std::fs::remove_dir_all(watched.reference()).unwrap();
+    std::fs::rename(&away, watched.reference()).unwrap();
+    assert_eq!(server.post("/admin/reload", &[], b"").status, 200);
+    assert_eq!(drift(&server)["pair"], first);
+    send(&server, &image, 1);
+    assert_eq!(images_ever(&server), 4);
+}
+
+#[test]
+fn where_nothing_is_watched_it_says_so() {
+    let watched = Watched::new();
+    let reference = watched.reference();
+    let without_file = Server::start(&["--reference", reference.to_str().unwrap()]);
+    let file = watched.file();
+    let without_reference = Server::start(&["--monitor", file.to_str().unwrap()]);
+    for (server, hint) in [(&without_file, "--monitor"), (&without_reference, "--reference")] {
+        for answer in [server.get("/drift"), server.get("/drift/observations")] {
+            assert_eq!((answer.status, answer.code()), (404, "no_monitor"));
+            assert!(answer.text().contains(hint), "{}", answer.text());
+        }
+        assert_eq!(server.post("/admin/drift/reset", &[], b"").code(), "no_monitor");
+    }
+}
