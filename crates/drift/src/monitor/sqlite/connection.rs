@@ -3,7 +3,7 @@
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
@@ -12,6 +12,9 @@ use crate::error::{Error, Result};
 
 /// How long a transaction waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
+
+/// Time between two attempts where waiting is not done for us.
+const RETRY_PAUSE: Duration = Duration::from_millis(10);
 
 /// What every `SQLite` file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
@@ -31,17 +34,31 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     let failed = |error| self::error("open", path, error);
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    // The change to write-ahead mode does not wait for another process that does the same.
+    let deadline = Instant::now() + BUSY_TIMEOUT;
+    loop {
+        match prepare(&mut connection, path) {
+            Err(Error::MonitorBusy { .. }) if Instant::now() < deadline => {
+                std::thread::sleep(RETRY_PAUSE);
+            }
+            prepared => return prepared.map(|()| connection),
+        }
+    }
+}
+
+fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
+    let failed = |error| self::error("open", path, error);
     // Before anything is written, write-ahead mode included.
-    let is_new = schema::check(&connection, path)?;
+    let is_new = schema::check(connection, path)?;
     connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
     // So that a quiet day's file does not stay as large as the busiest hour made it.
     connection.pragma_update(None, "journal_size_limit", 1_i64 << 20).map_err(failed)?;
     if is_new {
-        schema::create(&mut connection).map_err(failed)?;
+        schema::create(connection).map_err(failed)?;
     }
-    Ok(connection)
+    Ok(())
 }
 
 /// Refuses a file that is none of `SQLite`'s before `SQLite` sees it.

@@ -45,13 +45,16 @@ CREATE TABLE observation (
 /// What it is, where it is neither empty nor ours.
 pub(super) fn check(connection: &Connection, path: &Path) -> Result<bool> {
     let failed = |error| connection::error("read", path, error);
+    // All of it as it is at one moment: another process may be making the tables.
+    let moment = connection.unchecked_transaction().map_err(failed)?;
     let number = |pragma: &str| {
-        connection.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(failed)
+        moment.pragma_query_value(None, pragma, |row| row.get::<_, i64>(0)).map_err(failed)
     };
     let (application, version) = (number("application_id")?, number("user_version")?);
-    let tables: i64 = connection
+    let tables: i64 = moment
         .query_row("SELECT count(*) FROM sqlite_schema", [], |row| row.get(0))
         .map_err(failed)?;
+    moment.finish().map_err(failed)?;
     if application == 0 && version == 0 && tables == 0 {
         return Ok(true);
     }

@@ -100,6 +100,19 @@ fn two_processes_see_one_stream() {
     );
 }
 
+/// Each of them may be the one that makes the tables.
+#[test]
+fn many_processes_may_begin_at_once() {
+    for _ in 0..20 {
+        let file = file();
+        std::thread::scope(|scope| {
+            for _ in 0..4 {
+                scope.spawn(|| SqliteMonitorStore::open(&file.path, 1000).unwrap());
+            }
+        });
+    }
+}
+
 #[test]
 fn the_oldest_observations_go_and_the_windows_stay() {
     let (file, monitor) = (file(), monitor());
