@@ -42,7 +42,8 @@ pub struct Baseline {
     pub alpha: f64,
     /// One threshold for all images, or one a class. Not empty.
     pub rates: Vec<CalibratedRate>,
-    /// Calibration images by predicted class; empty where classes are not known.
+    /// Calibration images by predicted class, of the classes that can be judged: no others enter a window.
+    /// Empty where classes are not known.
     pub class_mix: BTreeMap<String, u64>,
 }
 
@@ -75,7 +76,11 @@ impl Baseline {
             let rate = |(class, threshold): (Option<String>, f64)| {
                 rate(entries.iter().filter(|entry| entry.predicted_class == class), threshold)
             };
-            judged.map(rate).collect()
+            let judged: Vec<_> = judged.collect();
+            class_mix.retain(|name, _| {
+                judged.iter().any(|(class, _)| class.as_ref().is_some_and(|class| class == name))
+            });
+            judged.into_iter().map(rate).collect()
         };
         Self { alpha: calibration.alpha(), rates, class_mix }
     }
@@ -164,7 +169,7 @@ mod tests {
         let expected =
             [CalibratedRate { images: 45, above: 1 }, CalibratedRate { images: 30, above: 0 }];
         assert_eq!(baseline.rates, expected);
-        assert_eq!(baseline.class_mix["c"], 15);
+        assert_eq!(baseline.class_mix, BTreeMap::from([("a".into(), 45), ("b".into(), 30)]));
     }
 
     #[test]

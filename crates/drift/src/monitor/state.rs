@@ -271,6 +271,17 @@ impl MonitorState {
         if in_window != self.totals.judged.min(window) {
             return Err(invalid(format!("{in_window} images are in a window of {window}")));
         }
+        if let Some(check) = &self.check
+            && (check.out_of_distribution as u64 > window
+                || check.by_class.iter().try_fold(0_u64, |sum, n| sum.checked_add(*n))
+                    != Some(window))
+        {
+            let found = check.out_of_distribution;
+            return Err(invalid(format!(
+                "{found} images, and {:?} by class, were in a window of {window}",
+                check.by_class
+            )));
+        }
         if self.ring.classes() > self.classes.len() {
             return Err(invalid(format!(
                 "{} classes are named, and more occur",
