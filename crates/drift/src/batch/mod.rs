@@ -191,8 +191,9 @@ pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<
 
 /// Whether `a` and `b` groups can be divided in so few ways that no p-value is as small as `alpha`.
 fn too_few_groups(a: usize, b: usize, alpha: f64) -> bool {
-    // C(a + b, b), stopped once it is enough.
-    let mut ways = 1.0;
+    // C(a + b, b), stopped once it is enough. With as many groups on either side, a division and the one with
+    // the sides exchanged give the same statistic, and so count as one.
+    let mut ways = if a == b { 0.5 } else { 1.0 };
     for k in 1..=a.min(b) {
         ways *= (a.max(b) + k) as f64 / k as f64;
         if ways * alpha >= 1.0 {
@@ -208,10 +209,12 @@ mod tests {
 
     #[test]
     fn groups_are_enough_once_an_alarm_is_possible() {
-        // C(9, 1) = 9, C(10, 2) = 45, C(8, 4) = 70.
+        // C(9, 1) = 9, C(10, 2) = 45.
         assert!(too_few_groups(8, 1, 0.025));
         assert!(!too_few_groups(8, 2, 0.025));
-        assert!(!too_few_groups(4, 4, 0.025));
+        // Half of C(8, 4) = 70 and of C(10, 5) = 252.
+        assert!(too_few_groups(4, 4, 0.025));
+        assert!(!too_few_groups(5, 5, 0.025));
         assert!(!too_few_groups(39, 1, 0.025));
         assert!(too_few_groups(38, 1, 0.025));
     }

@@ -68,7 +68,8 @@ fn the_queue_is_counted_as_it_is() {
     let hold = Hold::start(&server, 32);
     eventually("one image in work and the others waiting", || {
         let ([waiting, _], [admitted, _]) = load();
-        assert!(waiting < 32 && admitted <= 32);
+        // All of them wait until the thread has taken the first.
+        assert!(waiting <= 32 && admitted <= 32);
         waiting > 16 && admitted == waiting + 1
     });
     drop(hold);
