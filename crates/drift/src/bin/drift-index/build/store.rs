@@ -54,8 +54,6 @@ pub fn write(
     };
     if let Some(calibration) = &calibration {
         warn_of_classes(calibration);
-    }
-    if let Some(calibration) = &calibration {
         contents.attachments.insert(CALIBRATION_ATTACHMENT.to_owned(), calibration.to_json());
     }
     interrupt.check()?;
