@@ -67,8 +67,8 @@ pub use report::{
 pub use settings::{ClassMixRule, MonitorSettings};
 #[cfg(feature = "monitor-sqlite")]
 pub use sqlite::SqliteMonitorStore;
-pub use state::{EpochStart, MonitorState};
-pub use store::{MonitorStore, Page, StoredObservation};
+pub use state::{EpochStart, MonitorState, Step};
+pub use store::{MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation};
 
 #[cfg(test)]
 mod tests;

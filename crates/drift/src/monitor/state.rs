@@ -6,6 +6,7 @@ use super::observation::Observation;
 use super::plan::{Basis, Monitor, Tests};
 use super::report::Alarm;
 use super::ring::{MAX_CLASSES, Ring};
+use super::settings::MonitorSettings;
 use super::strangest::{Candidate, Strangest};
 use crate::error::{Error, Result};
 use crate::statistics::{SequentialState, SequentialTest};
@@ -21,6 +22,9 @@ const STATE: &str = "monitor state";
 pub struct MonitorState {
     format_version: u32,
     pub(super) basis: Option<Basis>,
+    /// What was stated by the monitor that the basis is of, so that another program can judge as it does; none in
+    /// states of before.
+    settings: Option<MonitorSettings>,
     /// Images ever, over all epochs: the number of the last one.
     pub(super) sequence: u64,
     pub(super) last_ms: Option<i64>,
@@ -35,6 +39,19 @@ pub struct MonitorState {
     pub(super) cusum: f64,
     pub(super) cusum_largest: f64,
     pub(super) cusum_alarm: Option<Alarm>,
+}
+
+/// What an image was to the stream.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Step {
+    /// Its number among all images of the stream, from 1.
+    pub sequence: u64,
+    /// The epoch that it belongs to.
+    pub epoch: u64,
+    /// The e-value after it; none where it could not be judged.
+    pub e_value: Option<f64>,
+    /// The CUSUM after it; none where it could not be judged.
+    pub cusum: Option<f64>,
 }
 
 /// A stretch of the stream that the tests look at as one.
@@ -89,6 +106,7 @@ impl MonitorState {
         Self {
             format_version: FORMAT_VERSION,
             basis: monitor.basis(),
+            settings: Some(monitor.settings().clone()),
             sequence: 0,
             last_ms: None,
             epoch: Epoch { number: 1, began_ms: now_ms, began_after: 0, because },
@@ -105,12 +123,16 @@ impl MonitorState {
         }
     }
 
-    /// Takes one image. Where settings or calibration have changed since the last one, an epoch begins with it.
+    /// Takes one image. Where settings or calibration have changed what is tested since the last one, an epoch
+    /// begins with it.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidMonitorState`] for a state that was changed from outside; it is as it was then.
-    pub fn observe(&mut self, monitor: &Monitor, observation: &Observation) -> Result<()> {
+    pub fn observe(&mut self, monitor: &Monitor, observation: &Observation) -> Result<Step> {
+        if self.settings.as_ref() != Some(monitor.settings()) {
+            self.settings = Some(monitor.settings().clone());
+        }
         if self.basis != monitor.basis() {
             self.begin_epoch(monitor, observation.time_ms, EpochStart::Settings);
         }
@@ -122,12 +144,16 @@ impl MonitorState {
         let out = observation.out_of_distribution;
         self.totals.count(out);
         self.classes[class].totals.count(out);
+        let mut step =
+            Step { sequence: self.sequence, epoch: self.epoch.number, e_value: None, cusum: None };
         if let (Some((out, tests)), Some(test)) = (verdict, test) {
-            self.test(tests, test, class, out, observation);
+            step.e_value = Some(self.test(tests, test, class, out, observation));
+            step.cusum = Some(self.cusum);
         }
-        Ok(())
+        Ok(step)
     }
 
+    /// Gives the e-value after it.
     fn test(
         &mut self,
         tests: &Tests,
@@ -135,7 +161,7 @@ impl MonitorState {
         class: usize,
         out: bool,
         observation: &Observation,
-    ) {
+    ) -> f64 {
         let window = tests.window.window();
         self.ring.push(class, out, window);
         let image = self.totals.judged;
@@ -165,6 +191,7 @@ impl MonitorState {
                 by_class: by_class.into_iter().map(|(images, _)| images).collect(),
             });
         }
+        test.e_value()
     }
 
     /// Begins an epoch: all tests and counts begin anew. What an operator does who has seen to an alarm; the
@@ -208,6 +235,13 @@ impl MonitorState {
             Some(state) => SequentialTest::resume(tests.guarantee, state),
             None => Ok(SequentialTest::new(tests.guarantee)),
         }
+    }
+
+    /// What was stated by the monitor that last saw an image or began an epoch; `None` in states of before it was
+    /// kept.
+    #[must_use]
+    pub fn settings(&self) -> Option<&MonitorSettings> {
+        self.settings.as_ref()
     }
 
     /// The number of the last image, over all epochs: images ever.

@@ -16,9 +16,45 @@ pub struct StoredObservation {
     pub sequence: u64,
     /// The epoch that it belongs to.
     pub epoch: u64,
+    /// The e-value after it; none where it could not be judged, or was stored before this was.
+    pub e_value: Option<f64>,
+    /// The CUSUM after it; none where it could not be judged, or was stored before this was.
+    pub cusum: Option<f64>,
     /// What was observed.
     #[serde(flatten)]
     pub observation: Observation,
+}
+
+/// An observation without what tells which image it was: what curves are drawn of.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct SeriesPoint {
+    /// Its number among all observations of the pair, from 1.
+    pub sequence: u64,
+    /// When the prediction was made: milliseconds since 1970 (UTC).
+    pub time_ms: i64,
+    /// The class that the model decided for.
+    pub predicted_class: String,
+    /// The drift score; larger is stranger.
+    pub score: f64,
+    /// Its p-value in (0, 1]; none where it could not be judged.
+    pub p_value: Option<f64>,
+    /// Whether the image is out of distribution; none where it could not be judged.
+    pub out_of_distribution: Option<bool>,
+    /// The e-value after it, as in [`StoredObservation`].
+    pub e_value: Option<f64>,
+    /// The CUSUM after it, as in [`StoredObservation`].
+    pub cusum: Option<f64>,
+}
+
+/// What a store has of a pair.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct PairSummary {
+    /// Which.
+    pub pair: PairId,
+    /// Images ever: the number of the last observation.
+    pub images: u64,
+    /// When the last prediction was made: milliseconds since 1970 (UTC); none before the first.
+    pub last_ms: Option<i64>,
 }
 
 /// Which observations are asked for, latest first.
@@ -75,4 +111,18 @@ pub trait MonitorStore: Send {
     ///
     /// What the store reports.
     fn by_sequence(&mut self, pair: &PairId, sequences: &[u64]) -> Result<Vec<StoredObservation>>;
+
+    /// The last `limit` observations of an epoch that are kept, in their order.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    fn series(&mut self, pair: &PairId, epoch: u64, limit: usize) -> Result<Vec<SeriesPoint>>;
+
+    /// All pairs that the store knows of, the one with the latest prediction first.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    fn pairs(&mut self) -> Result<Vec<PairSummary>>;
 }

@@ -49,13 +49,13 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
 fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
     let failed = |error| self::error("open", path, error);
     // Before anything is written, write-ahead mode included.
-    let is_new = schema::check(connection, path)?;
+    let is_to_be_made = schema::check(connection, path)?;
     connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;
     // So that a quiet day's file does not stay as large as the busiest hour made it.
     connection.pragma_update(None, "journal_size_limit", 1_i64 << 20).map_err(failed)?;
-    if is_new {
+    if is_to_be_made {
         schema::create(connection).map_err(failed)?;
     }
     Ok(())

@@ -20,7 +20,7 @@ use super::observation::Observation;
 use super::pair::PairId;
 use super::plan::Monitor;
 use super::state::MonitorState;
-use super::store::{MonitorStore, Page, StoredObservation};
+use super::store::{MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation};
 use crate::error::{Error, Result};
 
 /// Observations are removed once so many more than asked for are there, so that it happens now and then.
@@ -146,12 +146,11 @@ impl MonitorStore for SqliteMonitorStore {
             };
             let mut rows = Vec::with_capacity(batch.len());
             for observation in batch {
-                state.observe(monitor, observation)?;
-                rows.push((state.sequence(), state.epoch(), observation));
+                rows.push((state.observe(monitor, observation)?, observation));
             }
             let id = Self::put_pair(transaction, pair, &state)?;
-            for (sequence, epoch, observation) in rows {
-                rows::insert(transaction, id, sequence, epoch, observation)?;
+            for (step, observation) in rows {
+                rows::insert(transaction, id, step, observation)?;
             }
             Self::prune(transaction, id, state.sequence(), keep)?;
             Ok(state)
@@ -191,6 +190,17 @@ impl MonitorStore for SqliteMonitorStore {
             Some(row) => rows::by_sequence(connection, row.id, sequences),
             None => Ok(Vec::new()),
         })
+    }
+
+    fn series(&mut self, pair: &PairId, epoch: u64, limit: usize) -> Result<Vec<SeriesPoint>> {
+        self.read(|connection| match Self::pair(connection, pair)? {
+            Some(row) => rows::series(connection, row.id, epoch, limit),
+            None => Ok(Vec::new()),
+        })
+    }
+
+    fn pairs(&mut self) -> Result<Vec<PairSummary>> {
+        self.read(rows::pairs)
     }
 }
 

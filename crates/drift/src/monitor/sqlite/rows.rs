@@ -4,10 +4,12 @@ use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::monitor::observation::{Observation, ObservedNeighbor};
-use crate::monitor::store::{Page, StoredObservation};
+use crate::monitor::pair::PairId;
+use crate::monitor::state::Step;
+use crate::monitor::store::{Page, PairSummary, SeriesPoint, StoredObservation};
 
 const COLUMNS: &str = "sequence, epoch, time_ms, request_id, predicted_class, confidence, score, p_value, \
-                       out_of_distribution, neighbors, image_sha256";
+                       out_of_distribution, neighbors, image_sha256, e_value, cusum";
 
 /// Integers of `SQLite` have a sign; counts stay far below where it matters.
 pub(super) fn signed(number: u64) -> i64 {
@@ -21,8 +23,7 @@ pub(super) fn unsigned(number: i64) -> u64 {
 pub(super) fn insert(
     connection: &Connection,
     pair: i64,
-    sequence: u64,
-    epoch: u64,
+    step: Step,
     observation: &Observation,
 ) -> rusqlite::Result<()> {
     let neighbors: Vec<_> =
@@ -31,13 +32,13 @@ pub(super) fn insert(
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO observation (pair, sequence, epoch, time_ms, request_id, predicted_class, confidence, score, \
-         p_value, out_of_distribution, neighbors, image_sha256) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)",
+         p_value, out_of_distribution, neighbors, image_sha256, e_value, cusum) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
     )?;
     insert.execute(params![
         pair,
-        signed(sequence),
-        signed(epoch),
+        signed(step.sequence),
+        signed(step.epoch),
         observation.time_ms,
         observation.request_id,
         observation.predicted_class,
@@ -47,6 +48,8 @@ pub(super) fn insert(
         observation.out_of_distribution,
         neighbors,
         observation.image_sha256,
+        step.e_value,
+        step.cusum,
     ])?;
     Ok(())
 }
@@ -78,6 +81,53 @@ pub(super) fn by_sequence(
     found.filter_map(Result::transpose).collect()
 }
 
+pub(super) fn series(
+    connection: &Connection,
+    pair: i64,
+    epoch: u64,
+    limit: usize,
+) -> rusqlite::Result<Vec<SeriesPoint>> {
+    // Numbers grow with epochs, so that the key's order ends at the first row of an earlier one.
+    let mut query = connection.prepare_cached(
+        "SELECT sequence, time_ms, predicted_class, score, p_value, out_of_distribution, e_value, cusum \
+         FROM observation WHERE pair = ?1 AND epoch = ?2 ORDER BY sequence DESC LIMIT ?3",
+    )?;
+    let limit = i64::try_from(limit).unwrap_or(i64::MAX);
+    let point = |row: &Row<'_>| {
+        Ok(SeriesPoint {
+            sequence: unsigned(row.get(0)?),
+            time_ms: row.get(1)?,
+            predicted_class: row.get(2)?,
+            score: row.get(3)?,
+            p_value: row.get(4)?,
+            out_of_distribution: row.get(5)?,
+            e_value: row.get(6)?,
+            cusum: row.get(7)?,
+        })
+    };
+    let latest_first = query.query_map(params![pair, signed(epoch), limit], point)?;
+    let mut points = latest_first.collect::<rusqlite::Result<Vec<_>>>()?;
+    points.reverse();
+    Ok(points)
+}
+
+pub(super) fn pairs(connection: &Connection) -> rusqlite::Result<Vec<PairSummary>> {
+    let mut query = connection.prepare_cached(
+        "SELECT model_sha256, reference_sha256, last.sequence, last.time_ms FROM pair \
+         LEFT JOIN observation AS last ON last.pair = pair.id \
+         AND last.sequence = (SELECT max(sequence) FROM observation AS each WHERE each.pair = pair.id) \
+         ORDER BY last.time_ms DESC NULLS LAST, pair.id DESC",
+    )?;
+    let summary = |row: &Row<'_>| {
+        Ok(PairSummary {
+            pair: PairId { model_sha256: row.get(0)?, reference_sha256: row.get(1)? },
+            images: row.get::<_, Option<i64>>(2)?.map_or(0, unsigned),
+            last_ms: row.get(3)?,
+        })
+    };
+    query.query_map([], summary)?.collect()
+}
+
 /// The largest number that an observation of the pair has; 0 without one.
 pub(super) fn last_sequence(connection: &Connection, pair: i64) -> rusqlite::Result<u64> {
     let last: Option<i64> = connection.query_row(
@@ -96,6 +146,8 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredObservation> {
     Ok(StoredObservation {
         sequence: unsigned(row.get(0)?),
         epoch: unsigned(row.get(1)?),
+        e_value: row.get(11)?,
+        cusum: row.get(12)?,
         observation: Observation {
             time_ms: row.get(2)?,
             request_id: row.get(3)?,

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 const APPLICATION_ID: i64 = 0x7364_646d;
 
 /// The version of the tables (`PRAGMA user_version`).
-const VERSION: i64 = 1;
+const VERSION: i64 = 2;
 
 const TABLES: &str = "
 CREATE TABLE pair (
@@ -34,11 +34,20 @@ CREATE TABLE observation (
     out_of_distribution INTEGER,
     neighbors TEXT NOT NULL,
     image_sha256 TEXT,
+    e_value REAL,
+    cusum REAL,
     PRIMARY KEY (pair, sequence)
 ) STRICT, WITHOUT ROWID;
 ";
 
-/// Whether the database is empty, so that it can be made ours; changes nothing.
+/// From version 1, which did not keep what the tests said after each image.
+const FROM_1: &str = "
+ALTER TABLE observation ADD COLUMN e_value REAL;
+ALTER TABLE observation ADD COLUMN cusum REAL;
+";
+
+/// Whether there is something to be done by [`create`]: the database is empty, or of an earlier version. Changes
+/// nothing.
 ///
 /// # Errors
 ///
@@ -73,19 +82,23 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<bool> {
     let said: String =
         connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if said == "ok" {
-        Ok(false)
+        Ok(version < VERSION)
     } else {
         Err(Error::MonitorFileDamaged { path: path.to_owned(), source: said.into() })
     }
 }
 
-/// Makes the tables, unless another process has done so meanwhile.
+/// Makes the tables, or brings them up to this version, unless another process has done so meanwhile.
 pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
     if version == 0 {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
+    } else if version == 1 {
+        transaction.execute_batch(FROM_1)?;
+    }
+    if version < VERSION {
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.commit()

@@ -154,6 +154,62 @@ fn a_reset_begins_an_epoch_and_keeps_the_rows() {
 }
 
 #[test]
+fn curves_are_those_of_the_epoch_in_order_and_pairs_are_told() {
+    let (file, monitor) = (file(), monitor());
+    let mut store = SqliteMonitorStore::open(&file.path, 1000).unwrap();
+    assert_eq!(store.pairs().unwrap(), []);
+    store.reset(&pair("b"), &monitor, 5).unwrap();
+    store.apply(&pair("a"), &monitor, &observations(0..20)).unwrap();
+    store.reset(&pair("a"), &monitor, 77).unwrap();
+    let unjudged = Observation { out_of_distribution: None, p_value: None, ..observation(60) };
+    store.apply(&pair("a"), &monitor, &observations(40..60)).unwrap();
+    let state = store.apply(&pair("a"), &monitor, &[unjudged]).unwrap();
+
+    let all = store.series(&pair("a"), 2, 100).unwrap();
+    assert_eq!(
+        all.iter().map(|point| point.sequence).collect::<Vec<_>>(),
+        (21..42).collect::<Vec<_>>()
+    );
+    assert_eq!(store.series(&pair("a"), 2, 5).unwrap(), all[16..]);
+    assert_eq!(store.series(&pair("a"), 1, 100).unwrap().len(), 20);
+    assert_eq!(store.series(&pair("c"), 1, 100).unwrap(), []);
+    let report = monitor.report(&state).unwrap();
+    let (e_process, cusum) = (report.e_process.unwrap(), report.cusum.unwrap());
+    assert_eq!((all[19].e_value, all[19].cusum), (Some(e_process.value), Some(cusum.value)));
+    assert_eq!((all[20].e_value, all[20].cusum, all[20].p_value), (None, None, None));
+    let row = &store.observations(&pair("a"), Page { before: Some(41), limit: 1 }).unwrap()[0];
+    assert_eq!((row.e_value, row.cusum), (all[19].e_value, all[19].cusum));
+
+    let summary = |pair, images, last_ms| PairSummary { pair, images, last_ms };
+    let expected = [summary(pair("a"), 41, Some(60)), summary(pair("b"), 0, None)];
+    assert_eq!(store.pairs().unwrap(), expected);
+}
+
+/// As version 1 made them: without two columns, and without settings in the state.
+#[test]
+fn a_file_of_the_first_version_is_brought_up_to_this_one() {
+    let (file, monitor) = (file(), monitor());
+    let mut store = SqliteMonitorStore::open(&file.path, 1000).unwrap();
+    store.apply(&pair("a"), &monitor, &observations(0..20)).unwrap();
+    drop(store);
+    let old = Connection::open(&file.path).unwrap();
+    old.execute_batch(
+        "ALTER TABLE observation DROP COLUMN e_value; ALTER TABLE observation DROP COLUMN cusum; \
+         UPDATE pair SET state = json_remove(state, '$.settings'); PRAGMA user_version = 1;",
+    )
+    .unwrap();
+    drop(old);
+    let mut store = SqliteMonitorStore::open(&file.path, 1000).unwrap();
+    let state = store.state(&pair("a"), &monitor).unwrap();
+    assert_eq!((state.sequence(), state.settings()), (20, None));
+    let state = store.apply(&pair("a"), &monitor, &observations(20..21)).unwrap();
+    assert_eq!((state.epoch(), state.settings()), (1, Some(monitor.settings())));
+    let series = store.series(&pair("a"), 1, 100).unwrap();
+    assert!(series[..20].iter().all(|point| point.e_value.is_none()));
+    assert!(series[20].e_value.is_some() && series.len() == 21);
+}
+
+#[test]
 fn files_that_are_not_ours_are_refused_and_left_alone() {
     let code = |path: &Path| SqliteMonitorStore::open(path, 10).unwrap_err().code();
     let folder = tempfile::tempdir().unwrap();
@@ -173,7 +229,7 @@ fn files_that_are_not_ours_are_refused_and_left_alone() {
 
     let newer = folder.path().join("newer.sqlite");
     drop(SqliteMonitorStore::open(&newer, 10).unwrap());
-    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 2).unwrap();
+    Connection::open(&newer).unwrap().pragma_update(None, "user_version", 3).unwrap();
     assert_eq!(code(&newer), "monitor_file_too_new");
 }
 
