@@ -15,10 +15,12 @@
 
 pub mod capture;
 pub mod connections;
+pub mod contract;
 pub mod engine;
 pub mod error;
 pub mod health;
 pub mod listener;
+pub mod memory_budget;
 pub mod metrics;
 pub mod monitor;
 pub mod observe;

@@ -10,13 +10,13 @@ use crate::capture::{Capture, CaptureError};
 use crate::connections::OpenConnections;
 use crate::engine::{Admission, Answer, Engine, LoadError, Pair};
 use crate::error::ApiError;
+use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::monitor::{DriftMonitor, MonitorError, observation};
 use crate::request::RequestContext;
 use crate::security::{Security, SecurityError};
 use crate::settings::Settings;
 use crate::telemetry::{TraceError, Traces};
-use crate::uploads::UploadMemory;
 
 /// The state of a running server.
 pub struct Service {
@@ -25,7 +25,7 @@ pub struct Service {
     /// The room for images in the engine.
     pub admission: Arc<Admission>,
     /// The memory for uploads.
-    pub uploads: UploadMemory,
+    pub uploads: MemoryBudget,
     /// Who may ask.
     pub security: Security,
     /// The connections, and the requests on them.
@@ -61,7 +61,7 @@ impl Service {
         serve_watched(monitor.as_ref(), &engine);
         Ok(Self {
             settings: settings.clone(),
-            uploads: UploadMemory::new(settings.limits.max_upload_memory),
+            uploads: MemoryBudget::new(settings.limits.max_upload_memory),
             admission,
             security,
             open_connections: OpenConnections::default(),

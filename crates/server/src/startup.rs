@@ -12,11 +12,12 @@ use thiserror::Error;
 
 use crate::connections::{self, watch};
 use crate::observe::observe;
+use crate::routes::docs::ApiDocument;
 use crate::security::{cors, guard};
 use crate::service::{Service, StartError};
 use crate::settings::Settings;
 use crate::shutdown::{Signals, Stop};
-use crate::{listener, routes};
+use crate::{listener, openapi, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
 const HTTP_THREADS: usize = 2;
@@ -148,6 +149,8 @@ fn serve(
 ) -> std::io::Result<Server> {
     let limits = &service.settings.limits;
     let max_connections = limits.max_connections.div_ceil(HTTP_THREADS);
+    let document = openapi::document().to_json().map_err(std::io::Error::other)?;
+    let document = Data::new(ApiDocument::new(document));
     let opening = service.clone();
     let service = service.clone();
     let app = move || {
@@ -160,6 +163,7 @@ fn serve(
             .wrap(Condition::new(!origins.is_empty(), cors(origins)))
             .wrap(from_fn(routes::v2::errors_of_protocol))
             .app_data(service.clone())
+            .app_data(document.clone())
             .configure(routes::configure)
     };
     let server = HttpServer::new(app)

@@ -32,8 +32,8 @@ use self::retention::Retention;
 use self::selection::Selection;
 use self::writer::{Entry, Message, Writer, WriterOptions};
 use crate::engine::{Answer, ServedModel};
+use crate::memory_budget::MemoryBudget;
 use crate::settings::CaptureSettings;
-use crate::uploads::UploadMemory;
 
 /// Images that may wait to be written; their bytes are limited by a setting.
 const QUEUED_IMAGES: usize = 1024;
@@ -46,7 +46,7 @@ const FOR_OWN_REASONS: usize = 4;
 pub struct Capture {
     selection: Selection,
     queue: Sender<Message>,
-    memory: UploadMemory,
+    memory: MemoryBudget,
     counts: Arc<CaptureCounts>,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
@@ -73,7 +73,7 @@ impl Capture {
         };
         let thread = std::thread::Builder::new().name("capture".into()).spawn(run);
         thread.map_err(CaptureError::io("start a thread for", directory))?;
-        let memory = UploadMemory::new(settings.queue_bytes);
+        let memory = MemoryBudget::new(settings.queue_bytes);
         Ok(Some(Self { selection, queue, memory, counts, ended }))
     }
 
@@ -148,7 +148,7 @@ mod tests {
     use clap::Parser;
     use crossbeam_channel::bounded;
 
-    use super::{Capture, CaptureCounts, QUEUED_IMAGES, Reason, Selection, UploadMemory};
+    use super::{Capture, CaptureCounts, MemoryBudget, QUEUED_IMAGES, Reason, Selection};
     use crate::settings::Cli;
 
     #[test]
@@ -157,7 +157,7 @@ mod tests {
         let capture = Capture {
             selection: Selection::new(&settings),
             queue: bounded(QUEUED_IMAGES).0,
-            memory: UploadMemory::new(100),
+            memory: MemoryBudget::new(100),
             counts: Arc::new(CaptureCounts::default()),
             ended: bounded(0).1,
         };

@@ -16,7 +16,7 @@ use super::names::ImageName;
 use super::record::{Observation, Record};
 use super::retention::Retention;
 use crate::error::chain_of;
-use crate::uploads::Reservation;
+use crate::memory_budget::Reservation;
 
 /// How often files are looked at for their age, and counted anew, at the most and at the least.
 const SWEEP_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
@@ -241,9 +241,9 @@ mod tests {
     use super::{CaptureCounts, Entry, Message, Writer, WriterOptions};
     use crate::capture::record::{Observation, Reason, RecordedModel};
     use crate::capture::retention::Retention;
-    use crate::uploads::UploadMemory;
+    use crate::memory_budget::MemoryBudget;
 
-    fn entry(image: &'static [u8], room: &UploadMemory) -> Message {
+    fn entry(image: &'static [u8], room: &MemoryBudget) -> Message {
         let model = RecordedModel { name: "m".into(), version: "1".into(), sha256: "0".repeat(64) };
         let observed = Observation {
             time: OffsetDateTime::UNIX_EPOCH,
@@ -273,7 +273,7 @@ mod tests {
         assert!(counts.enabled());
         disturb();
         let (memory, (queue, messages)) =
-            (UploadMemory::new(1 << 20), crossbeam_channel::unbounded());
+            (MemoryBudget::new(1 << 20), crossbeam_channel::unbounded());
         for image in images {
             queue.send(entry(image, &memory)).unwrap();
         }

@@ -1,28 +1,17 @@
 //! The OpenAPI document, made from the annotations of the handlers.
 
-mod bodies;
 mod every_operation;
-mod faults;
-mod inference_protocol;
+mod image_types;
+mod versions;
 
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
 
-pub use bodies::{EncodedImage, ImageForm, ImagesForm, JsonAndTensors};
-pub use faults::{
-    GuardedFaults, LivenessFaults, MonitorFaults, ObservationFaults, OpenFaults, ReadinessFaults,
-    ReloadFaults, ResetFaults, UploadFaults,
-};
-pub use inference_protocol::{
-    InferenceError, InferenceFaults, InferenceGuardedFaults, InferenceLivenessFaults,
-    InferenceModelFaults, InferenceModelReadinessFaults, InferenceReadinessFaults,
-    InferenceRepositoryFaults,
-};
-
-use self::bodies::ImageTypes;
 use self::every_operation::Headers;
-use self::inference_protocol::Versions;
+use self::image_types::ImageTypes;
+use self::versions::Versions;
+use crate::contract::{EncodedImage, InferenceError};
 use crate::routes::{admin, docs, embed, health, metrics, model, monitor, page, predict, v2};
 
 #[derive(OpenApi)]
@@ -101,5 +90,37 @@ impl Modify for SecuritySchemes {
             .description(Some("The same key in the header `authorization`."))
             .build();
         components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use super::document;
+    use crate::routes;
+
+    /// Parts of a page, which nobody asks for by name.
+    const PARTS: [&str; 3] = ["/docs", "/docs/{file}", "/ui/{file}"];
+
+    #[test]
+    fn each_path_is_documented_and_each_documented_path_is_there() {
+        let mut there: BTreeMap<_, _> =
+            routes::routes().into_iter().map(|(path, allowed, _)| (path, allowed)).collect();
+        for part in PARTS {
+            assert!(there.remove(part).is_some(), "{part} is no longer there");
+        }
+        let document = document();
+        let documented: BTreeMap<_, _> = document
+            .paths
+            .paths
+            .iter()
+            .map(|(path, item)| {
+                let methods = if item.post.is_some() { "POST" } else { "GET, HEAD" };
+                assert!(item.post.is_some() != item.get.is_some(), "{path}");
+                (path.clone(), methods)
+            })
+            .collect();
+        assert_eq!(there, documented);
     }
 }

@@ -4,8 +4,8 @@ use actix_web::web::{Data, Json};
 
 use super::blocking::off_async;
 use super::model::ModelDescription;
+use crate::contract::ReloadFaults;
 use crate::error::{ApiError, chain_of};
-use crate::openapi::ReloadFaults;
 use crate::service::Service;
 
 /// Load model and reference anew

@@ -3,24 +3,30 @@
 use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::LOCATION;
-use actix_web::web::Path;
+use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
 
 use super::asset::{Asset, Assets};
+use crate::contract::OpenFaults;
 use crate::error::ApiError;
-use crate::openapi::{self, OpenFaults};
 
 /// Swagger UI sets styles from its script, and has its icons in its style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-static DOCUMENT: LazyLock<Result<Asset, serde_json::Error>> = LazyLock::new(|| {
-    let json = openapi::document().to_json()?;
-    Ok(Asset::new(json.into(), "application/json"))
-});
+/// The OpenAPI document, which is made of all routes.
+pub struct ApiDocument(Asset);
+
+impl ApiDocument {
+    /// Of the document's text.
+    #[must_use]
+    pub fn new(json: String) -> Self {
+        Self(Asset::new(json.into(), "application/json"))
+    }
+}
 
 /// What the page is made of.
 const NAMES: [&str; 8] = [
@@ -52,9 +58,6 @@ static FILES: LazyLock<Assets> = LazyLock::new(|| {
 });
 
 /// This document
-///
-/// # Errors
-/// [`ApiError::Internal`].
 #[utoipa::path(
     get,
     path = "/openapi.json",
@@ -62,11 +65,8 @@ static FILES: LazyLock<Assets> = LazyLock::new(|| {
     security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object), OpenFaults),
 )]
-pub async fn document(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    match LazyLock::force(&DOCUMENT) {
-        Ok(document) => Ok(document.answer(&request)),
-        Err(error) => Err(ApiError::Internal(error.to_string().into())),
-    }
+pub async fn document(request: HttpRequest, document: Data<ApiDocument>) -> HttpResponse {
+    document.0.answer(&request)
 }
 
 /// The relative links of the page need the slash at the end.

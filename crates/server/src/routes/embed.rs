@@ -7,8 +7,8 @@ use utoipa::ToSchema;
 
 use super::classify;
 use super::prediction::Model;
+use crate::contract::{ImageForm, UploadFaults};
 use crate::error::ApiError;
-use crate::openapi::{ImageForm, UploadFaults};
 use crate::request::RequestContext;
 use crate::service::Service;
 

@@ -4,8 +4,8 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::contract::{LivenessFaults, ReadinessFaults};
 use crate::error::ApiError;
-use crate::openapi::{LivenessFaults, ReadinessFaults};
 use crate::service::Service;
 
 /// How the process is.

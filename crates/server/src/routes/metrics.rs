@@ -5,9 +5,9 @@ use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
 use super::blocking::off_async;
+use crate::contract::GuardedFaults;
 use crate::error::ApiError;
 use crate::metrics::{Format, expose};
-use crate::openapi::GuardedFaults;
 use crate::service::Service;
 
 /// Numbers for Prometheus

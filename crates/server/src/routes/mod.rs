@@ -35,7 +35,7 @@ pub fn configure(service: &mut ServiceConfig) {
 }
 
 /// Every path, the methods that it takes, and what answers.
-fn routes() -> Vec<(String, &'static str, Route)> {
+pub(crate) fn routes() -> Vec<(String, &'static str, Route)> {
     let own = [
         ("/predict", "POST", web::post().to(predict::predict)),
         ("/predict/batch", "POST", web::post().to(predict::predict_batch)),
@@ -84,35 +84,4 @@ fn only(resource: actix_web::Resource, allowed: &'static str) -> actix_web::Reso
 
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {
     Err(ApiError::NotFound { path: request.path().to_owned() })
-}
-
-#[cfg(test)]
-mod tests {
-    use std::collections::BTreeMap;
-
-    use crate::openapi;
-
-    /// Parts of a page, which nobody asks for by name.
-    const PARTS: [&str; 3] = ["/docs", "/docs/{file}", "/ui/{file}"];
-
-    #[test]
-    fn each_path_is_documented_and_each_documented_path_is_there() {
-        let mut there: BTreeMap<_, _> =
-            super::routes().into_iter().map(|(path, allowed, _)| (path, allowed)).collect();
-        for part in PARTS {
-            assert!(there.remove(part).is_some(), "{part} is no longer there");
-        }
-        let document = openapi::document();
-        let documented: BTreeMap<_, _> = document
-            .paths
-            .paths
-            .iter()
-            .map(|(path, item)| {
-                let methods = if item.post.is_some() { "POST" } else { "GET, HEAD" };
-                assert!(item.post.is_some() != item.get.is_some(), "{path}");
-                (path.clone(), methods)
-            })
-            .collect();
-        assert_eq!(there, documented);
-    }
 }

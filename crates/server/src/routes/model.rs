@@ -5,8 +5,8 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::model_spec::ModelSpec;
+use crate::contract::GuardedFaults;
 use crate::engine::{ServedModel, ServedReference};
-use crate::openapi::GuardedFaults;
 use crate::service::Service;
 
 /// The model that is served, and the reference that belongs to it.

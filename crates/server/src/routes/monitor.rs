@@ -9,9 +9,9 @@ use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use super::blocking::off_async;
+use crate::contract::{MonitorFaults, ObservationFaults, ResetFaults};
 use crate::error::{ApiError, chain_of};
 use crate::monitor::{DriftMonitor, Recording, WatchedPair};
-use crate::openapi::{MonitorFaults, ObservationFaults, ResetFaults};
 use crate::service::Service;
 
 /// Observations in one answer unless fewer are asked for.

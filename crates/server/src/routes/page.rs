@@ -7,8 +7,8 @@ use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
 use super::asset::{Asset, Assets};
+use crate::contract::OpenFaults;
 use crate::error::ApiError;
-use crate::openapi::OpenFaults;
 
 /// Nothing from elsewhere, and no script but the page's files.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \

@@ -7,9 +7,9 @@ use utoipa::ToSchema;
 
 use super::classify::{self, Item};
 use super::prediction::{Model, Prediction};
+use crate::contract::{ImageForm, ImagesForm, UploadFaults};
 use crate::engine::ServedModel;
 use crate::error::{ApiError, Fault};
-use crate::openapi::{ImageForm, ImagesForm, UploadFaults};
 use crate::request::RequestContext;
 use crate::service::Service;
 

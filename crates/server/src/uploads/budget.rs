@@ -5,8 +5,9 @@ use actix_web::http::header::CONTENT_LENGTH;
 use bytes::BytesMut;
 
 use super::UploadLimits;
-use super::memory::{Reservation, UploadMemory, UploadedBytes};
+use super::uploaded_bytes::UploadedBytes;
 use crate::error::{ApiError, Shortage};
+use crate::memory_budget::{MemoryBudget, Reservation};
 
 /// Bytes that the parts' headers and boundaries may take.
 const OVERHEAD: usize = 64 << 10;
@@ -26,7 +27,7 @@ const MAX_PREALLOCATION: usize = 4 << 20;
 
 /// The bytes of a request's body as they come.
 pub(super) struct Budget<'a> {
-    memory: &'a UploadMemory,
+    memory: &'a MemoryBudget,
     max_bytes: usize,
     /// For all of the body.
     limit: usize,
@@ -58,7 +59,7 @@ pub(super) struct Receiving {
 }
 
 impl<'a> Budget<'a> {
-    pub fn new(request: &HttpRequest, limits: &UploadLimits, memory: &'a UploadMemory) -> Self {
+    pub fn new(request: &HttpRequest, limits: &UploadLimits, memory: &'a MemoryBudget) -> Self {
         let announced = request
             .headers()
             .get(CONTENT_LENGTH)
@@ -186,8 +187,8 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::super::UploadLimits;
-    use super::super::memory::UploadMemory;
     use super::{Budget, OVERLOAD_DRAIN};
+    use crate::memory_budget::MemoryBudget;
 
     fn limits(max_images: usize) -> UploadLimits {
         UploadLimits {
@@ -201,7 +202,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_for_want_of_memory_gives_its_memory_back_and_is_read_on_for_a_little_only() {
-        let memory = UploadMemory::new(4 << 20);
+        let memory = MemoryBudget::new(4 << 20);
         let mut others = memory.reserve();
         assert!(others.grow(3 << 20));
         let request = TestRequest::default().to_http_request();

@@ -4,9 +4,9 @@
 //! with an `image/*` type.
 
 mod budget;
-mod memory;
 mod multipart;
 mod raw;
+mod uploaded_bytes;
 
 use std::time::{Duration, Instant};
 
@@ -14,9 +14,10 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::Payload;
 
-pub use memory::{Reservation, UploadMemory, UploadedBytes};
+pub use uploaded_bytes::UploadedBytes;
 
 use crate::error::ApiError;
+use crate::memory_budget::MemoryBudget;
 
 /// An uploaded image.
 #[derive(Debug)]
@@ -55,7 +56,7 @@ pub async fn read(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits,
-    memory: &UploadMemory,
+    memory: &MemoryBudget,
 ) -> Result<Vec<Upload>, ApiError> {
     let reading = async {
         match BodyKind::of(request)? {
@@ -77,7 +78,7 @@ pub async fn read_whole(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits,
-    memory: &UploadMemory,
+    memory: &MemoryBudget,
 ) -> Result<UploadedBytes, ApiError> {
     let reading = raw::read(request, body, String::new(), limits, memory);
     in_time(limits, reading).await.map(|upload| upload.bytes)

@@ -6,9 +6,9 @@ use actix_web::{FromRequest, HttpRequest};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::budget::{Budget, Receiving};
-use super::memory::UploadMemory;
 use super::{Upload, UploadLimits};
 use crate::error::ApiError;
+use crate::memory_budget::MemoryBudget;
 
 /// The field that carries an image.
 const FIELD: &str = "file";
@@ -20,7 +20,7 @@ pub(super) async fn read(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits,
-    memory: &UploadMemory,
+    memory: &MemoryBudget,
 ) -> Result<Vec<Upload>, ApiError> {
     let mut budget = Budget::new(request, limits, memory);
     budget.check_announced()?;

@@ -5,16 +5,16 @@ use actix_web::web::Payload;
 use futures_util::StreamExt;
 
 use super::budget::Budget;
-use super::memory::UploadMemory;
 use super::{Upload, UploadLimits};
 use crate::error::ApiError;
+use crate::memory_budget::MemoryBudget;
 
 pub(super) async fn read(
     request: &HttpRequest,
     mut body: Payload,
     content_type: String,
     limits: &UploadLimits,
-    memory: &UploadMemory,
+    memory: &MemoryBudget,
 ) -> Result<Upload, ApiError> {
     let mut budget = Budget::new(request, limits, memory);
     budget.check_announced()?;

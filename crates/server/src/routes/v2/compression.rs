@@ -12,7 +12,8 @@ use flate2::bufread::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 
 use crate::error::{ApiError, Shortage};
-use crate::uploads::{UploadMemory, UploadedBytes};
+use crate::memory_budget::MemoryBudget;
+use crate::uploads::UploadedBytes;
 
 /// Bytes that are decompressed at a time.
 const CHUNK: usize = 64 << 10;
@@ -74,7 +75,7 @@ impl Coding {
         self,
         body: &[u8],
         limit: usize,
-        memory: &UploadMemory,
+        memory: &MemoryBudget,
     ) -> Result<UploadedBytes, ApiError> {
         let (bytes, rest) = match self {
             Self::Gzip => {
@@ -117,7 +118,7 @@ impl Coding {
 fn read_all(
     mut decoder: impl Read,
     limit: usize,
-    memory: &UploadMemory,
+    memory: &MemoryBudget,
 ) -> Result<UploadedBytes, ApiError> {
     let mut reservation = memory.reserve();
     let mut bytes = Vec::new();
@@ -146,14 +147,14 @@ mod tests {
 
     use super::Coding;
     use crate::error::ApiError;
-    use crate::uploads::UploadMemory;
+    use crate::memory_budget::MemoryBudget;
 
     const CODINGS: [Coding; 2] = [Coding::Gzip, Coding::Deflate];
 
     #[test]
     fn both_ways_within_the_limits() {
         let body: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let memory = UploadMemory::new(1 << 20);
+        let memory = MemoryBudget::new(1 << 20);
         for coding in CODINGS {
             let small = coding.compress(&body).unwrap();
             assert!(small.len() < body.len());
@@ -164,7 +165,7 @@ mod tests {
 
             let over = coding.decompress(&small, body.len() - 1, &memory);
             assert!(matches!(over, Err(ApiError::TooManyBytes { .. })));
-            let little = UploadMemory::new(1000);
+            let little = MemoryBudget::new(1000);
             let full = coding.decompress(&small, body.len(), &little);
             assert!(matches!(full, Err(ApiError::Overloaded { .. })));
             assert_eq!((memory.used(), little.used()), (0, 0));
@@ -173,7 +174,7 @@ mod tests {
 
     #[test]
     fn what_is_damaged_is_refused() {
-        let memory = UploadMemory::new(1 << 20);
+        let memory = MemoryBudget::new(1 << 20);
         for coding in CODINGS {
             let good = coding.compress(b"some text, some text").unwrap();
             let longer = [&good[..], b"x"].concat();

@@ -5,10 +5,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::model::ModelPath;
-use crate::error::ApiError;
-use crate::openapi::{
+use crate::contract::{
     InferenceLivenessFaults, InferenceModelReadinessFaults, InferenceReadinessFaults,
 };
+use crate::error::ApiError;
 use crate::service::Service;
 
 /// The process answers.

@@ -10,7 +10,8 @@ use super::request::{InferRequest, InputTensor, invalid};
 use super::tensor::{DataType, Scalar, each_scalar};
 use crate::engine::Input;
 use crate::error::{ApiError, Shortage};
-use crate::uploads::{Reservation, UploadMemory, UploadedBytes};
+use crate::memory_budget::{MemoryBudget, Reservation};
+use crate::uploads::UploadedBytes;
 
 /// The name of the input that takes encoded images, whatever the model calls its tensor.
 pub const ENCODED_IMAGE: &str = "encoded_image";
@@ -50,7 +51,7 @@ pub struct InputDecoder<'a> {
     /// Images in one request at most.
     pub max_images: usize,
     /// The memory for what is not in the body as it is needed.
-    pub memory: &'a UploadMemory,
+    pub memory: &'a MemoryBudget,
 }
 
 impl InputDecoder<'_> {

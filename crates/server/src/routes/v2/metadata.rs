@@ -9,9 +9,9 @@ use super::input::{ENCODED_IMAGE, tensor_shape};
 use super::model::ModelPath;
 use super::output::Output;
 use super::tensor::DataType;
+use crate::contract::{InferenceGuardedFaults, InferenceModelFaults};
 use crate::engine::ServedModel;
 use crate::error::ApiError;
-use crate::openapi::{InferenceGuardedFaults, InferenceModelFaults};
 use crate::service::Service;
 
 /// What Triton calls an ONNX file that ONNX Runtime runs.

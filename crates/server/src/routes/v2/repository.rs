@@ -4,8 +4,8 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::contract::{InferenceGuardedFaults, InferenceRepositoryFaults};
 use crate::error::ApiError;
-use crate::openapi::{InferenceGuardedFaults, InferenceRepositoryFaults};
 use crate::service::Service;
 
 /// A model of the repository.

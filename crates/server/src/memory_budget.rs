@@ -1,19 +1,17 @@
-//! The memory that uploads may take together, so that many large ones at a time cannot exhaust it.
+//! Memory that may be held together: by uploads, so that many large ones at a time cannot exhaust it, and by what waits
+//! to be captured.
 
-use std::ops::{Deref, Range};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use bytes::Bytes;
-
-/// Counts the bytes of all uploads that are held.
+/// Counts the bytes that are held.
 #[derive(Debug, Clone)]
-pub struct UploadMemory {
+pub struct MemoryBudget {
     used: Arc<AtomicUsize>,
     limit: usize,
 }
 
-/// Bytes set aside for one upload; given back when dropped.
+/// Bytes set aside; given back when dropped.
 #[derive(Debug)]
 pub struct Reservation {
     used: Arc<AtomicUsize>,
@@ -21,7 +19,7 @@ pub struct Reservation {
     limit: usize,
 }
 
-impl UploadMemory {
+impl MemoryBudget {
     /// Room for `limit` bytes.
     #[must_use]
     pub fn new(limit: usize) -> Self {
@@ -66,66 +64,13 @@ impl Drop for Reservation {
     }
 }
 
-/// The bytes of an upload together with the room that they take.
-#[derive(Debug)]
-pub struct UploadedBytes {
-    bytes: Bytes,
-    reservation: Arc<Reservation>,
-}
-
-impl UploadedBytes {
-    /// `bytes` that `reservation` was grown for.
-    #[must_use]
-    pub fn new(bytes: Bytes, reservation: Reservation) -> Self {
-        Self { bytes, reservation: Arc::new(reservation) }
-    }
-
-    /// A part of them, shared, not copied. The room is given back with the last part.
-    ///
-    /// # Panics
-    /// When the range is not within the bytes.
-    #[must_use]
-    pub fn slice(&self, range: Range<usize>) -> Self {
-        Self { bytes: self.bytes.slice(range), reservation: Arc::clone(&self.reservation) }
-    }
-
-    /// The bytes alone, shared, not copied.
-    #[must_use]
-    pub fn bytes(&self) -> Bytes {
-        self.bytes.clone()
-    }
-}
-
-impl Deref for UploadedBytes {
-    type Target = [u8];
-
-    fn deref(&self) -> &[u8] {
-        &self.bytes
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-
-    use super::{UploadMemory, UploadedBytes};
-
-    #[test]
-    fn a_part_keeps_the_room_of_the_whole() {
-        let memory = UploadMemory::new(10);
-        let mut reservation = memory.reserve();
-        assert!(reservation.grow(6));
-        let whole = UploadedBytes::new(Bytes::from_static(b"abcdef"), reservation);
-        let part = whole.slice(1..3);
-        drop(whole);
-        assert_eq!((&*part, memory.used()), (&b"bc"[..], 6));
-        drop(part);
-        assert_eq!(memory.used(), 0);
-    }
+    use super::MemoryBudget;
 
     #[test]
     fn room_is_shared_and_comes_back() {
-        let memory = UploadMemory::new(10);
+        let memory = MemoryBudget::new(10);
         let (mut first, mut second) = (memory.reserve(), memory.reserve());
         assert!(first.grow(4) && first.grow(2) && second.grow(4));
         assert!(!second.grow(1) && !first.grow(usize::MAX));

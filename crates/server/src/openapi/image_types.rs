@@ -1,8 +1,8 @@
-//! The bodies that bring images.
+//! The types that images are sent as.
 
+use utoipa::Modify;
 use utoipa::openapi::encoding::Encoding;
 use utoipa::openapi::{ContentBuilder, OpenApi as Document, Ref, RefOr};
-use utoipa::{Modify, ToSchema};
 
 /// The types that an image can be sent as.
 const IMAGE_TYPES: [&str; 6] = [
@@ -13,32 +13,6 @@ const IMAGE_TYPES: [&str; 6] = [
     "image/tiff",
     "application/octet-stream",
 ];
-
-/// A form with one image.
-#[derive(ToSchema)]
-pub struct ImageForm {
-    /// The image: JPEG, PNG, BMP, TIFF or WebP.
-    #[schema(value_type = String, format = Binary)]
-    pub file: EncodedImage,
-}
-
-/// A form with several images, each in a field `file`.
-#[derive(ToSchema)]
-pub struct ImagesForm {
-    /// The images: JPEG, PNG, BMP, TIFF or WebP.
-    #[schema(value_type = Vec<EncodedImage>, min_items = 1)]
-    pub file: Vec<EncodedImage>,
-}
-
-/// An encoded image.
-#[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
-pub struct EncodedImage(pub Vec<u8>);
-
-/// JSON, and after it the values of tensors as they are, little-endian.
-#[derive(ToSchema)]
-#[schema(value_type = String, format = Binary)]
-pub struct JsonAndTensors(pub Vec<u8>);
 
 /// Says of which types the files of a form are, and that an image may come without a form.
 pub(super) struct ImageTypes;
