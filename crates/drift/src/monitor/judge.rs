@@ -21,7 +21,7 @@ const RETRAIN_RULE: &str = "a new model or reference is advised when appearance 
 const INTERVAL_ALPHA: f64 = 0.05;
 
 impl ShareReport {
-    fn new(out_of_distribution: u64, images: u64) -> Result<Self> {
+    pub(super) fn new(out_of_distribution: u64, images: u64) -> Result<Self> {
         let [count, n] =
             [out_of_distribution, images].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         let share = if images == 0 { 0.0 } else { out_of_distribution as f64 / images as f64 };

@@ -42,6 +42,7 @@
 //! whenever a setting or the calibration changes what is tested.
 
 mod baseline;
+mod history;
 mod judge;
 mod observation;
 mod pair;
@@ -57,6 +58,7 @@ mod store;
 mod strangest;
 
 pub use baseline::{Baseline, CalibratedRate};
+pub use history::{Course, Stretch};
 pub use observation::{Observation, ObservedNeighbor};
 pub use pair::PairId;
 pub use plan::{Monitor, Tests};

@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use sdd_drift::monitor::{
-    MonitorReport, MonitorStore, Observation, Page, SqliteMonitorStore, StoredObservation,
+    MonitorReport, MonitorStore, Observation, Page, SqliteMonitorStore, StoredObservation, Stretch,
 };
 use thiserror::Error;
 use tokio::sync::oneshot;
@@ -34,6 +34,9 @@ pub const MOST_WAIT: Duration = Duration::from_millis(50);
 
 /// Requests whose images may wait to be written: some minutes of a busy server's.
 const QUEUED_REQUESTS: usize = 8192;
+
+/// Images that a history goes back at most: some tenths of a second to read.
+const MOST_HISTORY: usize = 100_000;
 
 /// Why there can be no monitor.
 #[derive(Debug, Error)]
@@ -180,6 +183,22 @@ impl DriftMonitor {
         page: Page,
     ) -> sdd_drift::Result<Vec<StoredObservation>> {
         self.read(|store| store.observations(&pair.id, page))
+    }
+
+    /// How the epoch of a pair went, in so many stretches at most; and its number. Blocks.
+    ///
+    /// # Errors
+    /// What the file reports.
+    pub fn history(
+        &self,
+        pair: &WatchedPair,
+        most: usize,
+    ) -> sdd_drift::Result<(u64, Vec<Stretch>)> {
+        self.read(|store| {
+            let epoch = store.state(&pair.id, &pair.monitor)?.epoch();
+            let images = store.series(&pair.id, epoch, MOST_HISTORY)?;
+            Ok((epoch, Stretch::divide(&images, most)?))
+        })
     }
 
     /// Begins an epoch of a pair. Blocks.

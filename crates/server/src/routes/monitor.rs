@@ -1,10 +1,11 @@
-//! `GET /drift`, `GET /drift/observations`, `POST /admin/drift/reset`: drift over time.
+//! `GET /drift`, `GET /drift/observations`, `GET /drift/history`, `POST /admin/drift/reset`: drift over time.
 
 use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Query};
-use sdd_drift::monitor::{MonitorReport, Page, PairId, StoredObservation};
+use sdd_drift::monitor::{MonitorReport, Page, PairId, StoredObservation, Stretch};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
@@ -42,6 +43,31 @@ pub struct Observations {
     /// Ask with `before` set to this for those that come next; none where there are no more.
     #[schema(required = true)]
     pub next_before: Option<u64>,
+}
+
+/// Stretches in one answer unless another number is asked for.
+const DEFAULT_STRETCHES: usize = 60;
+
+/// Stretches in one answer at most.
+const MAX_STRETCHES: usize = 500;
+
+/// How the stream went.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct DriftHistory {
+    /// The epoch that it is of: the present one.
+    pub epoch: u64,
+    /// Stretches of as many images each, oldest first; of the last 100,000 images of the epoch that are kept.
+    pub stretches: Vec<Stretch>,
+}
+
+/// In how many stretches.
+#[derive(Debug, Deserialize, IntoParams)]
+#[into_params(parameter_in = Query)]
+#[serde(deny_unknown_fields)]
+pub struct Fineness {
+    /// How many at most.
+    #[param(minimum = 1, maximum = 500, default = 60)]
+    stretches: Option<usize>,
 }
 
 /// Which observations.
@@ -111,6 +137,32 @@ pub async fn observations(
     Ok(Json(Observations { observations, next_before }))
 }
 
+/// How the stream went
+///
+/// For curves: the present epoch in stretches of as many images each, with the share out of distribution, its
+/// interval, and what e-process and CUSUM did.
+///
+/// # Errors
+/// [`ApiError::InvalidQuery`], [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`].
+#[utoipa::path(
+    get,
+    path = "/drift/history",
+    tag = "Drift",
+    params(Fineness),
+    responses((status = 200, description = "Its stretches", body = DriftHistory), ObservationFaults),
+)]
+pub async fn history(
+    request: HttpRequest,
+    service: Data<Service>,
+) -> Result<Json<DriftHistory>, ApiError> {
+    let wanted: Fineness = query(&request)?;
+    let most = within("stretches", wanted.stretches.unwrap_or(DEFAULT_STRETCHES), MAX_STRETCHES)?;
+    let pair = watched(&service)?;
+    let found = off_async(move || monitor(&service)?.history(&pair, most).map_err(unavailable));
+    let (epoch, stretches) = found.await??;
+    Ok(Json(DriftHistory { epoch, stretches }))
+}
+
 /// Begin a new epoch
 ///
 /// For an operator who has seen to an alarm: all tests begin anew. The guarantees hold for each epoch by itself.
@@ -133,16 +185,23 @@ pub async fn reset(service: Data<Service>) -> Result<Json<MonitorReport>, ApiErr
 
 impl Wanted {
     fn of(request: &HttpRequest) -> Result<Page, ApiError> {
-        let query = Query::<Self>::from_query(request.query_string());
-        let Query(wanted) =
-            query.map_err(|error| ApiError::InvalidQuery { reason: error.to_string() })?;
-        let limit = wanted.limit.unwrap_or(DEFAULT_LIMIT);
-        if !(1..=MAX_LIMIT).contains(&limit) {
-            let reason = format!("limit: expected 1 to {MAX_LIMIT}, found {limit}");
-            return Err(ApiError::InvalidQuery { reason });
-        }
+        let wanted: Self = query(request)?;
+        let limit = within("limit", wanted.limit.unwrap_or(DEFAULT_LIMIT), MAX_LIMIT)?;
         Ok(Page { before: wanted.before, limit })
     }
+}
+
+fn query<T: DeserializeOwned>(request: &HttpRequest) -> Result<T, ApiError> {
+    let query = Query::<T>::from_query(request.query_string());
+    query
+        .map(Query::into_inner)
+        .map_err(|error| ApiError::InvalidQuery { reason: error.to_string() })
+}
+
+fn within(name: &str, found: usize, most: usize) -> Result<usize, ApiError> {
+    let reason = || format!("{name}: expected 1 to {most}, found {found}");
+    let fits = (1..=most).contains(&found).then_some(found);
+    fits.ok_or_else(|| ApiError::InvalidQuery { reason: reason() })
 }
 
 fn monitor(service: &Service) -> Result<&DriftMonitor, ApiError> {

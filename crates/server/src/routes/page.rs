@@ -1,4 +1,4 @@
-//! `GET /`: a page for people, and the files that it is made of.
+//! `GET /` and `GET /dashboard`: pages for people, and the files that they are made of.
 
 use std::sync::LazyLock;
 
@@ -10,7 +10,7 @@ use super::asset::{Asset, Assets};
 use crate::contract::OpenFaults;
 use crate::error::ApiError;
 
-/// Nothing from elsewhere, and no script but the page's files.
+/// Nothing from elsewhere, and no script but the pages' files.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       img-src 'self' blob:; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
@@ -18,11 +18,20 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
 static PAGE: LazyLock<Asset> =
     LazyLock::new(|| asset(include_str!("../ui/index.html"), "text/html; charset=utf-8"));
 
+static DASHBOARD: LazyLock<Asset> =
+    LazyLock::new(|| asset(include_str!("../ui/dashboard.html"), "text/html; charset=utf-8"));
+
 static FILES: LazyLock<Assets> = LazyLock::new(|| {
     let style = |text| asset(text, "text/css; charset=utf-8");
     let script = |text| asset(text, "text/javascript; charset=utf-8");
     [
         ("style.css", style(include_str!("../ui/style.css"))),
+        ("dashboard.css", style(include_str!("../ui/dashboard.css"))),
+        ("dashboard.js", script(include_str!("../ui/dashboard.js"))),
+        ("curve.js", script(include_str!("../ui/curve.js"))),
+        ("drift.js", script(include_str!("../ui/drift.js"))),
+        ("element.js", script(include_str!("../ui/element.js"))),
+        ("key.js", script(include_str!("../ui/key.js"))),
         ("cards.css", style(include_str!("../ui/cards.css"))),
         ("icon.svg", asset(include_str!("../ui/icon.svg"), "image/svg+xml")),
         ("main.js", script(include_str!("../ui/main.js"))),
@@ -51,6 +60,23 @@ fn asset(text: &'static str, content_type: &str) -> Asset {
 )]
 pub async fn page(request: HttpRequest) -> HttpResponse {
     PAGE.answer(&request)
+}
+
+/// A page for people: whether what comes in has changed
+///
+/// It asks `/drift` and `/drift/history` every few seconds.
+#[utoipa::path(
+    get,
+    path = "/dashboard",
+    tag = "Documents",
+    security(()),
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        OpenFaults,
+    ),
+)]
+pub async fn dashboard(request: HttpRequest) -> HttpResponse {
+    DASHBOARD.answer(&request)
 }
 
 /// `GET /ui/{file}`.

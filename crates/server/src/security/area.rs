@@ -14,14 +14,15 @@ pub(super) enum Area {
 }
 
 /// Orchestrators ask the first ones without a key. The others are the same for every server of this
-/// version and tell nothing of the model.
-const PUBLIC: [&str; 8] = [
+/// version and tell nothing of the model: pages ask for a key where one is needed.
+const PUBLIC: [&str; 9] = [
     "/livez",
     "/readyz",
     "/healthz",
     "/v2/health/live",
     "/v2/health/ready",
     "/",
+    "/dashboard",
     "/docs",
     "/openapi.json",
 ];

@@ -1,15 +1,7 @@
 // A card: one image and what became of it. Names and messages only ever become text, never markup.
 
+import { breakable, element } from "./element.js";
 import * as words from "./words.js";
-
-/** An element with a class, attributes, and children that are elements or text. */
-export function element(tag, className, attributes = {}, ...children) {
-  const made = document.createElement(tag);
-  if (className) made.className = className;
-  for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
-  made.append(...children);
-  return made;
-}
 
 let cards = 0;
 
@@ -112,11 +104,6 @@ function score(drift) {
   limit.style.insetInlineStart = at(drift.threshold);
   const scale = element("div", "scale", { "aria-hidden": "true" }, limit, point);
   return element("div", "", {}, scale, element("p", "numbers", {}, parts.join(" · ")));
-}
-
-/** A path that can be broken where its parts end. */
-function breakable(path) {
-  return path.split(/(?<=[/_])/).flatMap((part) => [part, document.createElement("wbr")]);
 }
 
 function neighbors(list) {

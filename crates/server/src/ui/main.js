@@ -1,6 +1,8 @@
 // The page: files in, cards out, a few at a time.
 
-import { Card, element } from "./card.js";
+import { Card } from "./card.js";
+import { element } from "./element.js";
+import { keyForm } from "./key.js";
 import { Service } from "./service.js";
 import * as words from "./words.js";
 
@@ -11,7 +13,7 @@ const AT_A_TIME = 3;
 const ANNOUNCEMENT_PAUSE = 700;
 
 const at = (id) => document.getElementById(id);
-const service = new Service(askForKey);
+const service = new Service(keyForm(at("drop")));
 const cards = new Set();
 const queue = [];
 let running = 0;
@@ -101,27 +103,6 @@ function announce(card, text) {
     at("announcer").textContent = news.length > 3 ? summary : news.join(" ");
     news = [];
   }, ANNOUNCEMENT_PAUSE);
-}
-
-function askForKey(wasRefused) {
-  const form = at("key-form");
-  form.hidden = false;
-  if (wasRefused) at("key-hint").textContent = "The server does not know this key. Try another.";
-  at("key").focus();
-  return new Promise((resolve) => {
-    form.addEventListener(
-      "submit",
-      (event) => {
-        event.preventDefault();
-        const key = at("key").value.trim();
-        at("key").value = "";
-        form.hidden = true;
-        at("drop").focus();
-        resolve(key);
-      },
-      { once: true },
-    );
-  });
 }
 
 async function describe() {

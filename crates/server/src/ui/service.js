@@ -25,6 +25,16 @@ export class Service {
     return (await this.ask("v1/model", {})).body;
   }
 
+  /** Whether what comes in has changed. `onWait` as in `predict`. */
+  async drift(onWait) {
+    return (await this.ask("drift", {}, onWait)).body;
+  }
+
+  /** How the stream went. */
+  async history(onWait) {
+    return (await this.ask("drift/history?stretches=60", {}, onWait)).body;
+  }
+
   /** Classifies a file. `onWait(seconds, isBusy)` is told before it is sent again. */
   predict(file, { signal, onWait }) {
     const form = new FormData();

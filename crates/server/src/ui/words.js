@@ -9,8 +9,13 @@ export function percent(share) {
 
 /** Three significant digits, without an exponent where that is short. */
 export function number(value) {
-  if (value !== 0 && Math.abs(value) < 1e-4) return value.toExponential(1);
+  if (value !== 0 && (Math.abs(value) < 1e-4 || Math.abs(value) >= 1e7)) return value.toExponential(1);
   return Math.abs(value) < 1000 ? value.toPrecision(3) : Math.round(value).toString();
+}
+
+/** A number on an axis, with no more digits than it takes. */
+export function tick(value) {
+  return Math.abs(value) >= 1e6 || (value !== 0 && Math.abs(value) < 1e-3) ? value.toExponential() : String(Number(value.toPrecision(6)));
 }
 
 /** A class or an id without the underscores of programs. */

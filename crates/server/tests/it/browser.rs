@@ -18,6 +18,30 @@ use futures_util::StreamExt;
 use serde_json::Value;
 use tempfile::TempDir;
 
+/// The smallest contrast between a text and what is behind it, and that text.
+pub const WORST_CONTRAST: &str = "(() => {
+    const parse = (color) => color.match(/[\\d.]+/g).map(Number);
+    const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
+        .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
+        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
+    const behind = (element) => {
+        for (let at = element; at; at = at.parentElement) {
+            const color = parse(getComputedStyle(at).backgroundColor);
+            if (color.length === 3 || color[3] === 1) return color;
+        }
+        throw new Error('no background');
+    };
+    let worst = [21, ''];
+    for (const element of document.body.querySelectorAll('*')) {
+        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
+        if (!own || !element.checkVisibility()) continue;
+        const pair = [light(parse(getComputedStyle(element).color)), light(behind(element))];
+        const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
+        if (contrast < worst[0]) worst = [contrast, element.outerHTML.slice(0, 200)];
+    }
+    return worst;
+})()";
+
 /// A page in a browser of its own, which ends with it.
 pub struct Tab {
     pub page: Page,

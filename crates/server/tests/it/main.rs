@@ -8,6 +8,7 @@ mod capture;
 mod client;
 mod collector;
 mod connections;
+mod dashboard;
 mod documents;
 mod drain;
 mod errors;

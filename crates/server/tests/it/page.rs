@@ -10,7 +10,7 @@ use chromiumoxide::cdp::browser_protocol::page::{
 };
 use futures_util::StreamExt;
 
-use crate::browser::Tab;
+use crate::browser::{Tab, WORST_CONTRAST};
 use crate::server::{Server, data};
 use crate::store;
 
@@ -162,30 +162,6 @@ async fn everything_can_be_done_with_the_keyboard() {
     tab.wait_until("document.querySelector('details').open").await;
     assert!(tab.text("details dl").await.contains("sdd-tiny"));
 }
-
-/// The smallest contrast between a text and what is behind it, and that text.
-const WORST_CONTRAST: &str = "(() => {
-    const parse = (color) => color.match(/[\\d.]+/g).map(Number);
-    const light = ([r, g, b]) => [r, g, b].map((v) => v / 255)
-        .map((v) => v <= 0.04045 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4)
-        .reduce((sum, v, i) => sum + v * [0.2126, 0.7152, 0.0722][i], 0);
-    const behind = (element) => {
-        for (let at = element; at; at = at.parentElement) {
-            const color = parse(getComputedStyle(at).backgroundColor);
-            if (color.length === 3 || color[3] === 1) return color;
-        }
-        throw new Error('no background');
-    };
-    let worst = [21, ''];
-    for (const element of document.body.querySelectorAll('*')) {
-        const own = [...element.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-        if (!own || !element.checkVisibility()) continue;
-        const pair = [light(parse(getComputedStyle(element).color)), light(behind(element))];
-        const contrast = (Math.max(...pair) + 0.05) / (Math.min(...pair) + 0.05);
-        if (contrast < worst[0]) worst = [contrast, element.outerHTML.slice(0, 200)];
-    }
-    return worst;
-})()";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn it_fits_narrow_windows_large_text_and_both_color_schemes() {

@@ -13,12 +13,12 @@ use crate::server::{Server, data, multipart, picture};
 use crate::store;
 
 /// A folder with a reference, and a place for the monitor's file.
-struct Watched {
+pub struct Watched {
     folder: tempfile::TempDir,
 }
 
 impl Watched {
-    fn new() -> Self {
+    pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         store::write(&folder.path().join("reference"), None);
         Self { folder }
@@ -37,7 +37,7 @@ impl Watched {
         ["--reference".into(), text(self.reference()), "--monitor".into(), text(self.file())]
     }
 
-    fn serve(&self, further: &[&str]) -> Server {
+    pub fn serve(&self, further: &[&str]) -> Server {
         let own = self.arguments();
         let arguments: Vec<&str> =
             own.iter().map(String::as_str).chain(further.iter().copied()).collect();
@@ -74,7 +74,7 @@ fn observations(server: &Server, limit: usize) -> Vec<Value> {
 }
 
 /// Sends an image so many times, in requests of 25.
-fn send(server: &Server, image: &[u8], times: usize) {
+pub fn send(server: &Server, image: &[u8], times: usize) {
     for start in (0..times).step_by(25) {
         let parts = vec![("file", Some("image/png"), image); (times - start).min(25)];
         let answer = server.post_form("/predict/batch", &multipart(&parts));
@@ -83,7 +83,7 @@ fn send(server: &Server, image: &[u8], times: usize) {
 }
 
 /// A picture that the server calls out of distribution, and one that it does not.
-fn strange_and_familiar(server: &Server) -> (Vec<u8>, Vec<u8>) {
+pub fn strange_and_familiar(server: &Server) -> (Vec<u8>, Vec<u8>) {
     let mut found = [None, None];
     for entry in std::fs::read_dir(data("images")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();

@@ -1,0 +1,114 @@
+// The page that watches: it asks every few seconds while somebody looks at it.
+
+import { Curve } from "./curve.js";
+import * as say from "./drift.js";
+import { keyForm } from "./key.js";
+import { Refusal, Service } from "./service.js";
+import * as words from "./words.js";
+
+/** Time between two looks, in milliseconds. */
+const PERIOD = 3000;
+
+/** The same while the server does not answer. */
+const LONGEST_PERIOD = 30_000;
+
+const at = (id) => document.getElementById(id);
+const service = new Service(keyForm(at("verdict")));
+const curves = {
+  share: new Curve(at("share"), { name: "Share of images out of distribution", isShare: true }),
+  evidence: new Curve(at("evidence"), { name: "E-value", isLogarithmic: true }),
+  cusum: new Curve(at("cusum"), { name: "CUSUM" }),
+};
+let shown = null;
+let seen = null;
+let failures = 0;
+let timer = 0;
+
+async function look() {
+  clearTimeout(timer);
+  try {
+    const drift = await service.drift(waiting);
+    const isNew = seen === null || drift.images_ever !== seen.images || drift.epoch.number !== seen.epoch;
+    if (isNew) showHistory(drift, await service.history(waiting));
+    show(drift);
+    seen = { images: drift.images_ever, epoch: drift.epoch.number };
+    failures = 0;
+    notice(drift.recording.available ? "" : `New predictions are not being recorded: ${words.sentence(drift.recording.reason)}`);
+    at("age").textContent = `As of ${say.time(Date.now())}; looked at every ${PERIOD / 1000} s.`;
+  } catch (error) {
+    failures += 1;
+    failed(error);
+  }
+  schedule(Math.min(PERIOD * 2 ** Math.min(failures, 4), failures ? LONGEST_PERIOD : PERIOD));
+}
+
+function schedule(milliseconds) {
+  clearTimeout(timer);
+  if (!document.hidden) timer = setTimeout(look, milliseconds);
+}
+
+function waiting(seconds, isBusy) {
+  notice(`${isBusy ? "The server is busy" : "No answer"}: trying again in ${seconds} s. ${old()}`);
+}
+
+function failed(error) {
+  const text = error instanceof Refusal ? words.sentence(error.message) : "The answer could not be shown.";
+  if (error.code === "no_monitor") at("numbers").hidden = at("verdict").hidden = true;
+  notice(`${text} ${error.code === "no_monitor" ? "" : old()}`);
+  if (!(error instanceof Refusal)) throw error;
+}
+
+/** What is still on the page may be wrong by now. */
+function old() {
+  return shown === null ? "" : "What stands below is from before.";
+}
+
+function notice(text) {
+  if (at("notice").textContent !== text) at("notice").textContent = text;
+  at("notice").hidden = text.trim() === "";
+}
+
+function show(drift) {
+  const { kind, title } = say.verdict(drift);
+  at("verdict").className = `verdict ${kind}`;
+  at("verdict").hidden = at("numbers").hidden = false;
+  at("verdict-title").textContent = title;
+  at("summary").textContent = drift.summary;
+  at("reasons").replaceChildren(...say.reasons(drift.reasons));
+  at("advice").textContent = say.advice(drift);
+  at("facts").replaceChildren(...say.facts(drift));
+  at("mix").textContent = drift.class_mix.message;
+  at("classes").replaceChildren(...say.classes(drift.classes));
+  at("strangest").replaceChildren(...say.strangest(drift.strangest));
+  document.title = `${title} – Drift`;
+  if (shown !== null && shown !== drift.verdict) at("announcer").textContent = `${title}. ${drift.summary}`;
+  shown = drift.verdict;
+}
+
+function showHistory(drift, { stretches }) {
+  const { e_process: evidence, cusum, window: last, tolerated_share: tolerated } = drift;
+  const judged = stretches.filter(({ share }) => share.images > 0);
+  const each = judged[0] ? judged[0].last_sequence - judged[0].first_sequence + 1 : 0;
+  curves.share.show(
+    judged.map(({ last_sequence: x, share: { share: y, interval } }) => ({ x, y, ...interval })),
+    tolerated,
+    "counts as no drift",
+    last ? `Each point: ${words.images(each)}. The last ${words.images(last.recent.images)}: ${say.share(last.recent)}.` : "The reference has no calibration.",
+  );
+  const course = (name) => stretches.filter((one) => one[name]).map((one) => ({ x: one.last_sequence, y: one[name].largest }));
+  curves.evidence.show(course("e_value"), evidence?.alarm_at ?? null, "alarm", evidence ? `Now ${words.number(evidence.value)}.` : "");
+  curves.cusum.show(course("cusum"), cusum?.threshold ?? null, "alarm", cusum ? `Now ${words.number(cusum.value)}.` : "");
+  at("evidence-hint").textContent = evidence
+    ? `Grows while more images are out of distribution than ${words.percent(evidence.level)}. It reaches the dashed line falsely with a probability of ${words.percent(evidence.false_alarm_probability)} at most, ever.`
+    : "";
+  at("cusum-hint").textContent = cusum
+    ? `Finds a rise to ${words.percent(cusum.share_to_find)} soonest, after ${Math.round(cusum.mean_delay)} images on average. Without drift it reaches the dashed line once in ${Math.round(cusum.images_between_false_alarms).toLocaleString("en")} images.`
+    : "";
+}
+
+document.addEventListener("visibilitychange", () => {
+  if (document.hidden) clearTimeout(timer);
+  else void look();
+});
+
+void look();

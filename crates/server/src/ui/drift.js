@@ -1,0 +1,97 @@
+// What `/drift` says, in words and tables.
+
+import { breakable, element } from "./element.js";
+import * as words from "./words.js";
+
+const VERDICTS = {
+  stable: { kind: "familiar", title: "Nothing has changed" },
+  drifting: { kind: "unusual", title: "What comes in has changed" },
+  insufficient_data: { kind: "unknown", title: "Too early to say" },
+};
+
+const TESTS = {
+  e_process: "Evidence",
+  cusum: "Sudden change",
+  window: "Last window",
+  class_mix: "Mix of classes",
+};
+
+/** A kind for the looks, and a title. */
+export function verdict({ verdict: name, appearance }) {
+  if (name === "drifting" && appearance !== "drifting") return { kind: "unusual", title: "The mix of classes has changed" };
+  return VERDICTS[name] ?? { kind: "unknown", title: name };
+}
+
+/** What to do, where there is more to say than the summary does. */
+export function advice({ retrain_recommended: retrain }) {
+  return retrain ? "A new model or reference is advised." : "";
+}
+
+/** A share with its interval. */
+export function share({ images, share: value, interval }) {
+  if (images === 0) return "–";
+  return `${words.percent(value)} (${words.percent(interval.low)} to ${words.percent(interval.high)})`;
+}
+
+export function reasons(list) {
+  return list.map(({ test, message, since }) =>
+    element("li", "", {}, element("strong", "", {}, TESTS[test] ?? test), ` ${words.sentence(message)} Since ${time(since.time_ms)}.`),
+  );
+}
+
+/** Terms and texts. */
+export function facts(drift) {
+  const { window: last, epoch, tolerated_share: tolerated, pair } = drift;
+  const list = [];
+  if (last) list.push([`Of the last ${words.images(last.recent.images)}`, `${share(last.recent)} out of distribution`]);
+  if (tolerated !== null) list.push(["Counts as no drift", `up to ${words.percent(tolerated)}`]);
+  list.push(["Images", `${epoch.images.toLocaleString("en")} in epoch ${epoch.number}, ${drift.images_ever.toLocaleString("en")} ever`]);
+  if (drift.last_image_ms !== null) list.push(["Last image", time(drift.last_image_ms)]);
+  list.push(["Model and reference", `${pair.model_sha256.slice(0, 8)} / ${pair.reference_sha256.slice(0, 8)}`]);
+  return list.map(([term, text]) => element("div", "", {}, element("dt", "", {}, term), element("dd", "", {}, text)));
+}
+
+export function classes(list) {
+  const rows = list.map((one) => [
+    words.name(one.class),
+    one.images.toLocaleString("en"),
+    share(one.recent),
+    share(one.epoch),
+    one.calibration_images.toLocaleString("en"),
+  ]);
+  const head = ["Class", "Images in this epoch", "Out of distribution lately", "In this epoch", "Calibration images"];
+  return table(head, rows);
+}
+
+export function strangest(list) {
+  const rows = list.map((image) => {
+    const [nearest] = image.neighbors;
+    return [
+      time(image.time_ms),
+      breakable(image.request_id),
+      words.name(image.predicted_class),
+      image.p_value === null ? "–" : words.number(image.p_value),
+      words.number(image.score),
+      nearest ? [...breakable(nearest.id), ` (${words.number(nearest.distance)})`] : "–",
+    ];
+  });
+  return table(["When", "Request", "Class", "p-value", "Score", "Nearest training image (distance)"], rows);
+}
+
+/** The parts of a table; each cell knows its column's name, which narrow windows show beside it. */
+function table(head, rows) {
+  const cell = (content, column) =>
+    element("td", "", { "data-column": head[column] }, ...(Array.isArray(content) ? content : [content]));
+  const titles = head.map((text) => element("th", "", { scope: "col" }, text));
+  return [
+    element("thead", "", {}, element("tr", "", {}, ...titles)),
+    element("tbody", "", {}, ...rows.map((row) => element("tr", "", {}, ...row.map(cell)))),
+  ];
+}
+
+/** A moment: of today its time, of other days the day too. */
+export function time(milliseconds) {
+  const moment = new Date(milliseconds);
+  const isToday = moment.toDateString() === new Date().toDateString();
+  return isToday ? moment.toLocaleTimeString() : moment.toLocaleString();
+}
