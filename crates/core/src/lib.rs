@@ -49,6 +49,7 @@ mod runtime;
 mod samples;
 mod simd;
 pub mod spec;
+mod thumbnail;
 mod tiff_file;
 
 pub use classifier::{Classifier, ClassifierOptions};
@@ -58,3 +59,4 @@ pub use image::ImageLimits;
 pub use input::{InputReader, ReadOptions, ReadTimes};
 pub use prediction::{Prediction, Probabilities};
 pub use spec::ModelSpec;
+pub use thumbnail::thumbnail;

@@ -369,6 +369,14 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// A report or one of its drawings cannot be written.
+    #[error("the report cannot be drawn")]
+    Drawing {
+        /// Why.
+        #[source]
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
     /// A file that is no monitor's, where one was expected.
     #[error(
         "{path} is not a monitor's file ({found}): nothing was written to it; name another file, or move this one away"
@@ -480,6 +488,7 @@ impl Error {
             Self::NoHeldOutImages => "no_held_out_images",
             Self::ModelMismatch { .. } => "model_mismatch",
             Self::InvalidMonitorState { .. } => "invalid_monitor_state",
+            Self::Drawing { .. } => "drawing",
             Self::NotAMonitorFile { .. } => "not_a_monitor_file",
             Self::MonitorFileTooNew { .. } => "monitor_file_too_new",
             Self::MonitorFileDamaged { .. } => "monitor_file_damaged",

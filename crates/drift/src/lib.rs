@@ -64,6 +64,7 @@
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
 //! | [`monitor`] | all of these over a stream of images: state, verdict, storage |
+//! | `report` | the same for people: a document, an HTML page, a box plot (feature `report`) |
 //! | [`statistics`] | drift over time: windows, sequential tests, CUSUM, class mix, box plots |
 //!
 //! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
@@ -79,6 +80,7 @@ pub mod conformal;
 mod document;
 pub mod error;
 mod fitted;
+mod leave_one_out;
 pub mod mahalanobis;
 pub mod mean_l1;
 pub mod model;
@@ -86,6 +88,8 @@ pub mod monitor;
 pub mod p_value;
 pub mod query;
 pub mod reference;
+#[cfg(feature = "report")]
+pub mod report;
 pub mod score;
 pub mod statistics;
 pub mod two_sample;

@@ -245,7 +245,7 @@ impl Reference {
     }
 
     /// `k`, at most the number of reference images and at least 1.
-    fn k(&self) -> usize {
+    pub(crate) fn k(&self) -> usize {
         self.score.k().unwrap_or(1).clamp(1, self.store.len())
     }
 
@@ -293,7 +293,7 @@ impl Reference {
     }
 }
 
-fn euclidean(neighbor: &Neighbor) -> f64 {
+pub(crate) fn euclidean(neighbor: &Neighbor) -> f64 {
     f64::from(neighbor.distance_squared).sqrt()
 }
 

@@ -6,6 +6,7 @@ use crate::error::{Error, Result};
 
 /// The numbers of one box.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct BoxPlot {
     /// How many values there were.
     pub count: usize,

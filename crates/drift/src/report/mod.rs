@@ -1,0 +1,39 @@
+//! What a monitor has seen, for people: a document, one HTML page, and the box plot alone.
+//!
+//! [`Report::gather`] reads a store once; everything is drawn from what it gives, which is also the report's JSON.
+//! The page needs no network and no script. Pictures come from [`Pictures`], which may have none.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `document` | the report: numbers only |
+//! | `scores`, `p_values` | the samples that are compared, and the p-values against uniform |
+//! | `advice` | what to do |
+//! | `chart` | drawings as SVG |
+//! | `pictures` | thumbnails |
+//! | `page` | the HTML |
+//! | `raster` | PNG |
+
+mod advice;
+mod chart;
+mod document;
+mod p_values;
+mod page;
+mod pictures;
+mod raster;
+mod scores;
+
+pub use document::{CalibrationFacts, PathPoint, ReferenceFacts, Report, Subject};
+pub use p_values::PValueHistogram;
+pub use page::html;
+pub use pictures::{NoPictures, Pictures};
+pub use raster::png;
+pub use scores::{Sample, ScoreBox};
+
+/// The box plot alone, readable as it stands: SVG with its own colors.
+#[must_use]
+pub fn box_plot_svg(report: &Report) -> String {
+    chart::boxes::drawing(report).standalone()
+}
+
+#[cfg(test)]
+mod tests;
