@@ -36,6 +36,8 @@ struct Verdict {
 /// An image and what it is nearest to.
 struct Strange<'a> {
     image: &'a StoredObservation,
+    /// How many of the strangest are this very image, as of a camera that stands still.
+    times: usize,
     when: String,
     picture: Option<String>,
     neighbors: Vec<Near<'a>>,
@@ -55,8 +57,13 @@ struct Near<'a> {
 /// [`Error::Drawing`] where the page cannot be written, which no report leads to.
 pub fn html(report: &Report, pictures: &mut dyn Pictures) -> Result<String> {
     let mut thumbnails = Thumbnails::new(pictures);
-    let strangest: Vec<_> =
-        report.strangest.iter().map(|image| strange(image, &mut thumbnails)).collect();
+    let mut strangest: Vec<Strange<'_>> = Vec::new();
+    for image in &report.strangest {
+        match strangest.iter_mut().find(|known| known.is_same(image)) {
+            Some(known) => known.times += 1,
+            None => strangest.push(strange(image, &mut thumbnails)),
+        }
+    }
     let page = Page {
         report,
         made: moment(report.made_ms),
@@ -127,7 +134,20 @@ fn strange<'a>(image: &'a StoredObservation, thumbnails: &mut Thumbnails<'_>) ->
         distance: digits(near.distance),
         picture: thumbnails.reference(&near.id),
     });
-    Strange { image, when: moment(observation.time_ms), picture, neighbors: near.collect() }
+    Strange {
+        image,
+        times: 1,
+        when: moment(observation.time_ms),
+        picture,
+        neighbors: near.collect(),
+    }
+}
+
+impl Strange<'_> {
+    fn is_same(&self, other: &StoredObservation) -> bool {
+        let own = &self.image.observation.image_sha256;
+        own.is_some() && *own == other.observation.image_sha256
+    }
 }
 
 /// `12.3 %`.
