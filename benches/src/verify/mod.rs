@@ -7,6 +7,7 @@ mod batch;
 pub mod draws;
 mod false_alarms;
 mod mmd_time;
+mod monitor;
 pub mod parallel;
 pub mod section;
 mod sequential;
@@ -32,6 +33,7 @@ pub const FIGURES: &[Figure] = &[
     Figure { number: 3, place: "figure-3", measure: sequential::measure },
     Figure { number: 4, place: "figure-4", measure: batch::measure },
     Figure { number: 7, place: "figure-7", measure: mmd_time::measure },
+    Figure { number: 8, place: "figure-8", measure: monitor::measure },
 ];
 
 #[cfg(test)]
