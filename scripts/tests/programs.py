@@ -39,6 +39,11 @@ _ENVIRONMENT = {k: v for k, v in os.environ.items() if not k.startswith(("SDD_",
 _START_SECONDS = 60
 
 
+def environment() -> dict[str, str]:
+    """What the programs are run with."""
+    return dict(_ENVIRONMENT)
+
+
 def drift_index(*arguments: object, codes: tuple[int, ...] = (0,)) -> dict:
     """Runs `drift-index … --json`; its answer. Any exit code but ``codes`` fails the test."""
     command = [str(_BIN / "drift-index"), *map(str, arguments), "--json"]

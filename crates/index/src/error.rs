@@ -142,9 +142,34 @@ pub enum Error {
         path: PathBuf,
     },
 
+    /// The store has been written since what is to replace it was made from it.
+    #[error(
+        "{path} is at generation {found} and no longer at {expected}, which this change was made from: \
+         another process has written it in the meantime; run the command again"
+    )]
+    Superseded {
+        /// The folder.
+        path: PathBuf,
+        /// The generation that the change was made from.
+        expected: u64,
+        /// The generation that is current.
+        found: u64,
+    },
+
+    /// A generation that the store does not keep.
+    #[error("{path} keeps no generation {generation}: it has {kept}")]
+    UnknownGeneration {
+        /// The folder.
+        path: PathBuf,
+        /// The one asked for.
+        generation: u64,
+        /// Those that are kept, for people.
+        kept: String,
+    },
+
     /// The store was written by a version of this crate that this one does not read.
     #[error(
-        "{path} has format version {found}, and this program reads version {supported}: \
+        "{path} has format version {found}, and this program reads versions up to {supported}: \
          rebuild the store with this program, or use the program that wrote it"
     )]
     UnsupportedVersion {
@@ -152,7 +177,7 @@ pub enum Error {
         path: PathBuf,
         /// Its version.
         found: u64,
-        /// The one version that is read.
+        /// The newest version that is read.
         supported: u32,
     },
 

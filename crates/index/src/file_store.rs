@@ -1,12 +1,16 @@
 //! A reference store in one folder of files, held in memory.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, s};
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use crate::error::{Error, Result};
-use crate::layout::{self, Group, Loaded, Manifest, StoreContents};
+use crate::layout::{
+    self, FileEntry, Generation, Group, GroupedRows, Loaded, Manifest, ModelIdentity,
+    StoreContents, StoredRows, WriteOptions,
+};
 use crate::normalize::prepare_queries;
 use crate::record::Record;
 use crate::store::{Filter, LabelCount, Neighbor, ReferenceStore};
@@ -43,23 +47,97 @@ impl FileStore {
     /// [`Error::Damaged`] for anything that is missing, cut short, altered or forged;
     /// [`Error::OutOfMemory`]; [`Error::Io`].
     pub fn open(dir: &Path) -> Result<Self> {
-        Ok(Self { loaded: layout::load(dir)? })
+        Ok(Self { loaded: layout::load(dir, None)? })
     }
 
-    /// Writes a store into `dir`, which is made if need be, or replaces the one there.
+    /// Opens a generation that the store in `dir` keeps: the current one or an earlier one.
     ///
-    /// The new store becomes visible at once and as a whole, after everything of it is on disk. If
-    /// this fails or is killed at any point, the old store stays as it was; what is left over is
-    /// removed by the next write. Files that no store made are never touched.
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), and [`Error::UnknownGeneration`].
+    pub fn open_generation(dir: &Path, generation: u64) -> Result<Self> {
+        Ok(Self { loaded: layout::load(dir, Some(generation))? })
+    }
+
+    /// The generations that the store in `dir` keeps, ascending.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), for the current generation's manifest.
+    pub fn history(dir: &Path) -> Result<Vec<Generation>> {
+        layout::history(dir)
+    }
+
+    /// A store in memory alone, of generation 0. It answers as it will once it is [saved](Self::save) and opened.
     ///
     /// # Errors
     ///
     /// [`Error::InvalidRecord`], [`Error::InvalidContents`], [`Error::DimensionOutOfRange`],
-    /// [`Error::NotFinite`] and [`Error::NormTooLarge`] for contents that cannot be stored;
-    /// [`Error::Occupied`] for a folder that holds something else; [`Error::Locked`] while another
-    /// process writes; [`Error::Io`], e.g. for a full disk.
+    /// [`Error::NotFinite`] and [`Error::NormTooLarge`] for contents that cannot be stored.
+    pub fn in_memory(contents: &StoreContents) -> Result<Self> {
+        let StoreContents { model, normalization, embeddings, records, attachments } = contents;
+        let rows = StoredRows::of_raw(*normalization, embeddings.view(), records)?;
+        let mut manifest = Manifest::draft(0, String::new(), *normalization);
+        manifest.model.clone_from(model);
+        if let Some(reason) = model.as_ref().and_then(ModelIdentity::violation) {
+            return Err(Error::contents(reason));
+        }
+        Self::of_rows(manifest, rows, BTreeMap::new())?.with_attachments(attachments.clone())
+    }
+
+    /// A store of these rows, whose files none has yet.
+    pub(crate) fn of_rows(
+        mut manifest: Manifest,
+        rows: StoredRows,
+        attachments: BTreeMap<String, Vec<u8>>,
+    ) -> Result<Self> {
+        (manifest.count, manifest.dimension) = rows.dim();
+        let GroupedRows { groups, ids, norms } = rows.grouped()?;
+        Ok(Self { loaded: Loaded { manifest, groups, ids, norms, attachments } })
+    }
+
+    /// The same store with these attachments and no others, in memory alone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidContents`].
+    pub fn with_attachments(mut self, attachments: BTreeMap<String, Vec<u8>>) -> Result<Self> {
+        layout::check_attachments(&attachments)?;
+        let Loaded { manifest, attachments: before, .. } = &mut self.loaded;
+        // What stays as it is keeps its file.
+        manifest.attachments.retain(|name, _| before.get(name) == attachments.get(name));
+        for name in attachments.keys() {
+            manifest.attachments.entry(name.clone()).or_insert_with(FileEntry::none);
+        }
+        self.loaded.attachments = attachments;
+        Ok(self)
+    }
+
+    /// Writes a store into `dir`, which is made if need be, or replaces the one there and keeps nothing of it:
+    /// [`save`](Self::save) of [`in_memory`](Self::in_memory), with the default options.
+    ///
+    /// # Errors
+    ///
+    /// As those two.
     pub fn write(dir: &Path, contents: &StoreContents) -> Result<Manifest> {
-        layout::write(dir, contents)
+        Self::in_memory(contents)?.save(dir, &WriteOptions::default())
+    }
+
+    /// Writes this store into `dir`, which is made if need be, as the next generation of the one there.
+    ///
+    /// The new generation becomes visible at once and as a whole, after everything of it is on disk. If
+    /// this fails or is killed at any point, the old one stays as it was; what is left over is
+    /// removed by the next write. Files that no store made are never touched. Rows and attachments
+    /// that a kept generation in `dir` has already, this store having been opened there, are not
+    /// written again: the generations share the files.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Occupied`] for a folder that holds something else; [`Error::Locked`] while another
+    /// process writes; [`Error::Superseded`]; [`Error::InvalidContents`] for a change that cannot be
+    /// stored; [`Error::Io`], e.g. for a full disk.
+    pub fn save(&self, dir: &Path, options: &WriteOptions<'_>) -> Result<Manifest> {
+        layout::write(dir, &self.loaded, options)
     }
 
     /// The ids and labels of the rows that `filter` lets through, in the order of the rows, which is
@@ -77,6 +155,15 @@ impl FileStore {
             .collect()
     }
 
+    /// The rows that `filter` lets through as they are stored, of length 1 where the store normalizes, in the order of
+    /// [`records`](Self::records). Stores of one model have the same bits for the same image.
+    #[must_use]
+    pub fn stored_rows(&self, filter: Filter<'_>) -> Array2<f32> {
+        let blocks: Vec<_> = self.groups(filter).map(|group| group.index.rows()).collect();
+        // Groups have the same width; there are none where no row has the label.
+        concatenate(Axis(0), &blocks).unwrap_or_else(|_| Array2::zeros((0, self.dimension())))
+    }
+
     /// The groups that `filter` lets through.
     pub(crate) fn groups(&self, filter: Filter<'_>) -> impl Iterator<Item = &Group> {
         self.loaded.groups.iter().filter(move |group| match filter {
@@ -85,8 +172,10 @@ impl FileStore {
         })
     }
 
-    /// One norm a row with normalization l2, else empty.
-    pub(crate) fn norms(&self) -> &[f64] {
+    /// The Euclidean norms of the embeddings as they were given, in the order of the rows; empty for a store that
+    /// does not normalize.
+    #[must_use]
+    pub fn norms(&self) -> &[f64] {
         &self.loaded.norms
     }
 }

@@ -33,7 +33,8 @@
 //! ```
 //!
 //! [`FlatIndex`] is the search itself, over plain rows in memory. [`FileStore`] keeps rows, ids,
-//! labels and checksums in a folder that is replaced as a whole; [`verify()`] checks one.
+//! labels and checksums in a folder that is replaced as a whole, and may keep what it replaces;
+//! [`verify()`] checks one. A [`RowEdit`] makes another store of one, with the rows that stay as they are.
 //! [`ReferenceStore`] is what callers ask, so that another back end can take its place.
 //!
 //! Programs call [`check_cpu`] first in `main`, and [`limit_threads`] in threads that search.
@@ -44,6 +45,7 @@
 )]
 
 mod cpu;
+mod edit;
 mod error;
 mod file_store;
 mod flat;
@@ -54,11 +56,15 @@ mod store;
 mod verify;
 
 pub use cpu::check_cpu;
+pub use edit::RowEdit;
 pub use error::{Error, Result};
 pub use file_store::FileStore;
 pub use flat::{FlatIndex, MAX_DIMENSION, RowDistance, limit_threads};
-pub use layout::{FileEntry, Manifest, Metric, ModelIdentity, StoreContents};
+pub use layout::{
+    Change, FileEntry, Generation, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity, StoreContents,
+    WriteOptions,
+};
 pub use normalize::Normalization;
 pub use record::{MAX_ID_BYTES, MAX_LABEL_BYTES, Record};
 pub use store::{Filter, LabelCount, Neighbor, ReferenceStore};
-pub use verify::{Verification, verify};
+pub use verify::{Verification, verify, verify_generation};

@@ -89,3 +89,39 @@ pub trait ReferenceStore: Send + Sync {
     /// The bytes that were stored under this name beside the rows, e.g. a calibration.
     fn attachment(&self, name: &str) -> Option<&[u8]>;
 }
+
+/// A store that several share.
+impl<S: ReferenceStore + ?Sized> ReferenceStore for Arc<S> {
+    fn manifest(&self) -> &Manifest {
+        (**self).manifest()
+    }
+
+    fn dimension(&self) -> usize {
+        (**self).dimension()
+    }
+
+    fn len(&self) -> usize {
+        (**self).len()
+    }
+
+    fn labels(&self) -> Vec<LabelCount> {
+        (**self).labels()
+    }
+
+    fn search(
+        &self,
+        queries: ArrayView2<'_, f32>,
+        k: usize,
+        filter: Filter<'_>,
+    ) -> Result<Vec<Vec<Neighbor>>> {
+        (**self).search(queries, k, filter)
+    }
+
+    fn embeddings(&self, filter: Filter<'_>) -> Result<Array2<f32>> {
+        (**self).embeddings(filter)
+    }
+
+    fn attachment(&self, name: &str) -> Option<&[u8]> {
+        (**self).attachment(name)
+    }
+}

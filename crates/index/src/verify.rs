@@ -32,21 +32,33 @@ pub struct Verification {
 ///
 /// As [`FileStore::open`].
 pub fn verify(dir: &Path) -> Result<Verification> {
-    let store = FileStore::open(dir)?;
+    FileStore::open(dir).map(|store| summary(&store))
+}
+
+/// The same for a generation that the store keeps.
+///
+/// # Errors
+///
+/// As [`FileStore::open_generation`].
+pub fn verify_generation(dir: &Path, generation: u64) -> Result<Verification> {
+    FileStore::open_generation(dir, generation).map(|store| summary(&store))
+}
+
+fn summary(store: &FileStore) -> Verification {
     let manifest = store.manifest().clone();
-    let stored = stored_norms(&store);
+    let stored = stored_norms(store);
     let given = match manifest.normalization {
         Normalization::None => stored.as_slice(),
         Normalization::L2 => store.norms(),
     };
-    Ok(Verification {
+    Verification {
         labels: store.labels(),
         bytes: manifest.files().map(|FileEntry { bytes, .. }| bytes).sum(),
         min_norm: given.iter().copied().fold(f64::INFINITY, f64::min),
         max_norm: given.iter().copied().fold(0.0, f64::max),
         zero_rows: given.iter().filter(|&&norm| norm == 0.0).count(),
         manifest,
-    })
+    }
 }
 
 fn stored_norms(store: &FileStore) -> Vec<f64> {

@@ -88,6 +88,16 @@ def test_layout_sorted_by_label_is_read(tmp_path):
     assert 300 < mask.sum() < 500
 
 
+def test_images_that_drift_index_label_added_keep_their_item(tmp_path):
+    (tmp_path / "items.csv").write_text(
+        "image,label,item\nnon_defect/119.jpg,non_defect,14\nnon_defect/04fad7ea.jpg,non_defect,captured-04fad7ea\n"
+    )
+    for trust in (False, True):
+        samples = dataset.read_sorted_by_label(tmp_path, trust_items_csv=trust)
+        assert [sample.item for sample in samples] == ["14" if trust else "15", "captured-04fad7ea"]
+    assert len(dataset.assign_folds(samples, 2, seed=1)) == 2
+
+
 def test_missing_data_says_what_was_expected(tmp_path):
     with pytest.raises(FileNotFoundError, match="kos01"):
         dataset.read_kolektor(tmp_path)

@@ -8,11 +8,12 @@ use insta::assert_snapshot;
 use crate::support::{dark_surface, folder, parts, run, save, stripes, surface};
 
 /// Runs `check` with everything replaced that differs from machine to machine.
-fn redacted(check: impl FnOnce()) {
+pub fn redacted(check: impl FnOnce()) {
     let mut settings = insta::Settings::clone_current();
     settings.add_filter(r"in \d+\.\d s\b", "in [time]");
     settings.add_filter(r"\d{4}-\d\d-\d\dT[\d:]+Z", "[date]");
     settings.add_filter(r"[0-9a-f]{64}", "[sha256]");
+    settings.add_filter(r"checksum [0-9a-f]{12}", "checksum [begin]");
     settings.add_filter(r"\d+\.\d{4,}", "[number]");
     settings.add_filter(r"\d+\.\d %", "[percent]");
     settings.add_filter(r"\d+ bytes checked", "[bytes] checked");
@@ -31,6 +32,20 @@ fn help() {
         assert_snapshot!("help_embed", help("embed --help"));
         assert_snapshot!("help_query", help("query --help"));
         assert_snapshot!("help_info", help("info --help"));
+        for command in [
+            "calibrate",
+            "add",
+            "remove",
+            "merge",
+            "history",
+            "rollback",
+            "diff",
+            "export",
+            "captured",
+            "label",
+        ] {
+            assert_snapshot!(format!("help_{command}"), help(&format!("{command} --help")));
+        }
         assert_snapshot!("help_verify", help("verify --help"));
     });
 }

@@ -14,12 +14,16 @@ use crate::flat::MAX_DIMENSION;
 use crate::normalize::Normalization;
 use crate::record::text_violation;
 
-/// The one format version that this crate writes and reads.
-const FORMAT_VERSION: u32 = 1;
+/// The newest format version that this crate writes and reads. Version 1 names files of its own generation alone and
+/// knows no `change`. What version 1 can say is written as it, so that older programs read what `build` writes.
+const FORMAT_VERSION: u32 = 2;
 /// Tells our manifest.json from the many other files of that name.
 const FORMAT: &str = "sdd-reference-store";
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 const MAX_MODEL_TEXT_BYTES: usize = 256;
+const MAX_COMMAND_BYTES: usize = 64;
+/// The longest note of a [`Change`], in bytes.
+pub const MAX_NOTE_BYTES: usize = 1024;
 
 /// Which distance a store's searches return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -54,6 +58,25 @@ pub struct FileEntry {
     pub sha256: String,
 }
 
+/// How a generation came about.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Change {
+    /// What made it, e.g. `add`: not empty, at most 64 bytes.
+    pub command: String,
+    /// The generation whose content it began from; `None` for one that began from nothing.
+    pub from: Option<u64>,
+    /// Rows that `from` does not have.
+    pub added: usize,
+    /// Rows of `from` that are gone.
+    pub removed: usize,
+    /// Rows of `from` that have another embedding or label under the same id.
+    pub replaced: usize,
+    /// What a person wrote about it: not empty, at most [`MAX_NOTE_BYTES`], without control characters.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub note: Option<String>,
+}
+
 /// What a store says of itself: `manifest.json`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -83,6 +106,9 @@ pub struct Manifest {
     pub records: FileEntry,
     /// Further files, by the name under which they were attached.
     pub attachments: BTreeMap<String, FileEntry>,
+    /// How it came about; `None` for a store that was written as a whole and without a note.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub change: Option<Change>,
     /// The SHA-256 of this manifest as it is written, with an empty text in place of this field.
     pub checksum: String,
 }
@@ -95,9 +121,9 @@ struct Preamble {
 }
 
 impl Manifest {
-    /// A manifest of this format's version, still without its checksum.
-    pub(super) fn draft(generation: u64, created_at: String, normalization: Normalization) -> Self {
-        let none = FileEntry { file: String::new(), bytes: 0, sha256: String::new() };
+    /// A manifest without files and checksum, which [`seal`](Self::seal) finishes.
+    pub(crate) fn draft(generation: u64, created_at: String, normalization: Normalization) -> Self {
+        let none = FileEntry::none();
         Self {
             format: FORMAT.to_owned(),
             format_version: FORMAT_VERSION,
@@ -111,8 +137,24 @@ impl Manifest {
             index: none.clone(),
             records: none,
             attachments: BTreeMap::new(),
+            change: None,
             checksum: String::new(),
         }
+    }
+
+    /// The oldest version that can say all this.
+    fn least_version(&self) -> u32 {
+        let is_own = |(name, entry): (&str, &FileEntry)| {
+            names::generation_of(name, &entry.file) == Some(self.generation)
+        };
+        if self.change.is_none() && self.named_files().all(is_own) { 1 } else { FORMAT_VERSION }
+    }
+
+    /// Every data file, with its name without a number.
+    fn named_files(&self) -> impl Iterator<Item = (&str, &FileEntry)> {
+        [(names::INDEX, &self.index), (names::RECORDS, &self.records)]
+            .into_iter()
+            .chain(self.attachments.iter().map(|(name, entry)| (name.as_str(), entry)))
     }
 
     /// Every data file that the manifest names.
@@ -120,8 +162,14 @@ impl Manifest {
         [&self.index, &self.records].into_iter().chain(self.attachments.values())
     }
 
-    /// Fills in the checksum and returns the bytes of `manifest.json`.
+    /// Fills in version and checksum and returns the bytes of `manifest.json`.
     pub(super) fn seal(&mut self) -> Result<Vec<u8>> {
+        self.format_version = self.least_version();
+        self.sum_up()
+    }
+
+    /// The same for the version that it has.
+    fn sum_up(&mut self) -> Result<Vec<u8>> {
         self.checksum = String::new();
         self.checksum = hex_sha256(&self.render()?);
         self.render()
@@ -146,7 +194,7 @@ impl Manifest {
             let reason = format!("expected the format {FORMAT:?}, found {:?}", preamble.format);
             return Err(Error::damaged(path, reason));
         }
-        if preamble.format_version != u64::from(FORMAT_VERSION) {
+        if !(1..=u64::from(FORMAT_VERSION)).contains(&preamble.format_version) {
             return Err(Error::UnsupportedVersion {
                 path: path.to_owned(),
                 found: preamble.format_version,
@@ -155,7 +203,7 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(bytes)
             .map_err(|error| Error::damaged(path, format!("its JSON is wrong: {error}")))?;
-        if manifest.clone().seal()? != bytes {
+        if manifest.clone().sum_up()? != bytes {
             let reason = format!("its content does not match its checksum {:?}", manifest.checksum);
             return Err(Error::damaged(path, reason));
         }
@@ -183,21 +231,30 @@ impl Manifest {
         {
             return Some("expected an RFC 3339 time in created_at".to_owned());
         }
-        let generation = self.generation;
-        let named = |entry: &FileEntry, name: String| {
-            (entry.file != name)
-                .then(|| format!("expected a file {name:?}, found {:?}", entry.file))
+        // In one way only from what the file is and a generation up to this one: no name leads out of the folder.
+        let misnamed = |(name, entry): (&str, &FileEntry)| {
+            let generation = names::generation_of(name, &entry.file);
+            let known = generation.is_some_and(|found| (1..=self.generation).contains(&found));
+            (!known).then(|| {
+                let expected = names::numbered(name, self.generation);
+                format!(
+                    "expected a file {expected:?}, or of an earlier generation, found {:?}",
+                    entry.file
+                )
+            })
         };
-        named(&self.index, names::index_file(generation))
-            .or_else(|| named(&self.records, names::records_file(generation)))
+        let unattachable =
+            || self.attachments.keys().find_map(|name| names::attachment_violation(name));
+        unattachable()
+            .or_else(|| self.named_files().find_map(misnamed))
             .or_else(|| {
-                self.attachments.iter().find_map(|(name, entry)| {
-                    names::attachment_violation(name)
-                        .or_else(|| named(entry, names::attachment_file(name, generation)))
-                })
+                let (expected, found) = (self.least_version(), self.format_version);
+                (found != expected)
+                    .then(|| format!("expected format version {expected}, found {found}"))
             })
             .or_else(|| self.files().find_map(|entry| sha256_violation(&entry.file, &entry.sha256)))
             .or_else(|| self.model.as_ref().and_then(ModelIdentity::violation))
+            .or_else(|| self.change.as_ref().and_then(Change::violation))
     }
 
     /// Reads and checks the manifest from its open file.
@@ -214,9 +271,25 @@ impl Manifest {
     }
 }
 
-impl ModelIdentity {
+impl FileEntry {
+    /// Of a file that is not written yet.
+    pub(crate) fn none() -> Self {
+        Self { file: String::new(), bytes: 0, sha256: String::new() }
+    }
+}
+
+impl Change {
     /// Says which rule of the fields is broken, if any.
     pub(super) fn violation(&self) -> Option<String> {
+        text_violation("command", &self.command, MAX_COMMAND_BYTES).or_else(|| {
+            self.note.as_ref().and_then(|note| text_violation("note", note, MAX_NOTE_BYTES))
+        })
+    }
+}
+
+impl ModelIdentity {
+    /// Says which rule of the fields is broken, if any.
+    pub(crate) fn violation(&self) -> Option<String> {
         text_violation("model name", &self.name, MAX_MODEL_TEXT_BYTES)
             .or_else(|| text_violation("model version", &self.version, MAX_MODEL_TEXT_BYTES))
             .or_else(|| sha256_violation("the model", &self.sha256))

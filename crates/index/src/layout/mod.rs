@@ -5,6 +5,7 @@
 //! index-000001.faiss         all rows: a FAISS IndexFlatL2, as Python's faiss.read_index reads it
 //! records-000001.jsonl       one JSON object a line, in the order of the rows: id, label, norm
 //! calibration-000001.json    an attachment, here one called calibration.json
+//! manifest-000001.json       the manifest of an earlier generation that is kept
 //! .lock                      held by the writer; lists the files a writer may have left behind
 //! ```
 //!
@@ -16,6 +17,13 @@
 //! one with all of its own. A reader that opens the old files a moment before they are removed
 //! keeps them; one that comes a moment too late reads the manifest again.
 //!
+//! # Earlier generations
+//!
+//! A writer may keep what it replaces: the old manifest stays beside the new one under its number, and with it the
+//! files that it names. A file that does not change is named by several manifests and is there once. What no kept
+//! manifest names any more is removed, as what a writer leaves behind: because a manifest or the journal of ours
+//! names it, never because of its name.
+//!
 //! # Why checksums are compared before anything is believed
 //!
 //! FAISS's own reader trusts the header of a file: it allocates what a size field says, and loads a
@@ -24,15 +32,23 @@
 //! damage, not malice: whoever can write the folder can write a matching manifest, and then the
 //! checks of the header, the lengths and every record still hold.
 
+mod contents;
 mod faiss_file;
+mod folder;
+mod history;
 mod lock;
 mod manifest;
 mod names;
+mod new_file;
 mod read;
 mod records_file;
 mod write;
 
-pub use manifest::{FileEntry, Manifest, Metric, ModelIdentity};
+pub use contents::StoreContents;
+pub(crate) use contents::{GroupedRows, StoredRows, check_attachments};
+pub use history::Generation;
+pub(crate) use history::history;
+pub use manifest::{Change, FileEntry, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity};
 pub(crate) use read::{Group, Loaded, load};
-pub use write::StoreContents;
+pub use write::WriteOptions;
 pub(crate) use write::write;

@@ -8,26 +8,28 @@ pub(super) const MANIFEST_TEMPORARY: &str = "manifest.json.tmp";
 pub(super) const LOCK: &str = ".lock";
 
 const MAX_ATTACHMENT_NAME_BYTES: usize = 64;
-const RESERVED: [&str; 3] = ["index.faiss", "records.jsonl", MANIFEST];
+const RESERVED: [&str; 3] = [INDEX, RECORDS, MANIFEST];
 
-pub(super) fn index_file(generation: u64) -> String {
-    numbered("index.faiss", generation)
-}
-
-pub(super) fn records_file(generation: u64) -> String {
-    numbered("records.jsonl", generation)
-}
-
-pub(super) fn attachment_file(name: &str, generation: u64) -> String {
-    numbered(name, generation)
-}
+/// What the files of a generation are called without its number; attachments have names of their own.
+pub(super) const INDEX: &str = "index.faiss";
+pub(super) const RECORDS: &str = "records.jsonl";
 
 /// `stem.extension` → `stem-000001.extension`.
-fn numbered(name: &str, generation: u64) -> String {
+pub(super) fn numbered(name: &str, generation: u64) -> String {
     match name.rsplit_once('.') {
         Some((stem, extension)) => format!("{stem}-{generation:06}.{extension}"),
         None => format!("{name}-{generation:06}"),
     }
+}
+
+/// The generation whose [`numbered`] file of this name `file` is.
+pub(super) fn generation_of(name: &str, file: &str) -> Option<u64> {
+    let stem_bytes = name.rsplit_once('.').map_or(name, |(stem, _)| stem).len();
+    let digits = file.get(stem_bytes..)?.strip_prefix('-')?;
+    let digits = &digits[..digits.bytes().take_while(u8::is_ascii_digit).count()];
+    let generation = digits.parse().ok()?;
+    // Written again it must be the same name: a number can be written in other ways.
+    (numbered(name, generation) == file).then_some(generation)
 }
 
 /// Says why `name` cannot name an attachment, if it cannot.
@@ -74,12 +76,32 @@ mod tests {
 
     #[test]
     fn files_are_numbered_before_the_extension() {
-        assert_eq!(index_file(1), "index-000001.faiss");
-        assert_eq!(records_file(1_234_567), "records-1234567.jsonl");
-        assert_eq!(attachment_file("calibration.json", 12), "calibration-000012.json");
-        assert_eq!(attachment_file("notes", 12), "notes-000012");
-        for file in [index_file(1), records_file(u64::MAX), attachment_file("a.b.c", 3)] {
+        assert_eq!(numbered(INDEX, 1), "index-000001.faiss");
+        assert_eq!(numbered(RECORDS, 1_234_567), "records-1234567.jsonl");
+        assert_eq!(numbered("calibration.json", 12), "calibration-000012.json");
+        assert_eq!(numbered("notes", 12), "notes-000012");
+        for (name, generation) in [(INDEX, 1), (RECORDS, u64::MAX), ("a.b.c", 3), ("notes", 12)] {
+            let file = numbered(name, generation);
             assert!(is_numbered(&file), "{file}");
+            assert_eq!(generation_of(name, &file), Some(generation), "{file}");
+        }
+    }
+
+    #[test]
+    fn a_generation_is_read_from_its_own_name_only() {
+        for file in [
+            "manifest.json",
+            "manifest-1.json",
+            "manifest-0000001.json",
+            "manifest-000001.json.bak",
+            "manifest-00000x.json",
+            "manifest-99999999999999999999.json",
+            "mänifest-000001.json",
+            "manifes",
+            "index-000001.faiss",
+            "",
+        ] {
+            assert_eq!(generation_of(MANIFEST, file), None, "{file}");
         }
     }
 

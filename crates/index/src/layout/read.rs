@@ -10,11 +10,11 @@ use std::sync::Arc;
 use ndarray::ArrayView2;
 use sha2::{Digest, Sha256};
 
+use super::contents::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
 use super::faiss_file::{HEADER_BYTES, check_header};
 use super::manifest::{FileEntry, Manifest};
-use super::names;
 use super::records_file::{self, MAX_LINE_BYTES, Rows};
-use super::write::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
+use super::{history, names};
 use crate::error::{Error, Result};
 use crate::flat::FlatIndex;
 use crate::normalize::{Normalization, norm};
@@ -46,9 +46,9 @@ pub(crate) struct Loaded {
     pub(crate) attachments: BTreeMap<String, Vec<u8>>,
 }
 
-/// Reads the whole store and checks everything but the lengths of single rows.
-pub(crate) fn load(dir: &Path) -> Result<Loaded> {
-    let Opened { manifest, index, records, attachments } = open_files(dir)?;
+/// Reads the whole store, or an earlier generation of it, and checks everything but the lengths of single rows.
+pub(crate) fn load(dir: &Path, generation: Option<u64>) -> Result<Loaded> {
+    let Opened { manifest, index, records, attachments } = open_files(dir, generation)?;
     let attachments = read_attachments(&manifest, attachments)?;
     let longest = manifest.count.saturating_mul(MAX_LINE_BYTES) as u64;
     let path = records.path.clone();
@@ -68,6 +68,32 @@ pub(super) fn manifest(dir: &Path) -> Result<Manifest> {
     }
 }
 
+/// The manifest of this generation, if it is kept beside the current one.
+pub(super) fn numbered_manifest(dir: &Path, generation: u64) -> Result<Option<Manifest>> {
+    let path = dir.join(names::numbered(names::MANIFEST, generation));
+    let Some(file) = open(&path)? else { return Ok(None) };
+    let manifest = Manifest::read(&path, file)?;
+    if manifest.generation == generation {
+        return Ok(Some(manifest));
+    }
+    let reason = format!("expected generation {generation}, found {}", manifest.generation);
+    Err(Error::damaged(&path, reason))
+}
+
+fn manifest_of(dir: &Path, generation: Option<u64>) -> Result<Manifest> {
+    let current = manifest(dir)?;
+    let Some(generation) = generation.filter(|asked| *asked != current.generation) else {
+        return Ok(current);
+    };
+    if let Some(found) = numbered_manifest(dir, generation)? {
+        return Ok(found);
+    }
+    let earlier = history::earlier(dir, Some(&current))?;
+    let numbers = earlier.iter().chain([&current]).map(|kept| kept.generation.to_string());
+    let kept = numbers.collect::<Vec<_>>().join(", ");
+    Err(Error::UnknownGeneration { path: dir.to_owned(), generation, kept })
+}
+
 /// The manifest and all its files, open, so that a writer may remove them.
 struct Opened {
     manifest: Manifest,
@@ -76,10 +102,10 @@ struct Opened {
     attachments: Vec<(String, DataFile)>,
 }
 
-fn open_files(dir: &Path) -> Result<Opened> {
+fn open_files(dir: &Path, generation: Option<u64>) -> Result<Opened> {
     let mut before: Option<Manifest> = None;
     for _ in 0..MAX_ATTEMPTS {
-        let manifest = manifest(dir)?;
+        let manifest = manifest_of(dir, generation)?;
         if manifest.attachments.len() > MAX_ATTACHMENTS {
             let found = manifest.attachments.len();
             return Err(Error::damaged(

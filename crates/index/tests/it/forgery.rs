@@ -244,7 +244,10 @@ fn manifests_that_break_a_rule() {
     forge(&|m| m.dimension = 16, "expected dimension 16 in its header, found 8");
     forge(&|m| m.count = 0, "at least one row");
     forge(&|m| m.count = usize::MAX, "whole lines");
-    forge(&|m| m.generation = 2, "expected a file \"index-000002.faiss\"");
+    // The files of generation 1 in a manifest of generation 2 are what version 2 is for.
+    forge(&|m| m.generation = 2, "expected format version 2, found 1");
+    forge(&|m| m.format_version = 2, "expected format version 1, found 2");
+    forge(&|m| m.generation = 0, "expected a file");
     forge(&|m| m.normalization = Normalization::None, "expected no norm");
     forge(&|m| m.index.bytes = u64::MAX, "expected 18446744073709551615 bytes, found");
     forge(&|m| m.index.sha256 = "00".repeat(32), "expected SHA-256");
@@ -290,9 +293,9 @@ fn texts_that_are_no_manifest() {
         fs::write(&path, text).unwrap();
         assert_damaged(folder.path(), "manifest.json is damaged");
     }
-    fs::write(&path, good.replace("\"format_version\": 1", "\"format_version\": 2")).unwrap();
+    fs::write(&path, good.replace("\"format_version\": 1", "\"format_version\": 3")).unwrap();
     let error = FileStore::open(folder.path()).unwrap_err();
-    assert!(matches!(error, Error::UnsupportedVersion { found: 2, supported: 1, .. }), "{error}");
+    assert!(matches!(error, Error::UnsupportedVersion { found: 3, supported: 2, .. }), "{error}");
     // As long as a disk: not read into memory.
     let file = fs::File::create(&path).unwrap();
     file.set_len(1 << 40).unwrap();

@@ -11,6 +11,7 @@
 mod faiss_format;
 mod forgery;
 mod golden;
+mod history;
 mod laws;
 mod opening;
 mod support;

@@ -8,7 +8,10 @@ use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-use sdd_index::{Error, FileStore, Filter, Normalization, Record, ReferenceStore, StoreContents};
+use sdd_index::{
+    Change, Error, FileStore, Filter, Normalization, Record, ReferenceStore, StoreContents,
+    WriteOptions,
+};
 
 use crate::support::{self, listing};
 
@@ -146,6 +149,7 @@ fn files_of_the_user_in_a_store_stay() {
     let error = FileStore::write(folder.path(), &contents(3)).unwrap_err();
     assert!(matches!(error, Error::Io { action: "create", .. }), "{error}");
     assert_eq!(open_whole(folder.path()), 2);
+    assert_eq!(fs::read(folder.path().join("records-000003.jsonl")).unwrap(), b"mine");
 }
 
 #[test]
@@ -257,9 +261,28 @@ fn helper_writes_until_killed() {
     // Not for ever: nobody kills it where the test itself was killed.
     let start = Instant::now();
     for seed in 2.. {
-        FileStore::write(&helper_dir(), &contents(seed)).unwrap();
+        write_keeping(&helper_dir(), seed, 3);
         assert!(start.elapsed() < Duration::from_mins(2), "nobody killed it");
     }
+}
+
+/// Writes the contents of this seed, and the same rows once more.
+fn write_keeping(dir: &Path, seed: u64, keep: usize) {
+    let options =
+        WriteOptions { keep_generations: keep.try_into().unwrap(), ..WriteOptions::default() };
+    let store = FileStore::in_memory(&contents(seed)).unwrap();
+    store.save(dir, &options).unwrap();
+    // The same rows, another generation: the files are shared.
+    let change = Change {
+        command: "test".into(),
+        from: None,
+        added: 0,
+        removed: 0,
+        replaced: 0,
+        note: None,
+    };
+    let options = WriteOptions { change: Some(change), ..options };
+    FileStore::open(dir).unwrap().save(dir, &options).unwrap();
 }
 
 #[test]
@@ -279,6 +302,9 @@ fn a_writer_may_be_killed_at_any_moment() {
         child.kill().unwrap();
         child.wait().unwrap();
         open_whole(dir);
+        for kept in FileStore::history(dir).unwrap() {
+            FileStore::open_generation(dir, kept.manifest.generation).unwrap();
+        }
     }
     let manifest = FileStore::write(dir, &contents(7)).unwrap();
     assert_eq!(open_whole(dir), 7);

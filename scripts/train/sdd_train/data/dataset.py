@@ -85,14 +85,20 @@ def read_sorted_by_label(root: Path, trust_items_csv: bool = False) -> list[Samp
     """Reads ``defect/``, ``non_defect/``, ``polygons/`` and ``items.csv``.
 
     The item column of ``items.csv`` counts eight images for every item; it is
-    replaced by :func:`item_of_number` unless ``trust_items_csv``.
+    replaced by :func:`item_of_number` unless ``trust_items_csv``. Images whose name is
+    no number were added since, as by ``drift-index label``: they keep their item.
     """
     samples = []
     with (root / "items.csv").open(newline="") as lines:
         for row in csv.DictReader(lines):
             path = root / row["image"]
             polygon = root / "polygons" / f"{path.stem}.txt"
-            item = f"{int(row['item']):02d}" if trust_items_csv else item_of_number(int(path.stem))
+            if not path.stem.isdecimal():
+                item = row["item"]
+            elif trust_items_csv:
+                item = f"{int(row['item']):02d}"
+            else:
+                item = item_of_number(int(path.stem))
             samples.append(Sample(path, row["label"], item, polygon if polygon.exists() else None))
     return samples
 

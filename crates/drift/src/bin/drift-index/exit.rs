@@ -7,10 +7,10 @@ pub const HELP: &str = "\
 Exit codes:
   0    done; query: no image is out of distribution, or the store has no calibration to tell;
        check: stable, or too few images to tell
-  1    query: at least one image is out of distribution; check: drifting
+  1    query: at least one image is out of distribution; check: drifting; diff: they differ
   2    an error, wrong usage, or an image of several that query could not answer
-  3    build, embed: done, but some images were skipped
-  130  build, embed: interrupted; what was there before is as it was
+  3    build, embed, add, calibrate, merge, remove: done, but some images were skipped
+  130  interrupted; what was there before is as it was
 
 Results go to standard output, progress and errors to standard error (more with SDD_LOG=info).
 With --json, a failure too is one document: {\"status\":\"error\",\"error\":{\"code\",\"message\"}}.";
@@ -22,6 +22,8 @@ pub enum ExitStatus {
     Success,
     /// The answer is that something is out of distribution, or that a batch has drifted.
     Drift,
+    /// The answer is that two stores are not the same.
+    Different,
     /// No answer, or not for everything that was asked.
     Error,
     /// A store or a matrix was made from less than was asked for.
@@ -36,6 +38,7 @@ impl ExitStatus {
         match self {
             Self::Success => "ok",
             Self::Drift => "drift",
+            Self::Different => "different",
             Self::Error => "error",
             Self::Partial => "partial",
             Self::Interrupted => "interrupted",
@@ -47,7 +50,7 @@ impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
         Self::from(match status {
             ExitStatus::Success => 0,
-            ExitStatus::Drift => 1,
+            ExitStatus::Drift | ExitStatus::Different => 1,
             ExitStatus::Error => 2,
             ExitStatus::Partial => 3,
             ExitStatus::Interrupted => 130,

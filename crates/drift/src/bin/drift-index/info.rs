@@ -130,6 +130,17 @@ pub struct CalibrationInfo {
     source: CalibrationSource,
 }
 
+impl CalibrationInfo {
+    /// `64 calibration images, threshold 0.123456`
+    pub fn short(&self) -> String {
+        let images = count(self.images, "calibration image");
+        self.threshold.map_or_else(
+            || format!("{images}, a threshold a class"),
+            |threshold| format!("{images}, threshold {threshold:.6}"),
+        )
+    }
+}
+
 /// The calibration images of a predicted class.
 #[derive(Serialize)]
 pub struct ClassInfo {

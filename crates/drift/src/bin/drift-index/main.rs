@@ -1,19 +1,34 @@
-//! `drift-index` builds reference stores, asks them, and checks them; and writes embeddings.
+//! `drift-index` builds reference stores, asks them, checks them, and changes them generation by generation; and
+//! writes embeddings.
 //!
 //! One file a subcommand. What the program knows about statistics is in the library; here are
 //! files, folders, the model, and what people and programs read.
 
+mod add;
 mod answer;
 mod build;
+mod calibrate;
+mod calibration;
+mod captured;
 mod check;
+mod diff;
 mod embed;
 mod exit;
+mod export;
+mod held_out;
+mod history;
 mod images;
 mod info;
 mod interrupt;
+mod label;
+mod merge;
 mod model;
 mod npy;
 mod query;
+mod remarks;
+mod remove;
+mod revision;
+mod rollback;
 mod text_file;
 mod verify;
 
@@ -26,7 +41,7 @@ use tracing_subscriber::EnvFilter;
 use crate::answer::Answer;
 use crate::exit::ExitStatus;
 
-/// Builds, asks and checks the reference that drift is measured against.
+/// Builds, asks, checks and maintains the reference that drift is measured against.
 ///
 /// A reference store holds the embeddings of known images, with their names and classes, and the
 /// scores of held-out images that say which score is unusual.
@@ -47,6 +62,16 @@ enum Command {
     Embed(embed::Arguments),
     Query(query::Arguments),
     Check(check::Arguments),
+    Calibrate(Box<calibrate::Arguments>),
+    Add(Box<add::Arguments>),
+    Remove(remove::Arguments),
+    Merge(merge::Arguments),
+    History(history::Arguments),
+    Rollback(rollback::Arguments),
+    Diff(diff::Arguments),
+    Export(export::Arguments),
+    Captured(captured::Arguments),
+    Label(label::Arguments),
     Info(info::Arguments),
     Verify(verify::Arguments),
 }
@@ -71,6 +96,16 @@ fn run(command: Command) -> Result<Answer> {
         Command::Embed(arguments) => embed::run(&arguments),
         Command::Query(arguments) => query::run(&arguments),
         Command::Check(arguments) => check::run(&arguments),
+        Command::Calibrate(arguments) => calibrate::run(&arguments),
+        Command::Add(arguments) => add::run(&arguments),
+        Command::Remove(arguments) => remove::run(&arguments),
+        Command::Merge(arguments) => merge::run(&arguments),
+        Command::History(arguments) => history::run(&arguments),
+        Command::Rollback(arguments) => rollback::run(&arguments),
+        Command::Diff(arguments) => diff::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Captured(arguments) => captured::run(&arguments),
+        Command::Label(arguments) => label::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     }

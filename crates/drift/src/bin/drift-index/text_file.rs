@@ -22,6 +22,14 @@ pub fn read(path: &Path, rows: usize, of: &Path) -> Result<Vec<Option<String>>> 
     Ok(lines)
 }
 
+/// The lines of a UTF-8 file that are not empty.
+pub fn lines(path: &Path) -> Result<Vec<String>> {
+    let text =
+        read_text(path).with_context(|| format!("cannot read {} as UTF-8 text", path.display()))?;
+    let text = text.strip_prefix('\u{feff}').unwrap_or(&text);
+    Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+}
+
 fn read_text(path: &Path) -> std::io::Result<String> {
     let (mut file, _) = sdd_core::regular_file::open(path)?;
     let mut text = String::new();

@@ -1,19 +1,20 @@
 //! `drift-index verify`: is the store whole?
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
 use sdd_drift::{CalibrationImages, Reference};
+use sdd_index::{FileStore, ReferenceStore, Verification};
 use serde::Serialize;
 
-use crate::answer::{Answer, line};
+use crate::answer::{Answer, count, line};
 use crate::exit::ExitStatus;
 use crate::info::StoreInfo;
 
 const AFTER_LONG_HELP: &str = "\
-JSON (--json): as of `info`, and bytes, min_norm, max_norm, zero_rows. A store that is damaged is a
+JSON (--json): as of `info`, and bytes, min_norm, max_norm, zero_rows, earlier_generations (their numbers). A store that is damaged is a
 failure: {\"status\":\"error\",\"error\":{\"code\",\"message\"}}, exit code 2.";
 
 /// Check everything in a store: files, checksums, every row, score and calibration
@@ -22,6 +23,10 @@ failure: {\"status\":\"error\",\"error\":{\"code\",\"message\"}}, exit code 2.";
 pub struct Arguments {
     /// The store
     store: PathBuf,
+
+    /// This generation alone [default: all that the store keeps]
+    #[arg(long, value_name = "N")]
+    generation: Option<u64>,
 }
 
 #[derive(Serialize)]
@@ -32,22 +37,54 @@ struct Verified {
     min_norm: f64,
     max_norm: f64,
     zero_rows: usize,
+    earlier_generations: Vec<u64>,
+}
+
+fn current(store: &Path) -> Result<u64> {
+    let opened =
+        FileStore::open(store).with_context(|| format!("{} is not sound", store.display()))?;
+    Ok(opened.manifest().generation)
+}
+
+fn earlier(store: &Path) -> Result<Vec<u64>> {
+    let history =
+        FileStore::history(store).with_context(|| format!("{} is not sound", store.display()))?;
+    let earlier = history.into_iter().filter(|kept| !kept.is_current);
+    Ok(earlier.map(|kept| kept.manifest.generation).collect())
+}
+
+fn check(store: &Path, generation: u64) -> Result<(Reference, Verification)> {
+    let found = sdd_index::verify_generation(store, generation)?;
+    let opened = FileStore::open_generation(store, generation)?;
+    let reference = Reference::from_store(Box::new(opened))?;
+    CalibrationImages::from_store(reference.store())?;
+    Ok((reference, found))
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
-    let name = arguments.store.display();
-    let found =
-        sdd_index::verify(&arguments.store).with_context(|| format!("{name} is not sound"))?;
-    let reference =
-        Reference::open(&arguments.store).with_context(|| format!("{name} is not sound"))?;
-    CalibrationImages::from_store(reference.store())
-        .with_context(|| format!("{name} is not sound"))?;
+    let store = &arguments.store;
+    let earlier = match arguments.generation {
+        Some(_) => Vec::new(),
+        None => earlier(store)?,
+    };
+    let generation = match arguments.generation {
+        Some(generation) => generation,
+        None => current(store)?,
+    };
+    let (reference, found) =
+        check(store, generation).with_context(|| format!("{} is not sound", store.display()))?;
+    for &generation in &earlier {
+        check(store, generation).with_context(|| {
+            format!("generation {generation} of {} is not sound", store.display())
+        })?;
+    }
     let verified = Verified {
         info: StoreInfo::new(&arguments.store, &reference),
         bytes: found.bytes,
         min_norm: found.min_norm,
         max_norm: found.max_norm,
         zero_rows: found.zero_rows,
+        earlier_generations: earlier,
     };
     Answer::new(ExitStatus::Success, &verified)
 }
@@ -62,6 +99,10 @@ impl fmt::Display for Verified {
                 format!("; {rows} zero vectors, which speak for a broken model if there are many")
             }
         };
-        line(f, "sound", format_args!("{} bytes checked{zeros}", self.bytes))
+        line(f, "sound", format_args!("{} bytes checked{zeros}", self.bytes))?;
+        match self.earlier_generations.len() {
+            0 => Ok(()),
+            kept => line(f, "earlier", format_args!("{} checked, too", count(kept, "generation"))),
+        }
     }
 }

@@ -13,6 +13,7 @@ use sdd_drift::{PValueKind, PValueWithin, ScoreMethod, VerdictRule};
 use sdd_index::Normalization;
 
 use crate::model::InferenceArguments;
+use crate::revision::KeepArguments;
 
 const AFTER_LONG_HELP: &str = "\
 JSON (--json): status, store, images, dimension, normalization, labels [{label, count}],
@@ -86,6 +87,9 @@ pub struct Arguments {
 
     #[command(flatten)]
     pub matrix: MatrixArguments,
+
+    #[command(flatten)]
+    pub keeping: KeepArguments,
 }
 
 // `requires` is not enough below: clap drops a requirement that conflicts with a flag at hand.
@@ -251,12 +255,12 @@ impl FromStr for CsvColumn {
     }
 }
 
-fn score_parser() -> impl TypedValueParser<Value = ScoreMethod> {
+pub fn score_parser() -> impl TypedValueParser<Value = ScoreMethod> {
     PossibleValuesParser::new(ScoreMethod::ALL.map(ScoreMethod::name))
         .try_map(|name| name.parse::<ScoreMethod>())
 }
 
-fn within_parser() -> impl TypedValueParser<Value = PValueWithin> {
+pub fn within_parser() -> impl TypedValueParser<Value = PValueWithin> {
     PossibleValuesParser::new(PValueWithin::ALL.map(PValueWithin::name))
         .try_map(|name| name.parse::<PValueWithin>())
 }
@@ -268,7 +272,7 @@ fn normalization_parser() -> impl TypedValueParser<Value = Normalization> {
     })
 }
 
-fn open_unit_interval(text: &str) -> Result<f64, String> {
+pub fn open_unit_interval(text: &str) -> Result<f64, String> {
     let share: f64 = text.parse().map_err(|_| "expected a number".to_owned())?;
     if share > 0.0 && share < 1.0 {
         Ok(share)

@@ -12,14 +12,15 @@ use sdd_drift::model::identity;
 use sdd_drift::{ScoreMethod, VerdictRule};
 use sdd_index::Record;
 
+use super::Material;
 use super::arguments::Arguments;
 use super::groups::{self, Rule};
-use super::summary::{Duplicate, Part, Remarks, SkippedImage};
-use super::{HeldOut, HeldOutImage, Material, Predicted};
 use crate::answer::count;
+use crate::held_out::{HeldOut, HeldOutImage, Predicted};
 use crate::images::embed::{Outcome, embed};
 use crate::images::folder::{Folder, ImageFile, ensure_images, scan};
 use crate::interrupt::Interrupt;
+use crate::remarks::{Duplicate, Part, Remarks, SkippedImage};
 
 /// What is to be embedded: the reference first, so that an image which is on both sides stays there.
 struct Plan {
@@ -31,7 +32,7 @@ struct Plan {
     remarks: Remarks,
 }
 
-pub fn gather(
+pub(super) fn gather(
     folder: &Path,
     arguments: &Arguments,
     rule: &VerdictRule,
@@ -135,7 +136,7 @@ impl Plan {
 }
 
 /// Remembers what was left out of a folder and hands back its images.
-fn take(folder: Folder, part: Part, remarks: &mut Remarks) -> Vec<ImageFile> {
+pub fn take(folder: Folder, part: Part, remarks: &mut Remarks) -> Vec<ImageFile> {
     remarks.ignored += folder.ignored;
     remarks.skipped.extend(folder.skipped.into_iter().map(|skipped| SkippedImage {
         part,
@@ -236,6 +237,7 @@ impl Gathered {
                 images: self.held_out,
                 classes: spec.labels.clone(),
                 source,
+                groups: None,
             }),
             None => None,
         };

@@ -8,9 +8,10 @@ use sdd_drift::model::identity;
 use sdd_drift::{Error, PValueWithin, VerdictRule};
 use sdd_index::{ModelIdentity, Record};
 
+use super::Material;
 use super::arguments::Arguments;
-use super::summary::Remarks;
-use super::{HeldOut, HeldOutImage, Material, Predicted};
+use crate::held_out::{HeldOut, HeldOutImage, Predicted};
+use crate::remarks::Remarks;
 use crate::{npy, text_file};
 
 pub fn gather(matrix: &Path, arguments: &Arguments, rule: &VerdictRule) -> Result<Material> {
@@ -86,5 +87,6 @@ fn held_out(arguments: &Arguments, dimension: usize) -> Result<Option<HeldOut>> 
         classes: Vec::new(),
         embeddings,
         source: CalibrationSource::Embeddings,
+        groups: None,
     }))
 }

@@ -1,7 +1,7 @@
 //! `drift-index build`: a reference store from images or from embeddings.
 
-mod arguments;
-mod from_images;
+pub mod arguments;
+pub mod from_images;
 mod from_matrix;
 pub mod groups;
 mod store;
@@ -9,21 +9,20 @@ mod summary;
 
 use std::fs;
 use std::path::Path;
-use std::sync::Arc;
 use std::time::Instant;
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
-use sdd_core::{ModelSpec, Prediction};
-use sdd_drift::calibration::CalibrationSource;
-use sdd_drift::{Query, Score};
+use sdd_drift::Score;
 use sdd_index::{ModelIdentity, Record};
 
 pub use self::arguments::Arguments;
-use self::summary::{Remarks, Summary};
+use self::summary::Summary;
 use crate::answer::Answer;
 use crate::exit::ExitStatus;
+use crate::held_out::HeldOut;
 use crate::interrupt::Interrupt;
+use crate::remarks::Remarks;
 
 /// What a store is made of.
 struct Material {
@@ -34,52 +33,6 @@ struct Material {
     records: Vec<Record>,
     held_out: Option<HeldOut>,
     remarks: Remarks,
-}
-
-/// Images for the calibration, which are not in the reference.
-struct HeldOut {
-    /// One row an image.
-    embeddings: Array2<f32>,
-    images: Vec<HeldOutImage>,
-    /// The model's classes, where it is known.
-    classes: Vec<String>,
-    source: CalibrationSource,
-}
-
-struct HeldOutImage {
-    id: String,
-    /// Its class by its folder or label file.
-    label: Option<String>,
-    /// What is known of it beside its row.
-    predicted: Predicted,
-    group: Option<String>,
-}
-
-/// What the model said of a held-out image.
-enum Predicted {
-    /// All, as a query has it.
-    Fully { prediction: Box<Prediction>, spec: Arc<ModelSpec> },
-    /// Nothing but the class, if that.
-    Class(Option<String>),
-}
-
-impl Predicted {
-    fn query<'a>(&'a self, embedding: &'a [f32]) -> Query<'a> {
-        match self {
-            Self::Fully { prediction, spec } => Query::of_prediction(prediction, spec),
-            Self::Class(class) => {
-                Query { predicted_class: class.as_deref(), ..Query::new(embedding) }
-            }
-        }
-    }
-
-    /// One for each of the model's classes, in their order.
-    fn probabilities(&self) -> Option<Vec<f32>> {
-        match self {
-            Self::Fully { prediction, .. } => Some(prediction.probabilities.clone()),
-            Self::Class(_) => None,
-        }
-    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {

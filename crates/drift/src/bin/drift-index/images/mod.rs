@@ -1,5 +1,6 @@
 //! From a folder of images to embeddings.
 
+pub mod classified;
 pub mod embed;
 pub mod file;
 pub mod folder;

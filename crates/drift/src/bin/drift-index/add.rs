@@ -1,0 +1,214 @@
+//! `drift-index add`: further images in the reference.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Result, bail, ensure};
+use clap::Args;
+use ndarray::{Array2, Axis};
+use sdd_drift::Reference;
+use sdd_index::{Filter, Record, RowEdit};
+
+use crate::answer::{Answer, count};
+use crate::build::from_images::take;
+use crate::calibrate::same_row;
+use crate::captured;
+use crate::held_out::bits;
+use crate::images::classified::classify;
+use crate::images::folder::{ensure_images, scan};
+use crate::interrupt::Interrupt;
+use crate::model::InferenceArguments;
+use crate::remarks::{Duplicate, Part, Remarks};
+use crate::revision::{Base, ChangeArguments, IfNotKept, JSON_HELP, Revision, change};
+use crate::{npy, text_file};
+
+/// How many images are named in an error.
+const NAMED: usize = 5;
+
+/// Add images to the reference of a store
+///
+/// The rows that are there stay as they are, to the bit, and the held-out images are scored anew against all of
+/// them. An image that the store has already is left out; an id that another image has is an error, or replaces
+/// it with --replace. An image that is held out for the calibration is an error: it cannot be on both sides.
+#[derive(Debug, Args)]
+#[command(after_long_help = format!("JSON (--json): {JSON_HELP}\n
+Examples:
+  drift-index add reference --images labeled/ --model model.onnx --note 'darker lamps'
+  drift-index add reference --captured capture/ --labels labels.csv
+  drift-index add reference --embeddings new.npy --ids new.txt --labels classes.txt"))]
+pub struct Arguments {
+    /// The store
+    store: PathBuf,
+
+    /// Folder of images; the class of an image is the first folder below DIR on its path
+    #[arg(long, value_name = "DIR", group = "source", required = true)]
+    images: Option<PathBuf>,
+
+    /// Folder that `sdd-server --capture` wrote; those of its images that --labels gives a class
+    #[arg(long, value_name = "DIR", group = "source", requires = "labels")]
+    captured: Option<PathBuf>,
+
+    /// Matrix of embeddings: M x D, as numpy.save writes it
+    #[arg(long, value_name = "FILE.npy", group = "source", requires = "ids")]
+    embeddings: Option<PathBuf>,
+
+    /// Ids of the embeddings, one a line
+    #[arg(long, value_name = "FILE", requires = "embeddings")]
+    ids: Option<PathBuf>,
+
+    /// With --captured the list of `captured` with its column label filled in; with --embeddings their classes, one a
+    /// line
+    #[arg(long, value_name = "FILE", conflicts_with = "images")]
+    labels: Option<PathBuf>,
+
+    /// The model, which must be the one that the store was built with [default: models/sdd-efficientnet-lite0.onnx]
+    #[arg(long, value_name = "FILE.onnx")]
+    model: Option<PathBuf>,
+
+    #[command(flatten)]
+    inference: InferenceArguments,
+
+    /// Replace images that have the same id
+    #[arg(long)]
+    replace: bool,
+
+    /// Go on without a calibration where the store does not keep its held-out images
+    #[arg(long)]
+    drop_calibration: bool,
+
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+pub fn run(arguments: &Arguments) -> Result<Answer> {
+    let dir = &arguments.store;
+    let interrupt = Interrupt::listen()?;
+    let base = Base::open(dir)?;
+    let mut remarks = Remarks::default();
+    let (embeddings, records) = gather(arguments, &mut remarks, &interrupt)?;
+    refuse_held_out(&base, &embeddings, &records)?;
+    let chosen = choose(&base, &embeddings, &records, arguments.replace, &mut remarks)?;
+    ensure!(
+        !chosen.rows.is_empty(),
+        "nothing to add: all {} are in the store already",
+        count(records.len(), "image")
+    );
+
+    let mut change = change("add", &base.store);
+    change.replaced = chosen.replaced.len();
+    change.added = chosen.rows.len() - change.replaced;
+    let records: Vec<Record> = chosen.rows.iter().map(|&row| records[row].clone()).collect();
+    let edit = RowEdit::new(&base.store).remove(chosen.replaced);
+    let store = edit.add(&embeddings.select(Axis(0), &chosen.rows), &records)?.apply()?;
+    let store = Arc::new(store);
+    let if_not_kept = if arguments.drop_calibration { IfNotKept::Drop } else { IfNotKept::Refuse };
+    let (score, calibrated) =
+        base.rescored(&store, base.held_out(), if_not_kept, &mut remarks, &interrupt)?;
+    let revision = Revision { change, store, score, calibrated, remarks };
+    revision.finish(dir, &base, &arguments.change, &interrupt)
+}
+
+/// Embeddings as the model made them, and a record of each.
+fn gather(
+    arguments: &Arguments,
+    remarks: &mut Remarks,
+    interrupt: &Interrupt,
+) -> Result<(Array2<f32>, Vec<Record>)> {
+    if let Some(matrix) = &arguments.embeddings {
+        let embeddings = npy::read(matrix)?;
+        let rows = embeddings.nrows();
+        let lines = |file: &Option<PathBuf>| match file {
+            Some(file) => text_file::read(file, rows, matrix),
+            None => Ok(vec![None; rows]),
+        };
+        let ids = lines(&arguments.ids)?.into_iter().zip(lines(&arguments.labels)?);
+        let record =
+            |(id, label): (Option<String>, _)| Record { id: id.unwrap_or_default(), label };
+        return Ok((embeddings, ids.map(record).collect()));
+    }
+    let images = match (&arguments.images, &arguments.captured, &arguments.labels) {
+        (Some(folder), ..) => {
+            let images = take(scan(folder)?, Part::Reference, remarks);
+            ensure_images(&images, folder)?;
+            images
+        }
+        (None, Some(folder), Some(labels)) => captured::labeled_images(folder, labels)?,
+        _ => bail!("expected --images, --captured or --embeddings"),
+    };
+    let reference = Reference::open(&arguments.store)?;
+    let (model, inference) = (arguments.model.as_deref(), &arguments.inference);
+    let part = Part::Reference;
+    let classified = classify(&images, part, model, inference, &reference, remarks, interrupt)?;
+    let embeddings = classified.embeddings()?;
+    let record = |file: crate::images::folder::ImageFile| Record { id: file.id, label: file.label };
+    let records = classified.images.into_iter().map(|(file, _)| record(file)).collect();
+    Ok((embeddings, records))
+}
+
+fn refuse_held_out(base: &Base, embeddings: &Array2<f32>, records: &[Record]) -> Result<()> {
+    let Some(held_out) = base.held_out() else { return Ok(()) };
+    let known = held_out.by_embedding();
+    let rows = embeddings.outer_iter().zip(records);
+    let both: Vec<&str> = rows
+        .filter(|(values, _)| known.contains_key(&bits(values.iter())))
+        .map(|(_, record)| record.id.as_str())
+        .collect();
+    ensure!(
+        both.is_empty(),
+        "{} held out for the calibration, for example {}: an image cannot be on both sides; leave them out, or \
+         give the store other held-out images first (`drift-index calibrate`)",
+        if both.len() == 1 {
+            "1 image is".to_owned()
+        } else {
+            format!("{} images are", both.len())
+        },
+        both[..both.len().min(NAMED)].join(", ")
+    );
+    Ok(())
+}
+
+/// Which of the new rows are added, and which ids they replace.
+struct Chosen {
+    rows: Vec<usize>,
+    replaced: BTreeSet<String>,
+}
+
+fn choose(
+    base: &Base,
+    embeddings: &Array2<f32>,
+    records: &[Record],
+    replace: bool,
+    remarks: &mut Remarks,
+) -> Result<Chosen> {
+    let known = base.store.records(Filter::All);
+    let labels: HashMap<&str, Option<&str>> =
+        known.iter().map(|record| (record.id.as_str(), record.label.as_deref())).collect();
+    let mut chosen = Chosen { rows: Vec::new(), replaced: BTreeSet::new() };
+    let mut taken = Vec::new();
+    for (row, record) in records.iter().enumerate() {
+        let same_as = same_row(&base.store, embeddings.row(row))?;
+        let same_label = |id: &String| labels.get(id.as_str()) == Some(&record.label.as_deref());
+        match same_as {
+            // With --replace another class is what is wanted.
+            Some(id) if id != record.id || same_label(&id) || !replace => {
+                let other_class = !same_label(&id);
+                let (part, image) = (Part::Reference, record.id.clone());
+                remarks.duplicates.push(Duplicate { part, image, same_as: id, other_class });
+            }
+            _ if labels.contains_key(record.id.as_str()) => {
+                taken.push(record.id.as_str());
+                chosen.replaced.insert(record.id.clone());
+                chosen.rows.push(row);
+            }
+            _ => chosen.rows.push(row),
+        }
+    }
+    ensure!(
+        replace || taken.is_empty(),
+        "{} in the store that another image has, for example {}: --replace puts the new images in their place",
+        if taken.len() == 1 { "1 id is".to_owned() } else { format!("{} ids are", taken.len()) },
+        taken[..taken.len().min(NAMED)].join(", ")
+    );
+    Ok(chosen)
+}

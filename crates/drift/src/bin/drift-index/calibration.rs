@@ -1,0 +1,152 @@
+//! Scores held-out images against a reference, exactly as a query will be.
+
+use std::collections::{BTreeMap, HashSet};
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::thread;
+
+use anyhow::{Context, Result};
+use ndarray::{ArrayView1, Axis};
+use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry};
+use sdd_drift::calibration_images::{
+    CALIBRATION_EMBEDDINGS_ATTACHMENT, CALIBRATION_IMAGES_ATTACHMENT, CalibrationImage,
+};
+use sdd_drift::score::SCORE_ATTACHMENT;
+use sdd_drift::{Calibration, CalibrationImages, Error, Reference, Score, VerdictRule};
+use sdd_index::{FileStore, ReferenceStore};
+
+use crate::answer::count;
+use crate::held_out::{HeldOut, HeldOutImage};
+use crate::interrupt::Interrupt;
+use crate::remarks::{Part, Remarks, SkippedImage};
+
+/// A calibration and the images that it is of.
+pub struct Calibrated {
+    pub calibration: Calibration,
+    pub images: CalibrationImages,
+}
+
+/// The attachments of a store that is scored in this way, instead of those that it has.
+pub fn attachments(
+    store: &FileStore,
+    score: Score,
+    calibrated: Option<&Calibrated>,
+) -> BTreeMap<String, Vec<u8>> {
+    let ours = [
+        SCORE_ATTACHMENT,
+        CALIBRATION_ATTACHMENT,
+        CALIBRATION_EMBEDDINGS_ATTACHMENT,
+        CALIBRATION_IMAGES_ATTACHMENT,
+    ];
+    let others = store.manifest().attachments.keys().filter(|name| !ours.contains(&name.as_str()));
+    let mut attachments: BTreeMap<_, _> =
+        others.filter_map(|name| Some((name.clone(), store.attachment(name)?.to_vec()))).collect();
+    attachments.insert(SCORE_ATTACHMENT.to_owned(), score.to_json());
+    if let Some(Calibrated { calibration, images }) = calibrated {
+        attachments.insert(CALIBRATION_ATTACHMENT.to_owned(), calibration.to_json());
+        let images = images.to_attachments();
+        attachments.extend(images.map(|(name, bytes)| (name.to_owned(), bytes)));
+    }
+    attachments
+}
+
+/// Hands back the scores, and the images that have one.
+pub fn calibrate(
+    store: &Arc<FileStore>,
+    score: Score,
+    held_out: HeldOut,
+    rule: VerdictRule,
+    remarks: &mut Remarks,
+    interrupt: &Interrupt,
+) -> Result<Calibrated> {
+    let reference = uncalibrated(store, score)?;
+    let mut entries = Vec::with_capacity(held_out.images.len());
+    let (mut rows, mut images) = (Vec::new(), Vec::new());
+    let mut groups = HashSet::new();
+    let scores = score_all(&reference, &held_out, interrupt)?;
+    for ((row, image), score) in held_out.images.into_iter().enumerate().zip(scores) {
+        let predicted_class = image.predicted.query(&[]).predicted_class.map(str::to_owned);
+        let probabilities = image.predicted.probabilities();
+        let HeldOutImage { id, label, group, .. } = image;
+        match score {
+            Ok(score) => {
+                entries.push(CalibrationEntry {
+                    score,
+                    predicted_class: predicted_class.clone(),
+                    label: label.clone(),
+                });
+                rows.push(row);
+                images.push(CalibrationImage { id, predicted_class, label, probabilities });
+                groups.extend(group);
+            }
+            // The same image as a query would have no score either.
+            Err(error @ Error::ClassWithoutReference { .. }) => {
+                let reason = error.to_string();
+                let skipped = SkippedImage { part: Part::Calibration, image: id, reason };
+                remarks.skipped.push(skipped);
+            }
+            Err(error) => {
+                return Err(error).with_context(|| format!("cannot score calibration image {id}"));
+            }
+        }
+    }
+    let known = held_out.groups.map(|groups| groups.min(rows.len()));
+    let groups = if groups.is_empty() { known } else { Some(groups.len()) };
+    let calibration = Calibration::with_rule(score, rule, entries, groups, held_out.source)
+        .with_context(|| {
+            let left_out = remarks.left_out(Part::Calibration);
+            format!("{} left for the calibration, {left_out} left out", count(rows.len(), "image"))
+        })?;
+    let embeddings = held_out.embeddings.select(Axis(0), &rows);
+    let images = CalibrationImages::new(embeddings, held_out.classes, images)?;
+    Ok(Calibrated { calibration, images })
+}
+
+/// Fails if the score cannot be computed from these images at all.
+pub fn uncalibrated(store: &Arc<FileStore>, score: Score) -> Result<Reference> {
+    Ok(Reference::uncalibrated(Box::new(Arc::clone(store)), score)?)
+}
+
+/// Says which classes will have no verdict, where each is judged by its own images.
+pub fn warn_of_classes(calibration: &Calibration) {
+    let required = calibration.rule().required_images();
+    for entry in calibration.classes().iter().filter(|entry| entry.threshold.is_none()) {
+        eprintln!(
+            "warning: class {} has {} in the calibration, and it takes {required}: images of it will have \
+             no verdict",
+            entry.class.as_deref().unwrap_or("-"),
+            count(entry.images, "image"),
+        );
+    }
+}
+
+/// One score an image, in their order, on all cores.
+fn score_all(
+    reference: &Reference,
+    held_out: &HeldOut,
+    interrupt: &Interrupt,
+) -> Result<Vec<sdd_drift::Result<f64>>> {
+    let rows: Vec<_> = held_out.embeddings.rows().into_iter().zip(&held_out.images).collect();
+    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let share = rows.len().div_ceil(threads).max(1);
+    let score_share = |rows: &[(ArrayView1<'_, f32>, &HeldOutImage)]| -> Result<Vec<_>> {
+        sdd_index::limit_threads(1);
+        let scores = rows.iter().map(|(embedding, image)| {
+            interrupt.check()?;
+            let embedding = embedding.to_vec();
+            let assessed = reference.assess(&image.predicted.query(&embedding), 0);
+            Ok(assessed.map(|assessment| assessment.score))
+        });
+        scores.collect()
+    };
+    thread::scope(|scope| {
+        let shares: Vec<_> =
+            rows.chunks(share).map(|rows| scope.spawn(move || score_share(rows))).collect();
+        let mut scores = Vec::with_capacity(rows.len());
+        for share in shares {
+            let share = share.join().map_err(|_| anyhow::anyhow!("a scoring thread failed"))?;
+            scores.extend(share?);
+        }
+        Ok(scores)
+    })
+}

@@ -1,0 +1,66 @@
+//! The list of captured images with the labels that a person wrote into it.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use anyhow::{Context, Result, ensure};
+use sdd_index::MAX_LABEL_BYTES;
+
+use super::records::is_own_path;
+
+/// An image that has a label.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct LabeledImage {
+    /// From the capture folder.
+    pub path: String,
+    pub label: String,
+    /// Which physical part it shows, where the list has a column `item`.
+    pub item: Option<String>,
+}
+
+/// Reads the columns `image` and `label` (and `item`) of a CSV file; rows without a label are left out.
+pub fn read(file: &Path) -> Result<Vec<LabeledImage>> {
+    let place = file.display();
+    let (opened, _) =
+        sdd_core::regular_file::open(file).with_context(|| format!("cannot read {place}"))?;
+    let mut reader = csv::Reader::from_reader(opened);
+    let header = reader.headers().with_context(|| format!("cannot read {place}"))?.clone();
+    let column =
+        |name: &str| header.iter().position(|found| found.trim_start_matches('\u{feff}') == name);
+    let missing = |name: &str| {
+        let found = header.iter().collect::<Vec<_>>().join(", ");
+        format!("{place} has no column `{name}`; it has {found}")
+    };
+    let image = column("image").with_context(|| missing("image"))?;
+    let label = column("label").with_context(|| missing("label"))?;
+    let item = column("item");
+    let (mut images, mut labels) = (Vec::new(), HashMap::new());
+    for record in reader.records() {
+        let record = record.with_context(|| format!("cannot read {place}"))?;
+        let field = |position| record.get(position).unwrap_or_default().trim().to_owned();
+        let (path, label) = (field(image), field(label));
+        if label.is_empty() {
+            continue;
+        }
+        ensure!(is_own_path(&path), "{place}: {path:?} is no path of a captured image");
+        ensure!(
+            is_class(&label),
+            "{place}: the label {label:?} is no name of a class, which becomes a folder"
+        );
+        let item = item.map(field).filter(|item| !item.is_empty());
+        match labels.insert(path.clone(), label.clone()) {
+            None => images.push(LabeledImage { path, label, item }),
+            Some(other) => {
+                ensure!(other == label, "{place} calls {path} both {other} and {label}");
+            }
+        }
+    }
+    ensure!(!images.is_empty(), "{place} labels no image: write classes into its column `label`");
+    Ok(images)
+}
+
+fn is_class(label: &str) -> bool {
+    !label.starts_with('.')
+        && label.len() <= MAX_LABEL_BYTES
+        && !label.chars().any(|c| c.is_control() || c == '/' || c == '\\')
+}

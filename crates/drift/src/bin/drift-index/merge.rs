@@ -1,0 +1,175 @@
+//! `drift-index merge`: the images of other stores, too.
+
+use std::collections::{BTreeSet, HashMap};
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, ensure};
+use clap::Args;
+use sdd_drift::Error;
+use sdd_index::{FileStore, Filter, ModelIdentity, ReferenceStore, RowEdit};
+
+use crate::answer::Answer;
+use crate::calibrate::same_row;
+use crate::held_out::{HeldOut, bits};
+use crate::interrupt::Interrupt;
+use crate::remarks::{Duplicate, Part, Remarks};
+use crate::revision::{
+    Base, ChangeArguments, IfNotKept, JSON_HELP, Revision, StoreArgument, change,
+};
+
+/// Add the images of other stores to a store
+///
+/// All must be of the same model and normalize alike; the score stays that of STORE. An image that STORE has already
+/// is left out; an id that another image has is an error, or replaces it with --replace. The held-out images of
+/// all are scored anew; one that is in the reference of another store is an error.
+#[derive(Debug, Args)]
+#[command(after_long_help = format!("JSON (--json): {JSON_HELP}"))]
+pub struct Arguments {
+    /// The store to change
+    store: PathBuf,
+
+    /// The others, which stay as they are; also STORE@GENERATION
+    #[arg(required = true, value_name = "OTHER")]
+    others: Vec<StoreArgument>,
+
+    /// Replace images that have the same id
+    #[arg(long)]
+    replace: bool,
+
+    /// Go on without a calibration where a store does not keep its held-out images
+    #[arg(long)]
+    drop_calibration: bool,
+
+    #[command(flatten)]
+    change: ChangeArguments,
+}
+
+pub fn run(arguments: &Arguments) -> Result<Answer> {
+    let dir = &arguments.store;
+    let interrupt = Interrupt::listen()?;
+    let base = Base::open(dir)?;
+    let others = arguments.others.iter().map(|other| {
+        let opened = Base::of_store(other.open()?);
+        let opened = opened.with_context(|| format!("cannot open {other}"))?;
+        check_model(&base.store, &opened.store).with_context(|| format!("cannot merge {other}"))?;
+        Ok(opened)
+    });
+    let others = others.collect::<Result<Vec<Base>>>()?;
+
+    let mut remarks = Remarks::default();
+    let mut change = change("merge", &base.store);
+    let mut held_out = base.held_out();
+    let mut merged: Option<FileStore> = None;
+    for (other, name) in others.iter().zip(&arguments.others) {
+        let so_far = merged.as_ref().unwrap_or(&base.store);
+        let chosen = choose(so_far, &other.store, arguments.replace, &mut remarks)
+            .with_context(|| format!("cannot merge {name}"))?;
+        change.added += chosen.rows.len() - chosen.replaced.len();
+        change.replaced += chosen.replaced.len();
+        let edit = RowEdit::new(so_far).remove(chosen.replaced);
+        let edit = edit.add_rows_of(&other.store, |id| chosen.rows.contains(id))?;
+        merged = Some(edit.apply()?);
+        held_out = join(held_out, other, base.calibration.is_some())?;
+    }
+    let store = Arc::new(merged.context("expected another store")?);
+    if let Some(held_out) = &held_out {
+        refuse_both_sides(&store, held_out)?;
+    }
+    let if_not_kept = if arguments.drop_calibration { IfNotKept::Drop } else { IfNotKept::Refuse };
+    let (score, calibrated) =
+        base.rescored(&store, held_out, if_not_kept, &mut remarks, &interrupt)?;
+    let revision = Revision { change, store, score, calibrated, remarks };
+    revision.finish(dir, &base, &arguments.change, &interrupt)
+}
+
+fn check_model(ours: &FileStore, theirs: &FileStore) -> Result<()> {
+    let describe = |store: &FileStore| match &store.manifest().model {
+        Some(ModelIdentity { name, version, sha256 }) => {
+            format!("`{name}` {version} (SHA-256 {sha256})")
+        }
+        None => "an unknown model".to_owned(),
+    };
+    let sha256 = |store: &FileStore| store.manifest().model.as_ref().map(|m| m.sha256.clone());
+    if sha256(ours) != sha256(theirs) {
+        let (reference, model) = (describe(ours), describe(theirs));
+        return Err(Error::ModelMismatch { reference, model }.into());
+    }
+    Ok(())
+}
+
+struct Chosen {
+    rows: BTreeSet<String>,
+    replaced: BTreeSet<String>,
+}
+
+fn choose(
+    ours: &FileStore,
+    theirs: &FileStore,
+    replace: bool,
+    remarks: &mut Remarks,
+) -> Result<Chosen> {
+    let known = ours.records(Filter::All);
+    let labels: HashMap<&str, Option<&str>> =
+        known.iter().map(|record| (record.id.as_str(), record.label.as_deref())).collect();
+    let mut chosen = Chosen { rows: BTreeSet::new(), replaced: BTreeSet::new() };
+    let rows = ours.stored_rows(Filter::All);
+    let rows = rows.outer_iter().zip(&known);
+    let by_row: HashMap<Vec<u32>, &str> =
+        rows.map(|(values, record)| (bits(values.iter()), record.id.as_str())).collect();
+    let embeddings = theirs.stored_rows(Filter::All);
+    for (record, values) in theirs.records(Filter::All).into_iter().zip(embeddings.outer_iter()) {
+        let same_as = by_row.get(&bits(values.iter())).map(|id| (*id).to_owned());
+        let is_known = labels.contains_key(record.id.as_str());
+        match same_as {
+            Some(id) if id != record.id || !replace => {
+                let other_class = labels.get(id.as_str()) != Some(&record.label.as_deref());
+                let (part, image) = (Part::Reference, record.id);
+                remarks.duplicates.push(Duplicate { part, image, same_as: id, other_class });
+                continue;
+            }
+            _ if is_known => {
+                ensure!(
+                    replace,
+                    "another image of the store is called {}: --replace puts the new one in its place",
+                    record.id
+                );
+                chosen.replaced.insert(record.id.clone());
+            }
+            _ => {}
+        }
+        chosen.rows.insert(record.id);
+    }
+    Ok(chosen)
+}
+
+/// The held-out images of both. Where one has a calibration without them there are none, and whoever scores them
+/// says so.
+fn join(ours: Option<HeldOut>, other: &Base, calibrated: bool) -> Result<Option<HeldOut>> {
+    match (ours, other.held_out()) {
+        (Some(ours), Some(theirs)) => ours.followed_by(theirs).map(Some),
+        (Some(ours), None) if other.calibration.is_none() => Ok(Some(ours)),
+        (None, theirs) if !calibrated => {
+            if theirs.is_some() {
+                eprintln!(
+                    "warning: the store has no calibration, and gets none: `drift-index calibrate` makes one"
+                );
+            }
+            Ok(None)
+        }
+        _ => Ok(None),
+    }
+}
+
+fn refuse_both_sides(store: &FileStore, held_out: &HeldOut) -> Result<()> {
+    for (values, image) in held_out.embeddings.outer_iter().zip(&held_out.images) {
+        if let Some(id) = same_row(store, values)? {
+            anyhow::bail!(
+                "the held-out image {} of one store is the image {id} of the other's reference: an image cannot be on \
+                 both sides; remove it from the reference (`drift-index remove`) first",
+                image.id
+            );
+        }
+    }
+    Ok(())
+}

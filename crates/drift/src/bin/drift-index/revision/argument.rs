@@ -1,0 +1,137 @@
+//! Flags and arguments that name stores and say what is kept of them.
+
+use std::convert::Infallible;
+use std::fmt;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result};
+use clap::Args;
+use sdd_index::{Change, FileStore, Manifest, WriteOptions};
+
+/// A store, or a generation of it, written `STORE@GENERATION`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct StoreArgument {
+    pub path: PathBuf,
+    pub generation: Option<u64>,
+}
+
+impl FromStr for StoreArgument {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        // A folder may be called so itself.
+        let is_folder = Path::new(text).is_dir();
+        let generation = text.rsplit_once('@').filter(|(path, _)| !is_folder && !path.is_empty());
+        let generation = generation.and_then(|(path, number)| Some((path, number.parse().ok()?)));
+        Ok(match generation {
+            Some((path, generation)) => Self { path: path.into(), generation: Some(generation) },
+            None => Self { path: text.into(), generation: None },
+        })
+    }
+}
+
+impl fmt::Display for StoreArgument {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.generation {
+            Some(generation) => write!(f, "{}@{generation}", self.path.display()),
+            None => self.path.display().fmt(f),
+        }
+    }
+}
+
+impl StoreArgument {
+    pub fn open(&self) -> Result<FileStore> {
+        match self.generation {
+            Some(generation) => FileStore::open_generation(&self.path, generation),
+            None => FileStore::open(&self.path),
+        }
+        .with_context(|| format!("cannot open {self}"))
+    }
+}
+
+/// What is kept beside a new generation.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "Generations")]
+pub struct KeepArguments {
+    /// Why, for `history`
+    #[arg(long, value_name = "TEXT")]
+    pub note: Option<String>,
+
+    /// How many generations the store has afterwards at most, the new one among them
+    #[arg(long, default_value = "10", value_name = "N")]
+    pub keep_generations: NonZeroUsize,
+}
+
+/// How a store is changed.
+#[derive(Debug, Args)]
+pub struct ChangeArguments {
+    /// Say what would be done, and write nothing
+    #[arg(long)]
+    pub dry_run: bool,
+
+    #[command(flatten)]
+    pub keeping: KeepArguments,
+}
+
+impl KeepArguments {
+    /// For a store that is written as a whole. Without a note there is nothing to say that older programs could not
+    /// read.
+    pub fn write_options(&self, command: &str, images: usize) -> WriteOptions<'static> {
+        let change = self.note.clone().map(|note| Change {
+            command: command.to_owned(),
+            from: None,
+            added: images,
+            removed: 0,
+            replaced: 0,
+            note: Some(note),
+        });
+        WriteOptions { replaces: None, keep_generations: self.keep_generations, change }
+    }
+}
+
+impl ChangeArguments {
+    /// The manifest of the new generation; `None` for a dry run.
+    pub fn save(
+        &self,
+        store: &FileStore,
+        dir: &Path,
+        base: &Manifest,
+        change: &Change,
+    ) -> Result<Option<Manifest>> {
+        if self.dry_run {
+            return Ok(None);
+        }
+        let change = Change { note: self.keeping.note.clone(), ..change.clone() };
+        let options = WriteOptions {
+            replaces: Some(base),
+            keep_generations: self.keeping.keep_generations,
+            change: Some(change),
+        };
+        let saved = store.save(dir, &options);
+        saved.map(Some).with_context(|| format!("cannot write the store {}", dir.display()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::StoreArgument;
+
+    #[test]
+    fn a_generation_follows_an_at_sign() {
+        let parse = |text: &str| {
+            let StoreArgument { path, generation } = text.parse().unwrap();
+            (path.display().to_string(), generation)
+        };
+        assert_eq!(parse("a/b@7"), ("a/b".into(), Some(7)));
+        assert_eq!(parse("a@1/b@2"), ("a@1/b".into(), Some(2)));
+        for text in ["a/b", "a@b", "@7", "a@-1", "a@"] {
+            assert_eq!(parse(text), (text.into(), None));
+        }
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a@7");
+        std::fs::create_dir(&path).unwrap();
+        assert_eq!(parse(path.to_str().unwrap()).1, None);
+    }
+}

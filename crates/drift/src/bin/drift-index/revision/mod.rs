@@ -1,0 +1,162 @@
+//! A change of a store: what all subcommands that make a new generation share.
+
+mod argument;
+mod outcome;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use sdd_drift::{Calibration, CalibrationImages, Reference, Score, VerdictRule};
+use sdd_index::{Change, FileStore, ReferenceStore};
+
+pub use self::argument::{ChangeArguments, KeepArguments, StoreArgument};
+pub use self::outcome::{JSON_HELP, Revised, change_text};
+use crate::answer::Answer;
+use crate::calibration::{Calibrated, attachments, calibrate, uncalibrated, warn_of_classes};
+use crate::held_out::HeldOut;
+use crate::interrupt::Interrupt;
+use crate::remarks::Remarks;
+
+/// The store as it is.
+pub struct Base {
+    pub store: FileStore,
+    pub score: Score,
+    pub calibration: Option<Calibration>,
+    pub images: Option<CalibrationImages>,
+}
+
+/// What the next generation is to be.
+pub struct Revision {
+    pub change: Change,
+    pub store: Arc<FileStore>,
+    pub score: Score,
+    pub calibrated: Option<Calibrated>,
+    pub remarks: Remarks,
+}
+
+/// What becomes of a calibration whose held-out images the store does not keep.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum IfNotKept {
+    Refuse,
+    Drop,
+}
+
+impl Base {
+    pub fn open(dir: &Path) -> Result<Self> {
+        Self::of_store(FileStore::open(dir)?)
+            .with_context(|| format!("cannot open {}", dir.display()))
+    }
+
+    pub fn of_store(store: FileStore) -> Result<Self> {
+        let store = Arc::new(store);
+        let reference = Reference::from_store(Box::new(Arc::clone(&store)))?;
+        let (score, calibration) = (reference.score(), reference.calibration().cloned());
+        drop(reference);
+        let images = CalibrationImages::from_store(&*store)?;
+        let store = Arc::into_inner(store).context("the store is still in use")?;
+        Ok(Self { store, score, calibration, images })
+    }
+
+    /// The held-out images, where there is a calibration and they are kept.
+    pub fn held_out(&self) -> Option<HeldOut> {
+        let (images, calibration) = self.images.as_ref().zip(self.calibration.as_ref())?;
+        Some(HeldOut::of_store(images, calibration))
+    }
+
+    /// The same calibration for another reference: the held-out images are scored again.
+    pub fn rescored(
+        &self,
+        store: &Arc<FileStore>,
+        held_out: Option<HeldOut>,
+        if_not_kept: IfNotKept,
+        remarks: &mut Remarks,
+        interrupt: &Interrupt,
+    ) -> Result<(Score, Option<Calibrated>)> {
+        let score = self.score.at_most(store.len());
+        if score != self.score {
+            eprintln!(
+                "warning: there are fewer reference images than neighbors: the score is {score}"
+            );
+        }
+        let Some(calibration) = &self.calibration else {
+            uncalibrated(store, score)?;
+            return Ok((score, None));
+        };
+        let Some(held_out) = held_out else {
+            if if_not_kept == IfNotKept::Drop {
+                uncalibrated(store, score)?;
+                return Ok((score, None));
+            }
+            bail!(
+                "the store keeps the scores of its held-out images and not their embeddings, so that they cannot be \
+                 scored against the changed reference: build it again, or change it with --drop-calibration and \
+                 then run `drift-index calibrate STORE --calibration DIR`",
+            );
+        };
+        let rule = *calibration.rule();
+        if score.method().is_of_prediction() {
+            return self.unchanged_scores(store, score, held_out, rule);
+        }
+        let calibrated = calibrate(store, score, held_out, rule, remarks, interrupt)?;
+        warn_of_classes(&calibrated.calibration);
+        Ok((score, Some(calibrated)))
+    }
+
+    /// Scores of the prediction do not depend on the reference.
+    fn unchanged_scores(
+        &self,
+        store: &Arc<FileStore>,
+        score: Score,
+        held_out: HeldOut,
+        rule: VerdictRule,
+    ) -> Result<(Score, Option<Calibrated>)> {
+        uncalibrated(store, score)?;
+        let kept = self.images.clone().zip(self.calibration.as_ref());
+        let (images, calibration) =
+            kept.filter(|(images, _)| images.images().len() == held_out.images.len()).with_context(|| {
+                format!(
+                    "the score `{}` is one of the model's probabilities, and other held-out images take the model: \
+                     run `drift-index calibrate STORE --calibration DIR --model FILE.onnx`",
+                    score.method()
+                )
+            })?;
+        let entries = calibration.entries().to_vec();
+        let calibration =
+            Calibration::with_rule(score, rule, entries, held_out.groups, held_out.source)?;
+        Ok((score, Some(Calibrated { calibration, images })))
+    }
+}
+
+impl Revision {
+    /// Writes the next generation of the store in `dir`, unless it is a dry run.
+    pub fn finish(
+        self,
+        dir: &Path,
+        base: &Base,
+        arguments: &ChangeArguments,
+        interrupt: &Interrupt,
+    ) -> Result<Answer> {
+        let Self { change, store, score, calibrated, remarks } = self;
+        let store = Arc::into_inner(store).context("the store is still in use")?;
+        let attachments = attachments(&store, score, calibrated.as_ref());
+        let store = store.with_attachments(attachments)?;
+        interrupt.check()?;
+        let calibration = calibrated.map(|calibrated| calibrated.calibration);
+        let manifest = arguments.save(&store, dir, base.store.manifest(), &change)?;
+        Revised::new(dir, &store, score, calibration.as_ref(), change, manifest.as_ref(), remarks)
+            .answer()
+    }
+}
+
+/// A change of this command that begins from the present content.
+pub fn change(command: &str, base: &FileStore) -> Change {
+    Change {
+        command: command.to_owned(),
+        from: Some(base.manifest().generation),
+        added: 0,
+        removed: 0,
+        replaced: 0,
+        note: None,
+    }
+}

@@ -1,0 +1,154 @@
+//! Captured images, labeled by a person and put into a data set.
+
+use std::fs;
+use std::path::Path;
+
+use insta::assert_snapshot;
+use sdd_index::{FileStore, Filter};
+use serde_json::{Value, json};
+use sha2::{Digest, Sha256};
+
+use crate::support::{dark_surface, folder, parts, run, save};
+use crate::text::redacted;
+
+/// `count` dark images as the server keeps them; every other one is out of distribution. Their paths.
+fn capture(at: &Path, count: u64) -> Vec<String> {
+    let (mut paths, mut lines) = (Vec::new(), String::new());
+    for number in 0..count {
+        let drawn = at.join("drawn.png");
+        save(&dark_surface(900 + number), &drawn);
+        let bytes = fs::read(&drawn).unwrap();
+        let sha256 = format!("{:x}", Sha256::digest(&bytes));
+        let path = format!("images/{}/{sha256}.png", &sha256[..2]);
+        fs::create_dir_all(at.join("capture/images").join(&sha256[..2])).unwrap();
+        fs::write(at.join("capture").join(&path), &bytes).unwrap();
+        let record = json!({
+            "format_version": 1,
+            "time": format!("2026-11-2{}T10:00:{number:02}.5Z", 4 + number % 2),
+            "request_id": "r",
+            "image": {"path": path, "sha256": sha256, "bytes": bytes.len()},
+            "class": "non_defect",
+            "confidence": 0.75,
+            "probabilities": {"defect": 0.25, "non_defect": 0.75},
+            "drift": {"method": "knn", "score": 0.5, "p_value": 0.04, "threshold": 0.4,
+                "out_of_distribution": number % 2 == 0, "unavailable": null, "neighbors": []},
+            "model": {"name": "m", "version": "1", "sha256": "ab".repeat(32)},
+            "reasons": if number % 2 == 0 { vec!["sample", "out_of_distribution"] } else { vec!["sample"] },
+        });
+        lines.push_str(&record.to_string());
+        lines.push('\n');
+        paths.push(path);
+    }
+    // The server is writing the next line.
+    fs::write(at.join("capture/predictions-2026-11-24.jsonl"), lines + "{\"format_ver").unwrap();
+    paths
+}
+
+fn label(at: &Path, list: &str, labels: &[&str]) {
+    let text = fs::read_to_string(at.join(list)).unwrap();
+    let mut labels = labels.iter();
+    let labeled: Vec<String> = text
+        .lines()
+        .map(|line| match line.split_once(",,") {
+            Some((image, rest)) => format!("{image},{},{rest}", labels.next().unwrap_or(&"")),
+            None => line.to_owned(),
+        })
+        .collect();
+    fs::write(at.join(list), labeled.join("\n")).unwrap();
+}
+
+#[test]
+fn captured_images_are_listed_labeled_and_added() {
+    let folder = folder();
+    let at = folder.path();
+    let paths = capture(at, 6);
+    parts(at, &["defect", "non_defect"], 6);
+    run(at, "build --model MODEL --images parts --out store").expect_code(0);
+    redacted(|| {
+        assert_snapshot!("captured", run(at, "captured capture").expect_code(0).out);
+    });
+    fs::remove_file(at.join("capture").join(&paths[5])).unwrap();
+    let all = run(at, "captured capture --json").expect_code(0).json();
+    assert_eq!((all["images"].as_array().unwrap().len(), &all["gone"]), (5, &json!(1)));
+    let count = |filter: &str| {
+        let listed = run(at, &format!("captured capture {filter} --json")).expect_code(0).json();
+        listed["images"].as_array().unwrap().len()
+    };
+    assert_eq!(count("--out-of-distribution"), 3);
+    assert_eq!(count("--reason sample"), 5);
+    assert_eq!((count("--since 2026-11-25"), count("--until 2026-11-24")), (2, 3));
+
+    assert_eq!(
+        (count("--since 2026-11-24T10:00:02Z"), count("--until 2026-11-24T10:00:00")),
+        (4, 1)
+    );
+
+    run(at, "captured capture --out-of-distribution --out labels.csv").expect_code(0);
+    let empty = run(at, "label capture --labels labels.csv --out dataset").expect_code(2);
+    assert!(empty.err.contains("labels no image"), "{}", empty.err);
+    label(at, "labels.csv", &["non_defect", "", "defect"]);
+    let over = run(at, "captured capture --out labels.csv").expect_code(2);
+    assert!(over.err.contains("cannot write labels.csv"), "{}", over.err);
+
+    fs::create_dir(at.join("dataset")).unwrap();
+    fs::write(at.join("dataset/items.csv"), "image,label,item\nx.png,defect,1").unwrap();
+    let into = "label capture --labels labels.csv --out dataset --json";
+    let dry = run(at, &format!("{into} --dry-run")).expect_code(0).json();
+    assert_eq!(dry["copied"].as_array().unwrap().len(), 2);
+    assert_eq!(fs::read_dir(at.join("dataset")).unwrap().count(), 1);
+    let labeled = run(at, into).expect_code(0).json();
+    assert_eq!((labeled["copied"].as_array().unwrap().len(), &labeled["items"]), (2, &json!(2)));
+    let again = run(at, into).expect_code(0).json();
+    assert_eq!(
+        (&again["copied"], &again["already_there"], &again["items"]),
+        (&json!([]), &json!(2), &json!(0))
+    );
+    let items = fs::read_to_string(at.join("dataset/items.csv")).unwrap();
+    assert_eq!(items.lines().count(), 4, "{items}");
+
+    let added = run(at, "add store --captured capture --labels labels.csv --model MODEL --json");
+    assert_eq!(added.expect_code(0).json()["added"], 2);
+    let store = FileStore::open(&at.join("store")).unwrap();
+    let records = store.records(Filter::All);
+    let new: Vec<_> = records.iter().filter(|record| paths.contains(&record.id)).collect();
+    assert_eq!(new.len(), 2);
+    // The data set holds the same images, which are then in the store.
+    let twice = run(at, "add store --images dataset --model MODEL").expect_code(2);
+    assert!(twice.err.contains("all 2 images are in the store already"), "{}", twice.err);
+}
+
+#[test]
+fn a_list_that_cannot_be_right_is_refused() {
+    let folder = folder();
+    let at = folder.path();
+    let paths = capture(at, 2);
+    let try_list = |content: &str, expected: &str| {
+        fs::write(at.join("labels.csv"), content).unwrap();
+        let said = run(at, "label capture --labels labels.csv --out dataset").expect_code(2);
+        assert!(said.err.contains(expected), "{content}: {}", said.err);
+        assert!(!at.join("dataset").exists());
+    };
+    let path = &paths[0];
+    try_list("path,label\n", "no column `image`; it has path, label");
+    try_list("image,class\n", "no column `label`");
+    try_list(&format!("image,label\n{path},a\n{path},b\n"), "both a and b");
+    try_list(&format!("image,label\n{path},../a\n"), "no name of a class");
+    try_list(&format!("image,label\n{path},.a\n"), "no name of a class");
+    try_list("image,label\n../../etc/passwd,a\n", "no path of a captured image");
+    let gone = format!("images/00/{}.png", "00".repeat(32));
+    try_list(&format!("image,label\n{gone},a\n"), "cannot read");
+    fs::write(at.join("capture").join(&paths[1]), "cut").unwrap();
+    try_list(&format!("image,label\n{},a\n", paths[1]), "not what was captured");
+    // Called something else the second time.
+    fs::write(at.join("labels.csv"), format!("image,label\n{path},a\n")).unwrap();
+    run(at, "label capture --labels labels.csv --out dataset").expect_code(0);
+    fs::write(at.join("labels.csv"), format!("image,label\n{path},b\n")).unwrap();
+    let said =
+        run(at, "label capture --labels labels.csv --out dataset --json").expect_code(2).json();
+    assert!(said["error"]["message"].as_str().unwrap().contains("already"), "{said}");
+    assert_eq!(said["error"]["code"], Value::from("invalid_input"));
+    let said = run(at, "captured dataset").expect_code(2);
+    assert!(said.err.contains("no predictions"), "{}", said.err);
+    let said = run(at, "captured capture --since yesterday").expect_code(2);
+    assert!(said.err.contains("expected a day"), "{}", said.err);
+}
