@@ -308,6 +308,9 @@ pub enum Shortage {
     /// The connection has as many requests open as it may.
     #[error("too many requests are open on this connection")]
     Streams,
+    /// As many reports are being made as may at a time.
+    #[error("as many reports are being made as may at a time")]
+    Reports,
 }
 
 impl Shortage {
@@ -319,6 +322,7 @@ impl Shortage {
             Self::Time => "time",
             Self::Memory => "memory",
             Self::Streams => "streams",
+            Self::Reports => "reports",
         }
     }
 }

@@ -10,12 +10,14 @@
 //! | `advice` | what to do |
 //! | `chart` | drawings as SVG |
 //! | `pictures` | thumbnails |
+//! | `folders` | where their files are |
 //! | `page` | the HTML |
 //! | `raster` | PNG |
 
 mod advice;
 mod chart;
 mod document;
+mod folders;
 mod p_values;
 mod page;
 mod pictures;
@@ -23,6 +25,7 @@ mod raster;
 mod scores;
 
 pub use document::{CalibrationFacts, PathPoint, ReferenceFacts, Report, Subject};
+pub use folders::{PictureFolders, small};
 pub use p_values::PValueHistogram;
 pub use page::html;
 pub use pictures::{NoPictures, Pictures};

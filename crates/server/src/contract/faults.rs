@@ -67,6 +67,12 @@ const MONITOR: &[Documented] = &[
     fault(503, "monitor_unavailable", "the monitor's file cannot be used now: the log says why"),
 ];
 
+const REPORT: &[Documented] = &[fault(
+    503,
+    "overloaded",
+    "as many reports are being made as may: `retry-after` says when to return",
+)];
+
 const QUERY: &[Documented] =
     &[fault(400, "invalid_query", "the query is not one that this path takes")];
 
@@ -127,6 +133,9 @@ pub struct ObservationFaults;
 /// Faults of `/admin/drift/reset`.
 pub struct ResetFaults;
 
+/// Faults of `/drift/report` and its other forms.
+pub struct ReportFaults;
+
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for OpenFaults {
@@ -174,6 +183,12 @@ impl IntoResponses for MonitorFaults {
 impl IntoResponses for ObservationFaults {
     fn responses() -> Responses {
         responses_of(&[EVERY_REQUEST, GUARDED, QUERY, MONITOR])
+    }
+}
+
+impl IntoResponses for ReportFaults {
+    fn responses() -> Responses {
+        responses_of(&[EVERY_REQUEST, GUARDED, MONITOR, REPORT])
     }
 }
 

@@ -18,6 +18,7 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 use sdd_drift::monitor::{
     MonitorReport, MonitorStore, Observation, Page, SqliteMonitorStore, StoredObservation, Stretch,
 };
+use sdd_drift::report::{Report, Subject};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -199,6 +200,16 @@ impl DriftMonitor {
             let images = store.series(&pair.id, epoch, MOST_HISTORY)?;
             Ok((epoch, Stretch::divide(&images, most)?))
         })
+    }
+
+    /// The report of a pair, for people. Blocks.
+    ///
+    /// # Errors
+    /// What the file reports.
+    pub fn report(&self, pair: &WatchedPair) -> sdd_drift::Result<Report> {
+        let WatchedPair { reference, id, monitor, .. } = pair;
+        let subject = Subject { reference, pair: id, monitor };
+        self.read(|store| Report::gather(store, subject, pair::now_ms()))
     }
 
     /// Begins an epoch of a pair. Blocks.

@@ -1,5 +1,6 @@
 //! A pair of model and reference that is watched, and its answers as observations.
 
+use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sdd_drift::Reference;
@@ -16,6 +17,8 @@ pub struct WatchedPair {
     pub id: PairId,
     /// What is tested.
     pub monitor: Monitor,
+    /// What images are compared with.
+    pub reference: Arc<Reference>,
     /// When the reference was written: RFC 3339, UTC.
     pub reference_created_at: String,
 }
@@ -27,12 +30,13 @@ impl WatchedPair {
     /// As [`Monitor::new`].
     pub fn new(
         model_sha256: &str,
-        reference: &Reference,
+        reference: &Arc<Reference>,
         settings: MonitorSettings,
     ) -> sdd_drift::Result<Self> {
         Ok(Self {
             id: PairId::of(model_sha256, reference),
             monitor: Monitor::new(settings, reference.calibration().map(Baseline::of))?,
+            reference: Arc::clone(reference),
             reference_created_at: reference.store().manifest().created_at.clone(),
         })
     }

@@ -12,7 +12,9 @@ use self::every_operation::Headers;
 use self::image_types::ImageTypes;
 use self::versions::Versions;
 use crate::contract::{EncodedImage, InferenceError};
-use crate::routes::{admin, docs, embed, health, metrics, model, monitor, page, predict, v2};
+use crate::routes::{
+    admin, docs, embed, health, metrics, model, monitor, page, predict, report, v2,
+};
 
 #[derive(OpenApi)]
 #[openapi(
@@ -43,6 +45,10 @@ use crate::routes::{admin, docs, embed, health, metrics, model, monitor, page, p
         monitor::drift,
         monitor::observations,
         monitor::history,
+        report::page,
+        report::json,
+        report::box_plot_svg,
+        report::box_plot_png,
         monitor::reset,
         model::model,
         admin::reload,

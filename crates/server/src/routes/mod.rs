@@ -15,6 +15,7 @@ pub(crate) mod monitor;
 pub(crate) mod page;
 pub(crate) mod predict;
 mod prediction;
+pub(crate) mod report;
 pub(crate) mod v2;
 
 use actix_web::web::{self, ServiceConfig};
@@ -43,6 +44,10 @@ pub(crate) fn routes() -> Vec<(String, &'static str, Route)> {
         ("/drift", READ, get(monitor::drift)),
         ("/drift/observations", READ, get(monitor::observations)),
         ("/drift/history", READ, get(monitor::history)),
+        ("/drift/report", READ, get(report::page)),
+        ("/drift/report.json", READ, get(report::json)),
+        ("/drift/box-plot.svg", READ, get(report::box_plot_svg)),
+        ("/drift/box-plot.png", READ, get(report::box_plot_png)),
         ("/admin/drift/reset", "POST", web::post().to(monitor::reset)),
         ("/admin/reload", "POST", web::post().to(admin::reload)),
         ("/v1/model", READ, get(model::model)),

@@ -204,21 +204,21 @@ fn within(name: &str, found: usize, most: usize) -> Result<usize, ApiError> {
     fits.ok_or_else(|| ApiError::InvalidQuery { reason: reason() })
 }
 
-fn monitor(service: &Service) -> Result<&DriftMonitor, ApiError> {
+pub(super) fn monitor(service: &Service) -> Result<&DriftMonitor, ApiError> {
     service
         .monitor
         .as_ref()
         .ok_or(ApiError::NoMonitor { reason: "there is no file for it, see --monitor" })
 }
 
-fn watched(service: &Service) -> Result<Arc<WatchedPair>, ApiError> {
+pub(super) fn watched(service: &Service) -> Result<Arc<WatchedPair>, ApiError> {
     monitor(service)?;
     let pair = service.engine().served().watched.clone();
     pair.ok_or(ApiError::NoMonitor { reason: "there is no reference, see --reference" })
 }
 
 #[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-fn unavailable(error: sdd_drift::Error) -> ApiError {
+pub(super) fn unavailable(error: sdd_drift::Error) -> ApiError {
     tracing::warn!("the drift monitor cannot be asked: {}", chain_of(&error));
     ApiError::MonitorUnavailable { code: error.code() }
 }

@@ -12,6 +12,7 @@ mod telemetry;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
+use sdd_drift::report::PictureFolders;
 
 pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
@@ -73,6 +74,18 @@ pub struct Settings {
     /// Who may ask.
     #[command(flatten)]
     pub security: SecuritySettings,
+}
+
+impl Settings {
+    /// Where the pictures of reports come from.
+    #[must_use]
+    pub fn picture_folders(&self) -> PictureFolders {
+        PictureFolders {
+            captured: self.capture.directory.clone(),
+            reference_images: self.drift.reference_images.clone(),
+            limits: self.model.image_limits(),
+        }
+    }
 }
 
 /// Takes 1 to `largest`.

@@ -66,6 +66,9 @@ pub struct DriftSettings {
           value_parser = PossibleValuesParser::new(ClassMixRule::NAMES)
               .try_map(|name| name.parse::<ClassMixRule>()))]
     pub drift_class_mix: ClassMixRule,
+    /// Folder of the images that the reference was built from, for pictures in reports: ids are paths in it
+    #[arg(long, env = "SDD_REFERENCE_IMAGES", value_name = "DIR")]
+    pub reference_images: Option<PathBuf>,
     /// URL that a change of the verdict is posted to, as JSON; it may hold a secret, and is not logged
     #[arg(long, env = "SDD_DRIFT_WEBHOOK", value_name = "URL", hide_env_values = true,
           value_parser = webhook_url)]

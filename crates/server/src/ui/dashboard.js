@@ -106,6 +106,21 @@ function showHistory(drift, { stretches }) {
     : "";
 }
 
+/** By a request of ours, since a link could not send a key. */
+async function saveReport() {
+  try {
+    const link = document.createElement("a");
+    link.href = URL.createObjectURL(await service.file("drift/report"));
+    link.download = "drift-report.html";
+    link.click();
+    setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
+  } catch (error) {
+    notice(`There is no report: ${words.sentence(error.message)}`);
+  }
+}
+
+at("report").addEventListener("click", () => void saveReport());
+
 document.addEventListener("visibilitychange", () => {
   if (document.hidden) clearTimeout(timer);
   else void look();

@@ -42,7 +42,12 @@ export class Service {
     return this.ask("predict", { method: "POST", body: form, signal }, onWait);
   }
 
-  async ask(path, options, onWait = () => {}) {
+  /** What a path gives, as it is. */
+  async file(path) {
+    return (await this.ask(path, {}, () => {}, (response) => response.blob())).body;
+  }
+
+  async ask(path, options, onWait = () => {}, content = (response) => response.json()) {
     for (let attempt = 1; ; attempt += 1) {
       const key = sessionStorage.getItem(KEY);
       const response = await this.send(path, options, key, attempt);
@@ -57,7 +62,7 @@ export class Service {
         await pause(seconds, options.signal);
         continue;
       }
-      return read(response);
+      return read(response, content);
     }
   }
 
@@ -84,10 +89,12 @@ export class Service {
   }
 }
 
-async function read(response) {
-  const body = await response.json().catch(() => null);
-  if (response.ok && body) return { body, timing: response.headers.get("server-timing") };
-  const error = body?.error;
+async function read(response, content) {
+  if (response.ok) {
+    const body = await content(response).catch(() => null);
+    if (body) return { body, timing: response.headers.get("server-timing") };
+  }
+  const error = (await response.json().catch(() => null))?.error;
   throw new Refusal(error?.code ?? `http_${response.status}`, error?.message ?? `The server answered ${response.status}.`);
 }
 

@@ -6,8 +6,9 @@ use std::process::ExitCode;
 pub const HELP: &str = "\
 Exit codes:
   0    done; query: no image is out of distribution, or the store has no calibration to tell;
-       check: stable, or too few images to tell
-  1    query: at least one image is out of distribution; check: drifting; diff: they differ
+       check, report: stable, or too few images to tell
+  1    query: at least one image is out of distribution; check, report: drifting; diff: they
+       differ
   2    an error, wrong usage, or an image of several that query could not answer
   3    build, embed, add, calibrate, merge, remove: done, but some images were skipped
   130  interrupted; what was there before is as it was

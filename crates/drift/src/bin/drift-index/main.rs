@@ -27,6 +27,7 @@ mod npy;
 mod query;
 mod remarks;
 mod remove;
+mod report;
 mod revision;
 mod rollback;
 mod text_file;
@@ -72,6 +73,7 @@ enum Command {
     Export(export::Arguments),
     Captured(captured::Arguments),
     Label(label::Arguments),
+    Report(Box<report::Arguments>),
     Info(info::Arguments),
     Verify(verify::Arguments),
 }
@@ -106,6 +108,7 @@ fn run(command: Command) -> Result<Answer> {
         Command::Export(arguments) => export::run(&arguments),
         Command::Captured(arguments) => captured::run(&arguments),
         Command::Label(arguments) => label::run(&arguments),
+        Command::Report(arguments) => report::run(&arguments),
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     }

@@ -2,6 +2,7 @@
 
 mod counting;
 mod faults;
+mod reports;
 mod verdicts;
 mod webhook;
 

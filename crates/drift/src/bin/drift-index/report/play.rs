@@ -1,0 +1,128 @@
+//! The report of a folder of images, watched as a server would have watched them.
+
+use std::fs;
+use std::path::Path;
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context, Result};
+use sdd_core::{Classifier, DEFAULT_MODEL, ModelSpec, Prediction};
+use sdd_drift::monitor::{
+    Baseline, Monitor, MonitorSettings, MonitorStore, Observation, ObservedNeighbor, PairId,
+    SqliteMonitorStore,
+};
+use sdd_drift::report::{Report, Subject};
+use sdd_drift::{Query, Reference};
+use serde::Serialize;
+use sha2::{Digest as _, Sha256};
+
+use super::pictures::AtHand;
+use super::{Arguments, now_ms};
+use crate::images::embed::{Outcome, embed};
+use crate::images::file;
+use crate::images::folder::{ImageFile, Skipped, ensure_images, scan};
+use crate::interrupt::Interrupt;
+
+/// Nearest reference images of each image, as the server's default.
+const NEIGHBORS: usize = 3;
+
+/// Images of a folder that the report is not about.
+#[derive(Default, Serialize)]
+pub struct Left {
+    pub skipped: Vec<Skipped>,
+    /// Images that are byte for byte an earlier one.
+    pub duplicates: Vec<String>,
+}
+
+pub fn report(
+    arguments: &Arguments,
+    images: &Path,
+    reference: &Reference,
+    at_hand: &mut AtHand,
+) -> Result<(Report, Left)> {
+    let folder = scan(images)?;
+    ensure_images(&folder.images, images)?;
+    let model = arguments.model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
+    let first = arguments.inference.open(model, 1)?;
+    reference.check_classifier(&first)?;
+    let (spec, pair) = (first.spec().clone(), PairId::of(first.sha256(), reference));
+    let outcomes = classify(arguments, first, &folder.images)?;
+    let mut left = Left { skipped: folder.skipped, duplicates: Vec::new() };
+    let mut observations = Vec::new();
+    for (file, outcome) in folder.images.iter().zip(outcomes) {
+        match outcome {
+            Outcome::Classified(prediction) => {
+                let mut observed = observe(&prediction, &spec, reference)?;
+                observed.time_ms = modified_ms(&file.path);
+                observed.request_id.clone_from(&file.id);
+                let sha256 = digest(&file.path, arguments.inference.limits().max_bytes)?;
+                at_hand.remember(&sha256, &file.path);
+                observed.image_sha256 = Some(sha256);
+                observations.push(observed);
+            }
+            Outcome::SameAs(_) => left.duplicates.push(file.id.clone()),
+            Outcome::Unreadable(failure) => {
+                left.skipped.push(Skipped { image: file.id.clone(), reason: failure.message });
+            }
+        }
+    }
+    Ok((watch(&observations, &pair, reference)?, left))
+}
+
+fn classify(
+    arguments: &Arguments,
+    first: Classifier,
+    images: &[ImageFile],
+) -> Result<Vec<Outcome>> {
+    let files: Vec<&Path> = images.iter().map(|file| file.path.as_path()).collect();
+    let classifiers = arguments.inference.fork(first, files.len())?;
+    let interrupt = Interrupt::listen()?;
+    embed(&files, classifiers, arguments.inference.limits().max_bytes, &interrupt)
+}
+
+fn observe(
+    prediction: &Prediction,
+    spec: &ModelSpec,
+    reference: &Reference,
+) -> Result<Observation> {
+    let query = Query::of_prediction(prediction, spec);
+    let class = query.predicted_class.context("the model has no such class")?.to_owned();
+    let assessment = reference.assess(&query, NEIGHBORS)?;
+    let neighbors = assessment.neighbors.iter().map(|near| ObservedNeighbor {
+        id: near.id.to_string(),
+        label: near.label.as_deref().map(str::to_owned),
+        distance: near.distance,
+    });
+    Ok(Observation {
+        predicted_class: class,
+        confidence: f64::from(prediction.confidence),
+        score: assessment.score,
+        p_value: assessment.p_value,
+        out_of_distribution: assessment.out_of_distribution,
+        neighbors: neighbors.collect(),
+        ..Observation::default()
+    })
+}
+
+/// The file lives as long as this takes.
+fn watch(observations: &[Observation], pair: &PairId, reference: &Reference) -> Result<Report> {
+    let monitor =
+        Monitor::new(MonitorSettings::default(), reference.calibration().map(Baseline::of))?;
+    let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
+    let mut store = SqliteMonitorStore::open(&folder.path().join("monitor"), u64::MAX)?;
+    if !observations.is_empty() {
+        store.apply(pair, &monitor, observations)?;
+    }
+    let subject = Subject { reference, pair, monitor: &monitor };
+    Ok(Report::gather(&mut store, subject, now_ms())?)
+}
+
+fn digest(path: &Path, max_bytes: usize) -> Result<String> {
+    Ok(format!("{:x}", Sha256::digest(file::read(path, max_bytes)?)))
+}
+
+/// When the file was written: the nearest that there is to when the image was taken.
+fn modified_ms(path: &Path) -> i64 {
+    let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
+    let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
+    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+}

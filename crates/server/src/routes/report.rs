@@ -1,0 +1,123 @@
+//! `GET /drift/report`, `/drift/report.json`, `/drift/box-plot.svg`, `/drift/box-plot.png`: drift over time, to look at
+//! and to send.
+
+use actix_web::HttpResponse;
+use actix_web::http::header::{
+    CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
+};
+use actix_web::web::{Data, Json};
+use sdd_drift::report::{self, PictureFolders, Report};
+use tokio::sync::Semaphore;
+
+use super::blocking::off_async;
+use super::monitor::{monitor, unavailable, watched};
+use crate::contract::{EncodedImage, ReportFaults};
+use crate::error::{ApiError, Shortage};
+use crate::service::Service;
+
+/// Nothing but the page itself: styles and pictures are in it, and a script is not.
+const POLICY: &str = "default-src 'none'; style-src 'unsafe-inline'; img-src data:; base-uri 'none'; form-action 'none'; \
+                      frame-ancestors 'none'";
+
+/// Reports that are made at a time: each takes some tenths of a second of a core, and some MB.
+static TURNS: Semaphore = Semaphore::const_new(2);
+
+/// A report to look at and to send
+///
+/// One HTML page that needs no network and no script: what happened, why, and what to do; the strangest images beside
+/// the training images that they are nearest to; curves, box plot, p-values.
+///
+/// # Errors
+/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
+#[utoipa::path(
+    get,
+    path = "/drift/report",
+    tag = "Drift",
+    responses(
+        (status = 200, description = "The page", body = String, content_type = "text/html"),
+        ReportFaults,
+    ),
+)]
+pub async fn page(service: Data<Service>) -> Result<HttpResponse, ApiError> {
+    let folders = service.settings.picture_folders();
+    let html = made(service, move |report| {
+        let mut folders: PictureFolders = folders;
+        report::html(report, &mut folders)
+    });
+    Ok(document("text/html; charset=utf-8", html.await?.into_bytes()))
+}
+
+/// The same as numbers
+///
+/// # Errors
+/// As [`page`].
+#[utoipa::path(
+    get,
+    path = "/drift/report.json",
+    tag = "Drift",
+    responses((status = 200, description = "The report", body = Report), ReportFaults),
+)]
+pub async fn json(service: Data<Service>) -> Result<Json<Report>, ApiError> {
+    Ok(Json(made(service, |report| Ok(report.clone())).await?))
+}
+
+/// The box plot alone: scores of reference, calibration and recent images
+///
+/// # Errors
+/// As [`page`].
+#[utoipa::path(
+    get,
+    path = "/drift/box-plot.svg",
+    tag = "Drift",
+    responses(
+        (status = 200, description = "The drawing", body = String, content_type = "image/svg+xml"),
+        ReportFaults,
+    ),
+)]
+pub async fn box_plot_svg(service: Data<Service>) -> Result<HttpResponse, ApiError> {
+    let svg = made(service, |report| Ok(report::box_plot_svg(report))).await?;
+    Ok(document("image/svg+xml", svg.into_bytes()))
+}
+
+/// The same as PNG
+///
+/// # Errors
+/// As [`page`].
+#[utoipa::path(
+    get,
+    path = "/drift/box-plot.png",
+    tag = "Drift",
+    responses(
+        (status = 200, description = "The drawing", body = EncodedImage, content_type = "image/png"),
+        ReportFaults,
+    ),
+)]
+pub async fn box_plot_png(service: Data<Service>) -> Result<HttpResponse, ApiError> {
+    let png = made(service, |report| report::png(&report::box_plot_svg(report))).await?;
+    Ok(document("image/png", png))
+}
+
+/// Makes a report, and of it what is asked for, where a thread may block.
+async fn made<T: Send + 'static>(
+    service: Data<Service>,
+    of: impl FnOnce(&Report) -> sdd_drift::Result<T> + Send + 'static,
+) -> Result<T, ApiError> {
+    let pair = watched(&service)?;
+    let _turn = TURNS.try_acquire().map_err(|_| ApiError::overloaded(Shortage::Reports))?;
+    let made = off_async(move || {
+        let report = monitor(&service)?.report(&pair).map_err(unavailable)?;
+        of(&report).map_err(|error| ApiError::Internal(error.into()))
+    });
+    made.await?
+}
+
+/// Not to be kept: it is another one with the next image.
+fn document(content_type: &str, content: Vec<u8>) -> HttpResponse {
+    HttpResponse::Ok()
+        .insert_header((CACHE_CONTROL, "no-store"))
+        .insert_header((CONTENT_SECURITY_POLICY, POLICY))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"))
+        .insert_header((REFERRER_POLICY, "no-referrer"))
+        .content_type(content_type)
+        .body(content)
+}
