@@ -85,8 +85,8 @@ doc: setup ## Build the API documentation, warnings being errors
 	RUSTDOCFLAGS="-D warnings" cargo doc $(CARGO_FLAGS) --no-deps
 
 .PHONY: test-rust
-test-rust: setup ## Run the Rust tests, doctests included; pages run in Chromium (CHROMIUM names another)
-	@scripts/setup/run browser
+test-rust: setup ## Run the Rust tests, doctests included; with Chromium (CHROMIUM names one) and PostgreSQL
+	@scripts/setup/run browser postgres
 	cargo test $(CARGO_FLAGS)
 
 .PHONY: test-python

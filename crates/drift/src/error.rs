@@ -361,8 +361,7 @@ pub enum Error {
 
     /// A monitor's state that no stream of images leads to.
     #[error(
-        "the monitor's stored state is damaged or forged; begin a new epoch (POST /admin/drift/reset) or move the \
-         monitor's file away"
+        "the monitor's stored state is damaged or forged; begin a new epoch (POST /admin/drift/reset)"
     )]
     InvalidMonitorState {
         /// What contradicts what.
@@ -437,6 +436,60 @@ pub enum Error {
         /// What the database or the operating system says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+
+    /// What names neither a file nor a database for a monitor.
+    #[error("this names no place for a monitor's memory: {reason}")]
+    InvalidMonitorLocation {
+        /// What is wrong with it; never the text itself, which may hold a password.
+        reason: String,
+    },
+
+    /// A database that does not let us in, or not do what must be done: waiting does not help.
+    #[error("the monitor's database {database} refuses: {advice}")]
+    MonitorDatabaseRefuses {
+        /// Host, port and name.
+        database: String,
+        /// What to do.
+        advice: &'static str,
+        /// What the database says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// A monitor's database that cannot be used at the moment.
+    #[error("the monitor's database {database} cannot be used at the moment: {reason}")]
+    MonitorDatabaseUnavailable {
+        /// Host, port and name.
+        database: String,
+        /// Why.
+        reason: &'static str,
+        /// What the database or the operating system says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+
+    /// Tables that a newer version of this program has made.
+    #[error(
+        "the tables of the monitor in the database {database} have schema version {found}, and this program knows \
+         versions up to {supported}: use the program that made them, or name another database"
+    )]
+    MonitorDatabaseTooNew {
+        /// Host, port and name.
+        database: String,
+        /// Their version.
+        found: i64,
+        /// The newest that is known.
+        supported: i64,
+    },
+
+    /// A monitor's database that does something unexpected.
+    #[error("cannot {action} the monitor's database {database}")]
+    MonitorDatabase {
+        /// What was tried.
+        action: &'static str,
+        /// Host, port and name.
+        database: String,
+        /// What the database says.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
 }
 
 impl Error {
@@ -494,6 +547,11 @@ impl Error {
             Self::MonitorFileDamaged { .. } => "monitor_file_damaged",
             Self::MonitorBusy { .. } => "monitor_busy",
             Self::MonitorFile { .. } => "monitor_file",
+            Self::InvalidMonitorLocation { .. } => "invalid_monitor_location",
+            Self::MonitorDatabaseRefuses { .. } => "monitor_database_refuses",
+            Self::MonitorDatabaseUnavailable { .. } => "monitor_database_unavailable",
+            Self::MonitorDatabaseTooNew { .. } => "monitor_database_too_new",
+            Self::MonitorDatabase { .. } => "monitor_database",
         }
     }
 }

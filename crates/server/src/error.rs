@@ -173,9 +173,9 @@ pub enum ApiError {
         /// Why not.
         reason: &'static str,
     },
-    /// The monitor's file cannot be read now.
+    /// The monitor's file or database cannot be read now.
     #[error(
-        "the drift monitor's file cannot be used now ({code}): the server's log has the details"
+        "the drift monitor's file or database cannot be used now ({code}): the server's log has the details"
     )]
     MonitorUnavailable {
         /// What is wrong with it, in short.

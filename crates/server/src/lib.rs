@@ -25,6 +25,7 @@ pub mod metrics;
 pub mod monitor;
 pub mod observe;
 pub mod openapi;
+pub mod outgoing;
 pub mod request;
 pub mod routes;
 pub mod security;

@@ -1,5 +1,6 @@
 //! From a state to a report.
 
+use super::class_mix::MixCounts;
 use super::plan::{Monitor, Tests};
 use super::report::{
     Alarm, ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
@@ -8,7 +9,7 @@ use super::report::{
 use super::settings::ClassMixRule;
 use super::state::{MonitorState, WindowCheck};
 use crate::error::Result;
-use crate::statistics::{ClassMixTest, ClassMixVerdict, clopper_pearson};
+use crate::statistics::clopper_pearson;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -18,7 +19,7 @@ const RETRAIN_RULE: &str = "a new model or reference is advised when appearance 
                             tolerated share; a changed class mix alone is no reason";
 
 /// 1 less the confidence of every interval.
-const INTERVAL_ALPHA: f64 = 0.05;
+pub(super) const INTERVAL_ALPHA: f64 = 0.05;
 
 impl ShareReport {
     pub(super) fn new(out_of_distribution: u64, images: u64) -> Result<Self> {
@@ -49,7 +50,8 @@ impl Monitor {
         let recent =
             ShareReport::new(state.ring.out_of_distribution() as u64, state.ring.len() as u64)?;
         let minimum = self.settings().minimum_images as u64;
-        let images_needed = minimum.saturating_sub(state.totals.judged);
+        // Without a calibration no number of images makes a verdict.
+        let images_needed = self.tests().map(|_| minimum.saturating_sub(state.totals.judged));
         let mut report = MonitorReport {
             format_version: FORMAT_VERSION,
             verdict: Status::InsufficientData,
@@ -80,7 +82,7 @@ impl Monitor {
             report.window = Some(self.window(tests, state, recent)?);
             report.e_process = Some(self.e_process(tests, state)?);
             report.cusum = Some(cusum(tests, state));
-            if images_needed == 0 {
+            if images_needed == Some(0) {
                 conclude(&mut report, recent, tests.tolerated());
             }
         }
@@ -131,11 +133,13 @@ impl Monitor {
             at: None,
             chi_square: None,
             p_value: None,
+            permuted: None,
+            changed_classes: Vec::new(),
             size,
             message,
         };
-        let mix = self.tests().map(|tests| &tests.baseline.class_mix).filter(|mix| !mix.is_empty());
-        let Some(mix) = mix else {
+        let tests = self.tests().filter(|tests| !tests.baseline.class_mix.is_empty());
+        let Some(tests) = tests else {
             let message = "the calibration does not say which classes were predicted".to_owned();
             return Ok(without(MixStatus::Unavailable, message));
         };
@@ -144,38 +148,20 @@ impl Monitor {
             let message = format!("the first window is full after {needed} more images");
             return Ok(without(MixStatus::InsufficientData, message));
         };
-        let known = state.classes.iter().map(|class| class.class.as_str());
-        let unseen = mix.keys().map(String::as_str);
-        let unseen =
-            unseen.filter(|class| !state.classes.iter().any(|known| known.class == *class));
-        let classes: Vec<&str> = known.chain(unseen).collect();
-        let reference: Vec<u64> =
-            classes.iter().map(|class| mix.get(*class).copied().unwrap_or(0)).collect();
-        let count = |index: usize| check.by_class.get(index).copied().unwrap_or(0);
-        let current: Vec<u64> = (0..classes.len()).map(count).collect();
-        let test = ClassMixTest::new(&reference, &current)?;
-        let with = |status, message| ClassMixReport {
+        let names = state.classes.iter().map(|class| class.class.as_str());
+        let counts = MixCounts::new(tests, names, &check.by_class);
+        let test = counts.test(check.mix_p_value, size)?;
+        let changed = test.p_value <= size;
+        Ok(ClassMixReport {
             at: Some(check.at),
-            chi_square: Some(test.contingency.statistic),
-            p_value: Some(test.contingency.p_value),
-            ..without(status, message)
-        };
-        Ok(match test.verdict(size)? {
-            ClassMixVerdict::Changed(_) => {
-                with(MixStatus::Changed, mix_text(&classes, &reference, &current))
-            }
-            ClassMixVerdict::Unchanged(_) => {
-                with(MixStatus::Unchanged, mix_text(&classes, &reference, &current))
-            }
-            ClassMixVerdict::InsufficientData { images_needed, .. } => {
-                let message = match images_needed {
-                    Some(images) => {
-                        format!("at this mix a window would need {images} images for the test")
-                    }
-                    None => "some class has too few calibration images for the test".to_owned(),
-                };
-                without(MixStatus::InsufficientData, message)
-            }
+            chi_square: Some(test.statistic),
+            p_value: Some(test.p_value),
+            permuted: Some(test.is_permuted),
+            changed_classes: if changed { counts.changed()? } else { Vec::new() },
+            ..without(
+                if changed { MixStatus::Changed } else { MixStatus::Unchanged },
+                counts.text(),
+            )
         })
     }
 
@@ -221,22 +207,6 @@ fn cusum(tests: &Tests, state: &MonitorState) -> CusumReport {
         mean_delay: tests.cusum.mean_delay,
         alarm: state.cusum_alarm,
     }
-}
-
-/// `defect 14.1 % (calibration) and 40.2 % (window)`.
-fn mix_text(classes: &[&str], reference: &[u64], current: &[u64]) -> String {
-    let [all_reference, all_current] =
-        [reference, current].map(|row| row.iter().sum::<u64>() as f64);
-    let parts =
-        classes.iter().zip(reference.iter().zip(current)).map(|(class, (reference, current))| {
-            let percent = |count: u64, all: f64| 100.0 * count as f64 / all;
-            format!(
-                "{class} {:.1} % of the calibration images and {:.1} % of the window",
-                percent(*reference, all_reference),
-                percent(*current, all_current)
-            )
-        });
-    parts.collect::<Vec<_>>().join(", ")
 }
 
 /// Reasons, verdicts and the advice.
@@ -318,7 +288,7 @@ fn conclude(report: &mut MonitorReport, recent: ShareReport, tolerated: f64) {
             ),
             since,
             share: None,
-            classes: report.classes.iter().map(|class| class.class.clone()).collect(),
+            classes: report.class_mix.changed_classes.clone(),
         });
     }
     let status = |drifting: bool| if drifting { Status::Drifting } else { Status::Stable };

@@ -39,14 +39,23 @@
 //! | `class_mix` | is the mix of predicted classes that of the calibration images? | the same | until the next window |
 //!
 //! The first three are tests of appearance. An epoch begins with the first image, by [`MonitorState::reset`], and
-//! whenever a setting or the calibration changes what is tested.
+//! whenever a setting or the calibration changes what is tested. Of several servers that share a store it is the one
+//! that declared its settings last ([`MonitorStore::declare`]) that decides; the others go on with these
+//! ([`Monitor::in_force`]).
 
 mod baseline;
+mod class_mix;
 mod history;
 mod judge;
+mod location;
+mod notice;
 mod observation;
 mod pair;
 mod plan;
+#[cfg(feature = "monitor-postgres")]
+pub mod postgres;
+#[cfg(any(feature = "monitor-postgres", feature = "monitor-sqlite"))]
+mod record;
 mod report;
 mod report_text;
 mod ring;
@@ -59,9 +68,13 @@ mod strangest;
 
 pub use baseline::{Baseline, CalibratedRate};
 pub use history::{Course, Stretch};
+pub use location::{Location, open};
+pub use notice::{Notice, Turn};
 pub use observation::{Observation, ObservedNeighbor};
 pub use pair::PairId;
-pub use plan::{Monitor, Tests};
+pub use plan::{InForce, Monitor, Tests};
+#[cfg(feature = "monitor-postgres")]
+pub use postgres::{PostgresAddress, PostgresMonitorStore};
 pub use report::{
     Alarm, ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
     MonitorReport, Reason, ShareReport, Status, TestName, WindowReport, WindowTestReport,
@@ -70,7 +83,11 @@ pub use settings::{ClassMixRule, MonitorSettings};
 #[cfg(feature = "monitor-sqlite")]
 pub use sqlite::SqliteMonitorStore;
 pub use state::{EpochStart, MonitorState, Step};
-pub use store::{MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation};
+pub use store::{
+    Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
+};
 
+#[cfg(all(test, feature = "monitor-postgres", feature = "monitor-sqlite"))]
+mod laws;
 #[cfg(test)]
 mod tests;

@@ -1,5 +1,8 @@
 //! What is tested, and at which levels.
 
+use std::ops::Deref;
+use std::sync::{Arc, Mutex, PoisonError};
+
 use serde::{Deserialize, Serialize};
 
 use super::baseline::Baseline;
@@ -22,6 +25,28 @@ const LEAST_RISE: f64 = 1.25;
 pub struct Monitor {
     settings: MonitorSettings,
     tests: Option<Tests>,
+    /// That of the settings which others have declared, made once.
+    of_others: Arc<Mutex<Option<Arc<Monitor>>>>,
+}
+
+/// The monitor whose settings are in force for a state.
+#[derive(Debug, Clone)]
+pub enum InForce<'a> {
+    /// The one that was asked.
+    Own(&'a Monitor),
+    /// One of the same baseline, by settings that another server has declared.
+    Other(Arc<Monitor>),
+}
+
+impl Deref for InForce<'_> {
+    type Target = Monitor;
+
+    fn deref(&self) -> &Monitor {
+        match self {
+            Self::Own(monitor) => monitor,
+            Self::Other(monitor) => monitor,
+        }
+    }
 }
 
 /// The tests against a calibration.
@@ -33,6 +58,8 @@ pub struct Tests {
     pub(super) window: WindowTest,
     /// The share that the user tolerates, or else the rate that the calibration's false alarms hardly exceed.
     pub(super) tolerated: f64,
+    /// The size of the tests of a window.
+    pub(super) window_size: f64,
 }
 
 /// The parameters that a state's numbers depend on.
@@ -56,7 +83,7 @@ impl Monitor {
     pub fn new(settings: MonitorSettings, baseline: Option<Baseline>) -> Result<Self> {
         settings.check()?;
         let tests = baseline.map(|baseline| Tests::new(&settings, baseline)).transpose()?;
-        Ok(Self { settings, tests })
+        Ok(Self { settings, tests, of_others: Arc::default() })
     }
 
     /// The user's settings.
@@ -69,6 +96,27 @@ impl Monitor {
     #[must_use]
     pub fn tests(&self) -> Option<&Tests> {
         self.tests.as_ref()
+    }
+
+    /// What a state is to be judged by: of several servers that share it, the one that declared its settings last
+    /// decides. The last monitor that was made for others' settings is kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`Monitor::new`], for settings of another version of this program.
+    pub fn in_force(&self, state: &MonitorState) -> Result<InForce<'_>> {
+        let Some(settings) = state.settings().filter(|settings| **settings != self.settings) else {
+            return Ok(InForce::Own(self));
+        };
+        // What is in there is whole or not there.
+        let mut made = self.of_others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(monitor) = made.as_ref().filter(|monitor| monitor.settings == *settings) {
+            return Ok(InForce::Other(Arc::clone(monitor)));
+        }
+        let baseline = self.tests.as_ref().map(|tests| tests.baseline.clone());
+        let monitor = Arc::new(Self::new(settings.clone(), baseline)?);
+        *made = Some(Arc::clone(&monitor));
+        Ok(InForce::Other(monitor))
     }
 
     /// The state before the first image.
@@ -110,7 +158,8 @@ impl Tests {
         let run_length = settings.images_between_false_alarms.max(2.0 / p0);
         let cusum = CusumDesign::for_run_length(p0, wanted.max(least), run_length)?;
         let window = WindowTest::new(widest.images, widest.mean(), settings.window)?;
-        Ok(Self { baseline, guarantee, cusum, window, tolerated })
+        let window_size = settings.window_false_alarm_probability;
+        Ok(Self { baseline, guarantee, cusum, window, tolerated, window_size })
     }
 
     /// What the calibration says.

@@ -97,7 +97,7 @@ pub struct Reason {
     /// The share in the window that speaks for it, for the tests of appearance.
     pub share: Option<ShareReport>,
     /// The classes that it is about: those whose own share is above what is tolerated, or whose part of the mix has
-    /// changed most. Empty where none stands out.
+    /// changed. Empty where none stands out.
     pub classes: Vec<String>,
 }
 
@@ -184,7 +184,7 @@ pub enum MixStatus {
     Unchanged,
     /// It is another.
     Changed,
-    /// Too few images of some class, or no full window yet.
+    /// No full window yet.
     InsufficientData,
     /// The calibration does not say which classes were predicted.
     Unavailable,
@@ -203,6 +203,10 @@ pub struct ClassMixReport {
     pub chi_square: Option<f64>,
     /// Its p-value.
     pub p_value: Option<f64>,
+    /// Whether that is by permutations, exact for small counts, and not by the chi-square distribution.
+    pub permuted: Option<bool>,
+    /// The classes whose part of the mix has changed, where the mix has.
+    pub changed_classes: Vec<String>,
     /// It says `changed` at this p-value or below.
     pub size: f64,
     /// The same in a sentence.
@@ -262,8 +266,10 @@ pub struct MonitorReport {
     pub retrain_recommended: bool,
     /// The rule.
     pub retrain_rule: String,
-    /// Images that are missing for a verdict; 0 where there is one.
-    pub images_needed: u64,
+    /// Images that are missing for a verdict; 0 where there is one, none without a calibration: no number of images
+    /// makes a verdict then.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub images_needed: Option<u64>,
     /// The share that counts as no drift: the tolerated one, or what the calibration's own false alarms hardly
     /// exceed; none without a calibration.
     pub tolerated_share: Option<f64>,

@@ -12,7 +12,7 @@ pub(super) fn summary(report: &MonitorReport) -> String {
     if report.verdict == Status::InsufficientData {
         return format!(
             "Too few images for a verdict: {} more that the calibration can judge are needed.",
-            report.images_needed
+            report.images_needed.unwrap_or(0)
         );
     }
     let recent = &window.recent;

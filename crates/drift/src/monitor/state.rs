@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use super::class_mix::MixCounts;
 use super::observation::Observation;
 use super::plan::{Basis, Monitor, Tests};
 use super::report::Alarm;
@@ -93,12 +94,15 @@ pub(super) struct ClassTotals {
 }
 
 /// A full window at the moment when it was tested.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub(super) struct WindowCheck {
     pub at: Alarm,
     pub out_of_distribution: usize,
     /// Images by class, in the order of the state's classes.
     pub by_class: Vec<u64>,
+    /// The p-value of the class mix by permutations, where counts are too small for the chi-square distribution: made
+    /// once a window, since it takes a while. None also in states of before it was kept.
+    pub mix_p_value: Option<f64>,
 }
 
 impl MonitorState {
@@ -185,13 +189,29 @@ impl MonitorState {
         // Windows that overlapped would be repeated tests of the same images.
         if image.is_multiple_of(window as u64) {
             let by_class = self.ring.by_class(self.classes.len());
+            let by_class: Vec<u64> = by_class.into_iter().map(|(images, _)| images).collect();
+            let names = self.classes.iter().map(|class| class.class.as_str());
             self.check = Some(WindowCheck {
                 at: now,
                 out_of_distribution: self.ring.out_of_distribution(),
-                by_class: by_class.into_iter().map(|(images, _)| images).collect(),
+                mix_p_value: MixCounts::new(tests, names, &by_class)
+                    .permutation_p_value(tests.window_size),
+                by_class,
             });
         }
         test.e_value()
+    }
+
+    /// Takes over what a monitor states. Where that changes what is tested, an epoch begins.
+    pub(super) fn declare(&mut self, monitor: &Monitor, now_ms: i64) {
+        if self.basis != monitor.basis() {
+            if self.began_ms().is_none() {
+                *self = monitor.start(now_ms);
+            } else {
+                self.begin_epoch(monitor, now_ms, EpochStart::Settings);
+            }
+        }
+        self.settings = Some(monitor.settings().clone());
     }
 
     /// Begins an epoch: all tests and counts begin anew. What an operator does who has seen to an alarm; the
@@ -315,6 +335,11 @@ impl MonitorState {
                 "{found} images, and {:?} by class, were in a window of {window}",
                 check.by_class
             )));
+        }
+        if let Some(p_value) = self.check.as_ref().and_then(|check| check.mix_p_value)
+            && !(p_value > 0.0 && p_value <= 1.0)
+        {
+            return Err(invalid(format!("a window's mix has the p-value {p_value}")));
         }
         if self.ring.classes() > self.classes.len() {
             return Err(invalid(format!(

@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use super::notice::Notice;
 use super::observation::Observation;
 use super::pair::PairId;
 use super::plan::Monitor;
@@ -66,6 +67,25 @@ pub struct Page {
     pub limit: usize,
 }
 
+/// Whose a batch is, so that one that is handed in twice, because nobody knows whether the first attempt was the end
+/// of it, counts once.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Delivery<'a> {
+    /// A name that no other process has, not even the next one of the same program.
+    pub writer: &'a str,
+    /// Grows with each batch that the writer hands in for a pair.
+    pub number: u64,
+}
+
+/// What [`MonitorStore::tidy`] did.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Tidied {
+    /// The pair that is gone now.
+    pub removed: Option<PairId>,
+    /// Whether there is more to do.
+    pub more: bool,
+}
+
 /// Keeps a state and the observations behind it for each pair of model and reference.
 ///
 /// What a call has returned survives the end of the process, however it ends. Several processes may share one store:
@@ -78,8 +98,30 @@ pub trait MonitorStore: Send {
     /// What the store reports; a stored state that cannot be read.
     fn state(&mut self, pair: &PairId, monitor: &Monitor) -> Result<MonitorState>;
 
-    /// Observes a batch, in its order: state and observations are stored together or not at all. Gives the state
-    /// after it.
+    /// Declares that a pair is served from now on, and what is tested: that of all who share the store, until another
+    /// one declares. An epoch begins where that is something else.
+    ///
+    /// # Errors
+    ///
+    /// As [`MonitorStore::state`].
+    fn declare(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState>;
+
+    /// Observes a batch, in its order, by the settings that were declared last, see [`Monitor::in_force`]: state and
+    /// observations are stored together or not at all. A delivery that was stored before changes nothing. Gives the
+    /// state after it.
+    ///
+    /// # Errors
+    ///
+    /// As [`MonitorStore::state`].
+    fn deliver(
+        &mut self,
+        pair: &PairId,
+        monitor: &Monitor,
+        delivery: Option<Delivery<'_>>,
+        batch: &[Observation],
+    ) -> Result<MonitorState>;
+
+    /// The same for a batch that is not handed in twice.
     ///
     /// # Errors
     ///
@@ -89,7 +131,9 @@ pub trait MonitorStore: Send {
         pair: &PairId,
         monitor: &Monitor,
         batch: &[Observation],
-    ) -> Result<MonitorState>;
+    ) -> Result<MonitorState> {
+        self.deliver(pair, monitor, None, batch)
+    }
 
     /// Begins an epoch, see [`MonitorState::reset`]. Observations stay.
     ///
@@ -125,4 +169,27 @@ pub trait MonitorStore: Send {
     ///
     /// What the store reports.
     fn pairs(&mut self) -> Result<Vec<PairSummary>>;
+
+    /// What other programs were told of a pair.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    fn notice(&mut self, pair: &PairId) -> Result<Notice>;
+
+    /// Changes that in a transaction. The change may be asked for more than once, the last time counts.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    fn change_notice(&mut self, pair: &PairId, change: &mut dyn FnMut(&mut Notice)) -> Result<()>;
+
+    /// Notes that `current` is served, and removes some of what is kept of one pair that nobody has served and that
+    /// had no image since `not_since_ms`: the pair itself once nothing is left of it. One short transaction; to be
+    /// called again while there is more.
+    ///
+    /// # Errors
+    ///
+    /// What the store reports.
+    fn tidy(&mut self, current: &PairId, now_ms: i64, not_since_ms: i64) -> Result<Tidied>;
 }

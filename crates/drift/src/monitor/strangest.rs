@@ -5,6 +5,12 @@ use serde::{Deserialize, Serialize};
 /// How many are named.
 pub(super) const STRANGEST: usize = 12;
 
+/// How many are remembered at most, so that a state stays small. Where strangeness comes in no order, some
+/// `12 (1 + ln(window/12))` are: 93 of 10,000. A window of which each image is less strange than the one before would
+/// have to be remembered as a whole; of that the least strange are forgotten, which can be missed only once all
+/// that are remembered have left the window.
+const MOST: usize = 256;
+
 /// An image that is, or may become, one of the strangest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub(super) struct Candidate {
@@ -50,6 +56,7 @@ impl Strangest {
             }
             true
         });
+        self.0.truncate(MOST);
     }
 
     /// Their sequence numbers, strangest first.
@@ -86,5 +93,16 @@ mod tests {
             assert_eq!(strangest.sequences().collect::<Vec<_>>(), expected, "{image}");
         }
         assert!(most < 100, "{most}");
+    }
+
+    #[test]
+    fn a_stream_that_grows_less_strange_image_by_image_is_remembered_in_part() {
+        let (mut strangest, window) = (Strangest::default(), 1000);
+        for image in 0..5000_u64 {
+            let score = -f64::from(u32::try_from(image).unwrap());
+            strangest.push(Candidate { sequence: image, image, score, p_value: 0.5 }, window);
+            assert!(strangest.len() <= MOST);
+            assert!(strangest.sequences().count() == STRANGEST || image < STRANGEST as u64);
+        }
     }
 }

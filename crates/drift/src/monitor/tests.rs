@@ -112,7 +112,7 @@ fn below_the_minimum_it_says_how_many_are_missing() {
     let mut state = observed(&monitor, (0..99).map(|_| image("good", Some(true))));
     state.observe(&monitor, &image("good", None)).unwrap();
     let report = monitor.report(&state).unwrap();
-    assert_eq!((report.verdict, report.images_needed), (Status::InsufficientData, 1));
+    assert_eq!((report.verdict, report.images_needed), (Status::InsufficientData, Some(1)));
     assert!(report.reasons.is_empty() && report.summary.contains("1 more"), "{}", report.summary);
     assert_eq!((report.epoch.images, report.epoch.judged.images), (100, 99));
     state.observe(&monitor, &image("good", Some(true))).unwrap();
@@ -126,6 +126,7 @@ fn without_a_calibration_images_are_counted() {
         monitor.report(&observed(&monitor, (0..300).map(|_| image("good", None)))).unwrap();
     assert_eq!((report.verdict, report.images_ever), (Status::InsufficientData, 300));
     assert!(report.window.is_none() && report.summary.contains("no calibration"));
+    assert_eq!(report.images_needed, None);
     assert_eq!(report.class_mix.status, MixStatus::Unavailable);
 }
 
@@ -174,6 +175,58 @@ fn a_tolerated_share_is_tolerated_by_every_test_and_more_is_not() {
     let strict = monitor(MonitorSettings::default());
     let report = strict.report(&observed(&strict, stream(1000, 0.25, 0.28, 7))).unwrap();
     assert!(report.retrain_recommended);
+}
+
+#[test]
+fn a_reason_names_the_classes_whose_part_of_the_mix_has_changed_and_no_others() {
+    let mix =
+        [("a", 100), ("b", 100), ("c", 100), ("d", 100)].map(|(name, n)| (name.to_owned(), n));
+    let rate = CalibratedRate { images: 400, above: 20 };
+    let monitor = Monitor::new(
+        MonitorSettings::default(),
+        Some(Baseline::new(0.05, vec![rate]).with_class_mix(mix)),
+    )
+    .unwrap();
+    // a and b exchange a part of theirs, c and d have what they had.
+    let classes = (0..500).map(|i| match i % 20 {
+        0..8 => "a",
+        8..10 => "b",
+        10..15 => "c",
+        _ => "d",
+    });
+    let report =
+        monitor.report(&observed(&monitor, classes.map(|c| image(c, Some(false))))).unwrap();
+    assert_eq!(tests_of(&report), [TestName::ClassMix]);
+    assert_eq!(report.reasons[0].classes, ["a", "b"]);
+    assert_eq!(report.class_mix.permuted, Some(false));
+}
+
+/// Nine of a rare class in 64 calibration images and 500 of now: too few for the chi-square distribution.
+#[test]
+fn a_mix_of_small_counts_is_tested_by_permutations() {
+    let mix = [("defect".to_owned(), 1), ("good".to_owned(), 63)];
+    let rate = CalibratedRate { images: 64, above: 2 };
+    let baseline = Baseline::new(0.05, vec![rate]).with_class_mix(mix);
+    let monitor = Monitor::new(MonitorSettings::default(), Some(baseline)).unwrap();
+    let report = |defects: usize, new: usize| {
+        let class = |i| match i {
+            i if i < defects => "defect",
+            i if i < defects + new => "new",
+            _ => "good",
+        };
+        let state = observed(&monitor, (0..500).map(|i| image(class(i), Some(false))));
+        let stored = MonitorState::from_json(&state.to_json().unwrap()).unwrap();
+        let mix = monitor.report(&stored).unwrap().class_mix;
+        assert_eq!(mix, monitor.report(&state).unwrap().class_mix);
+        mix
+    };
+    let same = report(8, 0);
+    assert_eq!((same.status, same.permuted), (MixStatus::Unchanged, Some(true)));
+    // That none of 64 is of a class with 100 in 564 has probability 4e-6; of one with 30 in 564, 3 %.
+    let new = report(8, 100);
+    assert_eq!((new.status, new.permuted), (MixStatus::Changed, Some(true)), "{new:?}");
+    let few = report(8, 30);
+    assert_eq!((few.status, few.permuted), (MixStatus::Unchanged, Some(true)), "{few:?}");
 }
 
 /// Every calibration that a store may have gives a monitor, and a small one says what it cannot find.
@@ -261,7 +314,7 @@ proptest! {
         let report = monitor.report(&observed(&monitor, stream(images, 0.25, rate, seed))).unwrap();
         prop_assert_eq!(report.verdict == Status::InsufficientData, images < minimum);
         prop_assert_eq!(report.verdict == Status::Drifting, !report.reasons.is_empty());
-        prop_assert_eq!(report.images_needed, minimum.saturating_sub(images) as u64);
+        prop_assert_eq!(report.images_needed, Some(minimum.saturating_sub(images) as u64));
         prop_assert!(report.verdict != Status::Stable || !report.retrain_recommended);
         for reason in &report.reasons {
             prop_assert!(reason.since.image <= images as u64);

@@ -17,7 +17,7 @@ pub(super) fn what_to_do(drift: &MonitorReport, reference: &ReferenceFacts) -> V
     let mut steps = match (drift.verdict, drift.appearance) {
         (Status::InsufficientData, _) => vec![format!(
             "Wait: {} more images that can be judged are needed before anything can be said.",
-            drift.images_needed
+            drift.images_needed.unwrap_or(0)
         )],
         (Status::Stable, _) => {
             vec!["Nothing has to be done. Look again when the verdict changes: --drift-webhook tells of it.".into()]

@@ -34,7 +34,7 @@ pub struct Subject<'a> {
     pub reference: &'a Reference,
     /// The model and the reference that images were judged by.
     pub pair: &'a PairId,
-    /// What is tested.
+    /// What is tested, unless the store's state says otherwise.
     pub monitor: &'a Monitor,
 }
 
@@ -119,6 +119,8 @@ impl Report {
     pub fn gather(store: &mut dyn MonitorStore, subject: Subject<'_>, now_ms: i64) -> Result<Self> {
         let Subject { reference, pair, monitor } = subject;
         let state = store.state(pair, monitor)?;
+        // As it was stated last, by whichever server.
+        let monitor = monitor.in_force(&state)?;
         let drift = monitor.report(&state)?;
         let images = store.series(pair, state.epoch(), MOST_IMAGES)?;
         let strangest = store.by_sequence(pair, &state.strangest())?;

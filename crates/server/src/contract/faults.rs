@@ -64,7 +64,11 @@ const RELOAD: &[Documented] = &[
 
 const MONITOR: &[Documented] = &[
     fault(404, "no_monitor", "drift over time is not watched: there is no reference, or no file"),
-    fault(503, "monitor_unavailable", "the monitor's file cannot be used now: the log says why"),
+    fault(
+        503,
+        "monitor_unavailable",
+        "the monitor's file or database cannot be used now: the log says why",
+    ),
 ];
 
 const REPORT: &[Documented] = &[fault(

@@ -31,7 +31,7 @@ pub(super) fn add(registry: &mut Registry, monitor: &DriftMonitor) {
     }
     registry.register(
         "drift_recording",
-        "1 while the drift monitor's file can be written to",
+        "1 while the drift monitor's memory can be written to",
         ConstGauge::new(u64::from(recording.available)),
     );
     let Some(current) = monitor.current() else { return };
@@ -39,9 +39,8 @@ pub(super) fn add(registry: &mut Registry, monitor: &DriftMonitor) {
         let help = "Time since the reference was written";
         registry.register_with_unit("reference_age", help, Unit::Seconds, ConstGauge::new(age));
     }
-    match current.pair.monitor.report(&current.state) {
-        Ok(report) => add_report(registry, &report),
-        Err(error) => tracing::debug!("no drift in the metrics: {error}"),
+    if let Some(report) = current.report() {
+        add_report(registry, report);
     }
 }
 

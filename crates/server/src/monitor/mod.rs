@@ -1,22 +1,27 @@
-//! Drift over time: every prediction goes into the monitor's file, and the file says whether there is drift.
+//! Drift over time: every prediction goes into the monitor's memory, a file or a database, and that says whether there
+//! is drift.
 //!
 //! Writing happens on a thread of its own behind a bounded queue; what waits is written in one transaction. An
 //! answer waits until its images are written, so that what was answered is known whatever happens to the process
-//! next, but never long: a disk that is slow, full or locked costs no request more than
+//! next, but never long: a memory that is slow, full, locked or gone costs no request more than
 //! [`MOST_WAIT`], and while nothing can be written not even that.
 
+mod memory;
 mod pair;
+mod queue;
 mod status;
 mod webhook;
 mod writer;
 
-use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+#[cfg(test)]
+mod tests;
+
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use sdd_drift::monitor::{
-    MonitorReport, MonitorStore, Observation, Page, SqliteMonitorStore, StoredObservation, Stretch,
+    MonitorReport, MonitorStore, Observation, Page, StoredObservation, Stretch,
 };
 use sdd_drift::report::{Report, Subject};
 use thiserror::Error;
@@ -25,16 +30,19 @@ use tokio::sync::oneshot;
 pub use pair::{WatchedPair, observation};
 pub use status::{Current, Recording};
 
+use self::memory::{Reader, is_passing, open_first, opener};
+use self::queue::Room;
 use self::status::Shared;
 use self::webhook::Webhook;
 use self::writer::{Control, Entry, Writer};
-use crate::settings::DriftSettings;
+use crate::error::chain_of;
+use crate::settings::{DriftSettings, MonitorPlace};
 
 /// Time that an answer waits for its images to be written.
 pub const MOST_WAIT: Duration = Duration::from_millis(50);
 
-/// Requests whose images may wait to be written: some minutes of a busy server's.
-const QUEUED_REQUESTS: usize = 8192;
+/// Images that may wait to be written: some minutes of a busy server's, about 10 MB.
+const QUEUED_IMAGES: usize = 16_384;
 
 /// Images that a history goes back at most: some tenths of a second to read.
 const MOST_HISTORY: usize = 100_000;
@@ -43,11 +51,11 @@ const MOST_HISTORY: usize = 100_000;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MonitorError {
-    /// The file.
+    /// The file, or the database.
     #[error(
-        "drift over time cannot be watched; --monitor names another file, `--monitor none` goes without"
+        "drift over time cannot be watched; --monitor names another file or database, `--monitor none` goes without"
     )]
-    File(#[source] sdd_drift::Error),
+    Memory(#[source] sdd_drift::Error),
     /// The settings, or the reference's calibration.
     #[error("drift over time cannot be watched with these settings")]
     Settings(#[source] sdd_drift::Error),
@@ -58,13 +66,11 @@ pub enum MonitorError {
 
 /// Where predictions are handed in to be remembered, and what they say is asked for.
 pub struct DriftMonitor {
-    path: PathBuf,
-    keep: u64,
     queue: Sender<Entry>,
+    room: Room,
     control: Sender<Control>,
     shared: Arc<Shared>,
-    /// Opened when somebody asks.
-    reader: Mutex<Option<SqliteMonitorStore>>,
+    reader: Arc<Reader>,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
 }
@@ -79,66 +85,57 @@ pub struct Drift {
 }
 
 impl DriftMonitor {
-    /// Opens the file that the settings name and starts the thread; `None` where they name none.
+    /// Opens the memory that the settings name and starts the threads; `None` where they name none.
     ///
     /// # Errors
     /// [`MonitorError`]: what was named cannot be used, or what is there is not to be written to.
     pub fn start(settings: &DriftSettings) -> Result<Option<Self>, MonitorError> {
         settings.tests().check().map_err(MonitorError::Settings)?;
-        let Some(file) = settings.file() else {
+        let Some(place) = settings.place().map_err(MonitorError::Memory)? else {
             if settings.monitor.is_none() {
                 tracing::warn!("no folder is known for the drift monitor's file: see --monitor");
             }
             return Ok(None);
         };
         let shared = Arc::new(Shared::default());
-        let store = match SqliteMonitorStore::open(&file.path, settings.keep) {
-            Ok(store) => Some(store),
-            Err(error) if matches!(error, sdd_drift::Error::MonitorBusy { .. }) => {
-                shared.turn_off(&error);
-                None
-            }
-            Err(error) if !file.named && matches!(error, sdd_drift::Error::MonitorFile { .. }) => {
-                tracing::warn!(
-                    "drift over time is not watched: {}; see --monitor",
-                    crate::error::chain_of(&error)
-                );
-                return Ok(None);
-            }
-            Err(error) => return Err(MonitorError::File(error)),
-        };
-        tracing::info!("drift over time is watched in {}", file.path.display());
-        let (queue, entries) = bounded(QUEUED_REQUESTS);
+        let Some(store) = open(&place, settings.keep, &shared)? else { return Ok(None) };
+        tracing::info!("drift over time is watched in {}", place.location);
+        let reader = Arc::new(Reader::new(opener(&place.location, settings.keep)));
+        let name = uuid::Uuid::new_v4().to_string();
+        let webhook = settings.drift_webhook.as_ref().map(|url| {
+            let cooldown = settings.drift_webhook_cooldown;
+            Webhook::start(url, cooldown, &name, Arc::clone(&shared), Arc::clone(&reader))
+        });
+        let webhook = webhook.transpose().map_err(MonitorError::Thread)?;
+        let writer = Writer::new(
+            opener(&place.location, settings.keep),
+            store,
+            name,
+            Arc::clone(&shared),
+            webhook,
+            settings.keep_pairs,
+        );
+        Self::with(writer, shared, reader).map(Some).map_err(MonitorError::Thread)
+    }
+
+    /// Starts the thread that writes.
+    fn with(writer: Writer, shared: Arc<Shared>, reader: Arc<Reader>) -> std::io::Result<Self> {
+        // Its room is counted in images.
+        let (queue, entries) = unbounded();
         let (control, controls) = bounded(16);
         let (ending, ended) = bounded(0);
-        let webhook = settings
-            .drift_webhook
-            .as_ref()
-            .map(|url| Webhook::start(url, settings.drift_webhook_cooldown, Arc::clone(&shared)));
-        let webhook = webhook.transpose().map_err(MonitorError::Thread)?;
-        let writer =
-            Writer::new(file.path.clone(), settings.keep, store, Arc::clone(&shared), webhook);
         let run = move || {
             writer.run(&entries, &controls);
             drop(ending);
         };
-        let thread = std::thread::Builder::new().name("monitor".into()).spawn(run);
-        thread.map_err(MonitorError::Thread)?;
-        Ok(Some(Self {
-            path: file.path,
-            keep: settings.keep,
-            queue,
-            control,
-            shared,
-            reader: Mutex::new(None),
-            ended,
-        }))
+        std::thread::Builder::new().name("monitor".into()).spawn(run)?;
+        Ok(Self { queue, room: Room::new(QUEUED_IMAGES), control, shared, reader, ended })
     }
 
-    /// From now on this pair answers.
+    /// From now on this pair answers, and its settings are what is tested.
     pub fn serve(&self, pair: &Arc<WatchedPair>) {
         self.shared.serve(pair);
-        // Its state comes from the file; where the queue is full, with the next image.
+        // The thread looks for it in any case; where the queue is full, with the next image.
         drop(self.control.try_send(Control::Look));
     }
 
@@ -148,9 +145,14 @@ impl DriftMonitor {
         if images == 0 {
             return;
         }
+        let Some(room) = self.room.take(images) else {
+            self.shared.count_unrecorded(images);
+            return;
+        };
         let (written, is_written) = oneshot::channel();
-        let entry = Entry { pair: Arc::clone(pair), observations, written };
-        if self.queue.try_send(entry).is_err() {
+        let entry = Entry { pair: Arc::clone(pair), observations, written, _room: room };
+        if self.queue.send(entry).is_err() {
+            self.shared.turn_off("the thread that writes has ended".into());
             self.shared.count_unrecorded(images);
             return;
         }
@@ -161,14 +163,14 @@ impl DriftMonitor {
         }
     }
 
-    /// What the file says of a pair. Blocks.
+    /// What the memory says of a pair. Blocks.
     ///
     /// # Errors
-    /// What the file reports.
+    /// What the store reports.
     pub fn drift(&self, pair: &WatchedPair) -> sdd_drift::Result<Drift> {
-        self.read(|store| {
+        self.reader.ask(|store| {
             let state = store.state(&pair.id, &pair.monitor)?;
-            let report = pair.monitor.report(&state)?;
+            let report = pair.report(&state)?;
             let strangest = store.by_sequence(&pair.id, &state.strangest())?;
             Ok(Drift { report, strangest })
         })
@@ -177,25 +179,25 @@ impl DriftMonitor {
     /// Observations of a pair, latest first. Blocks.
     ///
     /// # Errors
-    /// What the file reports.
+    /// What the store reports.
     pub fn observations(
         &self,
         pair: &WatchedPair,
         page: Page,
     ) -> sdd_drift::Result<Vec<StoredObservation>> {
-        self.read(|store| store.observations(&pair.id, page))
+        self.reader.ask(|store| store.observations(&pair.id, page))
     }
 
     /// How the epoch of a pair went, in so many stretches at most; and its number. Blocks.
     ///
     /// # Errors
-    /// What the file reports.
+    /// What the store reports.
     pub fn history(
         &self,
         pair: &WatchedPair,
         most: usize,
     ) -> sdd_drift::Result<(u64, Vec<Stretch>)> {
-        self.read(|store| {
+        self.reader.ask(|store| {
             let epoch = store.state(&pair.id, &pair.monitor)?.epoch();
             let images = store.series(&pair.id, epoch, MOST_HISTORY)?;
             Ok((epoch, Stretch::divide(&images, most)?))
@@ -209,36 +211,21 @@ impl DriftMonitor {
     pub fn report(&self, pair: &WatchedPair) -> sdd_drift::Result<Report> {
         let WatchedPair { reference, id, monitor, .. } = pair;
         let subject = Subject { reference, pair: id, monitor };
-        self.read(|store| Report::gather(store, subject, pair::now_ms()))
+        self.reader.ask(|store| Report::gather(store, subject, pair::now_ms()))
     }
 
     /// Begins an epoch of a pair. Blocks.
     ///
     /// # Errors
-    /// What the file reports.
+    /// What the store reports.
     pub fn reset(&self, pair: &WatchedPair) -> sdd_drift::Result<MonitorReport> {
         let now_ms = pair::now_ms();
-        let report = self.read(|store| {
+        let report = self.reader.ask(|store| {
             let state = store.reset(&pair.id, &pair.monitor, now_ms)?;
-            pair.monitor.report(&state)
+            pair.report(&state)
         })?;
         drop(self.control.try_send(Control::Look));
         Ok(report)
-    }
-
-    fn read<T>(
-        &self,
-        action: impl FnOnce(&mut SqliteMonitorStore) -> sdd_drift::Result<T>,
-    ) -> sdd_drift::Result<T> {
-        // A panic in here leaves a connection that is whole or gone.
-        let mut reader = self.reader.lock().unwrap_or_else(PoisonError::into_inner);
-        let mut store = match reader.take() {
-            Some(store) => store,
-            None => SqliteMonitorStore::open(&self.path, self.keep)?,
-        };
-        let answer = action(&mut store)?;
-        *reader = Some(store);
-        Ok(answer)
     }
 
     /// Whether predictions are written.
@@ -263,13 +250,32 @@ impl DriftMonitor {
                 return;
             }
             if Instant::now() >= deadline {
-                tracing::warn!(
-                    "{} requests' images could not be recorded in time",
-                    self.queue.len()
-                );
+                let waiting = self.room.waiting();
+                tracing::warn!("{waiting} images could not be recorded in time");
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
+    }
+}
+
+/// Opens a memory for the first time. `Some(None)` where that is to be tried again, `None` where it is gone without.
+#[expect(clippy::option_option, reason = "two things to do, and none of them is a fault")]
+fn open(
+    place: &MonitorPlace,
+    keep: u64,
+    shared: &Shared,
+) -> Result<Option<Option<Box<dyn MonitorStore>>>, MonitorError> {
+    match open_first(&place.location, keep).map_err(MonitorError::Thread)? {
+        Ok(store) => Ok(Some(Some(store))),
+        Err(error) if is_passing(&error) => {
+            shared.turn_off(chain_of(&error));
+            Ok(Some(None))
+        }
+        Err(error) if !place.named && matches!(error, sdd_drift::Error::MonitorFile { .. }) => {
+            tracing::warn!("drift over time is not watched: {}; see --monitor", chain_of(&error));
+            Ok(None)
+        }
+        Err(error) => Err(MonitorError::Memory(error)),
     }
 }

@@ -5,7 +5,8 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sdd_drift::Reference;
 use sdd_drift::monitor::{
-    Baseline, Monitor, MonitorSettings, Observation, ObservedNeighbor, PairId,
+    Baseline, Monitor, MonitorReport, MonitorSettings, MonitorState, Observation, ObservedNeighbor,
+    PairId,
 };
 
 use crate::engine::{Answer, ServedModel};
@@ -39,6 +40,14 @@ impl WatchedPair {
             reference: Arc::clone(reference),
             reference_created_at: reference.store().manifest().created_at.clone(),
         })
+    }
+
+    /// What can be said of a state, by the settings in force.
+    ///
+    /// # Errors
+    /// As [`Monitor::report`].
+    pub fn report(&self, state: &MonitorState) -> sdd_drift::Result<MonitorReport> {
+        self.monitor.in_force(state)?.report(state)
     }
 }
 

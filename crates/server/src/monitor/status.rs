@@ -1,10 +1,10 @@
 //! What the thread that writes tells the others.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use sdd_drift::monitor::MonitorState;
+use sdd_drift::monitor::{MonitorReport, MonitorSettings, MonitorState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -34,6 +34,22 @@ pub struct Current {
     pub pair: Arc<WatchedPair>,
     /// Its state.
     pub state: MonitorState,
+    report: OnceLock<Option<MonitorReport>>,
+}
+
+impl Current {
+    /// What can be said of it, by the settings in force; made once. `None` where that cannot be had.
+    #[must_use]
+    pub fn report(&self) -> Option<&MonitorReport> {
+        let make = || match self.pair.report(&self.state) {
+            Ok(report) => Some(report),
+            Err(error) => {
+                tracing::debug!("no report of drift: {}", chain_of(&error));
+                None
+            }
+        };
+        self.report.get_or_init(make).as_ref()
+    }
 }
 
 /// What all threads share.
@@ -44,6 +60,10 @@ pub(super) struct Shared {
     unrecorded: AtomicU64,
     late: AtomicU64,
     serving: ArcSwapOption<WatchedPair>,
+    /// Whether the store has not been told yet that it is served.
+    undeclared: AtomicBool,
+    /// The settings of another server that are in force here, so that it is said once.
+    of_others: ArcSwapOption<MonitorSettings>,
     current: ArcSwapOption<Current>,
 }
 
@@ -56,6 +76,18 @@ struct Off {
 impl Shared {
     pub fn serve(&self, pair: &Arc<WatchedPair>) {
         self.serving.store(Some(Arc::clone(pair)));
+        self.undeclared.store(true, Ordering::Release);
+    }
+
+    /// The pair that is to be declared to the store, once.
+    pub fn take_undeclared(&self) -> Option<Arc<WatchedPair>> {
+        let undeclared = self.undeclared.swap(false, Ordering::Acquire);
+        self.serving().filter(|_| undeclared)
+    }
+
+    /// It could not be declared.
+    pub fn declare_again(&self) {
+        self.undeclared.store(true, Ordering::Release);
     }
 
     pub fn serving(&self) -> Option<Arc<WatchedPair>> {
@@ -65,7 +97,27 @@ impl Shared {
     /// Notes a state, unless it is that of a pair that has been replaced.
     pub fn note(&self, pair: &Arc<WatchedPair>, state: MonitorState) {
         if self.serving().is_some_and(|serving| serving.id == pair.id) {
-            self.current.store(Some(Arc::new(Current { pair: Arc::clone(pair), state })));
+            self.tell_of_others(pair, &state);
+            let (pair, report) = (Arc::clone(pair), OnceLock::new());
+            self.current.store(Some(Arc::new(Current { pair, state, report })));
+        }
+    }
+
+    /// Says once that what is tested is what another server has declared.
+    fn tell_of_others(&self, pair: &WatchedPair, state: &MonitorState) {
+        let own = pair.monitor.settings();
+        let others = state.settings().filter(|settings| *settings != own);
+        if self.of_others.load().as_deref() == others {
+            return;
+        }
+        self.of_others.store(others.cloned().map(Arc::new));
+        if let Some(settings) = others {
+            tracing::warn!(
+                "another server that shares the drift monitor was started or reloaded later, with other settings: they \
+                 are in force here, too ({settings:?}); a reload here takes these settings back"
+            );
+        } else {
+            tracing::info!("the drift monitor's own settings are in force again");
         }
     }
 
@@ -76,8 +128,7 @@ impl Shared {
     }
 
     /// Warns once, however long it lasts.
-    pub fn turn_off(&self, error: &sdd_drift::Error) {
-        let reason = chain_of(error);
+    pub fn turn_off(&self, reason: String) {
         if self.off.load().is_some() {
             tracing::debug!("the drift monitor stays off: {reason}");
             return;
@@ -100,6 +151,15 @@ impl Shared {
                 "more images wait to be recorded than may: the drift monitor will not know of some"
             );
         }
+    }
+
+    /// Images of a pair that is no longer served and whose state cannot be read.
+    pub fn count_unreadable(&self, images: usize, error: &sdd_drift::Error) {
+        self.unrecorded.fetch_add(images as u64, Ordering::Relaxed);
+        tracing::warn!(
+            "{images} images of a model and reference that are no longer served are not recorded: {}",
+            chain_of(error)
+        );
     }
 
     pub fn count_late(&self, images: usize) {

@@ -1,27 +1,39 @@
 //! Telling another program when the verdict changes, on a thread of its own.
+//!
+//! What was told is kept with the state: a restart does not tell it again, and of several servers that share the
+//! memory one tells it, the one that claims it first. Should that one die before it has noted that it was told, it is
+//! told once more.
 
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use sdd_drift::monitor::{MonitorReport, PairId, Status};
+use sdd_drift::monitor::{MonitorReport, Notice, PairId, Status, Turn};
 use serde::Serialize;
-use ureq::tls::{RootCerts, TlsConfig};
 
-use super::status::Shared;
+use super::memory::Reader;
+use super::pair::now_ms;
+use super::status::{Current, Shared};
 use crate::error::chain_of;
+use crate::outgoing;
 use crate::settings::Redacted;
-
-/// Time that the other side has to take one message.
-const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Times that a message is tried; the waits between them double from [`FIRST_WAIT`], four minutes in all.
 const ATTEMPTS: u32 = 8;
 
 const FIRST_WAIT: Duration = Duration::from_secs(2);
 
+/// After these it is tried anew, by whichever server comes first.
+const NEXT_ROUND: Duration = Duration::from_mins(10);
+
+/// Time beyond a request's own that a server has for noting that it has told something.
+const CLAIM_MARGIN: Duration = Duration::from_secs(5);
+
 /// A verdict is looked at no more often than this.
 const LEAST_WAIT: Duration = Duration::from_millis(100);
+
+/// How often it is looked whether others have told something.
+const LOOK_EVERY: Duration = Duration::from_secs(5);
 
 /// Where verdicts are told to.
 #[derive(Debug, Clone)]
@@ -40,17 +52,25 @@ struct Message<'a> {
 }
 
 impl Webhook {
-    /// Starts the thread. It ends when the last of these is dropped.
-    pub fn start(url: &Redacted, cooldown: Duration, shared: Arc<Shared>) -> std::io::Result<Self> {
+    /// Starts the thread. It ends when the last of these is dropped. `name` is no other process's.
+    pub fn start(
+        url: &Redacted,
+        cooldown: Duration,
+        name: &str,
+        shared: Arc<Shared>,
+        reader: Arc<Reader>,
+    ) -> std::io::Result<Self> {
         // One is enough: it says that there is something to look at.
         let (poke, pokes) = bounded(1);
         let mut teller = Teller {
-            agent: agent(),
+            agent: outgoing::client(),
             url: url.clone(),
-            cooldown,
+            cooldown_ms: millis(cooldown),
+            name: name.to_owned(),
             shared,
-            told: None,
-            told_at: None,
+            reader,
+            quiet: None,
+            unnoted: None,
         };
         let run = move || teller.run(&pokes);
         std::thread::Builder::new().name("drift-webhook".into()).spawn(run)?;
@@ -66,81 +86,138 @@ impl Webhook {
 struct Teller {
     agent: ureq::Agent,
     url: Redacted,
-    cooldown: Duration,
+    cooldown_ms: i64,
+    name: String,
     shared: Arc<Shared>,
-    /// The pair and the verdict that the other side knows of.
-    told: Option<(PairId, Status)>,
-    told_at: Option<Instant>,
+    reader: Arc<Reader>,
+    /// Nothing is to be done about this verdict until then.
+    quiet: Option<(PairId, Status, Instant)>,
+    /// What was told and could not be noted, since the memory was away.
+    unnoted: Option<(PairId, Status, i64)>,
 }
 
 impl Teller {
     fn run(&mut self, pokes: &Receiver<()>) {
+        let mut wait = LOOK_EVERY;
         loop {
-            // What changes during the cooldown is told after it, if it has not changed back.
-            let wait = self.told_at.map_or(Duration::MAX, |at| {
-                (at + self.cooldown).saturating_duration_since(Instant::now())
-            });
-            let poked = match self.told_at {
-                Some(_) => pokes.recv_timeout(wait),
-                None => pokes.recv().map_err(|_| RecvTimeoutError::Disconnected),
-            };
-            match poked {
-                Err(RecvTimeoutError::Disconnected) => return,
-                Err(RecvTimeoutError::Timeout) => self.told_at = None,
-                Ok(()) if self.told_at.is_some() => continue,
-                Ok(()) => {}
+            if let Err(RecvTimeoutError::Disconnected) = pokes.recv_timeout(wait) {
+                return;
             }
-            self.look();
+            wait = self.look().min(LOOK_EVERY);
             std::thread::sleep(LEAST_WAIT);
         }
     }
 
-    /// Tells of the verdict if it is another one. Too few images say nothing: the last verdict stands.
-    fn look(&mut self) {
-        let mut attempt = 0;
-        let mut wait = FIRST_WAIT;
-        while let Some((pair, report)) = self.current() {
-            let previous = match &self.told {
-                Some((told, status)) if *told == pair => *status,
-                _ => Status::Stable,
-            };
-            if report.verdict == previous || report.verdict == Status::InsufficientData {
-                return;
+    /// Tells of the verdict if it is to be told. Gives the time after which to look again.
+    fn look(&mut self) -> Duration {
+        let Some((current, verdict)) = self.verdict() else { return LOOK_EVERY };
+        let pair = current.pair.id.clone();
+        if let Some((of, quiet, until)) = &self.quiet
+            && (of, *quiet) == (&pair, verdict)
+        {
+            let left = until.saturating_duration_since(Instant::now());
+            if left > Duration::ZERO {
+                return left;
             }
-            let message = Message {
-                event: "drift_verdict",
-                previous_verdict: previous.name(),
-                pair: &pair,
-                report: &report,
+        }
+        let quiet_for = match self.tell_until_taken() {
+            Ok(quiet_for) => quiet_for,
+            Err(error) => {
+                // Nobody knows what was told: it is looked at again when the memory is back.
+                tracing::debug!("the drift webhook waits: {}", chain_of(&error));
+                LOOK_EVERY
+            }
+        };
+        self.quiet = Some((pair, verdict, Instant::now() + quiet_for));
+        quiet_for
+    }
+
+    fn verdict(&self) -> Option<(Arc<Current>, Status)> {
+        let current = self.shared.current()?;
+        let verdict = current.report()?.verdict;
+        Some((current, verdict))
+    }
+
+    /// Gives the time in which nothing is to be done.
+    fn tell_until_taken(&mut self) -> sdd_drift::Result<Duration> {
+        self.note_what_was_told()?;
+        let mut wait = FIRST_WAIT;
+        for attempt in 1..=ATTEMPTS {
+            let Some((current, verdict)) = self.verdict() else { break };
+            let pair = &current.pair.id;
+            let previous = match self.claim(pair, verdict, wait)? {
+                Turn::Nothing => break,
+                Turn::Wait(until_ms) => {
+                    let left = u64::try_from(until_ms - now_ms()).unwrap_or(0);
+                    return Ok(Duration::from_millis(left).min(LOOK_EVERY));
+                }
+                Turn::Tell(previous) => previous,
             };
-            attempt += 1;
-            match self.post(&message) {
-                Ok(()) => tracing::info!("the drift webhook was told: {}", report.verdict.name()),
+            match self.post(&current, previous) {
+                Ok(()) => {
+                    tracing::info!("the drift webhook was told: {}", verdict.name());
+                    self.unnoted = Some((pair.clone(), verdict, now_ms()));
+                    self.note_what_was_told()?;
+                    break;
+                }
                 Err(fault) if attempt < ATTEMPTS => {
                     tracing::debug!("the drift webhook was not told: {fault}");
                     std::thread::sleep(wait);
                     wait *= 2;
-                    continue;
                 }
-                Err(fault) => tracing::warn!(
-                    "the drift webhook was not told of the verdict {}, after {ATTEMPTS} attempts: {fault}",
-                    report.verdict.name()
-                ),
+                Err(fault) => {
+                    tracing::warn!(
+                        "the drift webhook was not told of the verdict {}, after {ATTEMPTS} attempts: {fault}; trying \
+                         again in {} minutes",
+                        verdict.name(),
+                        NEXT_ROUND.as_secs() / 60
+                    );
+                    let not_before_ms = now_ms().saturating_add(millis(NEXT_ROUND));
+                    let give_up =
+                        &mut |notice: &mut Notice| notice.give_up(&self.name, Some(not_before_ms));
+                    self.reader.ask(|store| store.change_notice(pair, give_up))?;
+                }
             }
-            self.told = Some((pair, report.verdict));
-            self.told_at = Some(Instant::now());
-            return;
         }
+        Ok(LOOK_EVERY)
     }
 
-    fn current(&self) -> Option<(PairId, MonitorReport)> {
-        let current = self.shared.current()?;
-        let report = current.pair.monitor.report(&current.state).ok()?;
-        Some((current.pair.id.clone(), report))
+    /// Takes the right to tell, for this attempt and the wait after it. Only where there is something to tell it
+    /// writes.
+    fn claim(&self, pair: &PairId, verdict: Status, wait: Duration) -> sdd_drift::Result<Turn> {
+        let lease_ms = millis(outgoing::TIMEOUT + wait + CLAIM_MARGIN);
+        let (name, cooldown_ms) = (self.name.as_str(), self.cooldown_ms);
+        self.reader.ask(|store| {
+            let seen = store.notice(pair)?.turn(verdict, name, now_ms(), cooldown_ms);
+            if !matches!(seen, Turn::Tell(_)) {
+                return Ok(seen);
+            }
+            let mut turn = seen;
+            store.change_notice(pair, &mut |notice| {
+                turn = notice.claim(verdict, name, now_ms(), cooldown_ms, lease_ms);
+            })?;
+            Ok(turn)
+        })
     }
 
-    fn post(&self, message: &Message<'_>) -> Result<(), String> {
-        let body = serde_json::to_vec(message).map_err(|error| chain_of(&error))?;
+    fn note_what_was_told(&mut self) -> sdd_drift::Result<()> {
+        if let Some((pair, verdict, told_ms)) = &self.unnoted {
+            let note = &mut |notice: &mut Notice| notice.note(*verdict, *told_ms);
+            self.reader.ask(|store| store.change_notice(pair, note))?;
+            self.unnoted = None;
+        }
+        Ok(())
+    }
+
+    fn post(&self, current: &Current, previous: Status) -> Result<(), String> {
+        let Some(report) = current.report() else { return Err("there is no report".into()) };
+        let message = Message {
+            event: "drift_verdict",
+            previous_verdict: previous.name(),
+            pair: &current.pair.id,
+            report,
+        };
+        let body = serde_json::to_vec(&message).map_err(|error| chain_of(&error))?;
         let request = self.agent.post(self.url.expose()).content_type("application/json");
         let answer = request.send(&body).map_err(|error| chain_of(&error))?;
         let status = answer.status();
@@ -148,16 +225,6 @@ impl Teller {
     }
 }
 
-fn agent() -> ureq::Agent {
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build();
-    let config = ureq::Agent::config_builder()
-        .http_status_as_error(false)
-        .timeout_global(Some(TIMEOUT))
-        .tls_config(tls)
-        .user_agent(concat!("sdd-server/", env!("CARGO_PKG_VERSION")))
-        .build();
-    config.into()
+fn millis(time: Duration) -> i64 {
+    i64::try_from(time.as_millis()).unwrap_or(i64::MAX)
 }

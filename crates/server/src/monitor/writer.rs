@@ -1,22 +1,33 @@
 //! The thread that writes.
 
-use std::path::PathBuf;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, select_biased};
-use sdd_drift::monitor::{MonitorState, MonitorStore, Observation, SqliteMonitorStore};
+use sdd_drift::Error;
+use sdd_drift::monitor::{Delivery, MonitorState, MonitorStore, Observation};
 use tokio::sync::oneshot;
 
-use super::pair::WatchedPair;
+use super::memory::{Opener, is_of_store, is_passing};
+use super::pair::{WatchedPair, now_ms};
+use super::queue::Taken;
 use super::status::Shared;
 use super::webhook::Webhook;
+use crate::error::chain_of;
 
 /// How often writing is tried again where it has failed.
 const RETRY: Duration = Duration::from_secs(2);
 
-/// Requests that are written in one transaction at most.
-const BATCH: usize = 256;
+/// How often the state is read while no image comes: others may share it, and the memory may have gone.
+const IDLE: Duration = Duration::from_secs(10);
+
+/// How often what nobody needs any more is looked for.
+const TIDY: Duration = Duration::from_hours(1);
+
+/// Requests, and images, that are written in one transaction at most: others wait for it.
+const BATCH_REQUESTS: usize = 256;
+const BATCH_IMAGES: usize = 1024;
 
 /// The predictions of one request.
 pub(super) struct Entry {
@@ -24,6 +35,7 @@ pub(super) struct Entry {
     pub observations: Vec<Observation>,
     /// Told when they are written.
     pub written: oneshot::Sender<()>,
+    pub _room: Taken,
 }
 
 /// What the thread is told beside.
@@ -34,69 +46,145 @@ pub(super) enum Control {
     Stop,
 }
 
+/// A batch that was handed to the store, until it is known to be written: it is handed in again as it is.
+struct Attempt {
+    pair: Arc<WatchedPair>,
+    number: u64,
+    entries: Vec<Entry>,
+    observations: Vec<Observation>,
+}
+
 pub(super) struct Writer {
-    path: PathBuf,
-    keep: u64,
-    store: Option<SqliteMonitorStore>,
+    open: Opener,
+    store: Option<Box<dyn MonitorStore>>,
+    /// No other process's.
+    name: String,
+    batches: u64,
     shared: Arc<Shared>,
-    /// Taken from the queue and not written yet, in their order.
+    /// Taken from the queue and not handed to the store yet, in their order.
     pending: Vec<Entry>,
+    attempt: Option<Attempt>,
     /// While nothing can be written.
     retry_at: Option<Instant>,
     webhook: Option<Webhook>,
+    keep_pairs: Duration,
+    tidy_at: Instant,
 }
 
 impl Writer {
     pub fn new(
-        path: PathBuf,
-        keep: u64,
-        store: Option<SqliteMonitorStore>,
+        open: Opener,
+        store: Option<Box<dyn MonitorStore>>,
+        name: String,
         shared: Arc<Shared>,
         webhook: Option<Webhook>,
+        keep_pairs: Duration,
     ) -> Self {
         let retry_at = store.is_none().then(|| Instant::now() + RETRY);
-        Self { path, keep, store, shared, pending: Vec::new(), retry_at, webhook }
+        Self {
+            open,
+            store,
+            name,
+            batches: 0,
+            shared,
+            pending: Vec::new(),
+            attempt: None,
+            retry_at,
+            webhook,
+            keep_pairs,
+            tidy_at: Instant::now(),
+        }
     }
 
-    /// Writes until told to stop, or until nobody can tell any more.
+    /// Writes until told to stop, or until nobody can tell any more. A panic, which would be a fault of ours, is told
+    /// of and survived.
     pub fn run(mut self, queue: &Receiver<Entry>, control: &Receiver<Control>) {
-        let closed = never();
-        loop {
-            // While nothing can be written, what comes waits in the queue, which is bounded.
-            let entries = if self.retry_at.is_some() { &closed } else { queue };
-            let wait = self
-                .retry_at
-                .map_or(Duration::from_hours(1), |at| at.saturating_duration_since(Instant::now()));
-            select_biased! {
-                recv(control) -> message => match message {
-                    Ok(Control::Look) => self.look(),
-                    Ok(Control::Stop) | Err(_) => break,
-                },
-                recv(entries) -> entry => match entry {
-                    Ok(entry) => {
-                        self.pending.push(entry);
-                        self.pending.extend(queue.try_iter().take(BATCH - 1));
-                        self.write();
-                    }
-                    Err(_) => break,
-                },
-                default(wait) => if self.retry_at.is_some() {
-                    self.retry_at = None;
-                    self.write();
-                },
-            }
-        }
+        while self.safely(|writer| writer.step(queue, control)).unwrap_or(true) {}
         self.pending.extend(queue.try_iter());
-        self.write();
-        for entry in &self.pending {
+        self.safely(Self::write);
+        let attempted = self.attempt.iter().flat_map(|attempt| &attempt.entries);
+        for entry in attempted.chain(&self.pending) {
             self.shared.count_unrecorded(entry.observations.len());
         }
     }
 
+    fn safely<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
+        // What was handed to the store stays an attempt until it is known to be written.
+        let done = catch_unwind(AssertUnwindSafe(|| work(self)));
+        if done.is_err() {
+            self.store = None;
+            self.retry_at = Some(Instant::now() + RETRY);
+            self.shared
+                .turn_off("the thread that writes has failed, which is a fault of ours".into());
+        }
+        done.ok()
+    }
+
+    /// False when it is to end.
+    fn step(&mut self, queue: &Receiver<Entry>, control: &Receiver<Control>) -> bool {
+        // While nothing can be written, what comes waits in the queue, which is bounded.
+        let closed = never();
+        let entries = if self.retry_at.is_some() { &closed } else { queue };
+        let wait = self.retry_at.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
+        select_biased! {
+            recv(control) -> message => match message {
+                Ok(Control::Look) if self.retry_at.is_none() => self.look(),
+                Ok(Control::Look) => {}
+                Ok(Control::Stop) | Err(_) => return false,
+            },
+            recv(entries) -> entry => match entry {
+                Ok(entry) => {
+                    self.pending.push(entry);
+                    self.take(queue);
+                    self.write();
+                }
+                Err(_) => return false,
+            },
+            default(wait) => if self.retry_at.take().is_some() {
+                self.take(queue);
+                self.write();
+            } else {
+                self.look();
+            },
+        }
+        if self.retry_at.is_none() && Instant::now() >= self.tidy_at {
+            self.tidy();
+        }
+        true
+    }
+
+    fn take(&mut self, queue: &Receiver<Entry>) {
+        self.pending.extend(queue.try_iter().take(BATCH_REQUESTS - 1));
+    }
+
+    /// Opens the store where it is not, and declares the pair that is served, where that is a new one.
+    fn prepare(&mut self) -> Result<(), Error> {
+        if self.store.is_none() {
+            self.store = Some((self.open)()?);
+        }
+        if let (Some(pair), Some(store)) = (self.shared.take_undeclared(), &mut self.store) {
+            match store.declare(&pair.id, &pair.monitor, now_ms()) {
+                Ok(state) => self.note(&pair, state),
+                Err(error) => {
+                    self.shared.declare_again();
+                    return Err(error);
+                }
+            }
+        }
+        Ok(())
+    }
+
     fn look(&mut self) {
-        let (Some(pair), Some(store)) = (self.shared.serving(), &mut self.store) else { return };
-        match store.state(&pair.id, &pair.monitor) {
-            Ok(state) => self.note(&pair, state),
+        let Some(pair) = self.shared.serving() else { return };
+        let prepared = self.prepare();
+        let Some(store) = &mut self.store else {
+            return prepared.err().iter().for_each(|error| self.fail(error));
+        };
+        match prepared.and_then(|()| store.state(&pair.id, &pair.monitor)) {
+            Ok(state) => {
+                self.note(&pair, state);
+                self.shared.turn_on();
+            }
             Err(error) => self.fail(&error),
         }
     }
@@ -108,46 +196,96 @@ impl Writer {
         }
     }
 
-    /// Writes what is pending, a transaction a pair.
+    /// Writes what is pending, a transaction a batch.
     fn write(&mut self) {
-        loop {
-            if self.store.is_none() {
-                match SqliteMonitorStore::open(&self.path, self.keep) {
-                    Ok(store) => {
-                        self.store = Some(store);
-                        self.look();
+        // Of the pair that is served and whose state cannot be read: until somebody resets it.
+        let mut held = Vec::new();
+        let mut trouble = match self.prepare() {
+            Ok(()) => None,
+            Err(error) if is_of_store(&error) => return self.fail(&error),
+            Err(error) => Some(error),
+        };
+        while let Some(attempt) = self.attempt.take().or_else(|| self.next_attempt()) {
+            let attempt = self.attempt.insert(attempt);
+            let Some(store) = &mut self.store else { break };
+            let delivery = Some(Delivery { writer: &self.name, number: attempt.number });
+            let pair = Arc::clone(&attempt.pair);
+            let done = store.deliver(&pair.id, &pair.monitor, delivery, &attempt.observations);
+            if let Err(error) = &done
+                && is_of_store(error)
+            {
+                self.pending.splice(..0, held);
+                return self.fail(error);
+            }
+            let entries = self.attempt.take().map_or_else(Vec::new, |attempt| attempt.entries);
+            match done {
+                Ok(state) => {
+                    self.note(&pair, state);
+                    for entry in entries {
+                        // Whoever does not wait any more was answered before.
+                        let _ = entry.written.send(());
                     }
-                    Err(error) => return self.fail(&error),
+                }
+                Err(error) if self.shared.serving().is_some_and(|now| now.id == pair.id) => {
+                    held.extend(entries);
+                    trouble = Some(error);
+                }
+                // Nobody will reset it.
+                Err(error) => {
+                    let images = entries.iter().map(|entry| entry.observations.len()).sum();
+                    self.shared.count_unreadable(images, &error);
                 }
             }
-            let Some(store) = &mut self.store else { return };
-            let Some(first) = self.pending.first() else {
-                // Even where there was nothing to write, the file is there to be written to.
-                self.shared.turn_on();
-                return;
-            };
-            let pair = Arc::clone(&first.pair);
-            let count = self.pending.iter().take_while(|entry| entry.pair.id == pair.id).count();
-            let batch: Vec<Observation> = self.pending[..count]
-                .iter()
-                .flat_map(|entry| entry.observations.iter().cloned())
-                .collect();
-            match store.apply(&pair.id, &pair.monitor, &batch) {
-                Ok(state) => self.note(&pair, state),
-                Err(error) => return self.fail(&error),
-            }
-            for entry in self.pending.drain(..count) {
-                // Whoever does not wait any more was answered before.
-                let _ = entry.written.send(());
-            }
+        }
+        self.pending.splice(..0, held);
+        match trouble {
+            // Even where there was nothing to write, the memory is there to be written to.
+            None => self.shared.turn_on(),
+            Some(error) => self.fail(&error),
         }
     }
 
-    fn fail(&mut self, error: &sdd_drift::Error) {
-        self.shared.turn_off(error);
+    /// The next batch: of one pair, and not large.
+    fn next_attempt(&mut self) -> Option<Attempt> {
+        let pair = Arc::clone(&self.pending.first()?.pair);
+        let mut images = 0;
+        let fits = |entry: &&Entry| {
+            let is_first = images == 0;
+            images += entry.observations.len();
+            entry.pair.id == pair.id && (is_first || images <= BATCH_IMAGES)
+        };
+        let count = self.pending.iter().take(BATCH_REQUESTS).take_while(fits).count();
+        let entries: Vec<Entry> = self.pending.drain(..count).collect();
+        let observations =
+            entries.iter().flat_map(|entry| entry.observations.iter().cloned()).collect();
+        self.batches += 1;
+        Some(Attempt { pair, number: self.batches, entries, observations })
+    }
+
+    fn tidy(&mut self) {
+        self.tidy_at = Instant::now() + TIDY;
+        let (Some(pair), Some(store)) = (self.shared.serving(), &mut self.store) else { return };
+        let keep_ms = i64::try_from(self.keep_pairs.as_millis()).unwrap_or(i64::MAX);
+        let now_ms = now_ms();
+        match store.tidy(&pair.id, now_ms, now_ms.saturating_sub(keep_ms)) {
+            Ok(tidied) => {
+                if let Some(removed) = tidied.removed {
+                    tracing::info!("the drift monitor has forgotten {removed}: not seen for long");
+                }
+                if tidied.more {
+                    // What waits is written in between.
+                    self.tidy_at = Instant::now();
+                }
+            }
+            Err(error) => self.fail(&error),
+        }
+    }
+
+    fn fail(&mut self, error: &Error) {
+        self.shared.turn_off(chain_of(error));
         self.retry_at = Some(Instant::now() + RETRY);
-        // What is locked or full is open all the same; of anything else the file is looked at anew.
-        if !matches!(error, sdd_drift::Error::MonitorBusy { .. }) {
+        // What is locked, full or away for now mends itself; of anything else the store is opened anew.
+        if is_of_store(error) && !is_passing(error) {
             self.store = None;
         }
     }

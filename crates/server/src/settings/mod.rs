@@ -17,7 +17,7 @@ use sdd_drift::report::PictureFolders;
 pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
-pub use monitor::{DriftSettings, MonitorFile};
+pub use monitor::{DriftSettings, MonitorPlace};
 pub use security::{Redacted, SecuritySettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 

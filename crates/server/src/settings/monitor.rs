@@ -7,7 +7,7 @@ use actix_web::http::Uri;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
-use sdd_drift::monitor::{ClassMixRule, MonitorSettings};
+use sdd_drift::monitor::{ClassMixRule, Location, MonitorSettings};
 
 use super::duration::{DAY, duration};
 use super::security::Redacted;
@@ -18,11 +18,21 @@ const FILE: &str = "sdd-monitor.sqlite";
 /// What is watched for drift over time, and what shall be noticed.
 #[derive(Debug, Clone, Args)]
 pub struct DriftSettings {
-    /// File that the drift monitor remembers all predictions in; `none` turns it off [default:
-    /// sdd-monitor.sqlite in `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/sdd`, else `~/.local/state/sdd`]
-    #[arg(id = "monitor", long = "monitor", env = "SDD_MONITOR", value_name = "FILE")]
-    pub monitor: Option<PathBuf>,
-    /// Predictions that the monitor's file keeps of each pair of model and reference
+    #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
+    /// File that the drift monitor remembers all predictions in, or PostgreSQL database that several
+    /// servers share, as postgres://user:password@host/database?sslmode=verify-full; `none` turns it off
+    /// [default: sdd-monitor.sqlite in `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/sdd`, else
+    /// `~/.local/state/sdd`]
+    #[arg(
+        id = "monitor",
+        long = "monitor",
+        env = "SDD_MONITOR",
+        value_name = "FILE|URL",
+        hide_env_values = true,
+        value_parser = any_text
+    )]
+    pub monitor: Option<Redacted>,
+    /// Predictions that the monitor keeps of each pair of model and reference
     #[arg(
         id = "monitor_keep",
         long = "monitor-keep",
@@ -31,6 +41,11 @@ pub struct DriftSettings {
         default_value_t = 100_000
     )]
     pub keep: u64,
+    /// Time after which the monitor forgets a pair of model and reference that no server has served and
+    /// that had no prediction
+    #[arg(id = "monitor_keep_pairs", long = "monitor-keep-pairs", env = "SDD_MONITOR_KEEP_PAIRS",
+          value_name = "TIME", default_value = "90d", value_parser = duration(DAY, 36_500 * DAY))]
+    pub keep_pairs: Duration,
     /// Share of images out of distribution that is tolerated [default: what the calibration's own false
     /// alarms explain]
     #[arg(long, env = "SDD_DRIFT_TOLERATED_SHARE", value_name = "SHARE")]
@@ -86,24 +101,37 @@ fn webhook_url(text: &str) -> Result<Redacted, String> {
     is_http.then(|| Redacted::from(text.to_owned())).ok_or_else(expected)
 }
 
-/// The file to open.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct MonitorFile {
+/// Whatever is wrong with it is said later: here the text would be quoted, and it may hold a password.
+#[expect(clippy::unnecessary_wraps, reason = "a parser's form")]
+fn any_text(text: &str) -> Result<Redacted, String> {
+    Ok(Redacted::from(text.to_owned()))
+}
+
+/// The monitor's memory.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MonitorPlace {
     /// Where it is.
-    pub path: PathBuf,
+    pub location: Location,
     /// Whether the operator named it, so that it has to be usable.
     pub named: bool,
 }
 
 impl DriftSettings {
-    /// The file to open; `None` where there shall be none, or no folder is known for it.
-    #[must_use]
-    pub fn file(&self) -> Option<MonitorFile> {
-        match &self.monitor {
-            Some(named) if named.as_os_str() == "none" => None,
-            Some(named) => Some(MonitorFile { path: named.clone(), named: true }),
-            None => default_file(|name| std::env::var_os(name).map(PathBuf::from))
-                .map(|path| MonitorFile { path, named: false }),
+    /// The memory to open; `None` where there shall be none, or no folder is known for it.
+    ///
+    /// # Errors
+    /// As [`Location::parse`].
+    pub fn place(&self) -> sdd_drift::Result<Option<MonitorPlace>> {
+        match self.monitor.as_ref().map(Redacted::expose) {
+            Some("none") => Ok(None),
+            Some(named) => {
+                Ok(Some(MonitorPlace { location: Location::parse(named)?, named: true }))
+            }
+            None => {
+                let file = default_file(|name| std::env::var_os(name).map(PathBuf::from));
+                let place = |path| MonitorPlace { location: Location::File(path), named: false };
+                Ok(file.map(place))
+            }
         }
     }
 
@@ -137,9 +165,9 @@ mod tests {
     use std::path::PathBuf;
 
     use clap::Parser;
-    use sdd_drift::monitor::{ClassMixRule, MonitorSettings};
+    use sdd_drift::monitor::{ClassMixRule, Location, MonitorSettings};
 
-    use super::{DriftSettings, default_file};
+    use super::{DriftSettings, MonitorPlace, default_file};
     use crate::settings::Cli;
 
     fn parse(arguments: &[&str]) -> DriftSettings {
@@ -159,9 +187,17 @@ mod tests {
 
     #[test]
     fn the_file_can_be_named_turned_off_or_left_to_the_state_folder() {
-        let file = parse(&["--monitor", "m.sqlite"]).file().unwrap();
-        assert_eq!((file.path, file.named), (PathBuf::from("m.sqlite"), true));
-        assert_eq!(parse(&["--monitor", "none"]).file(), None);
+        let place = |text| parse(&["--monitor", text]).place();
+        let file = MonitorPlace { location: Location::File("m.sqlite".into()), named: true };
+        assert_eq!(place("m.sqlite").unwrap(), Some(file));
+        assert_eq!(place("none").unwrap(), None);
+        let database = place("postgres://u:sesame@h/d").unwrap().unwrap();
+        assert_eq!(database.location.to_string(), "h:5432/d");
+        for text in ["postgres://u:sesame@h/d", "postgres://u:sesame@h:x/d"] {
+            let settings = parse(&["--monitor", text]);
+            let shown = format!("{settings:?} {:?}", settings.place());
+            assert!(!shown.contains("sesame"), "{shown}");
+        }
         let with = |known: &[(&str, &str)]| {
             let find = |name: &str| known.iter().find(|(known, _)| *known == name);
             default_file(|name| find(name).map(|(_, value)| PathBuf::from(value)))

@@ -1,23 +1,17 @@
 //! The way to a collector of traces, on a thread of its own.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::Duration;
 
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
-use ureq::tls::{RootCerts, TlsConfig};
 
 use crate::error::chain_of;
-
-/// Time that a collector has to take a batch.
-const TIMEOUT: Duration = Duration::from_secs(10);
+use crate::outgoing;
 
 /// What a collector's answer is read of; it says little.
 const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
-/// Posts batches; it blocks, so it is for a thread of its own. https works with the certificates that
-/// the machine trusts. Says once that the collector has gone, and once that it is back.
+/// Posts batches; it blocks, so it is for a thread of its own. Says once that the collector has gone, and once that it is back.
 #[derive(Debug)]
 pub(super) struct Client {
     agent: ureq::Agent,
@@ -26,16 +20,7 @@ pub(super) struct Client {
 
 impl Client {
     pub fn new() -> Self {
-        let tls = TlsConfig::builder()
-            .root_certs(RootCerts::PlatformVerifier)
-            .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-            .build();
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .timeout_global(Some(TIMEOUT))
-            .tls_config(tls)
-            .build();
-        Self { agent: config.into(), failing: AtomicBool::new(false) }
+        Self { agent: outgoing::client(), failing: AtomicBool::new(false) }
     }
 
     fn post(&self, request: Request<Bytes>) -> Result<Response<Bytes>, ureq::Error> {

@@ -17,7 +17,10 @@ async fn opened(server: &Server) -> Tab {
 async fn it_follows_the_stream_and_says_what_happened() {
     let (watched, other) = (Watched::new(), Watched::new());
     let (strange, familiar) = strange_and_familiar(&other.serve(&[]));
-    let server = watched.serve(&["--drift-min-images", "40", "--drift-window", "40"]);
+    // The calibration images of this store are all of one class.
+    let options =
+        ["--drift-min-images", "40", "--drift-window", "40", "--drift-class-mix", "report"];
+    let server = watched.serve(&options);
     let tab = opened(&server).await;
     tab.wait_until(SHOWN).await;
     assert_eq!(tab.text("#verdict-title").await, "Too early to say");

@@ -27,6 +27,8 @@ mod monitor;
 mod overload;
 mod page;
 mod pipe;
+#[path = "../../../drift/tests/postgres/mod.rs"]
+mod postgres;
 mod predict;
 mod reload;
 mod security;

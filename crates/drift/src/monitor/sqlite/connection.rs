@@ -19,7 +19,8 @@ const RETRY_PAUSE: Duration = Duration::from_millis(10);
 /// What every `SQLite` file begins with.
 const MAGIC: &[u8; 16] = b"SQLite format 3\0";
 
-pub(super) fn open(path: &Path) -> Result<Connection> {
+/// `read_all` reads the whole file once, see [`schema::check`].
+pub(super) fn open(path: &Path, read_all: bool) -> Result<Connection> {
     look_at(path)?;
     if let Some(folder) = path.parent().filter(|folder| !folder.as_os_str().is_empty()) {
         std::fs::create_dir_all(folder).map_err(|source| Error::MonitorFile {
@@ -37,7 +38,7 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     // The change to write-ahead mode does not wait for another process that does the same.
     let deadline = Instant::now() + BUSY_TIMEOUT;
     loop {
-        match prepare(&mut connection, path) {
+        match prepare(&mut connection, path, read_all) {
             Err(Error::MonitorBusy { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(RETRY_PAUSE);
             }
@@ -46,10 +47,10 @@ pub(super) fn open(path: &Path) -> Result<Connection> {
     }
 }
 
-fn prepare(connection: &mut Connection, path: &Path) -> Result<()> {
+fn prepare(connection: &mut Connection, path: &Path, read_all: bool) -> Result<()> {
     let failed = |error| self::error("open", path, error);
     // Before anything is written, write-ahead mode included.
-    let is_to_be_made = schema::check(connection, path)?;
+    let is_to_be_made = schema::check(connection, path, read_all)?;
     connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
     connection.pragma_update(None, "synchronous", "normal").map_err(failed)?;
     connection.pragma_update(None, "foreign_keys", true).map_err(failed)?;

@@ -9,22 +9,29 @@ mod connection;
 mod rows;
 mod schema;
 
-#[cfg(test)]
-mod tests;
+#[cfg(all(test, feature = "monitor-postgres"))]
+pub(super) mod tests;
 
 use std::path::{Path, PathBuf};
 
-use rusqlite::{Connection, OptionalExtension, Transaction, TransactionBehavior, params};
+use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use super::notice::Notice;
 use super::observation::Observation;
 use super::pair::PairId;
 use super::plan::Monitor;
+use super::record::PairRecord;
 use super::state::MonitorState;
-use super::store::{MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation};
+use super::store::{
+    Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
+};
 use crate::error::{Error, Result};
 
 /// Observations are removed once so many more than asked for are there, so that it happens now and then.
 const SLACK: u64 = 1000;
+
+/// Observations that are removed in one transaction at most: others wait for it.
+const MOST_REMOVED: u64 = 5000;
 
 /// Keeps states and observations in an `SQLite` file.
 #[derive(Debug)]
@@ -33,12 +40,6 @@ pub struct SqliteMonitorStore {
     connection: Connection,
     /// Observations that are kept of each pair.
     keep: u64,
-}
-
-/// A pair's row.
-struct PairRow {
-    id: i64,
-    state: String,
 }
 
 impl SqliteMonitorStore {
@@ -50,7 +51,17 @@ impl SqliteMonitorStore {
     /// [`Error::NotAMonitorFile`], [`Error::MonitorFileTooNew`], [`Error::MonitorFileDamaged`]: the file is left as
     /// it is. [`Error::MonitorBusy`] and [`Error::MonitorFile`].
     pub fn open(path: &Path, keep: u64) -> Result<Self> {
-        let connection = connection::open(path)?;
+        let connection = connection::open(path, true)?;
+        Ok(Self { path: path.to_owned(), connection, keep })
+    }
+
+    /// The same without reading all of the file first, for one that this process has opened before.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteMonitorStore::open`].
+    pub fn open_again(path: &Path, keep: u64) -> Result<Self> {
+        let connection = connection::open(path, false)?;
         Ok(Self { path: path.to_owned(), connection, keep })
     }
 
@@ -76,44 +87,36 @@ impl SqliteMonitorStore {
         Ok(done)
     }
 
-    fn pair(connection: &Connection, pair: &PairId) -> rusqlite::Result<Option<PairRow>> {
-        let mut query = connection.prepare_cached(
-            "SELECT id, state FROM pair WHERE model_sha256 = ?1 AND reference_sha256 = ?2",
-        )?;
-        let row = query.query_row(params![pair.model_sha256, pair.reference_sha256], |row| {
-            Ok(PairRow { id: row.get(0)?, state: row.get(1)? })
-        });
-        row.optional()
-    }
-
-    fn put_pair(
-        connection: &Connection,
+    /// Changes a pair's row, which is made where there is none.
+    fn change_pair<T>(
+        &mut self,
         pair: &PairId,
-        state: &MonitorState,
-    ) -> Result<i64, Failure> {
-        let mut insert = connection.prepare_cached(
-            "INSERT INTO pair (model_sha256, reference_sha256, state) VALUES (?1, ?2, ?3) \
-             ON CONFLICT (model_sha256, reference_sha256) DO UPDATE SET state = excluded.state \
-             RETURNING id",
-        )?;
-        let state = state.to_json()?;
-        let id = insert
-            .query_row(params![pair.model_sha256, pair.reference_sha256, state], |row| {
-                row.get(0)
-            })?;
-        Ok(id)
+        action: impl FnOnce(&Transaction<'_>, i64, &mut PairRecord) -> Result<T, Failure>,
+    ) -> Result<T> {
+        self.change(|transaction| {
+            let (id, before) = match rows::pair(transaction, pair)? {
+                Some(known) => known,
+                None => (rows::insert_pair(transaction, pair)?, PairRecord::default()),
+            };
+            let mut record = before.clone();
+            let done = action(transaction, id, &mut record)?;
+            if record != before {
+                rows::update_pair(transaction, id, &record)?;
+            }
+            Ok(done)
+        })
     }
 
-    fn prune(connection: &Connection, id: i64, sequence: u64, keep: u64) -> rusqlite::Result<()> {
-        let Some(last_removed) = sequence.checked_sub(keep) else { return Ok(()) };
+    fn prune(connection: &Connection, id: i64, last_removable: u64) -> rusqlite::Result<()> {
+        if last_removable == 0 {
+            return Ok(());
+        }
         let oldest: Option<i64> = connection
             .prepare_cached("SELECT min(sequence) FROM observation WHERE pair = ?1")?
             .query_row([id], |row| row.get(0))?;
         let oldest = oldest.map_or(0, rows::unsigned);
-        if oldest + SLACK <= last_removed {
-            connection
-                .prepare_cached("DELETE FROM observation WHERE pair = ?1 AND sequence <= ?2")?
-                .execute(params![id, rows::signed(last_removed)])?;
+        if oldest + SLACK <= last_removable {
+            rows::remove(connection, id, last_removable.min(oldest + MOST_REMOVED))?;
         }
         Ok(())
     }
@@ -125,82 +128,88 @@ impl SqliteMonitorStore {
 
 impl MonitorStore for SqliteMonitorStore {
     fn state(&mut self, pair: &PairId, monitor: &Monitor) -> Result<MonitorState> {
-        match self.read(|connection| Self::pair(connection, pair))? {
-            Some(row) => MonitorState::from_json(&row.state),
-            None => Ok(monitor.start(0)),
-        }
+        let known = self.read(|connection| rows::pair(connection, pair))?;
+        known.map_or_else(PairRecord::default, |(_, record)| record).state(monitor, 0)
     }
 
-    fn apply(
+    fn declare(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
+        self.change_pair(pair, |_, _, record| Ok(record.declare(monitor, now_ms)?))
+    }
+
+    fn deliver(
         &mut self,
         pair: &PairId,
         monitor: &Monitor,
+        delivery: Option<Delivery<'_>>,
         batch: &[Observation],
     ) -> Result<MonitorState> {
-        let keep = self.keep.max(monitor.settings().window as u64);
-        self.change(|transaction| {
-            let known = Self::pair(transaction, pair)?;
-            let mut state = match &known {
-                Some(row) => MonitorState::from_json(&row.state)?,
-                None => monitor.start(batch.first().map_or(0, |first| first.time_ms)),
-            };
-            let mut rows = Vec::with_capacity(batch.len());
-            for observation in batch {
-                rows.push((state.observe(monitor, observation)?, observation));
-            }
-            let id = Self::put_pair(transaction, pair, &state)?;
-            for (step, observation) in rows {
+        let keep = self.keep;
+        self.change_pair(pair, |transaction, id, record| {
+            let delivered = record.deliver(monitor, delivery, batch, keep)?;
+            for (step, observation) in delivered.rows {
                 rows::insert(transaction, id, step, observation)?;
             }
-            Self::prune(transaction, id, state.sequence(), keep)?;
-            Ok(state)
+            Self::prune(transaction, id, delivered.last_removable)?;
+            Ok(delivered.state)
         })
     }
 
     fn reset(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        self.change(|transaction| {
-            let state = match Self::pair(transaction, pair)? {
-                None => monitor.start(now_ms),
-                Some(row) => {
-                    let mut state = match MonitorState::from_json(&row.state) {
-                        Ok(state) => state,
-                        // This is also how one gets rid of a state that cannot be read.
-                        Err(_) => {
-                            monitor.resume_after(rows::last_sequence(transaction, row.id)?, now_ms)
-                        }
-                    };
-                    state.reset(monitor, now_ms);
-                    state
-                }
-            };
-            Self::put_pair(transaction, pair, &state)?;
-            Ok(state)
+        self.change_pair(pair, |transaction, id, record| {
+            let last = rows::last_sequence(transaction, id)?;
+            Ok(record.reset(monitor, now_ms, last)?)
         })
     }
 
     fn observations(&mut self, pair: &PairId, page: Page) -> Result<Vec<StoredObservation>> {
-        self.read(|connection| match Self::pair(connection, pair)? {
-            Some(row) => rows::page(connection, row.id, page),
+        self.read(|connection| match rows::pair(connection, pair)? {
+            Some((id, _)) => rows::page(connection, id, page),
             None => Ok(Vec::new()),
         })
     }
 
     fn by_sequence(&mut self, pair: &PairId, sequences: &[u64]) -> Result<Vec<StoredObservation>> {
-        self.read(|connection| match Self::pair(connection, pair)? {
-            Some(row) => rows::by_sequence(connection, row.id, sequences),
+        self.read(|connection| match rows::pair(connection, pair)? {
+            Some((id, _)) => rows::by_sequence(connection, id, sequences),
             None => Ok(Vec::new()),
         })
     }
 
     fn series(&mut self, pair: &PairId, epoch: u64, limit: usize) -> Result<Vec<SeriesPoint>> {
-        self.read(|connection| match Self::pair(connection, pair)? {
-            Some(row) => rows::series(connection, row.id, epoch, limit),
+        self.read(|connection| match rows::pair(connection, pair)? {
+            Some((id, _)) => rows::series(connection, id, epoch, limit),
             None => Ok(Vec::new()),
         })
     }
 
     fn pairs(&mut self) -> Result<Vec<PairSummary>> {
         self.read(rows::pairs)
+    }
+
+    fn notice(&mut self, pair: &PairId) -> Result<Notice> {
+        let known = self.read(|connection| rows::pair(connection, pair))?;
+        Ok(known.map_or_else(Notice::default, |(_, record)| record.notice()))
+    }
+
+    fn change_notice(&mut self, pair: &PairId, change: &mut dyn FnMut(&mut Notice)) -> Result<()> {
+        self.change_pair(pair, |_, _, record| Ok(record.change_notice(change)?))
+    }
+
+    fn tidy(&mut self, current: &PairId, now_ms: i64, not_since_ms: i64) -> Result<Tidied> {
+        self.change(|transaction| {
+            rows::note_seen(transaction, current, now_ms)?;
+            let Some((id, pair)) = rows::pair_not_seen(transaction, current, not_since_ms)? else {
+                return Ok(Tidied::default());
+            };
+            // Numbers have no gaps, so that this is about as many rows.
+            let oldest = rows::first_sequence(transaction, id)?;
+            if let Some(oldest) = oldest {
+                rows::remove(transaction, id, oldest + MOST_REMOVED)?;
+                return Ok(Tidied { removed: None, more: true });
+            }
+            transaction.execute("DELETE FROM pair WHERE id = ?1", [id])?;
+            Ok(Tidied { removed: Some(pair), more: true })
+        })
     }
 }
 

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::monitor::observation::{Observation, ObservedNeighbor};
 use crate::monitor::pair::PairId;
+use crate::monitor::record::PairRecord;
 use crate::monitor::state::Step;
 use crate::monitor::store::{Page, PairSummary, SeriesPoint, StoredObservation};
 
@@ -18,6 +19,80 @@ pub(super) fn signed(number: u64) -> i64 {
 
 pub(super) fn unsigned(number: i64) -> u64 {
     u64::try_from(number).unwrap_or(0)
+}
+
+pub(super) fn pair(
+    connection: &Connection,
+    pair: &PairId,
+) -> rusqlite::Result<Option<(i64, PairRecord)>> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, state, notice, writers, seen_ms FROM pair WHERE model_sha256 = ?1 AND reference_sha256 = ?2",
+    )?;
+    let record = |row: &Row<'_>| {
+        let record = PairRecord {
+            state: row.get(1)?,
+            notice: row.get(2)?,
+            writers: row.get(3)?,
+            seen_ms: row.get(4)?,
+        };
+        Ok((row.get(0)?, record))
+    };
+    query.query_row(params![pair.model_sha256, pair.reference_sha256], record).optional()
+}
+
+pub(super) fn insert_pair(connection: &Connection, pair: &PairId) -> rusqlite::Result<i64> {
+    let insert =
+        "INSERT INTO pair (model_sha256, reference_sha256, state) VALUES (?1, ?2, '') RETURNING id";
+    let key = params![pair.model_sha256, pair.reference_sha256];
+    connection.prepare_cached(insert)?.query_row(key, |row| row.get(0))
+}
+
+pub(super) fn update_pair(
+    connection: &Connection,
+    id: i64,
+    record: &PairRecord,
+) -> rusqlite::Result<()> {
+    let update =
+        "UPDATE pair SET state = ?2, notice = ?3, writers = ?4, seen_ms = ?5 WHERE id = ?1";
+    let mut update = connection.prepare_cached(update)?;
+    let PairRecord { state, notice, writers, seen_ms } = record;
+    update.execute(params![id, state, notice, writers, seen_ms])?;
+    Ok(())
+}
+
+pub(super) fn note_seen(
+    connection: &Connection,
+    pair: &PairId,
+    now_ms: i64,
+) -> rusqlite::Result<()> {
+    connection.execute(
+        "UPDATE pair SET seen_ms = max(seen_ms, ?3) WHERE model_sha256 = ?1 AND reference_sha256 = ?2",
+        params![pair.model_sha256, pair.reference_sha256, now_ms],
+    )?;
+    Ok(())
+}
+
+pub(super) fn pair_not_seen(
+    connection: &Connection,
+    current: &PairId,
+    not_since_ms: i64,
+) -> rusqlite::Result<Option<(i64, PairId)>> {
+    let query = "SELECT id, model_sha256, reference_sha256 FROM pair \
+                 WHERE seen_ms < ?3 AND (model_sha256, reference_sha256) <> (?1, ?2) ORDER BY seen_ms LIMIT 1";
+    let key = params![current.model_sha256, current.reference_sha256, not_since_ms];
+    let pair = |row: &Row<'_>| {
+        let pair = PairId { model_sha256: row.get(1)?, reference_sha256: row.get(2)? };
+        Ok((row.get(0)?, pair))
+    };
+    connection.query_row(query, key, pair).optional()
+}
+
+/// Removes the observations of a pair up to this number.
+pub(super) fn remove(connection: &Connection, pair: i64, last: u64) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("DELETE FROM observation WHERE pair = ?1 AND sequence <= ?2")?
+        .execute(params![pair, signed(last)])?;
+    Ok(())
 }
 
 pub(super) fn insert(
@@ -130,12 +205,16 @@ pub(super) fn pairs(connection: &Connection) -> rusqlite::Result<Vec<PairSummary
 
 /// The largest number that an observation of the pair has; 0 without one.
 pub(super) fn last_sequence(connection: &Connection, pair: i64) -> rusqlite::Result<u64> {
-    let last: Option<i64> = connection.query_row(
-        "SELECT max(sequence) FROM observation WHERE pair = ?1",
-        [pair],
-        |row| row.get(0),
-    )?;
+    let query = "SELECT max(sequence) FROM observation WHERE pair = ?1";
+    let last: Option<i64> = connection.query_row(query, [pair], |row| row.get(0))?;
     Ok(last.map_or(0, unsigned))
+}
+
+/// The smallest number that an observation of the pair has.
+pub(super) fn first_sequence(connection: &Connection, pair: i64) -> rusqlite::Result<Option<u64>> {
+    let query = "SELECT min(sequence) FROM observation WHERE pair = ?1";
+    let first: Option<i64> = connection.query_row(query, [pair], |row| row.get(0))?;
+    Ok(first.map(unsigned))
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredObservation> {

@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 const APPLICATION_ID: i64 = 0x7364_646d;
 
 /// The version of the tables (`PRAGMA user_version`).
-const VERSION: i64 = 2;
+const VERSION: i64 = 3;
 
 const TABLES: &str = "
 CREATE TABLE pair (
@@ -19,6 +19,9 @@ CREATE TABLE pair (
     model_sha256 TEXT NOT NULL,
     reference_sha256 TEXT NOT NULL,
     state TEXT NOT NULL,
+    notice TEXT NOT NULL DEFAULT '',
+    writers TEXT NOT NULL DEFAULT '',
+    seen_ms INTEGER NOT NULL DEFAULT 0,
     UNIQUE (model_sha256, reference_sha256)
 ) STRICT;
 CREATE TABLE observation (
@@ -46,13 +49,23 @@ ALTER TABLE observation ADD COLUMN e_value REAL;
 ALTER TABLE observation ADD COLUMN cusum REAL;
 ";
 
+/// From version 2, which did not keep what other programs were told, which deliveries have come, and when a pair was
+/// last served: now, for all that is known.
+const FROM_2: &str = "
+ALTER TABLE pair ADD COLUMN notice TEXT NOT NULL DEFAULT '';
+ALTER TABLE pair ADD COLUMN writers TEXT NOT NULL DEFAULT '';
+ALTER TABLE pair ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;
+UPDATE pair SET seen_ms = 1000 * CAST(strftime('%s', 'now') AS INTEGER);
+";
+
 /// Whether there is something to be done by [`create`]: the database is empty, or of an earlier version. Changes
-/// nothing.
+/// nothing. `read_all` reads everything once: what is damaged shall be known when a program starts, not when an alarm
+/// is due.
 ///
 /// # Errors
 ///
 /// What it is, where it is neither empty nor ours.
-pub(super) fn check(connection: &Connection, path: &Path) -> Result<bool> {
+pub(super) fn check(connection: &Connection, path: &Path, read_all: bool) -> Result<bool> {
     let failed = |error| connection::error("read", path, error);
     // All of it as it is at one moment: another process may be making the tables.
     let moment = connection.unchecked_transaction().map_err(failed)?;
@@ -78,7 +91,9 @@ pub(super) fn check(connection: &Connection, path: &Path) -> Result<bool> {
             supported: VERSION,
         });
     }
-    // Everything is read once: what is damaged shall be known now, not when an alarm is due.
+    if !read_all {
+        return Ok(version < VERSION);
+    }
     let said: String =
         connection.query_row("PRAGMA quick_check(1)", [], |row| row.get(0)).map_err(failed)?;
     if said == "ok" {
@@ -95,8 +110,12 @@ pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
     if version == 0 {
         transaction.execute_batch(TABLES)?;
         transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    } else if version == 1 {
+    }
+    if version == 1 {
         transaction.execute_batch(FROM_1)?;
+    }
+    if version == 1 || version == 2 {
+        transaction.execute_batch(FROM_2)?;
     }
     if version < VERSION {
         transaction.pragma_update(None, "user_version", VERSION)?;

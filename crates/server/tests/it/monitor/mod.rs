@@ -1,8 +1,11 @@
 //! Drift over time, by the real program.
 
 mod counting;
+mod database;
 mod faults;
+mod replicas;
 mod reports;
+mod settings;
 mod verdicts;
 mod webhook;
 
@@ -16,13 +19,19 @@ use crate::store;
 /// A folder with a reference, and a place for the monitor's file.
 pub struct Watched {
     folder: tempfile::TempDir,
+    /// Where the monitor's memory is instead.
+    database: Option<String>,
 }
 
 impl Watched {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
         store::write(&folder.path().join("reference"), None);
-        Self { folder }
+        Self { folder, database: None }
+    }
+
+    fn on(database: String) -> Self {
+        Self { database: Some(database), ..Self::new() }
     }
 
     fn reference(&self) -> PathBuf {
@@ -35,7 +44,8 @@ impl Watched {
 
     fn arguments(&self) -> [String; 4] {
         let text = |path: PathBuf| path.into_os_string().into_string().unwrap();
-        ["--reference".into(), text(self.reference()), "--monitor".into(), text(self.file())]
+        let monitor = self.database.clone().unwrap_or_else(|| text(self.file()));
+        ["--reference".into(), text(self.reference()), "--monitor".into(), monitor]
     }
 
     pub fn serve(&self, further: &[&str]) -> Server {

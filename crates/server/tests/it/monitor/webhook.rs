@@ -8,6 +8,7 @@ use std::time::Duration;
 use serde_json::{Value, json};
 
 use super::{Watched, drift, send, strange_and_familiar};
+use crate::postgres;
 
 /// Listens, and answers each request with the next of these statuses, and with 200 when they have run out.
 struct Listener {
@@ -34,7 +35,11 @@ impl Listener {
     }
 
     fn next(&self) -> (String, Value) {
-        self.messages.recv_timeout(Duration::from_secs(30)).unwrap()
+        self.messages.recv_timeout(Duration::from_secs(40)).unwrap()
+    }
+
+    fn is_silent(&self, time: Duration) -> bool {
+        self.messages.recv_timeout(time).is_err()
     }
 }
 
@@ -86,4 +91,65 @@ fn a_change_of_verdict_is_told_once_and_again_until_it_is_taken() {
     );
     let log = server.stop();
     assert!(!log.iter().any(|line| line.contains("secret")), "{log:#?}");
+}
+
+/// Whatever memory it is.
+#[test]
+fn a_restart_and_a_second_server_do_not_tell_it_again() {
+    let other = Watched::new();
+    let (strange, familiar) = strange_and_familiar(&other.serve(&[]));
+    let database = postgres::shared().database();
+    for watched in [Watched::new(), Watched::on(database.url())] {
+        let listener = Listener::start(&[]);
+        let hook = ["--drift-webhook", &listener.url, "--drift-webhook-cooldown", "0s"];
+        let options = [&hook[..], &["--drift-min-images", "50"]].concat();
+        let [first, second] = [(); 2].map(|()| watched.serve(&options));
+        send(&first, &familiar, 60);
+        for _ in 0..4 {
+            for server in [&first, &second] {
+                send(server, &strange, 25);
+            }
+        }
+        let (_, message) = listener.next();
+        assert_eq!(message["verdict"], "drifting");
+        first.stop();
+        let first = watched.serve(&options);
+        for server in [&first, &second] {
+            send(server, &strange, 25);
+        }
+        // Longer than it takes each of them to look.
+        assert!(listener.is_silent(Duration::from_secs(6)));
+        // The change back is news again, once.
+        assert_eq!(second.post("/admin/drift/reset", &[], b"").status, 200);
+        for server in [&first, &second] {
+            send(server, &familiar, 50);
+        }
+        let (_, message) = listener.next();
+        assert_eq!(
+            (&message["previous_verdict"], &message["verdict"]),
+            (&json!("drifting"), &json!("stable"))
+        );
+        assert!(listener.is_silent(Duration::from_secs(6)));
+    }
+}
+
+/// The server dies while the other side is away: the next one tells it once the first one's time is over.
+#[test]
+fn what_could_not_be_told_is_told_after_a_restart() {
+    let (watched, other) = (Watched::new(), Watched::new());
+    let (strange, familiar) = strange_and_familiar(&other.serve(&[]));
+    let listener = Listener::start(&["503 Service Unavailable"]);
+    let options = ["--drift-webhook", &listener.url, "--drift-min-images", "50"];
+    let server = watched.serve(&options);
+    send(&server, &familiar, 60);
+    send(&server, &strange, 100);
+    let (_, refused) = listener.next();
+    assert_eq!(refused["verdict"], "drifting");
+    server.signal("-KILL");
+    let _server = watched.serve(&options);
+    let (_, told) = listener.next();
+    assert_eq!(
+        (&told["previous_verdict"], &told["verdict"]),
+        (&json!("stable"), &json!("drifting"))
+    );
 }

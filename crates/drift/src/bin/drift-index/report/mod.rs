@@ -46,14 +46,14 @@ pub struct Arguments {
     /// The store that the images are compared with
     store: PathBuf,
 
-    /// The monitor's file of a server (its --monitor)
+    /// The monitor's file or database of a server (its --monitor): a path, or postgres://…
     #[arg(
         long,
-        value_name = "FILE",
+        value_name = "FILE|URL",
         required_unless_present = "images",
         conflicts_with = "images"
     )]
-    monitor: Option<PathBuf>,
+    monitor: Option<String>,
 
     /// The model among several that the file has images of with this store: the beginning of its SHA-256
     /// [default: the one with the latest image]

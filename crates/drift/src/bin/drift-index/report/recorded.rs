@@ -1,35 +1,32 @@
 //! The report of what a server has recorded.
 
-use std::path::Path;
-
 use anyhow::{Context, Result, bail, ensure};
 use sdd_drift::Reference;
-use sdd_drift::monitor::{
-    Baseline, Monitor, MonitorSettings, MonitorStore, PairId, PairSummary, SqliteMonitorStore,
-};
+use sdd_drift::monitor::{Baseline, Location, Monitor, MonitorSettings, PairId, PairSummary};
 use sdd_drift::report::{Report, Subject};
 
 /// Nothing is written, so nothing is removed either.
 const KEEP_ALL: u64 = u64::MAX;
 
+/// Of the monitor's file or database. What counts as drift is what the server stated that wrote it.
 pub fn report(
-    file: &Path,
+    monitor: &str,
     model_sha256: Option<&str>,
     reference: &Reference,
     now_ms: i64,
 ) -> Result<Report> {
-    // Opening makes the file where there is none: right for a server, and wrong for a reader.
-    ensure!(file.is_file(), "{} is not a file: --monitor names that of a server", file.display());
-    let mut store = SqliteMonitorStore::open(file, KEEP_ALL)?;
+    let location = Location::parse(monitor)?;
+    if let Location::File(file) = &location {
+        // Opening makes the file where there is none: right for a server, and wrong for a reader.
+        ensure!(file.is_file(), "{location} is not a file: --monitor names that of a server");
+    }
+    let mut store = location.open(KEEP_ALL)?;
     let pair = choose(store.pairs()?, model_sha256, reference)
-        .with_context(|| format!("{} has nothing to report", file.display()))?;
-    let baseline = || reference.calibration().map(Baseline::of);
-    let any = Monitor::new(MonitorSettings::default(), baseline())?;
-    // As the server judged, by what it stated.
-    let stated = store.state(&pair, &any)?.settings().cloned();
-    let monitor = stated.map_or(Ok(any), |settings| Monitor::new(settings, baseline()))?;
+        .with_context(|| format!("{location} has nothing to report"))?;
+    let monitor =
+        Monitor::new(MonitorSettings::default(), reference.calibration().map(Baseline::of))?;
     let subject = Subject { reference, pair: &pair, monitor: &monitor };
-    Ok(Report::gather(&mut store, subject, now_ms)?)
+    Ok(Report::gather(&mut *store, subject, now_ms)?)
 }
 
 /// The latest pair of this store, and of this model where one is named.

@@ -1,0 +1,134 @@
+//! Where a monitor's memory is: a file, or a database.
+
+use std::fmt;
+use std::path::PathBuf;
+
+#[cfg(feature = "monitor-postgres")]
+use super::postgres::{PostgresAddress, PostgresMonitorStore};
+#[cfg(feature = "monitor-sqlite")]
+use super::sqlite::SqliteMonitorStore;
+use super::store::MonitorStore;
+use crate::error::Result;
+
+/// Where a monitor's memory is. What it shows of itself has no password.
+#[derive(Debug, Clone, PartialEq)]
+#[non_exhaustive]
+pub enum Location {
+    /// An `SQLite` file.
+    File(PathBuf),
+    /// A PostgreSQL database.
+    #[cfg(feature = "monitor-postgres")]
+    Postgres(Box<PostgresAddress>),
+}
+
+/// What a connection string of PostgreSQL begins with.
+const SCHEMES: [&str; 2] = ["postgres://", "postgresql://"];
+
+/// What the other form of it begins with.
+const KEYS: [&str; 7] = ["dbname", "host", "hostaddr", "password", "port", "sslmode", "user"];
+
+impl Location {
+    /// Of a file's path, or of a connection string: `postgres://…`, or `host=… dbname=…`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::InvalidMonitorLocation`](crate::Error::InvalidMonitorLocation) for a connection string that cannot be read.
+    pub fn parse(text: &str) -> Result<Self> {
+        if !is_connection_string(text) {
+            return Ok(Self::File(PathBuf::from(text)));
+        }
+        #[cfg(feature = "monitor-postgres")]
+        return Ok(Self::Postgres(Box::new(text.parse()?)));
+        #[cfg(not(feature = "monitor-postgres"))]
+        return Err(crate::Error::InvalidMonitorLocation {
+            reason: "this program was built without PostgreSQL".into(),
+        });
+    }
+
+    /// Opens it, or makes it where there is none. `keep` is how many observations are kept of each pair, at least a
+    /// window's. A file is read once as a whole, so that damage is known now.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteMonitorStore::open`](super::SqliteMonitorStore::open) and
+    /// [`PostgresMonitorStore::open`](super::PostgresMonitorStore::open).
+    pub fn open(&self, keep: u64) -> Result<Box<dyn MonitorStore>> {
+        match self {
+            #[cfg(feature = "monitor-sqlite")]
+            Self::File(path) => Ok(Box::new(SqliteMonitorStore::open(path, keep)?)),
+            #[cfg(not(feature = "monitor-sqlite"))]
+            Self::File(_) => Err(crate::Error::InvalidMonitorLocation {
+                reason: "this program was built without SQLite".into(),
+            }),
+            #[cfg(feature = "monitor-postgres")]
+            Self::Postgres(address) => Ok(Box::new(PostgresMonitorStore::open(address, keep)?)),
+        }
+    }
+
+    /// The same for one that this process has opened before: a file is not read as a whole again.
+    ///
+    /// # Errors
+    ///
+    /// As [`Location::open`].
+    pub fn open_again(&self, keep: u64) -> Result<Box<dyn MonitorStore>> {
+        match self {
+            #[cfg(feature = "monitor-sqlite")]
+            Self::File(path) => Ok(Box::new(SqliteMonitorStore::open_again(path, keep)?)),
+            #[allow(unreachable_patterns, reason = "which there are depends on the features")]
+            other => other.open(keep),
+        }
+    }
+}
+
+/// Opens what a text names, see [`Location::parse`] and [`Location::open`].
+///
+/// # Errors
+///
+/// As these.
+pub fn open(location: &str, keep: u64) -> Result<Box<dyn MonitorStore>> {
+    Location::parse(location)?.open(keep)
+}
+
+/// Without a password.
+impl fmt::Display for Location {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::File(path) => path.display().fmt(f),
+            #[cfg(feature = "monitor-postgres")]
+            Self::Postgres(address) => address.fmt(f),
+        }
+    }
+}
+
+fn is_connection_string(text: &str) -> bool {
+    let text = text.trim_start();
+    let of_key = |(key, _): (&str, &str)| KEYS.contains(&key.trim_end());
+    SCHEMES.iter().any(|scheme| text.starts_with(scheme))
+        || text.split_once('=').is_some_and(of_key)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_is_a_path_and_a_connection_string_is_not_shown_with_its_password() {
+        for path in ["m.sqlite", "/var/lib/sdd/a=b", "postgres", "folder/host=x", ""] {
+            assert_eq!(
+                Location::parse(path).unwrap(),
+                Location::File(PathBuf::from(path)),
+                "{path}"
+            );
+        }
+        for text in [
+            "postgres://me:sesame@db.example:5433/sdd",
+            "postgresql://me:sesame@db.example:5433/sdd?sslmode=require",
+            "host=db.example port=5433 user=me password='sesame' dbname=sdd",
+            "password=sesame host=db.example port=5433 user = me dbname=sdd",
+        ] {
+            let location = Location::parse(text).unwrap();
+            assert_eq!(location.to_string(), "db.example:5433/sdd");
+            assert!(!format!("{location:?}").contains("sesame"), "{location:?}");
+        }
+    }
+}

@@ -1,0 +1,90 @@
+//! A connection, its prepared statements, and the loop that drives it: on the thread that asks, for as long as it asks.
+
+use std::time::Duration;
+
+use futures_util::future::try_join_all;
+use tokio::runtime::{Builder, Runtime};
+use tokio_postgres::{Client, Statement};
+
+use super::address::PostgresAddress;
+use super::fault::Fault;
+use super::rows::{self, STATEMENTS};
+use super::schema;
+use super::tls::Tls;
+
+/// Time that the server has for what is asked in one call, seen from here: it may hang.
+const CALL_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Time for connecting and making the tables.
+const OPEN_TIMEOUT: Duration = Duration::from_secs(8);
+
+/// Begins a transaction. The server's own limits are below ours, and a process that stops in the middle (SIGSTOP, a
+/// machine that is gone) does not hold the row of a pair for long.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '2s'; \
+                                SET LOCAL statement_timeout = '4s'; \
+                                SET LOCAL idle_in_transaction_session_timeout = '5s'";
+
+pub(super) struct Session {
+    /// Taken when this is dropped.
+    runtime: Option<Runtime>,
+    client: Client,
+    statements: Vec<Statement>,
+}
+
+/// What a call works with.
+#[derive(Clone, Copy)]
+pub(super) struct Handle<'a> {
+    pub client: &'a Client,
+    statements: &'a [Statement],
+}
+
+impl<'a> Handle<'a> {
+    pub fn statement(self, name: rows::Name) -> &'a Statement {
+        &self.statements[name as usize]
+    }
+}
+
+impl Session {
+    pub fn open(address: &PostgresAddress) -> Result<Self, Fault> {
+        let tls = Tls::new(&address.security)?;
+        let runtime =
+            Builder::new_current_thread().enable_io().enable_time().build().map_err(Fault::Loop)?;
+        let opened = runtime.block_on(async {
+            tokio::time::timeout(OPEN_TIMEOUT, async {
+                let (client, connection) = address.config.connect(tls).await?;
+                // What ends it is told to whoever asks next.
+                tokio::spawn(async move { drop(connection.await) });
+                schema::ensure(&client).await?;
+                let prepare = STATEMENTS.iter().map(|statement| client.prepare(statement));
+                let statements = try_join_all(prepare).await?;
+                Ok::<_, Fault>((client, statements))
+            })
+            .await
+            .unwrap_or(Err(Fault::Timeout))
+        });
+        let (client, statements) = opened?;
+        Ok(Self { runtime: Some(runtime), client, statements })
+    }
+
+    /// Does something within the time that it may take. Where that is over nobody knows what came of it: the session
+    /// is of no more use.
+    pub fn run<T>(
+        &self,
+        work: &mut impl AsyncFnMut(Handle<'_>) -> Result<T, Fault>,
+    ) -> Result<T, Fault> {
+        let Some(runtime) = &self.runtime else { return Err(Fault::Timeout) };
+        let handle = Handle { client: &self.client, statements: &self.statements };
+        runtime.block_on(async {
+            tokio::time::timeout(CALL_TIMEOUT, work(handle)).await.unwrap_or(Err(Fault::Timeout))
+        })
+    }
+}
+
+impl Drop for Session {
+    fn drop(&mut self) {
+        // Also where a thread must not wait.
+        if let Some(runtime) = self.runtime.take() {
+            runtime.shutdown_background();
+        }
+    }
+}

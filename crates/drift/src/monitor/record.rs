@@ -1,0 +1,140 @@
+//! What a store keeps of a pair in one row, and how it changes: the same whatever database the row is in.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use super::notice::Notice;
+use super::observation::Observation;
+use super::plan::Monitor;
+use super::state::{MonitorState, Step};
+use super::store::Delivery;
+use crate::error::{Error, Result};
+
+/// Time after which a writer that handed nothing in is forgotten, in milliseconds: it would have tried again long ago.
+const WRITER_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
+
+/// Writers that are remembered at most, those that came last: a server that dies and is restarted over and over is a new
+/// one each time.
+const WRITERS: usize = 256;
+
+/// A pair's row, all of it as text.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub(super) struct PairRecord {
+    /// As [`MonitorState::to_json`]; empty before the first image and the first declaration.
+    pub state: String,
+    /// What other programs were told, a [`Notice`]; empty where that is nothing.
+    pub notice: String,
+    /// The last delivery of each writer, [`Writers`]; empty before the first.
+    pub writers: String,
+    /// When the pair was last served or had an image: milliseconds since 1970 (UTC).
+    pub seen_ms: i64,
+}
+
+/// What a delivery did.
+pub(super) struct Delivered<'a> {
+    pub state: MonitorState,
+    /// To be stored; empty where the delivery had been there before.
+    pub rows: Vec<(Step, &'a Observation)>,
+    /// The last observation that need no longer be kept.
+    pub last_removable: u64,
+}
+
+/// The last delivery of each writer, and when it was.
+#[derive(Debug, Default, Serialize, Deserialize)]
+struct Writers(BTreeMap<String, (u64, i64)>);
+
+impl PairRecord {
+    pub fn state(&self, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
+        if self.state.is_empty() {
+            Ok(monitor.start(now_ms))
+        } else {
+            MonitorState::from_json(&self.state)
+        }
+    }
+
+    /// Observes a batch by the settings that were declared last, unless it was delivered before.
+    pub fn deliver<'a>(
+        &mut self,
+        monitor: &Monitor,
+        delivery: Option<Delivery<'_>>,
+        batch: &'a [Observation],
+        keep: u64,
+    ) -> Result<Delivered<'a>> {
+        let first_ms = batch.first().map_or(0, |first| first.time_ms);
+        let last_ms = batch.last().map_or(0, |last| last.time_ms);
+        let mut state = self.state(monitor, first_ms)?;
+        let monitor = monitor.in_force(&state)?;
+        let mut rows = Vec::new();
+        if delivery.is_none_or(|delivery| self.take(delivery, last_ms)) {
+            rows.reserve(batch.len());
+            for observation in batch {
+                rows.push((state.observe(&monitor, observation)?, observation));
+            }
+            self.state = state.to_json()?;
+            self.seen_ms = self.seen_ms.max(last_ms);
+        }
+        let keep = keep.max(monitor.settings().window as u64);
+        let last_removable = state.sequence().saturating_sub(keep);
+        Ok(Delivered { state, rows, last_removable })
+    }
+
+    /// Notes a delivery; false where it has been here.
+    fn take(&mut self, delivery: Delivery<'_>, now_ms: i64) -> bool {
+        let mut writers = serde_json::from_str::<Writers>(&self.writers).unwrap_or_default();
+        let last = writers.0.get(delivery.writer).map(|(number, _)| *number);
+        if last.is_some_and(|last| last >= delivery.number) {
+            return false;
+        }
+        writers.0.retain(|_, (_, seen_ms)| *seen_ms + WRITER_MEMORY_MS > now_ms);
+        writers.0.insert(delivery.writer.to_owned(), (delivery.number, now_ms));
+        while writers.0.len() > WRITERS {
+            let others = writers.0.iter().filter(|(name, _)| *name != delivery.writer);
+            let Some(oldest) = others.min_by_key(|(_, (_, seen_ms))| *seen_ms) else { break };
+            let oldest = oldest.0.clone();
+            writers.0.remove(&oldest);
+        }
+        self.writers = serde_json::to_string(&writers).unwrap_or_default();
+        true
+    }
+
+    /// What this monitor states is what is tested from now on.
+    pub fn declare(&mut self, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
+        let mut state = self.state(monitor, now_ms)?;
+        state.declare(monitor, now_ms);
+        self.state = state.to_json()?;
+        self.seen_ms = self.seen_ms.max(now_ms);
+        Ok(state)
+    }
+
+    /// Begins an epoch. `last` is the number of the last observation, for a state that cannot be read: this is also
+    /// how one gets rid of it.
+    pub fn reset(&mut self, monitor: &Monitor, now_ms: i64, last: u64) -> Result<MonitorState> {
+        let state = if self.state.is_empty() {
+            monitor.start(now_ms)
+        } else if let Ok(mut state) = MonitorState::from_json(&self.state) {
+            let monitor = monitor.in_force(&state)?;
+            state.reset(&monitor, now_ms);
+            state
+        } else {
+            let mut state = monitor.resume_after(last, now_ms);
+            state.reset(monitor, now_ms);
+            state
+        };
+        self.state = state.to_json()?;
+        Ok(state)
+    }
+
+    /// What other programs were told; nothing where that cannot be read.
+    pub fn notice(&self) -> Notice {
+        serde_json::from_str(&self.notice).unwrap_or_default()
+    }
+
+    pub fn change_notice(&mut self, change: &mut dyn FnMut(&mut Notice)) -> Result<()> {
+        let mut notice = self.notice();
+        change(&mut notice);
+        self.notice = serde_json::to_string(&notice)
+            .map_err(|error| Error::InvalidMonitorState { source: error.into() })?;
+        Ok(())
+    }
+}
