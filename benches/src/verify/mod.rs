@@ -6,6 +6,7 @@
 mod batch;
 pub mod draws;
 mod false_alarms;
+mod held_out;
 mod mmd_time;
 mod monitor;
 pub mod parallel;
@@ -32,6 +33,7 @@ pub const FIGURES: &[Figure] = &[
     Figure { number: 2, place: "figure-2", measure: windows::measure },
     Figure { number: 3, place: "figure-3", measure: sequential::measure },
     Figure { number: 4, place: "figure-4", measure: batch::measure },
+    Figure { number: 6, place: "figure-6", measure: held_out::measure },
     Figure { number: 7, place: "figure-7", measure: mmd_time::measure },
     Figure { number: 8, place: "figure-8", measure: monitor::measure },
 ];

@@ -18,6 +18,7 @@ mod mahalanobis;
 mod matrix;
 mod query;
 mod reference;
+mod report;
 mod statistics_laws;
 mod support;
 mod text;

@@ -31,6 +31,7 @@ fn help() {
         assert_snapshot!("help_build", help("build --help"));
         assert_snapshot!("help_embed", help("embed --help"));
         assert_snapshot!("help_query", help("query --help"));
+        assert_snapshot!("help_report", help("report --help"));
         assert_snapshot!("help_info", help("info --help"));
         for command in [
             "calibrate",

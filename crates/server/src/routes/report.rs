@@ -103,8 +103,10 @@ async fn made<T: Send + 'static>(
     of: impl FnOnce(&Report) -> sdd_drift::Result<T> + Send + 'static,
 ) -> Result<T, ApiError> {
     let pair = watched(&service)?;
-    let _turn = TURNS.try_acquire().map_err(|_| ApiError::overloaded(Shortage::Reports))?;
+    let turn = TURNS.try_acquire().map_err(|_| ApiError::overloaded(Shortage::Reports))?;
     let made = off_async(move || {
+        // Until the work is done, whoever still waits for it.
+        let _turn = turn;
         let report = monitor(&service)?.report(&pair).map_err(unavailable)?;
         of(&report).map_err(|error| ApiError::Internal(error.into()))
     });

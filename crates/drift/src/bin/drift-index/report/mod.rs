@@ -13,7 +13,7 @@ use anyhow::{Context, Result, ensure};
 use clap::Args;
 use sdd_core::DEFAULT_MODEL;
 use sdd_drift::Reference;
-use sdd_drift::monitor::Status;
+use sdd_drift::monitor::{MonitorSettings, Status};
 use sdd_drift::report::{self, Report};
 use serde::Serialize;
 
@@ -72,6 +72,10 @@ pub struct Arguments {
 
     #[command(flatten)]
     inference: InferenceArguments,
+
+    /// Images of --images below which there is no verdict
+    #[arg(long, default_value_t = MonitorSettings::default().minimum_images, value_name = "N", requires = "images")]
+    min_images: usize,
 
     /// Folder that the server keeps images in (its --capture), for pictures of the strangest
     #[arg(long, value_name = "DIR", help_heading = "Pictures")]

@@ -65,7 +65,9 @@ pub fn report(
             }
         }
     }
-    Ok((watch(&observations, &pair, reference)?, left))
+    let settings =
+        MonitorSettings { minimum_images: arguments.min_images, ..MonitorSettings::default() };
+    Ok((watch(&observations, settings, &pair, reference)?, left))
 }
 
 fn classify(
@@ -104,9 +106,13 @@ fn observe(
 }
 
 /// The file lives as long as this takes.
-fn watch(observations: &[Observation], pair: &PairId, reference: &Reference) -> Result<Report> {
-    let monitor =
-        Monitor::new(MonitorSettings::default(), reference.calibration().map(Baseline::of))?;
+fn watch(
+    observations: &[Observation],
+    settings: MonitorSettings,
+    pair: &PairId,
+    reference: &Reference,
+) -> Result<Report> {
+    let monitor = Monitor::new(settings, reference.calibration().map(Baseline::of))?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let mut store = SqliteMonitorStore::open(&folder.path().join("monitor"), u64::MAX)?;
     if !observations.is_empty() {
