@@ -36,11 +36,11 @@ pub fn measure() -> Result<Section> {
         .into_iter()
         .collect();
     section.paragraph(&format!(
-        "Sound parts that the shipped model was not trained on, called out of distribution at α = {ALPHA}: {} images of {} \
-         parts in `models/reference`. Some of the parts are judged by a calibration with the images of the others, in every \
+        "Sound parts that the shipped model was not trained on, called out of distribution at α = {ALPHA}: {} images \
+         of {} parts in `models/reference`. Some of the parts are judged by a calibration with the images of the others, in every \
          way to choose them, so that no image is judged by its own part. Bounds: {} to {} of the images, on average. Images of \
          one part are alike, so that single choices differ much.",
-        images.len(),
+        images.iter().filter(|image| is_sound(image)).count(),
         parts.len(),
         BOUNDS[0],
         BOUNDS[1],
@@ -103,9 +103,7 @@ fn flagged(reference: &Reference, images: &[Image], chosen: &[&str]) -> Result<f
     let entries = others.map(|image| image.entry.clone()).collect();
     let source = CalibrationSource::Directory;
     let calibration = Calibration::new(reference.score(), ALPHA, entries, None, source)?;
-    let sound = images
-        .iter()
-        .filter(|image| is_chosen(image) && image.entry.label.as_deref() == Some(SOUND));
+    let sound = images.iter().filter(|image| is_chosen(image) && is_sound(image));
     let (mut judged, mut out) = (0_u32, 0_u32);
     for image in sound {
         let verdict = calibration.judge(image.entry.score, None);
@@ -113,6 +111,10 @@ fn flagged(reference: &Reference, images: &[Image], chosen: &[&str]) -> Result<f
         out += u32::from(verdict.is_ok_and(|verdict| verdict.out_of_distribution));
     }
     Ok(f64::from(out) / f64::from(judged.max(1)))
+}
+
+fn is_sound(image: &Image) -> bool {
+    image.entry.label.as_deref() == Some(SOUND)
 }
 
 /// All ways to choose so many of some parts.
