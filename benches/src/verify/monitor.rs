@@ -1,4 +1,4 @@
-//! Figure 8: the verdict that the server gives, which joins four tests.
+//! Figure 8: the verdict that the server gives, which joins four tests; and how soon a test of appearance alarms.
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
@@ -79,7 +79,7 @@ pub fn measure() -> Result<Section> {
 
 fn delays(section: &mut Section) -> Result<()> {
     section.paragraph(&format!(
-        "Images until the verdict is `drifting`, where images are out of distribution {RISE} times as often as the \
+        "Images until a test of appearance alarms (the window's where a window is full), where images are out of distribution {RISE} times as often as the \
          calibration's false alarms from the first one on; none is given before {} images. A small calibration cannot \
          tell such a rise from its own uncertainty.",
         MonitorSettings::default().minimum_images

@@ -78,15 +78,23 @@ impl Location {
             other => other.open(keep),
         }
     }
-}
 
-/// Opens what a text names, see [`Location::parse`] and [`Location::open`].
-///
-/// # Errors
-///
-/// As these.
-pub fn open(location: &str, keep: u64) -> Result<Box<dyn MonitorStore>> {
-    Location::parse(location)?.open(keep)
+    /// For who only reads: nothing is made or changed.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteMonitorStore::open_to_read`](super::SqliteMonitorStore::open_to_read) and
+    /// [`PostgresMonitorStore::open_to_read`](super::PostgresMonitorStore::open_to_read).
+    pub fn open_to_read(&self) -> Result<Box<dyn MonitorStore>> {
+        match self {
+            #[cfg(feature = "monitor-sqlite")]
+            Self::File(path) => Ok(Box::new(SqliteMonitorStore::open_to_read(path)?)),
+            #[cfg(feature = "monitor-postgres")]
+            Self::Postgres(address) => Ok(Box::new(PostgresMonitorStore::open_to_read(address)?)),
+            #[allow(unreachable_patterns, reason = "which there are depends on the features")]
+            other => other.open(u64::MAX),
+        }
+    }
 }
 
 /// Without a password.

@@ -68,7 +68,7 @@ mod strangest;
 
 pub use baseline::{Baseline, CalibratedRate};
 pub use history::{Course, Stretch};
-pub use location::{Location, open};
+pub use location::Location;
 pub use notice::{Notice, Turn};
 pub use observation::{Observation, ObservedNeighbor};
 pub use pair::PairId;

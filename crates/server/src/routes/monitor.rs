@@ -208,7 +208,7 @@ pub(super) fn monitor(service: &Service) -> Result<&DriftMonitor, ApiError> {
     service
         .monitor
         .as_ref()
-        .ok_or(ApiError::NoMonitor { reason: "there is no file for it, see --monitor" })
+        .ok_or(ApiError::NoMonitor { reason: "nothing is remembered, see --monitor" })
 }
 
 pub(super) fn watched(service: &Service) -> Result<Arc<WatchedPair>, ApiError> {

@@ -11,13 +11,13 @@ use clap::Args;
 use sdd_core::ImageLimits;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
-use tempfile::NamedTempFile;
 
 use crate::answer::{Answer, count, line};
 use crate::captured::{LabeledImage, read_labels};
 use crate::exit::ExitStatus;
 use crate::images::file;
 use crate::interrupt::Interrupt;
+use crate::whole_file;
 
 /// The data set's list of physical parts, as `make train` reads it.
 const ITEMS: &str = "items.csv";
@@ -158,10 +158,7 @@ fn copy(folder: &Path, out: &Path, image: &LabeledImage) -> Result<()> {
     let class = out.join(&image.label);
     let write = || -> Result<()> {
         fs::create_dir_all(&class)?;
-        let mut file = NamedTempFile::new_in(&class)?;
-        file.write_all(&bytes)?;
-        file.persist(&target)?;
-        Ok(())
+        whole_file::write(&target, &bytes)
     };
     write().with_context(|| format!("cannot write {}", target.display()))
 }

@@ -32,6 +32,7 @@ mod revision;
 mod rollback;
 mod text_file;
 mod verify;
+mod whole_file;
 
 use std::process::ExitCode;
 

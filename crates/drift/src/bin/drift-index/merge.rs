@@ -60,6 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let mut remarks = Remarks::default();
     let mut change = change("merge", &base.store);
     let mut held_out = base.held_out();
+    let own_held_out = held_out.as_ref().map_or(0, |held_out| held_out.images.len());
     let mut merged: Option<FileStore> = None;
     for (other, name) in others.iter().zip(&arguments.others) {
         let so_far = merged.as_ref().unwrap_or(&base.store);
@@ -72,6 +73,11 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         merged = Some(edit.apply()?);
         held_out = join(held_out, other, base.calibration.is_some())?;
     }
+    let further = held_out.as_ref().map_or(0, |held_out| held_out.images.len());
+    ensure!(
+        change.added + change.replaced > 0 || further > own_held_out,
+        "nothing to merge: all images are in the store already"
+    );
     let store = Arc::new(merged.context("expected another store")?);
     if let Some(held_out) = &held_out {
         refuse_both_sides(&store, held_out)?;

@@ -14,6 +14,8 @@ pub(super) enum Fault {
     Database(tokio_postgres::Error),
     /// It took too long.
     Timeout,
+    /// There are no tables, and none are to be made.
+    NotMade,
     /// The tables are of a newer version.
     TooNew(i64),
     /// The authorities' file, or the machine's.
@@ -64,6 +66,11 @@ impl Fault {
                 let supported = super::schema::VERSION;
                 Error::MonitorDatabaseTooNew { database, found, supported }
             }
+            Self::NotMade => Error::MonitorDatabaseRefuses {
+                database,
+                advice: "no server has remembered anything there",
+                source: "it has no tables of a monitor".into(),
+            },
             Self::Timeout => Error::MonitorDatabaseUnavailable {
                 database,
                 reason: "it does not answer in time",

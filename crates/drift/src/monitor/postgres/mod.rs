@@ -86,6 +86,19 @@ impl PostgresMonitorStore {
         Ok(Self { address: address.clone(), session: Some(session), keep, writer, delivered: 0 })
     }
 
+    /// The same for who only reads: nothing is made.
+    ///
+    /// # Errors
+    ///
+    /// As [`PostgresMonitorStore::open`], and [`Error::MonitorDatabaseRefuses`](crate::Error::MonitorDatabaseRefuses)
+    /// where no server has made the tables.
+    pub fn open_to_read(address: &PostgresAddress) -> Result<Self> {
+        let session = Session::open_to_read(address);
+        let session = session.map_err(|fault| fault.into_error("open", address))?;
+        let (address, session) = (address.clone(), Some(session));
+        Ok(Self { address, session, keep: u64::MAX, writer: String::new(), delivered: 0 })
+    }
+
     /// Does something by the connection that there is; where the server has closed it, once more by a new one.
     fn run<T>(
         &mut self,

@@ -72,7 +72,7 @@ async fn make(client: &Client) -> Result<(), Fault> {
 }
 
 /// Whether the tables are there.
-async fn is_made(client: &Client) -> Result<bool, Fault> {
+pub(super) async fn is_made(client: &Client) -> Result<bool, Fault> {
     let query = "SELECT count(*) FROM pg_class JOIN pg_namespace ON pg_namespace.oid = relnamespace \
                  WHERE nspname = 'sdd_monitor' AND relname = 'version'";
     let tables: i64 = client.query_one(query, &[]).await?.try_get(0)?;

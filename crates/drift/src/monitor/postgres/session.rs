@@ -45,7 +45,17 @@ impl<'a> Handle<'a> {
 }
 
 impl Session {
+    /// Makes the tables where there are none.
     pub fn open(address: &PostgresAddress) -> Result<Self, Fault> {
+        Self::connect(address, false)
+    }
+
+    /// Makes nothing.
+    pub fn open_to_read(address: &PostgresAddress) -> Result<Self, Fault> {
+        Self::connect(address, true)
+    }
+
+    fn connect(address: &PostgresAddress, only_reads: bool) -> Result<Self, Fault> {
         let tls = Tls::new(&address.security)?;
         let runtime =
             Builder::new_current_thread().enable_io().enable_time().build().map_err(Fault::Loop)?;
@@ -54,7 +64,11 @@ impl Session {
                 let (client, connection) = address.config.connect(tls).await?;
                 // What ends it is told to whoever asks next.
                 tokio::spawn(async move { drop(connection.await) });
-                schema::ensure(&client).await?;
+                if !only_reads {
+                    schema::ensure(&client).await?;
+                } else if !schema::is_made(&client).await? {
+                    return Err(Fault::NotMade);
+                }
                 let prepare = STATEMENTS.iter().map(|statement| client.prepare(statement));
                 let statements = try_join_all(prepare).await?;
                 Ok::<_, Fault>((client, statements))

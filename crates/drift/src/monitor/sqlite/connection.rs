@@ -47,6 +47,45 @@ pub(super) fn open(path: &Path, read_all: bool) -> Result<Connection> {
     }
 }
 
+/// For who only reads. A file that nobody may write to, and no server is writing to, is read as it is.
+pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
+    look_at(path)?;
+    match read_by(path, "") {
+        // Write-ahead mode makes a file beside it even for readers.
+        Err(Error::MonitorFile { .. }) if !has_log(path) => read_by(path, "&immutable=1"),
+        read => read,
+    }
+}
+
+fn read_by(path: &Path, parameters: &str) -> Result<Connection> {
+    let failed = |error| self::error("open", path, error);
+    let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
+        | OpenFlags::SQLITE_OPEN_URI
+        | OpenFlags::SQLITE_OPEN_NO_MUTEX;
+    let uri = format!("{}?mode=ro{parameters}", uri_of(path));
+    let connection = Connection::open_with_flags(uri, flags).map_err(failed)?;
+    connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
+    if schema::check(&connection, path, true)? {
+        let found = "it is empty, or of an earlier version that no server has brought up".into();
+        return Err(Error::NotAMonitorFile { path: path.to_owned(), found });
+    }
+    Ok(connection)
+}
+
+/// Whether there may be transactions that are not in the file itself.
+fn has_log(path: &Path) -> bool {
+    let mut log = path.as_os_str().to_owned();
+    log.push("-wal");
+    std::fs::metadata(log).is_ok_and(|log| log.len() > 0)
+}
+
+/// With what has a meaning in a URI escaped.
+fn uri_of(path: &Path) -> String {
+    let text = path.to_string_lossy();
+    let escaped = text.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
+    format!("file:{escaped}")
+}
+
 fn prepare(connection: &mut Connection, path: &Path, read_all: bool) -> Result<()> {
     let failed = |error| self::error("open", path, error);
     // Before anything is written, write-ahead mode included.

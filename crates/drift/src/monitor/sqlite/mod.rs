@@ -65,6 +65,16 @@ impl SqliteMonitorStore {
         Ok(Self { path: path.to_owned(), connection, keep })
     }
 
+    /// The same for who only reads: nothing is made, changed, or brought up to this version.
+    ///
+    /// # Errors
+    ///
+    /// As [`SqliteMonitorStore::open`], and [`Error::NotAMonitorFile`] for one that is empty or of an earlier version.
+    pub fn open_to_read(path: &Path) -> Result<Self> {
+        let connection = connection::open_to_read(path)?;
+        Ok(Self { path: path.to_owned(), connection, keep: u64::MAX })
+    }
+
     /// The file.
     #[must_use]
     pub fn path(&self) -> &Path {

@@ -66,13 +66,18 @@ impl Drawing {
     }
 
     fn line(&mut self, class: &str, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
+        if (x1 - x2).abs().max((y1 - y2).abs()) < 0.1 {
+            return;
+        }
         self.put(format_args!(
             "<line class=\"{class}\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\"/>"
         ));
     }
 
     fn rectangle(&mut self, class: &str, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2]) {
-        let (x, y, width, height) = (x1.min(x2), y1.min(y2), (x2 - x1).abs(), (y2 - y1).abs());
+        // Renderers warn of what has no size: a box of equal scores is a line.
+        let size = |from: f64, to: f64| (to - from).abs().max(0.5);
+        let (x, y, width, height) = (x1.min(x2), y1.min(y2), size(x1, x2), size(y1, y2));
         self.put(format_args!(
             "<rect class=\"{class}\" x=\"{x:.1}\" y=\"{y:.1}\" width=\"{width:.1}\" height=\"{height:.1}\"/>"
         ));

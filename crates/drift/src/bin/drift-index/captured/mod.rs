@@ -10,13 +10,13 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result};
 use clap::Args;
 use serde::Serialize;
-use tempfile::NamedTempFile;
 
 pub use self::labels::{LabeledImage, read as read_labels};
 use self::records::{Record, Records};
 use crate::answer::{Answer, count};
 use crate::exit::ExitStatus;
 use crate::images::folder::ImageFile;
+use crate::whole_file;
 
 const AFTER_LONG_HELP: &str = "\
 The list is CSV with the columns image (path in DIR), label (empty: to be filled in), time, class, confidence, score,
@@ -195,8 +195,7 @@ fn to_csv(images: &[Listed]) -> Result<Vec<u8>> {
 
 /// Whole or not at all, and never over a file that is there.
 fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let mut file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")))?;
+    let mut file = whole_file::begin(path)?;
     file.write_all(bytes)?;
     file.persist_noclobber(path)?;
     Ok(())

@@ -7,9 +7,9 @@ use std::path::Path;
 use anyhow::{Context, Result};
 use ndarray::Array2;
 use sdd_index::{Filter, ReferenceStore};
-use tempfile::NamedTempFile;
 
 use crate::revision::Base;
+use crate::whole_file;
 
 /// Embeddings, and what is known of each row.
 pub struct Table {
@@ -93,9 +93,7 @@ fn norms(embeddings: &Array2<f32>) -> Vec<f64> {
 
 /// A file, whole or not at all.
 pub fn write_whole(path: &Path, write: impl FnOnce(&File) -> Result<()>) -> Result<()> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let file = NamedTempFile::new_in(folder.unwrap_or(Path::new(".")));
-    let file = file.with_context(|| format!("cannot write {}", path.display()))?;
+    let file = whole_file::begin(path)?;
     write(file.as_file())
         .and_then(|()| Ok(file.as_file().sync_all()?))
         .and_then(|()| Ok(file.persist(path)?))

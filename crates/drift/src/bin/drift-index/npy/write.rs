@@ -1,15 +1,15 @@
 //! Writing a matrix, whole or not at all.
 
-use std::fs::{self, Permissions};
+use std::fs;
 use std::io::{BufWriter, Write};
-use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 
 use anyhow::{Context, Result, bail, ensure};
 use ndarray::Array2;
-use tempfile::{Builder, NamedTempFile};
+use tempfile::NamedTempFile;
 
 use super::header::Header;
+use crate::whole_file;
 
 /// Finds out before the work, not after it, that nothing can be written there.
 pub fn check_destination(path: &Path) -> Result<()> {
@@ -25,30 +25,18 @@ pub fn check_destination(path: &Path) -> Result<()> {
         Err(_) if path.file_name().is_none() => bail!("{} is no file name", path.display()),
         Err(_) => {}
     }
-    begin(path).map(drop)
+    whole_file::begin(path).map(drop)
 }
 
 /// Writes float32 numbers, N x D, row after row, to a file that has its name only once it is
 /// complete. A file that was there is replaced.
 pub fn write(path: &Path, matrix: &Array2<f32>) -> Result<()> {
-    let mut unnamed = begin(path)?;
+    let mut unnamed = whole_file::begin(path)?;
     write_all(&mut unnamed, matrix)
         .and_then(|()| unnamed.as_file().sync_all())
         .and_then(|()| unnamed.persist(path).map_err(std::io::Error::from))
         .with_context(|| format!("cannot write the matrix {}", path.display()))?;
     Ok(())
-}
-
-/// A file beside the one to write, which is gone if it is not given that one's name.
-fn begin(path: &Path) -> Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    Builder::new()
-        .prefix(".embeddings-")
-        // What a new file usually gets, less what the umask takes; temporary files are private.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .with_context(|| format!("cannot write into {}", folder.display()))
 }
 
 fn write_all(file: &mut NamedTempFile, matrix: &Array2<f32>) -> std::io::Result<()> {

@@ -1,6 +1,5 @@
 //! `drift-index report`: what a monitor has seen, for people.
 
-mod file;
 mod pictures;
 mod play;
 mod recorded;
@@ -11,6 +10,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
+use clap::builder::NonEmptyStringValueParser;
 use sdd_core::DEFAULT_MODEL;
 use sdd_drift::Reference;
 use sdd_drift::monitor::{MonitorSettings, Status};
@@ -22,6 +22,7 @@ use self::play::Left;
 use crate::answer::Answer;
 use crate::exit::ExitStatus;
 use crate::model::InferenceArguments;
+use crate::whole_file;
 
 const AFTER_LONG_HELP: &str = "\
 Verdicts: stable, drifting, insufficient_data (exit codes 0, 1, 0). What counts as drift is what the
@@ -57,10 +58,11 @@ pub struct Arguments {
 
     /// The model among several that the file has images of with this store: the beginning of its SHA-256
     /// [default: the one with the latest image]
-    #[arg(long, value_name = "HEX", requires = "monitor")]
+    #[arg(long, value_name = "HEX", requires = "monitor", value_parser = NonEmptyStringValueParser::new())]
     model_sha256: Option<String>,
 
-    /// Folder of images with all below it, watched in the order of their names as a server would
+    /// Folder of images with all below it, watched in the order of their names, each content once, as a server with its
+    /// defaults would
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
@@ -109,10 +111,10 @@ struct Reported {
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     // Before the work, not after it.
     if let Some(out) = &arguments.out {
-        file::check_destination(out, &["html", "htm"])?;
+        whole_file::check_destination(out, &["html", "htm"])?;
     }
     if let Some(out) = &arguments.box_plot {
-        file::check_destination(out, &["svg", "png"])?;
+        whole_file::check_destination(out, &["svg", "png"])?;
     }
     for folder in [&arguments.captured, &arguments.reference_images].into_iter().flatten() {
         ensure!(folder.is_dir(), "{} is not a folder", folder.display());
@@ -129,10 +131,10 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         (None, None) => anyhow::bail!("either --monitor or --images says what the report is about"),
     };
     if let Some(out) = &arguments.out {
-        file::write(out, report::html(&report, &mut at_hand)?.as_bytes())?;
+        whole_file::write(out, report::html(&report, &mut at_hand)?.as_bytes())?;
     }
     if let Some(out) = &arguments.box_plot {
-        file::write(out, &box_plot(out, &report)?)?;
+        whole_file::write(out, &box_plot(out, &report)?)?;
     }
     let reported = Reported {
         store: arguments.store.display().to_string(),

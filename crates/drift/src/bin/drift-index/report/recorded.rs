@@ -5,9 +5,6 @@ use sdd_drift::Reference;
 use sdd_drift::monitor::{Baseline, Location, Monitor, MonitorSettings, PairId, PairSummary};
 use sdd_drift::report::{Report, Subject};
 
-/// Nothing is written, so nothing is removed either.
-const KEEP_ALL: u64 = u64::MAX;
-
 /// Of the monitor's file or database. What counts as drift is what the server stated that wrote it.
 pub fn report(
     monitor: &str,
@@ -17,10 +14,9 @@ pub fn report(
 ) -> Result<Report> {
     let location = Location::parse(monitor)?;
     if let Location::File(file) = &location {
-        // Opening makes the file where there is none: right for a server, and wrong for a reader.
         ensure!(file.is_file(), "{location} is not a file: --monitor names that of a server");
     }
-    let mut store = location.open(KEEP_ALL)?;
+    let mut store = location.open_to_read()?;
     let pair = choose(store.pairs()?, model_sha256, reference)
         .with_context(|| format!("{location} has nothing to report"))?;
     let monitor =

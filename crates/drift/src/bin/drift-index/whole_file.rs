@@ -26,6 +26,18 @@ pub fn check_destination(path: &Path, endings: &[&str]) -> Result<()> {
     begin(path).map(drop)
 }
 
+/// A file beside the one to write, which is gone if it is not given that one's name.
+pub fn begin(path: &Path) -> Result<NamedTempFile> {
+    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+    let folder = folder.unwrap_or(Path::new("."));
+    Builder::new()
+        .prefix(".drift-index-")
+        // What a new file usually gets, less what the umask takes; temporary files are private.
+        .permissions(Permissions::from_mode(0o666))
+        .tempfile_in(folder)
+        .with_context(|| format!("cannot write into {}", folder.display()))
+}
+
 /// A file that was there is replaced.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
     let mut unnamed = begin(path)?;
@@ -36,14 +48,17 @@ pub fn write(path: &Path, content: &[u8]) -> Result<()> {
     Ok(())
 }
 
-/// A file beside the one to write, which is gone if it is not given that one's name.
-fn begin(path: &Path) -> Result<NamedTempFile> {
-    let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-    let folder = folder.unwrap_or(Path::new("."));
-    Builder::new()
-        .prefix(".report-")
-        // What a new file usually gets, less what the umask takes; temporary files are private.
-        .permissions(Permissions::from_mode(0o666))
-        .tempfile_in(folder)
-        .with_context(|| format!("cannot write into {}", folder.display()))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn others_may_read_what_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let (ours, usual) = (folder.path().join("ours"), folder.path().join("usual"));
+        fs::write(&usual, "a").unwrap();
+        write(&ours, b"a").unwrap();
+        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
+        assert_eq!(mode(&ours), mode(&usual));
+    }
 }
