@@ -60,6 +60,7 @@
 //! | [`calibration`] | what a store remembers of its held-out images |
 //! | [`calibration_images`] | the held-out images themselves: embeddings, predicted classes, probabilities |
 //! | [`two_sample`] | whether two samples are from one distribution |
+//! | [`status`] | stable, drifting, or too few images to say |
 //! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
 //! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
@@ -92,6 +93,7 @@ pub mod reference;
 pub mod report;
 pub mod score;
 pub mod statistics;
+pub mod status;
 pub mod two_sample;
 pub mod verdict;
 
@@ -102,4 +104,5 @@ pub use p_value::{PValueKind, PValueWithin, VerdictRule};
 pub use query::{ClassProbabilities, Query};
 pub use reference::{Assessment, NearestImage, Reference};
 pub use score::{Score, ScoreMethod};
+pub use status::Status;
 pub use verdict::{Unavailable, Verdict};

@@ -11,6 +11,9 @@ const FACTORS: usize = 12;
 /// Images that the model takes for the other class.
 const MISTAKEN: f64 = 0.02;
 
+/// The spread of the parts, in the spread of the images of one part.
+const PART: f64 = 0.7;
+
 /// A network: how factors become features.
 pub struct Network {
     weights: Array2<f64>,
@@ -40,8 +43,35 @@ impl Network {
         Self { weights, offsets, defect }
     }
 
+    /// Draws `parts` parts with `images` images each, which share a factor of the part's own: no two parts look alike.
+    pub fn draw_parts(
+        &self,
+        random: &mut Rng,
+        [parts, images]: [usize; 2],
+        defects: f64,
+        change: Change,
+    ) -> Batch {
+        let draw = |_| Array1::from_shape_simple_fn(FACTORS, || PART * normal(random));
+        let of_part: Vec<Array1<f64>> = (0..parts).map(draw).collect();
+        self.draw_around(random, parts * images, defects, change, |image| {
+            of_part.get(image / images)
+        })
+    }
+
     /// Draws `images`, each with a defect with probability `defects`, with predicted classes and probabilities.
     pub fn draw(&self, random: &mut Rng, images: usize, defects: f64, change: Change) -> Batch {
+        self.draw_around(random, images, defects, change, |_| None)
+    }
+
+    /// The same, with factors that are added to those of an image.
+    fn draw_around<'a>(
+        &self,
+        random: &mut Rng,
+        images: usize,
+        defects: f64,
+        change: Change,
+        of_part: impl Fn(usize) -> Option<&'a Array1<f64>>,
+    ) -> Batch {
         let mut embeddings = Array2::zeros((images, DIMENSION));
         let mut probabilities = Array2::zeros((images, 2));
         let mut classes = Vec::with_capacity(images);
@@ -50,7 +80,8 @@ impl Network {
             let factors = Array1::from_shape_fn(FACTORS, |factor| {
                 let class = if is_defect { self.defect[factor] } else { 0.0 };
                 let shift = if factor < 3 { change.shift } else { 0.0 };
-                class + shift + (1.0 + change.spread) * normal(random)
+                let part = of_part(image).map_or(0.0, |part| part[factor]);
+                class + shift + part + (1.0 + change.spread) * normal(random)
             });
             let features = self.weights.dot(&factors) + &self.offsets;
             for (value, feature) in embeddings.row_mut(image).iter_mut().zip(&features) {

@@ -2,18 +2,19 @@
 
 mod classifier;
 mod embeddings;
+mod parts;
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context as _, Result};
 use fastrand::Rng;
-use sdd_drift::batch::{Batch, BatchReport, Options, Test, Verdict, check};
+use sdd_drift::batch::{Batch, BatchReport, Options, Status, Test, check};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::calibration_images::{CalibrationImage, CalibrationImages};
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::two_sample::Stratum;
 use sdd_drift::two_sample::mmd::Bandwidth;
 use sdd_drift::two_sample::stratified_mmd::{Exchange, stratified};
+use sdd_drift::two_sample::{Comparison, Stratum};
 use sdd_drift::{Calibration, Query, Reference, Score};
 use sdd_index::{FileStore, Normalization, Record, StoreContents};
 
@@ -42,6 +43,7 @@ pub fn measure() -> Result<Section> {
          three factors by the given share of their standard deviation, or widens all; the classifier looks at two of the three, which favors `bbsd`."
     ));
     alarms(&mut section, &network)?;
+    parts::alarms(&mut section, &network)?;
     power(&mut section, &network)?;
     classifier_against_mmd(&mut section, &network)?;
     Ok(section)
@@ -56,9 +58,9 @@ fn alarms(section: &mut Section, network: &Network) -> Result<()> {
         ("mix: 80 % defects", 0.8, NULL_TRIALS / 2),
     ] {
         let reports = reports(network, defects, Change::default(), trials)?;
-        let all = share(&reports, |report| report.verdict == Verdict::Drifting);
-        let appearance = share(&reports, |report| report.appearance.verdict == Verdict::Drifting);
-        let mix = share(&reports, |report| report.class_mix.verdict == Verdict::Drifting);
+        let all = share(&reports, |report| report.verdict == Status::Drifting);
+        let appearance = share(&reports, |report| report.appearance.verdict == Status::Drifting);
+        let mix = share(&reports, |report| report.class_mix.verdict == Status::Drifting);
         let met = if name == "none" {
             section.at_most("alarms without drift", all.mean, 0.06)
         } else {
@@ -138,12 +140,12 @@ fn classifier_against_mmd(section: &mut Section, network: &Network) -> Result<()
             let mut good =
                 |shift| network.draw(random, IMAGES, 0.0, Change { shift, spread: 0.0 }).embeddings;
             let (held_out, batch) = (good(0.0), good(shift));
-            let (x, y) = (held_out.view(), batch.view());
+            let (reference, current) = (held_out.view(), batch.view());
             let all = [Stratum::all(IMAGES, IMAGES)];
-            let mmd =
-                stratified(x, y, &all, Exchange::Images, Bandwidth::PooledMedian, 199, random)?
-                    .p_value;
-            Ok([mmd <= ALPHA, classifier::p_value(x, y, 199, random) <= ALPHA])
+            let samples = Comparison { reference, current, strata: &all, permutations: 199 };
+            let mmd = stratified(&samples, Exchange::Images, Bandwidth::PooledMedian, random)?;
+            let classifier = classifier::p_value(reference, current, 199, random);
+            Ok([mmd.p_value <= ALPHA, classifier <= ALPHA])
         };
         let found =
             simulate(SEED, TRIALS, trial).into_iter().collect::<sdd_drift::Result<Vec<_>>>()?;
@@ -172,8 +174,12 @@ fn reports(
 
 /// A store as `drift-index build` makes it: a reference, and held-out images with their scores.
 fn reference(network: &Network, random: &mut Rng) -> Result<Reference> {
-    let known = network.draw(random, IMAGES, DEFECTS, Change::default());
     let held_out = network.draw(random, IMAGES, DEFECTS, Change::default());
+    reference_with(network, held_out, random)
+}
+
+fn reference_with(network: &Network, held_out: Batch, random: &mut Rng) -> Result<Reference> {
+    let known = network.draw(random, IMAGES, DEFECTS, Change::default());
     let folder = tempfile::tempdir()?;
     let score = Score::default();
     let classes = known.predicted_classes.unwrap_or_default().into_iter().enumerate();

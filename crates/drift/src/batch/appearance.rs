@@ -3,13 +3,14 @@
 use fastrand::Rng;
 
 use super::outcome::{Compared, Outcome};
-use super::report::{Appearance, ClassAppearance, Component, TestResult, Verdict};
-use super::{MIN_CLASS_IMAGES, MIN_IMAGES, Test, too_few_groups};
+use super::report::{Appearance, ClassAppearance, Component, TestResult};
+use super::{MIN_CLASS_IMAGES, MIN_IMAGES, Test};
 use crate::conformal::required_calibration_images;
 use crate::error::Result;
+use crate::status::Status;
 use crate::two_sample::Stratum;
 use crate::two_sample::component_ks::ComponentShift;
-use crate::two_sample::stratified_mmd::Groups;
+use crate::two_sample::groups::{Groups, smallest_p_value};
 
 /// The rows of both sides, class by class.
 struct Strata {
@@ -29,20 +30,21 @@ pub(super) fn judge(
     let decides = compared.deciding_test(asked_for)?;
     let strata = Strata::of(compared);
     let mut appearance = Appearance {
-        verdict: Verdict::InsufficientData,
+        verdict: Status::InsufficientData,
         reason: String::new(),
         test: decides,
         p_value: None,
         alpha,
         images_needed: 0,
         groups: compared.groups.map(Groups::counts),
+        smallest_p_value: compared.smallest_p_value(),
         within_classes: strata.within_classes,
         classes: strata.describe(None, alpha),
         tests: Vec::new(),
         components: Vec::new(),
     };
     let shortage = shortage(&strata.tested, &strata.untested);
-    let shortage = shortage.or_else(|| shortage_of_groups(compared.groups?, alpha));
+    let shortage = shortage.or_else(|| shortage_of_groups(compared, alpha));
     if let Some((reason, needed)) = shortage {
         appearance.reason = reason;
         appearance.images_needed = needed;
@@ -51,8 +53,7 @@ pub(super) fn judge(
     let deciding = compared.outcome(decides, &strata.tested, random)?;
     appearance.classes = strata.describe(Some(&deciding.by_stratum), alpha);
     appearance.p_value = Some(deciding.p_value);
-    appearance.verdict =
-        if deciding.p_value <= alpha { Verdict::Drifting } else { Verdict::Stable };
+    appearance.verdict = if deciding.p_value <= alpha { Status::Drifting } else { Status::Stable };
     add(&mut appearance, decides, deciding, &strata);
     for test in Test::ALL {
         if test != decides && compared.missing(test).is_none() {
@@ -148,18 +149,19 @@ fn shortage(tested: &[Stratum], untested: &[Stratum]) -> Option<(String, usize)>
 }
 
 /// The same for groups: in how many ways they can be divided bounds the p-value.
-fn shortage_of_groups(groups: &Groups, alpha: f64) -> Option<(String, usize)> {
-    let [held_out, batch] = groups.counts();
-    if !too_few_groups(held_out, batch, alpha) {
+fn shortage_of_groups(compared: &Compared<'_>, alpha: f64) -> Option<(String, usize)> {
+    let [held_out, batch] = compared.groups?.counts();
+    let smallest = |batch: usize| smallest_p_value(held_out, batch, compared.permutations);
+    if smallest(batch) <= alpha {
         return None;
     }
     // C(a + b, b) is a + b at least, so that 1/α groups are enough.
     let most = required_calibration_images(alpha) + 1;
-    let mut more = batch..most;
-    let needed = more.find(|&more| !too_few_groups(held_out, more, alpha)).unwrap_or(most);
+    let needed = (batch..most).find(|&more| smallest(more) <= alpha).unwrap_or(most);
     let reason = format!(
-        "the batch is of {batch} and the held-out images of {held_out} groups: of at least {needed} the batch \
-         must be for an alarm to be possible",
+        "the batch is of {batch} and the held-out images of {held_out} groups, which no p-value below {:.4} can \
+         come of: of at least {needed} the batch must be for an alarm at {alpha} to be possible",
+        smallest(batch),
     );
     Some((reason, 0))
 }
@@ -167,7 +169,7 @@ fn shortage_of_groups(groups: &Groups, alpha: f64) -> Option<(String, usize)> {
 fn reason(appearance: &Appearance) -> String {
     let (test, alpha) = (appearance.test, appearance.alpha);
     let p_value = appearance.p_value.unwrap_or(1.0);
-    if appearance.verdict != Verdict::Drifting {
+    if appearance.verdict != Status::Drifting {
         return format!(
             "no difference that these images could show ({test}, p {p_value:.4} > {alpha})"
         );

@@ -5,10 +5,11 @@ use std::collections::BTreeMap;
 use fastrand::Rng;
 
 use super::images::{Batch, HeldOut};
-use super::report::{ClassMix, ClassShare, Verdict};
-use super::{MIN_IMAGES, Options, too_few_groups};
+use super::report::{ClassMix, ClassShare};
+use super::{MIN_IMAGES, Options};
 use crate::error::Result;
 use crate::statistics::class_mix::ClassMixTest;
+use crate::status::Status;
 use crate::two_sample::permutation_p_value;
 use crate::two_sample::stratified_mmd::Groups;
 
@@ -42,7 +43,7 @@ pub(super) fn judge(
     random: &mut Rng,
 ) -> Result<ClassMix> {
     let untested = |reason: &str, classes: Vec<ClassShare>, images_needed: usize| ClassMix {
-        verdict: Verdict::InsufficientData,
+        verdict: Status::InsufficientData,
         reason: reason.to_owned(),
         statistic: None,
         p_value: None,
@@ -60,9 +61,10 @@ pub(super) fn judge(
     if classes.len() < 2 {
         return Ok(untested("there is one class alone", classes, 0));
     }
-    if let Some([a, b]) = groups.map(Groups::counts)
-        && too_few_groups(a, b, alpha)
+    if let Some(groups) = groups
+        && groups.smallest_p_value(options.permutations) > alpha
     {
+        let [a, b] = groups.counts();
         let reason =
             format!("there are too few groups: {a} of held-out images and {b} in the batch");
         return Ok(untested(&reason, classes, 0));
@@ -94,7 +96,7 @@ pub(super) fn judge(
     };
     let drifting = p_value <= alpha;
     Ok(ClassMix {
-        verdict: if drifting { Verdict::Drifting } else { Verdict::Stable },
+        verdict: if drifting { Status::Drifting } else { Status::Stable },
         reason: reason(&classes, p_value, alpha),
         statistic: Some(test.contingency.statistic),
         p_value: Some(p_value),

@@ -33,8 +33,10 @@ use serde::{Deserialize, Serialize};
 pub use self::images::{Batch, BatchGroups};
 pub use self::report::{
     Appearance, BatchReport, ClassAppearance, ClassMix, ClassShare, Component, StrangeImage,
-    TestResult, Verdict,
+    TestResult,
 };
+
+pub use crate::status::Status;
 
 use crate::calibration::DEFAULT_ALPHA;
 use crate::conformal::{check_alpha, required_calibration_images};
@@ -43,7 +45,7 @@ use crate::reference::Reference;
 use images::HeldOut;
 
 /// Fewer images than this in the batch, or among the held-out ones, are no evidence: the verdict is
-/// [`Verdict::InsufficientData`].
+/// [`Status::InsufficientData`].
 pub const MIN_IMAGES: usize = 20;
 
 /// A class is compared from this many images on either side.
@@ -187,35 +189,4 @@ pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<
         class_mix,
         strangest::Strangest::of(&held_out, batch, assessments, options.strangest),
     ))
-}
-
-/// Whether `a` and `b` groups can be divided in so few ways that no p-value is as small as `alpha`.
-fn too_few_groups(a: usize, b: usize, alpha: f64) -> bool {
-    // C(a + b, b), stopped once it is enough. With as many groups on either side, a division and the one with
-    // the sides exchanged give the same statistic, and so count as one.
-    let mut ways = if a == b { 0.5 } else { 1.0 };
-    for k in 1..=a.min(b) {
-        ways *= (a.max(b) + k) as f64 / k as f64;
-        if ways * alpha >= 1.0 {
-            return false;
-        }
-    }
-    ways * alpha < 1.0
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn groups_are_enough_once_an_alarm_is_possible() {
-        // C(9, 1) = 9, C(10, 2) = 45.
-        assert!(too_few_groups(8, 1, 0.025));
-        assert!(!too_few_groups(8, 2, 0.025));
-        // Half of C(8, 4) = 70 and of C(10, 5) = 252.
-        assert!(too_few_groups(4, 4, 0.025));
-        assert!(!too_few_groups(5, 5, 0.025));
-        assert!(!too_few_groups(39, 1, 0.025));
-        assert!(too_few_groups(38, 1, 0.025));
-    }
 }

@@ -13,7 +13,7 @@ use crate::two_sample::kolmogorov_smirnov::KolmogorovSmirnov;
 use crate::two_sample::mmd::Bandwidth;
 use crate::two_sample::multiple_testing::bonferroni;
 use crate::two_sample::stratified_mmd::{Exchange, Groups, stratified};
-use crate::two_sample::{Stratum, bbsd};
+use crate::two_sample::{Comparison, Stratum, bbsd};
 
 /// What is compared with what.
 pub(super) struct Compared<'a> {
@@ -37,6 +37,11 @@ pub(super) struct Outcome {
 }
 
 impl Compared<'_> {
+    /// The smallest p-value that so few groups can give; `None` where images are exchanged.
+    pub(super) fn smallest_p_value(&self) -> Option<f64> {
+        self.groups.map(|groups| groups.smallest_p_value(self.permutations))
+    }
+
     /// The one asked for, or the best that the store allows.
     pub(super) fn deciding_test(&self, asked_for: Option<Test>) -> Result<Test> {
         let test = asked_for.unwrap_or_else(|| {
@@ -92,20 +97,29 @@ impl Compared<'_> {
             Test::Ks => {
                 let (held_out, batch) = self.embeddings();
                 let strata = &thin_out(strata, random);
-                let views = (held_out.view(), batch.view());
-                let found =
-                    component_ks::test(views.0, views.1, strata, self.permutations, random)?;
+                let samples = self.comparison(&held_out, &batch, strata);
+                let found = component_ks::test(&samples, random)?;
                 Ok(of_components(found, strata.len()))
             }
             Test::Bbsd => {
                 let held_out = self.held_out.probabilities().unwrap_or_default();
                 let batch = self.batch.probabilities.clone().unwrap_or_default();
-                let views = (held_out.view(), batch.view());
-                let found = bbsd::test(views.0, views.1, strata, self.permutations, random)?;
+                let samples = self.comparison(&held_out, &batch, strata);
+                let found = bbsd::test(&samples, random)?;
                 Ok(of_components(found, strata.len()))
             }
             Test::Score => self.of_scores(strata),
         }
+    }
+
+    fn comparison<'b>(
+        &self,
+        reference: &'b Array2<f32>,
+        current: &'b Array2<f32>,
+        strata: &'b [Stratum],
+    ) -> Comparison<'b> {
+        let (reference, current) = (reference.view(), current.view());
+        Comparison { reference, current, strata, permutations: self.permutations }
     }
 
     /// Both sides as they are compared: unit vectors where the store normalizes.
@@ -122,20 +136,16 @@ impl Compared<'_> {
         let (held_out, batch) = self.embeddings();
         let strata = thin_out(strata, random);
         let exchange = self.groups.map_or(Exchange::Images, Exchange::Groups);
-        let found = stratified(
-            held_out.view(),
-            batch.view(),
-            &strata,
-            exchange,
-            Bandwidth::PooledMedian,
-            self.permutations,
-            random,
-        )?;
+        let samples = self.comparison(&held_out, &batch, &strata);
+        let found = stratified(&samples, exchange, Bandwidth::PooledMedian, random)?;
         let p_values: Vec<f64> = found.strata.iter().map(|stratum| stratum.p_value).collect();
         Ok(Outcome {
             p_value: found.p_value,
             method: match exchange {
                 Exchange::Images => "permutations within classes",
+                Exchange::Groups(groups) if groups.are_all_compared(self.permutations) => {
+                    "all divisions of whole groups"
+                }
                 Exchange::Groups(_) => "permutations of whole groups",
             },
             by_stratum: bonferroni(&p_values),
@@ -147,7 +157,7 @@ impl Compared<'_> {
         let held_out = self.held_out.scores();
         let classes = self.held_out.classes_of_scores();
         let batch: Vec<f64> = self.scores.iter().flatten().copied().collect();
-        let p_value = |stratum: &Stratum| {
+        let test = |stratum: &Stratum| {
             // The scores have an order of their own.
             let is_of = |row: usize| match (&stratum.class, &classes) {
                 (Some(class), Some(classes)) => classes[row] == class,
@@ -156,13 +166,18 @@ impl Compared<'_> {
             let x: Vec<f64> =
                 (0..held_out.len()).filter(|&row| is_of(row)).map(|row| held_out[row]).collect();
             let y: Vec<f64> = stratum.current.iter().map(|&row| batch[row]).collect();
-            Ok(KolmogorovSmirnov::new(&x, &y)?.p_value())
+            KolmogorovSmirnov::new(&x, &y)
         };
-        let p_values = strata.iter().map(p_value).collect::<Result<Vec<f64>>>()?;
+        let tests = strata.iter().map(test).collect::<Result<Vec<_>>>()?;
+        let p_values: Vec<f64> = tests.iter().map(KolmogorovSmirnov::p_value).collect();
         let by_stratum = bonferroni(&p_values);
         Ok(Outcome {
             p_value: by_stratum.iter().copied().fold(1.0, f64::min),
-            method: "exact given the ties, Bonferroni over the classes",
+            method: if tests.iter().all(KolmogorovSmirnov::is_exact) {
+                "exact given the ties, Bonferroni over the classes"
+            } else {
+                "limit for large samples, Bonferroni over the classes"
+            },
             by_stratum,
             components: Vec::new(),
         })

@@ -5,25 +5,14 @@ use serde::Serialize;
 use super::strangest::Strangest;
 use super::{Options, Test};
 use crate::reference::NearestImage;
+use crate::status::Status;
 use crate::two_sample::component_ks;
-
-/// What a test comes to.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Verdict {
-    /// Nothing that the images at hand could show.
-    Stable,
-    /// A difference that chance makes with probability α at most.
-    Drifting,
-    /// Too few images to say.
-    InsufficientData,
-}
 
 /// The verdicts on a batch, and the reasons.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct BatchReport {
     /// Drifting if appearance or mix is; otherwise that of the appearance.
-    pub verdict: Verdict,
+    pub verdict: Status,
     /// The probability of an alarm over a batch without drift, at most.
     pub alpha: f64,
     /// Images in the batch.
@@ -49,7 +38,7 @@ pub struct BatchReport {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Appearance {
     /// By the test that decides.
-    pub verdict: Verdict,
+    pub verdict: Status,
     /// Why, in words.
     pub reason: String,
     /// The test that decides.
@@ -62,6 +51,9 @@ pub struct Appearance {
     pub images_needed: usize,
     /// How many groups there are among the held-out images and in the batch, where groups are exchanged.
     pub groups: Option<[usize; 2]>,
+    /// The smallest p-value that so few groups can give; `None` where images are exchanged. Above `alpha` there are
+    /// too few groups.
+    pub smallest_p_value: Option<f64>,
     /// Whether images were compared within classes; otherwise a changed mix is a changed appearance, too.
     pub within_classes: bool,
     /// Class by class; one without a name where classes are not known.
@@ -117,7 +109,7 @@ pub struct Component {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassMix {
     /// By the χ² statistic.
-    pub verdict: Verdict,
+    pub verdict: Status,
     /// Why, in words.
     pub reason: String,
     /// χ² of the counts below.
@@ -172,7 +164,7 @@ impl BatchReport {
         strangest: Strangest,
     ) -> Self {
         let verdict = match (appearance.verdict, class_mix.verdict) {
-            (_, Verdict::Drifting) => Verdict::Drifting,
+            (_, Status::Drifting) => Status::Drifting,
             (of_appearance, _) => of_appearance,
         };
         Self {

@@ -4,12 +4,13 @@ use super::class_mix::MixCounts;
 use super::plan::{Monitor, Tests};
 use super::report::{
     Alarm, ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
-    MonitorReport, Reason, ShareReport, Status, TestName, WindowReport, WindowTestReport,
+    MonitorReport, Reason, ShareReport, TestName, WindowReport, WindowTestReport,
 };
 use super::settings::ClassMixRule;
 use super::state::{MonitorState, WindowCheck};
 use crate::error::Result;
 use crate::statistics::clopper_pearson;
+use crate::status::Status;
 
 const FORMAT_VERSION: u32 = 1;
 

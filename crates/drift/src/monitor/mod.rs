@@ -77,7 +77,7 @@ pub use plan::{InForce, Monitor, Tests};
 pub use postgres::{PostgresAddress, PostgresMonitorStore};
 pub use report::{
     Alarm, ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
-    MonitorReport, Reason, ShareReport, Status, TestName, WindowReport, WindowTestReport,
+    MonitorReport, Reason, ShareReport, TestName, WindowReport, WindowTestReport,
 };
 pub use settings::{ClassMixRule, MonitorSettings};
 #[cfg(feature = "monitor-sqlite")]
@@ -86,6 +86,8 @@ pub use state::{EpochStart, MonitorState, Step};
 pub use store::{
     Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
 };
+
+pub use crate::status::Status;
 
 #[cfg(all(test, feature = "monitor-postgres", feature = "monitor-sqlite"))]
 mod laws;

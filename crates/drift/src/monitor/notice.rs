@@ -3,7 +3,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::report::Status;
+use crate::status::Status;
 
 /// What other programs were told, and who is about to tell them more.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]

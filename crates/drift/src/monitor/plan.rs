@@ -148,9 +148,9 @@ impl Tests {
         let widest = baseline.widest()?.ok_or_else(none)?;
         let delta = settings.false_alarm_probability;
         let stated = settings.tolerated_share.unwrap_or(0.0);
-        // Half of δ is for the calibration, as in `Guarantee::new`.
-        let tolerated = stated.max(baseline.upper_bound(0.5 * delta)?);
-        let guarantee = Guarantee::of_known_rate(tolerated, 0.5 * delta)?;
+        let bound = |delta| Ok(stated.max(baseline.upper_bound(delta)?));
+        let guarantee = Guarantee::of_bound(delta, bound)?;
+        let tolerated = guarantee.level();
         let p0 = stated.max(baseline.upper_bound(CUSUM_CALIBRATIONS)?);
         let wanted = settings.share_to_find.unwrap_or(3.0 * baseline.alpha).min(0.99);
         // Between p0 and 1, for a calibration that cannot tell the stated share from its own false alarms.

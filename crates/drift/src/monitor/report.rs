@@ -5,35 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::settings::MonitorSettings;
 use super::state::EpochStart;
 use crate::statistics::window::Interval;
-
-/// Whether there is drift.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = DriftStatus))]
-#[serde(rename_all = "snake_case")]
-pub enum Status {
-    /// Nothing speaks for drift.
-    Stable,
-    /// At least one test says so; the reasons name it.
-    Drifting,
-    /// Too few images for a verdict.
-    InsufficientData,
-}
-
-impl Status {
-    /// All of them.
-    pub const ALL: [Self; 3] = [Self::Stable, Self::Drifting, Self::InsufficientData];
-
-    /// As in JSON.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Stable => "stable",
-            Self::Drifting => "drifting",
-            Self::InsufficientData => "insufficient_data",
-        }
-    }
-}
+use crate::status::Status;
 
 /// A test by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

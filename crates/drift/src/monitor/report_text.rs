@@ -1,6 +1,7 @@
 //! The report in a sentence or two.
 
-use super::report::{MixStatus, MonitorReport, Status};
+use super::report::{MixStatus, MonitorReport};
+use crate::status::Status;
 
 /// What happened, and what to do.
 pub(super) fn summary(report: &MonitorReport) -> String {

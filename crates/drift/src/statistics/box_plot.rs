@@ -77,7 +77,8 @@ fn quantile(ascending: &[f64], p: f64) -> f64 {
     let (below, share) = (position.floor() as usize, position.fract());
     let low = ascending[below];
     let high = ascending[(below + 1).min(ascending.len() - 1)];
-    low + (high - low) * share
+    // From the nearer end, as numpy does: a whisker that just reaches a value must not miss it by a rounding.
+    if share < 0.5 { low + (high - low) * share } else { high - (high - low) * (1.0 - share) }
 }
 
 /// Around the first value, so that large equal values keep their digits.

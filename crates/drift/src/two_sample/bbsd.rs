@@ -8,26 +8,21 @@
 //! dataset shift”, Advances in Neural Information Processing Systems 32, 2019.
 
 use fastrand::Rng;
-use ndarray::{ArrayView2, s};
+use ndarray::s;
 
 use super::component_ks::{self, ComponentKs};
-use super::strata::Stratum;
+use super::strata::Comparison;
 use crate::error::{Error, Result};
 
-/// Tests the probabilities `reference` (n x C) against `current` (m x C), a column a class.
+/// Tests the probabilities of both samples, n x C and m x C, a column a class.
 ///
 /// Of two classes one is tested, as their probabilities sum to 1.
 ///
 /// # Errors
 ///
 /// As [`component_ks::test`].
-pub fn test(
-    reference: ArrayView2<'_, f32>,
-    current: ArrayView2<'_, f32>,
-    strata: &[Stratum],
-    permutations: usize,
-    random: &mut Rng,
-) -> Result<ComponentKs> {
+pub fn test(probabilities: &Comparison<'_>, random: &mut Rng) -> Result<ComponentKs> {
+    let Comparison { reference, current, .. } = *probabilities;
     let (expected, found) = (reference.ncols(), current.ncols());
     if expected != found {
         return Err(Error::WrongDimension { expected, found });
@@ -35,7 +30,7 @@ pub fn test(
     let tested = if expected == 2 { 1 } else { expected };
     let (reference, current) =
         (reference.slice_move(s![.., ..tested]), current.slice_move(s![.., ..tested]));
-    component_ks::test(reference, current, strata, permutations, random)
+    component_ks::test(&Comparison { reference, current, ..*probabilities }, random)
 }
 
 #[cfg(test)]
@@ -43,6 +38,7 @@ mod tests {
     use ndarray::{Array2, array};
 
     use super::*;
+    use crate::two_sample::Stratum;
 
     #[test]
     fn of_two_classes_one_is_tested() {
@@ -54,13 +50,16 @@ mod tests {
                 })
             };
         let (x, y) = (probabilities(&[0.1, 0.2, 0.3, 0.4]), probabilities(&[0.6, 0.7, 0.8, 0.9]));
-        let found = test(x.view(), y.view(), &[Stratum::all(4, 4)], 99, &mut random).unwrap();
+        let strata = [Stratum::all(4, 4)];
+        let (reference, current) = (x.view(), y.view());
+        let both = Comparison { reference, current, strata: &strata, permutations: 99 };
+        let found = test(&both, &mut random).unwrap();
         assert_eq!(found.components.len(), 1);
         // 2 of the 70 arrangements are apart altogether.
         assert!((found.p_value - 2.0 / 70.0).abs() < 1e-15);
         let three = array![[0.2, 0.3, 0.5], [0.1, 0.4, 0.5]];
-        let error =
-            test(x.view(), three.view(), &[Stratum::all(4, 2)], 99, &mut random).unwrap_err();
+        let other = Comparison { current: three.view(), ..both };
+        let error = test(&other, &mut random).unwrap_err();
         assert_eq!(error.code(), "wrong_dimension");
     }
 }

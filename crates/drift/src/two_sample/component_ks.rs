@@ -20,7 +20,7 @@ use super::mmd::check_samples;
 use super::multiple_testing::bonferroni;
 use super::parallel::in_parallel;
 use super::permutation::{Relabeling, permutation_p_value};
-use super::strata::Stratum;
+use super::strata::{Comparison, Stratum};
 use crate::error::{Error, Result};
 
 /// Up to this many steps, `Σ_c n_c · m_c` times the components, p-values are exact: about a second.
@@ -67,13 +67,8 @@ pub struct ComponentKs {
 ///
 /// [`Error::WrongDimension`], [`Error::NotFinite`], [`Error::EmptySample`] for a stratum without rows of
 /// one sample, or without strata.
-pub fn test(
-    reference: ArrayView2<'_, f32>,
-    current: ArrayView2<'_, f32>,
-    strata: &[Stratum],
-    permutations: usize,
-    random: &mut Rng,
-) -> Result<ComponentKs> {
+pub fn test(samples: &Comparison<'_>, random: &mut Rng) -> Result<ComponentKs> {
+    let Comparison { reference, current, strata, .. } = *samples;
     check_samples(reference, current)?;
     let pairs = |stratum: &Stratum| (stratum.reference.len() * stratum.current.len()) as u64;
     let work = strata.iter().map(pairs).sum::<u64>().saturating_mul(reference.ncols() as u64);
@@ -82,8 +77,8 @@ pub fn test(
     }
     let method = if work <= MAX_EXACT_WORK { Method::Exact } else { Method::Permutations };
     let mut components = match method {
-        Method::Exact => exact(reference, current, strata)?,
-        Method::Permutations => permuted(reference, current, strata, permutations, random)?,
+        Method::Exact => exact(samples)?,
+        Method::Permutations => permuted(samples, random)?,
     };
     components
         .sort_by(|a, b| a.p_value.total_cmp(&b.p_value).then(b.statistic.total_cmp(&a.statistic)));
@@ -104,11 +99,8 @@ fn columns(
     (take(reference, &stratum.reference), take(current, &stratum.current))
 }
 
-fn exact(
-    reference: ArrayView2<'_, f32>,
-    current: ArrayView2<'_, f32>,
-    strata: &[Stratum],
-) -> Result<Vec<ComponentShift>> {
+fn exact(samples: &Comparison<'_>) -> Result<Vec<ComponentShift>> {
+    let Comparison { reference, current, strata, .. } = *samples;
     let mut found = Vec::new();
     for (position, stratum) in strata.iter().enumerate() {
         let shares = in_parallel(reference.ncols(), |components| {
@@ -137,13 +129,8 @@ fn exact(
     Ok(found)
 }
 
-fn permuted(
-    reference: ArrayView2<'_, f32>,
-    current: ArrayView2<'_, f32>,
-    strata: &[Stratum],
-    permutations: usize,
-    random: &mut Rng,
-) -> Result<Vec<ComponentShift>> {
+fn permuted(samples: &Comparison<'_>, random: &mut Rng) -> Result<Vec<ComponentShift>> {
+    let Comparison { reference, current, strata, permutations } = *samples;
     let mut largest = vec![0.0_f64; permutations];
     // Shifts without a p-value yet, and their z.
     let mut found = Vec::new();
@@ -273,9 +260,10 @@ mod tests {
         let mut random = Rng::with_seed(2);
         let (x, y) = (sample(&mut random, 60, 0.0), sample(&mut random, 40, 0.8));
         let strata = [Stratum::all(60, 40)];
-        let (x, y) = (x.view(), y.view());
-        let exact = exact(x, y, &strata).unwrap();
-        let permuted = permuted(x, y, &strata, 999, &mut random).unwrap();
+        let (reference, current) = (x.view(), y.view());
+        let samples = Comparison { reference, current, strata: &strata, permutations: 999 };
+        let exact = exact(&samples).unwrap();
+        let permuted = permuted(&samples, &mut random).unwrap();
         for found in [&exact, &permuted] {
             let components: Vec<_> = found.iter().map(|shift| shift.component).collect();
             assert_eq!(components, [0, 1, 2]);
@@ -285,7 +273,7 @@ mod tests {
         for (one, other) in exact.iter().zip(&permuted) {
             assert!((one.statistic - other.statistic).abs() < 1e-14);
         }
-        let whole = test(x, y, &strata, 99, &mut random).unwrap();
+        let whole = test(&samples, &mut random).unwrap();
         assert_eq!(whole.method, Method::Exact);
         assert_eq!(whole.p_value, whole.components[0].p_value);
         assert_eq!(whole.components[0].component, 0);
@@ -299,9 +287,10 @@ mod tests {
             |random: &mut Rng, rows, shift: f32| sample(random, rows, shift).select(Axis(1), &[0]);
         let (x, y) = (column(&mut random, 30, 0.0), column(&mut random, 25, 0.25));
         let strata = [Stratum::all(30, 25)];
-        let exact = exact(x.view(), y.view(), &strata).unwrap()[0].p_value;
-        let permuted =
-            permuted(x.view(), y.view(), &strata, 20_000, &mut random).unwrap()[0].p_value;
+        let (reference, current) = (x.view(), y.view());
+        let samples = Comparison { reference, current, strata: &strata, permutations: 20_000 };
+        let exact = exact(&samples).unwrap()[0].p_value;
+        let permuted = permuted(&samples, &mut random).unwrap()[0].p_value;
         let deviation = (exact * (1.0 - exact) / 20_000.0).sqrt();
         assert!((exact - permuted).abs() < 5.0 * deviation, "{exact} {permuted}");
     }
@@ -310,9 +299,13 @@ mod tests {
     fn constant_components_are_no_tests() {
         let ones = Array2::<f32>::ones((5, 3));
         let mut random = Rng::with_seed(0);
-        let found = test(ones.view(), ones.view(), &[Stratum::all(5, 5)], 9, &mut random).unwrap();
+        let strata = [Stratum::all(5, 5)];
+        let (reference, current) = (ones.view(), ones.view());
+        let samples = Comparison { reference, current, strata: &strata, permutations: 9 };
+        let found = test(&samples, &mut random).unwrap();
         assert_eq!((found.p_value, found.components.len()), (1.0, 0));
-        let error = test(ones.view(), ones.view(), &[], 9, &mut random).unwrap_err();
+        let none = Comparison { strata: &[], ..samples };
+        let error = test(&none, &mut random).unwrap_err();
         assert_eq!(error.code(), "empty_sample");
     }
 }

@@ -101,14 +101,17 @@ impl KolmogorovSmirnov {
         kolmogorov_tail((n * m / (n + m)).sqrt() * self.statistic())
     }
 
-    /// [`p_exact_tie_aware`](Self::p_exact_tie_aware) up to [`MAX_EXACT_POINTS`], above it
+    /// [`p_exact_tie_aware`](Self::p_exact_tie_aware) where [`is_exact`](Self::is_exact), else
     /// [`p_kolmogorov_limit`](Self::p_kolmogorov_limit).
     #[must_use]
     pub fn p_value(&self) -> f64 {
-        match self.n.checked_mul(self.m) {
-            Some(points) if points <= MAX_EXACT_POINTS => self.p_exact_tie_aware(),
-            _ => self.p_kolmogorov_limit(),
-        }
+        if self.is_exact() { self.p_exact_tie_aware() } else { self.p_kolmogorov_limit() }
+    }
+
+    /// Whether [`p_value`](Self::p_value) counts paths: up to [`MAX_EXACT_POINTS`].
+    #[must_use]
+    pub fn is_exact(&self) -> bool {
+        self.n.checked_mul(self.m).is_some_and(|points| points <= MAX_EXACT_POINTS)
     }
 
     /// The probability that a random path from (0, 0) to (n, m), all equally likely, has
@@ -305,6 +308,11 @@ mod tests {
         let test = KolmogorovSmirnov::new(&x, &y).unwrap();
         let (exact, limit) = (test.p_value(), test.p_kolmogorov_limit());
         assert_eq!(exact, test.p_exact());
+        assert!(test.is_exact());
+        let x: Vec<f64> = (0..10_001).map(f64::from).collect();
+        let larger = KolmogorovSmirnov::new(&x, &x).unwrap();
+        assert!(!larger.is_exact());
+        assert_eq!(larger.p_value(), larger.p_kolmogorov_limit());
         assert!((exact / limit - 1.0).abs() < 0.05, "{exact} {limit}");
     }
 

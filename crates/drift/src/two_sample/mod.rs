@@ -8,6 +8,7 @@
 //! | [`multiple_testing`] | Bonferroni, Benjamini–Hochberg |
 //! | [`mmd`] | all variables at once: the maximum mean discrepancy with permutations |
 //! | [`stratified_mmd`] | the same within classes, and with whole parts exchanged |
+//! | [`groups`] | whole parts in place of single images |
 //! | [`component_ks`] | Kolmogorov–Smirnov on every component of an embedding |
 //! | [`bbsd`] | Kolmogorov–Smirnov on the predicted probabilities |
 //! | [`strata`] | comparing within classes, so that a changed mix of classes is not taken for a changed appearance |
@@ -19,6 +20,7 @@
 
 pub mod bbsd;
 pub mod component_ks;
+pub mod groups;
 pub mod kolmogorov_smirnov;
 pub mod mmd;
 pub mod multiple_testing;
@@ -28,4 +30,4 @@ pub mod strata;
 pub mod stratified_mmd;
 
 pub use permutation::permutation_p_value;
-pub use strata::Stratum;
+pub use strata::{Comparison, Stratum};

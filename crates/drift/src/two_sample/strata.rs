@@ -15,6 +15,19 @@ pub struct Stratum {
     pub current: Vec<usize>,
 }
 
+/// Two samples, and which of their rows are compared with which.
+#[derive(Debug, Clone, Copy)]
+pub struct Comparison<'a> {
+    /// The reference sample, n x d.
+    pub reference: ArrayView2<'a, f32>,
+    /// The current sample, m x d.
+    pub current: ArrayView2<'a, f32>,
+    /// The rows that are compared with each other.
+    pub strata: &'a [Stratum],
+    /// Random relabelings, where a p-value takes them.
+    pub permutations: usize,
+}
+
 impl Stratum {
     /// All rows of both samples, whatever their class.
     #[must_use]

@@ -11,14 +11,13 @@
 //! images show one part, whole parts are exchanged ([`Exchange::Groups`]); otherwise every new part would be
 //! found to differ, and rightly so, since no two parts look the same.
 
-use std::collections::BTreeSet;
-
 use fastrand::Rng;
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 
+pub use super::groups::Groups;
 use super::mmd::{Bandwidth, Mmd, Weighed, check_samples};
-use super::permutation::{Relabeling, permutation_p_value};
-use super::strata::Stratum;
+use super::permutation::permutation_p_value;
+use super::strata::{Comparison, Stratum};
 use crate::error::{Error, Result};
 
 /// What a permutation exchanges between the samples.
@@ -29,87 +28,6 @@ pub enum Exchange<'a> {
     Images,
     /// Whole groups, whatever their classes: `P(p ≤ α) ≤ α` where the groups are alike and independent.
     Groups(&'a Groups),
-}
-
-/// Which group each row belongs to, for example which physical part it shows.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Groups {
-    /// The group of each reference row: 0 … a − 1.
-    reference: Vec<usize>,
-    /// The group of each current row: a … a + b − 1.
-    current: Vec<usize>,
-    counts: [usize; 2],
-}
-
-impl Groups {
-    /// From a name for each row. Groups of the two samples are different ones, even of one name.
-    #[must_use]
-    pub fn new<S: AsRef<str>>(reference: &[S], current: &[S]) -> Self {
-        let number = |names: &[S], first: usize| {
-            let distinct: BTreeSet<&str> = names.iter().map(S::as_ref).collect();
-            let distinct: Vec<&str> = distinct.into_iter().collect();
-            let position =
-                |name: &S| first + distinct.partition_point(|known| *known < name.as_ref());
-            (names.iter().map(position).collect::<Vec<usize>>(), distinct.len())
-        };
-        let (reference, a) = number(reference, 0);
-        let (current, b) = number(current, a);
-        Self { reference, current, counts: [a, b] }
-    }
-
-    /// How many there are in the reference, and in the current sample.
-    #[must_use]
-    pub fn counts(&self) -> [usize; 2] {
-        self.counts
-    }
-
-    /// The number of all of them, and of a row of either sample.
-    pub(crate) fn of_rows(&self) -> (&[usize], &[usize]) {
-        (&self.reference, &self.current)
-    }
-
-    /// Which groups are called current, for each of `permutations` relabelings; or for each other way to call as many
-    /// groups so, where there are no more of those. Then nothing depends on chance, which among few ways would
-    /// decide whether there is an alarm.
-    pub(crate) fn relabel(&self, permutations: usize, random: &mut Rng) -> Vec<Vec<bool>> {
-        let [a, b] = self.counts;
-        if let Some(all) = choices(a + b, b, permutations + 1) {
-            let observed = |is_current: &Vec<bool>| is_current[..a].iter().all(|is| !is);
-            return all.into_iter().filter(|is_current| !observed(is_current)).collect();
-        }
-        let mut relabeling = Relabeling::new(a + b, b);
-        let draw = |_| {
-            let mut is_current = vec![false; a + b];
-            relabeling.draw(random).iter().for_each(|&group| is_current[group] = true);
-            is_current
-        };
-        (0..permutations).map(draw).collect()
-    }
-}
-
-/// All ways to choose `chosen` of `of`, unless there are more than `most`.
-fn choices(of: usize, chosen: usize, most: usize) -> Option<Vec<Vec<bool>>> {
-    let mut all = vec![Vec::with_capacity(of)];
-    for left in (0..of).rev() {
-        let mut longer = Vec::with_capacity(2 * all.len());
-        for choice in all {
-            let taken = choice.iter().filter(|is| **is).count();
-            for takes in [false, true] {
-                let wanted = chosen.checked_sub(taken + usize::from(takes));
-                if wanted.is_some_and(|wanted| wanted <= left) {
-                    let mut choice = choice.clone();
-                    choice.push(takes);
-                    longer.push(choice);
-                }
-            }
-        }
-        // Each beginning can be completed, so that there are as many ways at least.
-        if longer.len() > most {
-            return None;
-        }
-        all = longer;
-    }
-    Some(all)
 }
 
 /// The result of [`stratified`].
@@ -140,14 +58,12 @@ pub struct StratumMmd {
 ///
 /// As [`Mmd::new`]; [`Error::EmptySample`] without strata.
 pub fn stratified(
-    reference: ArrayView2<'_, f32>,
-    current: ArrayView2<'_, f32>,
-    strata: &[Stratum],
+    samples: &Comparison<'_>,
     exchange: Exchange<'_>,
     bandwidth: Bandwidth,
-    permutations: usize,
     random: &mut Rng,
 ) -> Result<StratifiedMmd> {
+    let Comparison { reference, current, strata, permutations } = *samples;
     check_samples(reference, current)?;
     if strata.is_empty() {
         return Err(Error::EmptySample { sample: "the classes to compare".into() });
@@ -199,6 +115,7 @@ mod tests {
     use ndarray::Axis;
 
     use super::*;
+    use crate::two_sample::groups::choices;
 
     /// Irwin–Hall: near enough to normal for a test.
     fn normal(random: &mut Rng, rows: usize, columns: usize, shift: f64) -> Array2<f32> {
@@ -220,32 +137,14 @@ mod tests {
         let labels = |a, b| [vec!["a"; a], vec!["b"; b]].concat();
         let strata = Stratum::by_class(&labels(40, 10), &labels(10, 40));
         let test = |strata: &[Stratum], random: &mut Rng| {
-            stratified(
-                x.view(),
-                y.view(),
-                strata,
-                Exchange::Images,
-                Bandwidth::default(),
-                199,
-                random,
-            )
-            .unwrap()
+            let (reference, current) = (x.view(), y.view());
+            let samples = Comparison { reference, current, strata, permutations: 199 };
+            stratified(&samples, Exchange::Images, Bandwidth::default(), random).unwrap()
         };
         assert_eq!(test(&[Stratum::all(50, 50)], &mut random).p_value, 1.0 / 200.0);
         let within = test(&strata, &mut random);
         assert!(within.p_value > 0.05, "{within:?}");
         assert_eq!(within.strata.len(), 2);
-    }
-
-    #[test]
-    fn all_ways_are_found_each_once_unless_they_are_too_many() {
-        let ways = choices(5, 2, 10).unwrap();
-        let distinct: BTreeSet<_> = ways.iter().cloned().collect();
-        assert_eq!((ways.len(), distinct.len()), (10, 10));
-        assert!(ways.iter().all(|way| way.len() == 5 && way.iter().filter(|is| **is).count() == 2));
-        assert_eq!(choices(5, 2, 9), None);
-        assert_eq!(choices(1000, 500, 999), None);
-        assert_eq!(choices(3, 3, 1).unwrap(), [[true; 3]]);
     }
 
     /// Whatever parts are called current, the p-values of all ways to do so are 1/45, 2/45, … 45/45, whatever the
@@ -270,9 +169,11 @@ mod tests {
             let of_seed = |seed| {
                 let (all, bandwidth) = ([Stratum::all(48, 12)], Bandwidth::PooledMedian);
                 let (exchange, mut random) = (Exchange::Groups(&groups), Rng::with_seed(seed));
-                let (x, y) = (x.view(), y.view());
-                stratified(x, y, &all, exchange, bandwidth, 999, &mut random).unwrap().p_value
+                let (reference, current) = (x.view(), y.view());
+                let samples = Comparison { reference, current, strata: &all, permutations: 999 };
+                stratified(&samples, exchange, bandwidth, &mut random).unwrap().p_value
             };
+            assert_eq!(groups.smallest_p_value(999), 1.0 / 45.0);
             assert_eq!(of_seed(1), of_seed(2));
             p_values.push(of_seed(1));
         }
@@ -305,8 +206,10 @@ mod tests {
                 found.iter_mut().zip([Exchange::Images, Exchange::Groups(&groups)])
             {
                 let all = [Stratum::all(60, 50)];
-                let (x, y, bandwidth) = (x.view(), y.view(), Bandwidth::PooledMedian);
-                let test = stratified(x, y, &all, exchange, bandwidth, 199, &mut random).unwrap();
+                let (reference, current) = (x.view(), y.view());
+                let samples = Comparison { reference, current, strata: &all, permutations: 199 };
+                let test =
+                    stratified(&samples, exchange, Bandwidth::PooledMedian, &mut random).unwrap();
                 *found += u32::from(test.p_value <= 0.05);
             }
         }

@@ -2,7 +2,7 @@
 //! with a changed appearance.
 
 use ndarray::Array2;
-use sdd_drift::batch::{Batch, BatchReport, Options, Verdict, check};
+use sdd_drift::batch::{Batch, BatchReport, Options, Status, check};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::calibration_images::{CalibrationImage, CalibrationImages};
 use sdd_drift::{Calibration, Reference, Score};
@@ -82,16 +82,16 @@ fn count(trials: u64, a: usize, b: usize, shift: f32, alarm: fn(&BatchReport) ->
 /// The default is 5 % at most: of 200, 10 are to be expected, and more than 20 come by chance once in 700.
 #[test]
 fn false_alarms_are_as_rare_as_asked_for() {
-    let alarms = count(200, 40, 20, 0.0, |report| report.verdict == Verdict::Drifting);
+    let alarms = count(200, 40, 20, 0.0, |report| report.verdict == Status::Drifting);
     assert!((1..=20).contains(&alarms), "{alarms} of 200");
 }
 
 #[test]
 fn a_changed_mix_alone_is_seen_as_that_and_not_as_a_changed_appearance() {
-    let of_mix = |report: &BatchReport| report.class_mix.verdict == Verdict::Drifting;
+    let of_mix = |report: &BatchReport| report.class_mix.verdict == Status::Drifting;
     assert!(count(20, 10, 50, 0.0, of_mix) >= 19);
     // At half the level: of 200, 5 are to be expected.
-    let of_appearance = |report: &BatchReport| report.appearance.verdict == Verdict::Drifting;
+    let of_appearance = |report: &BatchReport| report.appearance.verdict == Status::Drifting;
     let alarms = count(200, 10, 50, 0.0, of_appearance);
     assert!(alarms <= 13, "{alarms} of 200");
 }
@@ -100,7 +100,7 @@ fn a_changed_mix_alone_is_seen_as_that_and_not_as_a_changed_appearance() {
 #[test]
 fn a_changed_appearance_is_found_with_the_components_that_changed() {
     let found = |report: &BatchReport| {
-        report.appearance.verdict == Verdict::Drifting
+        report.appearance.verdict == Status::Drifting
             && report.appearance.components.first().is_some_and(|shift| shift.component < 3)
     };
     assert!(count(20, 40, 20, 1.5, found) >= 18);

@@ -77,15 +77,17 @@ fn flat_search_gives_the_neighbors_of_python_faiss() {
     for case in &cases {
         let index = FlatIndex::from_rows(matrix(&case.reference).view()).unwrap();
         for expected in &case.results {
+            // There are no more neighbors than rows.
+            let k = expected.k.min(case.reference.len());
             let found = index.search(matrix(&case.queries).view(), expected.k).unwrap();
             for (q, nearest) in found.iter().enumerate() {
                 let place = format!("{} k={} query {q}", case.name, expected.k);
-                assert_eq!(nearest.len(), expected.k, "{place}");
+                assert_eq!(nearest.len(), k, "{place}");
                 let rows: Vec<usize> = nearest.iter().map(|n| n.row).collect();
                 if expected.ids_unambiguous[q] {
                     assert_eq!(rows, expected.ids[q], "{place}");
                 }
-                assert_eq!(rows.iter().collect::<BTreeSet<_>>().len(), expected.k, "{place}");
+                assert_eq!(rows.iter().collect::<BTreeSet<_>>().len(), k, "{place}");
                 for (i, neighbor) in nearest.iter().enumerate() {
                     let distance = f64::from(neighbor.distance_squared);
                     tolerance.sq_l2.check(distance, expected.sq_l2[q][i], &place);
@@ -119,7 +121,8 @@ fn a_store_with_l2_gives_the_unit_distances_of_sun_2022() {
             let found = store.search(queries.view(), expected.k, Filter::All).unwrap();
             for (q, nearest) in found.iter().enumerate() {
                 let place = format!("{} k={} query {q}", case.name, expected.k);
-                let kth = f64::from(nearest[expected.k - 1].distance_squared).sqrt();
+                let kth = nearest.last().unwrap();
+                let kth = f64::from(kth.distance_squared).sqrt();
                 tolerance.unit_kth_distance.check(kth, expected.unit_kth_distance[q], &place);
                 tolerance.unit_kth_distance.check(kth, expected.unit_kth_distance_f64[q], &place);
             }

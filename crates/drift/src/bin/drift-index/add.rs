@@ -18,7 +18,7 @@ use crate::held_out::bits;
 use crate::images::classified::classify;
 use crate::images::folder::{ensure_images, scan};
 use crate::interrupt::Interrupt;
-use crate::model::InferenceArguments;
+use crate::model::ModelArguments;
 use crate::remarks::{Duplicate, Part, Remarks};
 use crate::revision::{Base, ChangeArguments, IfNotKept, JSON_HELP, Revision, change};
 use crate::{npy, text_file};
@@ -62,12 +62,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE", conflicts_with = "images")]
     labels: Option<PathBuf>,
 
-    /// The model, which must be the one that the store was built with [default: models/sdd-efficientnet-lite0.onnx]
-    #[arg(long, value_name = "FILE.onnx")]
-    model: Option<PathBuf>,
-
     #[command(flatten)]
-    inference: InferenceArguments,
+    model: ModelArguments,
 
     /// Replace images that have the same id
     #[arg(long)]
@@ -137,9 +133,9 @@ fn gather(
         _ => bail!("expected --images, --captured or --embeddings"),
     };
     let reference = Reference::open(&arguments.store)?;
-    let (model, inference) = (arguments.model.as_deref(), &arguments.inference);
+    let model = &arguments.model;
     let part = Part::Reference;
-    let classified = classify(&images, part, model, inference, &reference, remarks, interrupt)?;
+    let classified = classify(&images, part, model, &reference, remarks, interrupt)?;
     let embeddings = classified.embeddings()?;
     let record = |file: crate::images::folder::ImageFile| Record { id: file.id, label: file.label };
     let records = classified.images.into_iter().map(|(file, _)| record(file)).collect();

@@ -21,7 +21,7 @@ use crate::held_out::{HeldOut, HeldOutImage, Predicted};
 use crate::images::classified::classify;
 use crate::images::folder::{ensure_images, scan};
 use crate::interrupt::Interrupt;
-use crate::model::InferenceArguments;
+use crate::model::ModelArguments;
 use crate::remarks::{Duplicate, Part, Remarks};
 use crate::revision::{Base, ChangeArguments, JSON_HELP, Revision, change};
 use crate::{npy, text_file};
@@ -57,12 +57,8 @@ pub struct Arguments {
     #[arg(long)]
     extend: bool,
 
-    /// The model, which must be the one that the store was built with [default: models/sdd-efficientnet-lite0.onnx]
-    #[arg(long, value_name = "FILE.onnx")]
-    model: Option<PathBuf>,
-
     #[command(flatten)]
-    inference: InferenceArguments,
+    model: ModelArguments,
 
     #[command(flatten)]
     rule: RuleArguments,
@@ -176,9 +172,8 @@ fn of_images(
     let images = take(scan(folder)?, Part::Calibration, remarks);
     ensure_images(&images, folder)?;
     let reference = Reference::open(&arguments.store)?;
-    let (model, inference) = (arguments.model.as_deref(), &arguments.inference);
-    let classified =
-        classify(&images, Part::Calibration, model, inference, &reference, remarks, interrupt)?;
+    let model = &arguments.model;
+    let classified = classify(&images, Part::Calibration, model, &reference, remarks, interrupt)?;
     arguments.rule.score(base.score)?.method().check_spec(&classified.spec)?;
     let embeddings = classified.embeddings()?;
     let spec = classified.spec;

@@ -5,10 +5,43 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_core::{Classifier, ClassifierOptions, Device, ImageLimits, ReadOptions};
+use sdd_core::{Classifier, ClassifierOptions, DEFAULT_MODEL, Device, ImageLimits, ReadOptions};
+use sdd_drift::Reference;
 
 /// Each session has its own copy of the weights there; a few keep it busy while others decode.
 const MOST_SESSIONS_ON_A_GPU: usize = 4;
+
+/// Which model a store is asked with, and how it is run.
+#[derive(Debug, Args)]
+pub struct ModelArguments {
+    #[arg(long, value_name = "FILE.onnx", help = format!(
+        "The model, which must be the one that the store was built with \
+         [default for images: {DEFAULT_MODEL}]"
+    ))]
+    model: Option<PathBuf>,
+
+    #[command(flatten)]
+    pub inference: InferenceArguments,
+}
+
+impl ModelArguments {
+    /// Opens the model for images, if it is the one of the reference.
+    pub fn open_for(&self, reference: &Reference, intra_op_threads: usize) -> Result<Classifier> {
+        let model = self.model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
+        let classifier = self.inference.open(model, intra_op_threads)?;
+        reference.check_classifier(&classifier)?;
+        Ok(classifier)
+    }
+
+    /// Where there are embeddings instead of images no model is needed: one that is named all the same must be that
+    /// of the reference.
+    pub fn check_if_named(&self, reference: &Reference) -> Result<()> {
+        if self.model.is_some() {
+            self.open_for(reference, 1)?;
+        }
+        Ok(())
+    }
+}
 
 /// How a model is run; which one is a matter of the subcommand.
 #[derive(Debug, Args)]

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_core::{Classifier, DEFAULT_MODEL};
+use sdd_core::Classifier;
 use sdd_drift::{Assessment, NearestImage, Query, Reference, Unavailable};
 use serde::Serialize;
 
@@ -13,7 +13,7 @@ use crate::answer::{Answer, Failure, line};
 use crate::exit::ExitStatus;
 use crate::images::file;
 use crate::info::ScoreInfo;
-use crate::model::InferenceArguments;
+use crate::model::ModelArguments;
 use crate::npy;
 
 const AFTER_LONG_HELP: &str = "\
@@ -48,14 +48,8 @@ pub struct Arguments {
     #[arg(short = 'k', long, default_value_t = 3, value_name = "N")]
     neighbors: usize,
 
-    #[arg(long, value_name = "FILE.onnx", help = format!(
-        "The model, which must be the one that the store was built with \
-         [default for images: {DEFAULT_MODEL}]"
-    ))]
-    model: Option<PathBuf>,
-
     #[command(flatten)]
-    inference: InferenceArguments,
+    model: ModelArguments,
 
     /// Embeddings instead of images: one a row, as numpy.save writes them
     #[arg(long, value_name = "FILE.npy", help_heading = "Embeddings instead of images")]
@@ -75,22 +69,17 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let reference = Reference::open(&arguments.store)
         .with_context(|| format!("cannot open {}", arguments.store.display()))?;
-    let results = match (&arguments.embeddings, &arguments.model) {
-        (Some(matrix), model) => {
-            if let Some(model) = model {
-                open(arguments, model, &reference)?;
-            }
-            ask_rows(arguments, matrix, &reference)?
-        }
-        (None, model) => {
-            let model = model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
-            let mut classifier = open(arguments, model, &reference)?;
-            let ask = |path: &PathBuf| {
-                let found = ask_image(arguments, path, &mut classifier, &reference);
-                Queried::new(Subject::Image(path.display().to_string()), found)
-            };
-            arguments.images.iter().map(ask).collect()
-        }
+    let results = if let Some(matrix) = &arguments.embeddings {
+        arguments.model.check_if_named(&reference)?;
+        ask_rows(arguments, matrix, &reference)?
+    } else {
+        let threads = arguments.model.inference.threads();
+        let mut classifier = arguments.model.open_for(&reference, threads)?;
+        let ask = |path: &PathBuf| {
+            let found = ask_image(arguments, path, &mut classifier, &reference);
+            Queried::new(Subject::Image(path.display().to_string()), found)
+        };
+        arguments.images.iter().map(ask).collect()
     };
     let calibration = reference.calibration();
     let answered = Answered {
@@ -103,21 +92,13 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     Answer::new(answered.status(), &answered)
 }
 
-/// Opens the model if it is the one of the reference.
-fn open(arguments: &Arguments, model: &Path, reference: &Reference) -> Result<Classifier> {
-    let threads = arguments.inference.threads();
-    let classifier = arguments.inference.open(model, threads)?;
-    reference.check_classifier(&classifier)?;
-    Ok(classifier)
-}
-
 fn ask_image(
     arguments: &Arguments,
     path: &Path,
     classifier: &mut Classifier,
     reference: &Reference,
 ) -> Result<Found> {
-    let bytes = file::read(path, arguments.inference.limits().max_bytes)?;
+    let bytes = file::read(path, arguments.model.inference.limits().max_bytes)?;
     let prediction = classifier.classify(&bytes)?;
     let query = Query::of_prediction(&prediction, classifier.spec());
     let class = query.predicted_class.context("the model has no such class")?.to_owned();

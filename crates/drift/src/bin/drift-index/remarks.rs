@@ -4,11 +4,8 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::answer::{count, line};
 use crate::images::folder::Ignored;
-
-/// How many duplicates are listed in text; JSON has all.
-const LISTED: usize = 10;
+use crate::images::left_out;
 
 /// Which side an image was meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -61,31 +58,23 @@ impl Remarks {
     }
 }
 
+/// A line of the list of skipped images.
+impl fmt::Display for SkippedImage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} ({}): {}", self.image, self.part, self.reason)
+    }
+}
+
+/// A line of the list of duplicates.
+impl fmt::Display for Duplicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let warning = if self.other_class { ", which is of another class" } else { "" };
+        write!(f, "{} ({}) = {}{warning}", self.image, self.part, self.same_as)
+    }
+}
+
 impl fmt::Display for Remarks {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.skipped.is_empty() {
-            line(f, "skipped", count(self.skipped.len(), "image"))?;
-            for SkippedImage { part, image, reason } in &self.skipped {
-                writeln!(f, "    {image} ({part}): {reason}")?;
-            }
-        }
-        if !self.duplicates.is_empty() {
-            let number = count(self.duplicates.len(), "image");
-            line(
-                f,
-                "duplicates",
-                format_args!("{number} left out, byte for byte the same as another"),
-            )?;
-            for Duplicate { part, image, same_as, other_class } in
-                self.duplicates.iter().take(LISTED)
-            {
-                let warning = if *other_class { ", which is of another class" } else { "" };
-                writeln!(f, "    {image} ({part}) = {same_as}{warning}")?;
-            }
-            if let Some(more) = self.duplicates.len().checked_sub(LISTED).filter(|more| *more > 0) {
-                writeln!(f, "    and {more} more")?;
-            }
-        }
-        self.ignored.fmt(f)
+        left_out::fmt(f, &self.skipped, &self.duplicates, &self.ignored)
     }
 }

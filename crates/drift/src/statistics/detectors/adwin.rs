@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 
-/// Buckets of one size at most, before the two oldest are merged.
+/// Buckets of one size at most, before the two oldest are merged: river's default.
 const MOST_BUCKETS: usize = 5;
 
 /// An adaptive window over values, in buckets of exponentially growing size.
@@ -25,6 +25,7 @@ pub struct Adwin {
     clock: u64,
     min_window_length: u64,
     grace_period: u64,
+    most_buckets: usize,
     window: Window,
     ticks: u64,
     signaled: bool,
@@ -62,10 +63,17 @@ impl Adwin {
             clock: clock.max(1),
             min_window_length,
             grace_period,
+            most_buckets: MOST_BUCKETS,
             window: Window::default(),
             ticks: 0,
             signaled: false,
         }
+    }
+
+    /// With another number of buckets of one size, at least 1, before the two oldest are merged.
+    #[must_use]
+    pub fn with_most_buckets(self, most_buckets: usize) -> Self {
+        Self { most_buckets: most_buckets.max(1), ..self }
     }
 
     /// The number of values in the window.
@@ -93,7 +101,7 @@ impl Adwin {
             self.ticks = 0;
         }
         self.window.insert(value);
-        self.window.compress();
+        self.window.compress(self.most_buckets);
         self.ticks += 1;
         self.signaled = false;
         if self.ticks.is_multiple_of(self.clock) && self.width() > self.grace_period {
@@ -149,9 +157,9 @@ impl Window {
         self.total += value;
     }
 
-    fn compress(&mut self) {
+    fn compress(&mut self, most_buckets: usize) {
         let mut row = 0;
-        while self.rows[row].len() > MOST_BUCKETS {
+        while self.rows[row].len() > most_buckets {
             let (Some(first), Some(second)) =
                 (self.rows[row].pop_front(), self.rows[row].pop_front())
             else {

@@ -48,13 +48,13 @@ fn adwin() {
         let name = expected["stream"].as_str().unwrap();
         let stream = stream(&document, &expected["stream"]);
         let params = &expected["adwin"]["params"];
-        assert_eq!(params["max_buckets"], 5, "the one number of buckets that is offered");
         let mut detector = Adwin::new(
             number(&params["delta"]),
             as_u64(&params["clock"]),
             as_u64(&params["min_window_length"]),
             as_u64(&params["grace_period"]),
-        );
+        )
+        .with_most_buckets(count(&params["max_buckets"]));
         let mut states = Vec::new();
         let found = detections(&stream, |x| {
             let signal = detector.observe(x);
@@ -62,7 +62,8 @@ fn adwin() {
             signal
         });
         assert_eq!(found, counts(&expected["adwin"]["detections"]), "{name}");
-        for row in list(&expected["adwin"], "state_index_width_total_variance") {
+        // None of a stream of fewer than 32 values.
+        for row in expected["adwin"]["state_index_width_total_variance"].as_array().unwrap() {
             let index = count(&row[0]);
             let what = format!("{name} at {index}");
             let (width, total, variance) = states[index];

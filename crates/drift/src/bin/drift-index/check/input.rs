@@ -1,10 +1,11 @@
 //! The batch: from a folder of images or from matrices.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
-use sdd_core::{DEFAULT_MODEL, ModelSpec};
+use sdd_core::ModelSpec;
 use sdd_drift::batch::{Batch, BatchGroups};
 use sdd_drift::{CalibrationImages, Reference};
 use serde::Serialize;
@@ -29,6 +30,13 @@ pub struct Input {
 pub struct Duplicate {
     pub image: String,
     pub same_as: String,
+}
+
+/// A line of the list of duplicates.
+impl fmt::Display for Duplicate {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} = {}", self.image, self.same_as)
+    }
 }
 
 impl Input {
@@ -61,13 +69,12 @@ impl Input {
     ) -> Result<Self> {
         let folder = scan(&arguments.batch)?;
         ensure_images(&folder.images, &arguments.batch)?;
-        let model = arguments.model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
-        let first = arguments.inference.open(model, 1)?;
-        reference.check_classifier(&first)?;
+        let first = arguments.model.open_for(reference, 1)?;
         let spec = first.spec().clone();
         let files: Vec<&Path> = folder.images.iter().map(|file| file.path.as_path()).collect();
-        let classifiers = arguments.inference.fork(first, files.len())?;
-        let max_bytes = arguments.inference.limits().max_bytes;
+        let inference = &arguments.model.inference;
+        let classifiers = inference.fork(first, files.len())?;
+        let max_bytes = inference.limits().max_bytes;
         let outcomes = embed(&files, classifiers, max_bytes, interrupt)?;
 
         let mut sorted = Sorted { skipped: folder.skipped, ..Sorted::default() };
@@ -88,9 +95,7 @@ impl Input {
             "groups are found by the paths of images, and {} has none",
             matrix.display(),
         );
-        if let Some(model) = &arguments.model {
-            reference.check_classifier(&arguments.inference.open(model, 1)?)?;
-        }
+        arguments.model.check_if_named(reference)?;
         let embeddings = npy::read(matrix)?;
         let predicted_classes = match &arguments.predicted_classes {
             Some(file) => {

@@ -9,9 +9,8 @@ use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use regex::Regex;
-use sdd_core::DEFAULT_MODEL;
 use sdd_drift::Reference;
-use sdd_drift::batch::{self, BatchReport, Options, Test, Verdict};
+use sdd_drift::batch::{self, BatchReport, Options, Status, Test};
 use sdd_drift::calibration::DEFAULT_ALPHA;
 use serde::Serialize;
 
@@ -21,7 +20,7 @@ use crate::build::groups::{CsvColumn, Rule};
 use crate::exit::ExitStatus;
 use crate::images::folder::{Ignored, Skipped};
 use crate::interrupt::Interrupt;
-use crate::model::InferenceArguments;
+use crate::model::ModelArguments;
 
 const AFTER_LONG_HELP: &str = "\
 Verdicts: stable, drifting, insufficient_data (exit codes 0, 1, 0). `appearance` compares the images
@@ -32,7 +31,7 @@ The one chosen decides, the others are reported.
 
 JSON (--json): status (ok, drift), store, batch, verdict, alpha, images, held_out_images,
 out_of_distribution, in_reference, in_held_out,
-appearance {verdict, reason, test, p_value, alpha, images_needed, groups, within_classes,
+appearance {verdict, reason, test, p_value, alpha, images_needed, groups, smallest_p_value, within_classes,
   classes [{class, held_out_images, images, tested, p_value, stands_out}],
   tests [{test, p_value, method}], components [{component, class, statistic, p_value}]},
 class_mix {verdict, reason, statistic, p_value, alpha, images_needed,
@@ -62,14 +61,8 @@ pub struct Arguments {
     #[arg(value_name = "DIR|FILE.npy")]
     batch: PathBuf,
 
-    #[arg(long, value_name = "FILE.onnx", help = format!(
-        "The model, which must be the one that the store was built with \
-         [default for images: {DEFAULT_MODEL}]"
-    ))]
-    model: Option<PathBuf>,
-
     #[command(flatten)]
-    inference: InferenceArguments,
+    model: ModelArguments,
 
     /// Probability of an alarm over a batch without drift, at most
     #[arg(long, default_value_t = DEFAULT_ALPHA, value_name = "SHARE", help_heading = "Test")]
@@ -179,7 +172,7 @@ impl Arguments {
 impl Checked {
     fn status(&self) -> ExitStatus {
         match self.report.verdict {
-            Verdict::Drifting => ExitStatus::Drift,
+            Status::Drifting => ExitStatus::Drift,
             _ => ExitStatus::Success,
         }
     }

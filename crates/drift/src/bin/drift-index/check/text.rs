@@ -2,12 +2,13 @@
 
 use std::fmt;
 
-use sdd_drift::batch::{ClassAppearance, StrangeImage, Verdict};
+use sdd_drift::batch::{ClassAppearance, Status, StrangeImage};
 
 use super::Checked;
 use crate::answer::{count, line};
+use crate::images::left_out;
 
-/// How many components and duplicates are listed in text; JSON has all.
+/// How many components are listed in text; JSON has all.
 const LISTED: usize = 5;
 
 impl fmt::Display for Checked {
@@ -57,7 +58,7 @@ impl fmt::Display for Checked {
         for (rank, image) in report.strangest.iter().enumerate() {
             fmt_strange(f, if rank == 0 { "strangest" } else { "" }, image)?;
         }
-        self.fmt_left_out(f)
+        left_out::fmt(f, &self.skipped, &self.duplicates, &self.ignored)
     }
 }
 
@@ -75,38 +76,17 @@ impl Checked {
         let number = components.len();
         line(f, "components", format_args!("{number} changed, most {}", listed.join(", ")))
     }
-
-    fn fmt_left_out(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if !self.skipped.is_empty() {
-            line(f, "skipped", count(self.skipped.len(), "image"))?;
-            for skipped in &self.skipped {
-                writeln!(f, "    {}: {}", skipped.image, skipped.reason)?;
-            }
-        }
-        if !self.duplicates.is_empty() {
-            let number = count(self.duplicates.len(), "image");
-            line(
-                f,
-                "duplicates",
-                format_args!("{number} left out, byte for byte the same as another"),
-            )?;
-            for duplicate in self.duplicates.iter().take(LISTED) {
-                writeln!(f, "    {} = {}", duplicate.image, duplicate.same_as)?;
-            }
-        }
-        write!(f, "{}", self.ignored)
-    }
 }
 
-fn verdict(verdict: Verdict) -> &'static str {
+fn verdict(verdict: Status) -> &'static str {
     match verdict {
-        Verdict::Stable => "stable",
-        Verdict::Drifting => "DRIFTING",
-        Verdict::InsufficientData => "insufficient data",
+        Status::Stable => "stable",
+        Status::Drifting => "DRIFTING",
+        Status::InsufficientData => "insufficient data",
     }
 }
 
-fn judged(of: Verdict, reason: &str) -> String {
+fn judged(of: Status, reason: &str) -> String {
     format!("{}: {reason}", verdict(of))
 }
 

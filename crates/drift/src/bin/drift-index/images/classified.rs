@@ -5,14 +5,14 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
-use sdd_core::{DEFAULT_MODEL, ModelSpec, Prediction};
+use sdd_core::{ModelSpec, Prediction};
 use sdd_drift::Reference;
 
 use super::embed::{Outcome, embed};
 use super::folder::ImageFile;
 use crate::answer::count;
 use crate::interrupt::Interrupt;
-use crate::model::InferenceArguments;
+use crate::model::ModelArguments;
 use crate::remarks::{Duplicate, Part, Remarks, SkippedImage};
 
 /// What the model said of images that can be read, each once.
@@ -26,14 +26,13 @@ pub struct Classified {
 pub fn classify(
     images: &[ImageFile],
     part: Part,
-    model: Option<&Path>,
-    inference: &InferenceArguments,
+    model: &ModelArguments,
     reference: &Reference,
     remarks: &mut Remarks,
     interrupt: &Interrupt,
 ) -> Result<Classified> {
-    let first = inference.open(model.unwrap_or(Path::new(DEFAULT_MODEL)), 1)?;
-    reference.check_classifier(&first)?;
+    let first = model.open_for(reference, 1)?;
+    let inference = &model.inference;
     let spec = Arc::new(first.spec().clone());
     let files: Vec<&Path> = images.iter().map(|file| file.path.as_path()).collect();
     let classifiers = inference.fork(first, files.len())?;

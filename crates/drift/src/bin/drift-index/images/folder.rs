@@ -36,6 +36,13 @@ pub struct Skipped {
     pub reason: String,
 }
 
+/// A line of the list of skipped images.
+impl fmt::Display for Skipped {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.image, self.reason)
+    }
+}
+
 /// What was passed over without a word on each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Ignored {

@@ -4,4 +4,5 @@ pub mod classified;
 pub mod embed;
 pub mod file;
 pub mod folder;
+pub mod left_out;
 mod progress;

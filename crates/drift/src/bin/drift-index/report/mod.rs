@@ -11,7 +11,6 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use sdd_core::DEFAULT_MODEL;
 use sdd_drift::Reference;
 use sdd_drift::monitor::{MonitorSettings, Status};
 use sdd_drift::report::{self, Report};
@@ -21,7 +20,7 @@ use self::pictures::AtHand;
 use self::play::Left;
 use crate::answer::Answer;
 use crate::exit::ExitStatus;
-use crate::model::InferenceArguments;
+use crate::model::ModelArguments;
 use crate::whole_file;
 
 const AFTER_LONG_HELP: &str = "\
@@ -66,14 +65,8 @@ pub struct Arguments {
     #[arg(long, value_name = "DIR")]
     images: Option<PathBuf>,
 
-    #[arg(long, value_name = "FILE.onnx", help = format!(
-        "The model for --images, which must be the one that the store was built with \
-         [default: {DEFAULT_MODEL}]"
-    ))]
-    model: Option<PathBuf>,
-
     #[command(flatten)]
-    inference: InferenceArguments,
+    model: ModelArguments,
 
     /// Images of --images below which there is no verdict
     #[arg(long, default_value_t = MonitorSettings::default().minimum_images, value_name = "N", requires = "images")]

@@ -18,7 +18,7 @@ impl AtHand {
         let folders = PictureFolders {
             captured: arguments.captured.clone(),
             reference_images: arguments.reference_images.clone(),
-            limits: arguments.inference.limits(),
+            limits: arguments.model.inference.limits(),
         };
         Self { folders, seen: HashMap::new() }
     }

@@ -5,7 +5,7 @@ use std::path::Path;
 use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result};
-use sdd_core::{Classifier, DEFAULT_MODEL, ModelSpec, Prediction};
+use sdd_core::{Classifier, ModelSpec, Prediction};
 use sdd_drift::monitor::{
     Baseline, Monitor, MonitorSettings, MonitorStore, Observation, ObservedNeighbor, PairId,
     SqliteMonitorStore,
@@ -41,9 +41,7 @@ pub fn report(
 ) -> Result<(Report, Left)> {
     let folder = scan(images)?;
     ensure_images(&folder.images, images)?;
-    let model = arguments.model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
-    let first = arguments.inference.open(model, 1)?;
-    reference.check_classifier(&first)?;
+    let first = arguments.model.open_for(reference, 1)?;
     let (spec, pair) = (first.spec().clone(), PairId::of(first.sha256(), reference));
     let outcomes = classify(arguments, first, &folder.images)?;
     let mut left = Left { skipped: folder.skipped, duplicates: Vec::new() };
@@ -54,7 +52,7 @@ pub fn report(
                 let mut observed = observe(&prediction, &spec, reference)?;
                 observed.time_ms = modified_ms(&file.path);
                 observed.request_id.clone_from(&file.id);
-                let sha256 = digest(&file.path, arguments.inference.limits().max_bytes)?;
+                let sha256 = digest(&file.path, arguments.model.inference.limits().max_bytes)?;
                 at_hand.remember(&sha256, &file.path);
                 observed.image_sha256 = Some(sha256);
                 observations.push(observed);
@@ -76,9 +74,9 @@ fn classify(
     images: &[ImageFile],
 ) -> Result<Vec<Outcome>> {
     let files: Vec<&Path> = images.iter().map(|file| file.path.as_path()).collect();
-    let classifiers = arguments.inference.fork(first, files.len())?;
+    let classifiers = arguments.model.inference.fork(first, files.len())?;
     let interrupt = Interrupt::listen()?;
-    embed(&files, classifiers, arguments.inference.limits().max_bytes, &interrupt)
+    embed(&files, classifiers, arguments.model.inference.limits().max_bytes, &interrupt)
 }
 
 fn observe(

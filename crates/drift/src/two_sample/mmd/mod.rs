@@ -16,47 +16,19 @@
 //!
 //! Source: Gretton, Borgwardt, Rasch, Schölkopf, Smola, “A kernel two-sample test”, JMLR 13, 2012.
 
-use std::fmt;
+mod bandwidth;
+mod distances;
 
 use fastrand::Rng;
 use ndarray::linalg::general_mat_mul;
 use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 
-use super::parallel::{blocks_in_parallel, in_parallel};
+pub use self::bandwidth::Bandwidth;
+use self::distances::{BLOCK_ROWS, apply_kernel, squared_distances};
+use super::parallel::in_parallel;
 use super::permutation::Relabeling;
 use super::strata::Stratum;
 use crate::error::{Error, Result};
-
-/// Rows of a triangle that are worked on at once: few enough to leave out most of the other half, and enough
-/// for the matrix product to be at its best.
-const BLOCK_ROWS: usize = 128;
-
-/// How σ is chosen. Bandwidths differ between implementations, and with them the statistic.
-#[derive(Debug, Clone, Copy, PartialEq, Default)]
-pub enum Bandwidth {
-    /// `pooled-median`: `σ = √(v / 2)`, v the lower median of the squared distances between distinct rows
-    /// of the pooled sample. It is the same for every permutation, so that their p-value is exact.
-    #[default]
-    PooledMedian,
-    /// `reference-median`: the same among the reference rows alone, as alibi-detect does by default. It
-    /// depends on which rows are the reference, and stays that of the observed samples in permutations.
-    ReferenceMedian,
-    /// `cross-median`: the same over the n · m squared distances between reference and current rows.
-    CrossMedian,
-    /// This σ.
-    Fixed(f64),
-}
-
-impl fmt::Display for Bandwidth {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::PooledMedian => f.pad("pooled-median"),
-            Self::ReferenceMedian => f.pad("reference-median"),
-            Self::CrossMedian => f.pad("cross-median"),
-            Self::Fixed(sigma) => write!(f, "{sigma}"),
-        }
-    }
-}
 
 /// Two samples as MMD sees them: the kernel between all rows.
 #[derive(Debug, Clone)]
@@ -220,67 +192,6 @@ impl Weighed {
     }
 }
 
-impl Bandwidth {
-    /// σ for these squared distances, the first `n` rows being the reference.
-    fn sigma(self, distances: &Array2<f64>, n: usize) -> Result<f64> {
-        let median = |mut values: Vec<f64>, position: usize| {
-            let (_, median, _) = values.select_nth_unstable_by(position, f64::total_cmp);
-            let median = *median;
-            // More than half of the rows are the same; where all are, every kernel value is 1.
-            let mean = values.iter().sum::<f64>() / values.len() as f64;
-            let scale = if median > 0.0 { median } else { mean };
-            if scale > 0.0 { (scale / 2.0).sqrt() } else { 1.0 }
-        };
-        let among = |rows: usize| {
-            let row = |i: usize| distances.slice(s![i, ..i]).to_vec();
-            let values: Vec<f64> = (0..rows).flat_map(row).collect();
-            let position = (values.len() - 1) / 2;
-            median(values, position)
-        };
-        match self {
-            Self::PooledMedian => Ok(among(distances.nrows())),
-            Self::ReferenceMedian => Ok(among(n)),
-            Self::CrossMedian => {
-                let values: Vec<f64> = distances.slice(s![n.., ..n]).iter().copied().collect();
-                let position = (values.len() / 2).saturating_sub(1);
-                Ok(median(values, position))
-            }
-            Self::Fixed(sigma) if sigma > 0.0 && sigma.is_finite() => Ok(sigma),
-            Self::Fixed(found) => Err(Error::InvalidBandwidth { found }),
-        }
-    }
-}
-
-/// `‖a − b‖²` of all pairs of rows, below the diagonal; 0 elsewhere.
-fn squared_distances(rows: &Array2<f32>) -> Array2<f64> {
-    let rows = rows.mapv(f64::from);
-    let norms: Array1<f64> = rows.rows().into_iter().map(|row| row.dot(&row)).collect();
-    let mut distances = Array2::zeros((rows.nrows(), rows.nrows()));
-    blocks_in_parallel(&mut distances, BLOCK_ROWS, |first, mut block| {
-        let end = first + block.nrows();
-        let (of_block, above) = (rows.slice(s![first..end, ..]), rows.slice(s![..end, ..]));
-        general_mat_mul(1.0, &of_block, &above.t(), 0.0, &mut block.slice_mut(s![.., ..end]));
-        for (i, mut products) in (first..).zip(block.rows_mut()) {
-            for (j, product) in products.iter_mut().enumerate().take(i) {
-                // Rounding leaves a little below 0 of equal rows.
-                *product = (norms[i] + norms[j] - 2.0 * *product).max(0.0);
-            }
-            products.slice_mut(s![i..end]).fill(0.0);
-        }
-    });
-    distances
-}
-
-/// The kernel in place of the squared distances.
-fn apply_kernel(distances: &mut Array2<f64>, sigma: f64) {
-    let scale = -0.5 / (sigma * sigma);
-    blocks_in_parallel(distances, BLOCK_ROWS, |first, mut block| {
-        for (i, mut values) in (first..).zip(block.rows_mut()) {
-            values.slice_mut(s![..i]).mapv_inplace(|distance| (scale * distance).exp());
-        }
-    });
-}
-
 /// Both samples have rows of the same number of finite values.
 pub(super) fn check_samples(
     reference: ArrayView2<'_, f32>,
@@ -381,6 +292,29 @@ mod tests {
         current[[0, 0]] = 0.5;
         let error = mmd.permuted_mmd2(current.view()).unwrap_err();
         assert_eq!(error.code(), "invalid_permutation");
+    }
+
+    /// Far from 0 the products that distances are made of are large, and their differences small.
+    #[test]
+    fn an_offset_changes_nothing_and_equal_rows_are_at_distance_0() {
+        let mut random = Rng::with_seed(6);
+        // Multiples of 1/64, so that float32 holds them beside the offset.
+        let rows = |random: &mut Rng, rows| {
+            normal(random, rows, 6, 0.0).mapv(|value| (value * 64.0).round() / 64.0)
+        };
+        let (x, y) = (rows(&mut random, 20), rows(&mut random, 15));
+        let near = Mmd::new(x.view(), y.view(), Bandwidth::PooledMedian).unwrap();
+        let (x, y) = (x + 30_000.0, y + 30_000.0);
+        let far = Mmd::new(x.view(), y.view(), Bandwidth::PooledMedian).unwrap();
+        assert!((near.mmd2() - far.mmd2()).abs() < 1e-12, "{} {}", near.mmd2(), far.mmd2());
+        // One outlier, which no centering takes away; the others are of two kinds.
+        let mut x =
+            Array2::<f32>::from_shape_fn((12, 3), |(row, _)| if row % 2 == 0 { 0.1 } else { 0.7 });
+        x.row_mut(0).fill(1e6);
+        let distances = squared_distances(&x);
+        assert_eq!((distances[[4, 2]], distances[[7, 5]]), (0.0, 0.0));
+        let apart = 3.0 * (f64::from(0.7_f32) - f64::from(0.1_f32)).powi(2);
+        assert!((distances[[3, 2]] / apart - 1.0).abs() < 1e-12);
     }
 
     #[test]

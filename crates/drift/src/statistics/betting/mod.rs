@@ -38,10 +38,12 @@
 //! for the mixture over beginnings, Shiryaev's rule, and Shafer, Shen, Vereshchagin, Vovk, “Test martingales, Bayes
 //! factors and p-values”, Statistical Science 26(1), 2011.
 
+mod guarantee;
+
 use serde::{Deserialize, Serialize};
 
-use super::check_open_unit;
-use super::conditional_rate::conditional_rate_bound;
+pub use self::guarantee::Guarantee;
+
 use super::e_process::anytime_p_value;
 use crate::error::{Error, Result};
 
@@ -53,101 +55,6 @@ const PATIENCE: f64 = 300.0;
 
 /// A bettor's wealth is cut here: giving money away keeps a supermartingale one, and it stays far from overflow.
 const MOST_WEALTH: f64 = 1e100;
-
-/// The share of δ that pays for the calibration.
-const CALIBRATION_SHARE: f64 = 0.5;
-
-/// What a sequential test promises, and against which rate it bets to keep that.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
-pub struct Guarantee {
-    level: f64,
-    delta_calibration: f64,
-    delta_betting: f64,
-}
-
-impl Guarantee {
-    /// The probability of a false alarm, ever, is at most `delta`, for alarms at `p ≤ alpha` by a calibration of
-    /// `n_cal` images. It holds for images that are independent, and exchangeable with those of the calibration.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidDelta`] unless `0 < delta < 1`; as
-    /// [`ConditionalRate::new`](super::ConditionalRate::new).
-    pub fn new(n_cal: usize, alpha: f64, delta: f64) -> Result<Self> {
-        let delta_calibration = CALIBRATION_SHARE * delta;
-        Self::with_split(n_cal, alpha, delta_calibration, delta - delta_calibration)
-    }
-
-    /// The same with the two parts of `delta` given.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidDelta`] unless both are positive and their sum is below 1; as
-    /// [`ConditionalRate::new`](super::ConditionalRate::new).
-    pub fn with_split(
-        n_cal: usize,
-        alpha: f64,
-        delta_calibration: f64,
-        delta_betting: f64,
-    ) -> Result<Self> {
-        let delta = delta_calibration + delta_betting;
-        if !(delta_calibration > 0.0 && delta_betting > 0.0 && delta < 1.0) {
-            return Err(Error::InvalidDelta { found: delta });
-        }
-        let level = conditional_rate_bound(n_cal, alpha, delta_calibration)?;
-        Ok(Self { level, delta_calibration, delta_betting })
-    }
-
-    /// Against a rate that is known, so that nothing is owed to a calibration.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] unless `0 < level < 1`; [`Error::InvalidDelta`] unless `0 < delta < 1`.
-    pub fn of_known_rate(level: f64, delta: f64) -> Result<Self> {
-        check_open_unit("level", level)?;
-        if !(delta > 0.0 && delta < 1.0) {
-            return Err(Error::InvalidDelta { found: delta });
-        }
-        Ok(Self { level, delta_calibration: 0.0, delta_betting: delta })
-    }
-
-    /// The rate of images out of distribution that counts as no drift.
-    #[must_use]
-    pub fn level(&self) -> f64 {
-        self.level
-    }
-
-    /// The probability of a false alarm, ever.
-    #[must_use]
-    pub fn delta(&self) -> f64 {
-        self.delta_calibration + self.delta_betting
-    }
-
-    /// The probability that the calibration's rate is above the level.
-    #[must_use]
-    pub fn delta_calibration(&self) -> f64 {
-        self.delta_calibration
-    }
-
-    /// The probability of a false alarm where it is not.
-    #[must_use]
-    pub fn delta_betting(&self) -> f64 {
-        self.delta_betting
-    }
-
-    /// The e-value that raises the alarm, `1/δ_betting`.
-    #[must_use]
-    pub fn alarm_at(&self) -> f64 {
-        self.delta_betting.recip()
-    }
-
-    /// What the bettor of these odds multiplies wealth with: by another image, by one out of distribution.
-    fn factors(&self, odds: f64) -> [f64; 2] {
-        let odds = odds * self.level / (1.0 - self.level);
-        let rate = odds / (1.0 + odds);
-        [(1.0 - rate) / (1.0 - self.level), rate / self.level]
-    }
-}
 
 /// What a test remembers of its stream: all that has to be stored.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -179,7 +86,7 @@ impl SequentialTest {
     pub fn new(guarantee: Guarantee) -> Self {
         Self {
             guarantee,
-            factors: ODDS.map(|odds| guarantee.factors(odds)),
+            factors: ODDS.map(|odds| factors(guarantee.level(), odds)),
             wealth: [0.0; ODDS.len()],
             observed: 0,
             largest: 1.0,
@@ -297,13 +204,20 @@ impl SequentialTest {
         let stake = self.next_stake();
         let gains = self.wealth.iter().zip(&self.factors);
         let gain: f64 = gains.map(|(wealth, [_, factor])| (wealth + stake) * (factor - 1.0)).sum();
-        gain / self.e_value() / (1.0 - self.guarantee.level)
+        gain / self.e_value() / (1.0 - self.guarantee.level())
     }
 
     /// What each bettor begins anew with before the next image, `w_t/5`.
     fn next_stake(&self) -> f64 {
         (kept_back(self.observed) - kept_back(self.observed + 1)) / ODDS.len() as f64
     }
+}
+
+/// What the bettor of these odds multiplies wealth with: by another image, by one out of distribution.
+fn factors(level: f64, odds: f64) -> [f64; 2] {
+    let odds = odds * level / (1.0 - level);
+    let rate = odds / (1.0 + odds);
+    [(1.0 - rate) / (1.0 - level), rate / level]
 }
 
 /// `T(t)`, the weight of all beginnings after `t` images.
@@ -402,22 +316,5 @@ mod tests {
         let after = test.alarmed_after();
         assert!((0..1000).all(|_| test.observe(false)));
         assert_eq!(test.alarmed_after(), after);
-    }
-
-    #[test]
-    fn delta_is_halved_and_the_level_is_the_calibrations_bound() {
-        let guarantee = Guarantee::new(360, 0.05, 0.05).unwrap();
-        assert!((guarantee.level() - 0.0745324620251499).abs() < 1e-9);
-        assert_eq!(guarantee.alarm_at(), 40.0);
-        assert_eq!(guarantee.delta(), 0.05);
-        for delta in [0.0, 1.0, -0.1, f64::NAN] {
-            assert!(Guarantee::new(360, 0.05, delta).is_err());
-            assert!(Guarantee::of_known_rate(0.05, delta).is_err());
-        }
-        assert!(matches!(Guarantee::new(9, 0.05, 0.05), Err(Error::CalibrationTooSmall { .. })));
-        assert!(Guarantee::of_known_rate(1.0, 0.05).is_err());
-        // The largest level there is: one calibration image.
-        let level = Guarantee::new(1, 0.5, 1e-9).unwrap().level();
-        assert!(level < 1.0);
     }
 }

@@ -1,0 +1,58 @@
+//! Names of errors for programs.
+
+use super::Error;
+
+impl Error {
+    /// A stable name of the variant, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "reference_store",
+            Self::UnknownScore { .. } => "unknown_score",
+            Self::UnknownTest { .. } => "unknown_test",
+            Self::ZeroNeighbors => "zero_neighbors",
+            Self::EmptyReference => "empty_reference",
+            Self::InvalidAlpha { .. } => "invalid_alpha",
+            Self::InvalidDelta { .. } => "invalid_delta",
+            Self::UnknownPValue { .. } => "unknown_p_value",
+            Self::CalibrationTooSmall { .. } => "calibration_too_small",
+            Self::NoClassCalibrated { .. } => "no_class_calibrated",
+            Self::TooFewForSimes { .. } => "too_few_for_simes",
+            Self::InvalidArgument { .. } => "invalid_argument",
+            Self::RatesTooClose { .. } => "rates_too_close",
+            Self::InvalidCalibration { .. } => "invalid_calibration",
+            Self::UnreadableAttachment { .. } => "unreadable_attachment",
+            Self::UnsupportedVersion { .. } => "unsupported_version",
+            Self::WrongDimension { .. } => "wrong_dimension",
+            Self::NotFinite { .. } => "not_finite",
+            Self::ClassRequired { .. } => "class_required",
+            Self::ClassWithoutReference { .. } => "class_without_reference",
+            Self::TooFewClasses { .. } => "too_few_classes",
+            Self::NoSpread { .. } => "no_spread",
+            Self::ProbabilitiesRequired { .. } => "probabilities_required",
+            Self::LogitsUnavailable { .. } => "logits_unavailable",
+            Self::EmptySample { .. } => "empty_sample",
+            Self::SampleTooSmall { .. } => "sample_too_small",
+            Self::SampleTooLarge { .. } => "sample_too_large",
+            Self::InvalidBandwidth { .. } => "invalid_bandwidth",
+            Self::InvalidPermutation { .. } => "invalid_permutation",
+            Self::TooFewPermutations { .. } => "too_few_permutations",
+            Self::UnequalBatch { .. } => "unequal_batch",
+            Self::TestUnavailable { .. } => "test_unavailable",
+            Self::NoHeldOutImages => "no_held_out_images",
+            Self::ModelMismatch { .. } => "model_mismatch",
+            Self::InvalidMonitorState { .. } => "invalid_monitor_state",
+            Self::Drawing { .. } => "drawing",
+            Self::NotAMonitorFile { .. } => "not_a_monitor_file",
+            Self::MonitorFileTooNew { .. } => "monitor_file_too_new",
+            Self::MonitorFileDamaged { .. } => "monitor_file_damaged",
+            Self::MonitorBusy { .. } => "monitor_busy",
+            Self::MonitorFile { .. } => "monitor_file",
+            Self::InvalidMonitorLocation { .. } => "invalid_monitor_location",
+            Self::MonitorDatabaseRefuses { .. } => "monitor_database_refuses",
+            Self::MonitorDatabaseUnavailable { .. } => "monitor_database_unavailable",
+            Self::MonitorDatabaseTooNew { .. } => "monitor_database_too_new",
+            Self::MonitorDatabase { .. } => "monitor_database",
+        }
+    }
+}
