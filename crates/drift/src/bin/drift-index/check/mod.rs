@@ -31,8 +31,8 @@ The one chosen decides, the others are reported.
 
 JSON (--json): status (ok, drift), store, batch, verdict, alpha, images, held_out_images,
 out_of_distribution, in_reference, in_held_out,
-appearance {verdict, reason, test, p_value, alpha, images_needed, groups, smallest_p_value, within_classes,
-  classes [{class, held_out_images, images, tested, p_value, stands_out}],
+appearance {verdict, reason, test, p_value, alpha, images_needed, groups, smallest_p_value,
+  within_classes, classes [{class, held_out_images, images, tested, p_value, stands_out}],
   tests [{test, p_value, method}], components [{component, class, statistic, p_value}]},
 class_mix {verdict, reason, statistic, p_value, alpha, images_needed,
   classes [{class, held_out_images, images}]},
