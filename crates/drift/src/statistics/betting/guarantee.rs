@@ -24,8 +24,8 @@ impl Guarantee {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDelta`] unless `0 < delta < 1`; as
-    /// [`ConditionalRate::new`](super::ConditionalRate::new).
+    /// [`Error::InvalidDelta`](crate::Error::InvalidDelta) unless `0 < delta < 1`; as
+    /// [`ConditionalRate::new`](crate::statistics::ConditionalRate::new).
     pub fn new(n_cal: usize, alpha: f64, delta: f64) -> Result<Self> {
         Self::of_bound(delta, |delta| conditional_rate_bound(n_cal, alpha, delta))
     }
@@ -36,7 +36,7 @@ impl Guarantee {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidDelta`] unless `0 < delta < 1`; [`Error::InvalidArgument`] for a bound that is not strictly
+    /// [`Error::InvalidDelta`](crate::Error::InvalidDelta) unless `0 < delta < 1`; [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a bound that is not strictly
     /// between 0 and 1; and what `bound` reports.
     pub fn of_bound(delta: f64, bound: impl FnOnce(f64) -> Result<f64>) -> Result<Self> {
         check_delta(delta)?;
@@ -50,7 +50,7 @@ impl Guarantee {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] unless `0 < level < 1`; [`Error::InvalidDelta`] unless `0 < delta < 1`.
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) unless `0 < level < 1`; [`Error::InvalidDelta`](crate::Error::InvalidDelta) unless `0 < delta < 1`.
     pub fn of_known_rate(level: f64, delta: f64) -> Result<Self> {
         check_open_unit("level", level)?;
         check_delta(delta)?;

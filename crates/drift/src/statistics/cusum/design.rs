@@ -36,8 +36,8 @@ impl CusumDesign {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] unless `0 < p0 < p1 < 1` and `run_length` is above `1/p0`, where any image out of
-    /// distribution would be an alarm; [`Error::RatesTooClose`].
+    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) unless `0 < p0 < p1 < 1` and `run_length` is above `1/p0`, where any image out of
+    /// distribution would be an alarm; [`Error::RatesTooClose`](crate::Error::RatesTooClose).
     pub fn for_run_length(p0: f64, p1: f64, stated: f64) -> Result<Self> {
         let design = |tuned_p1| {
             let threshold = threshold_for_run_length(p0, tuned_p1, stated)?;

@@ -6,7 +6,7 @@ use crate::statistics::check_open_unit;
 
 /// The smallest threshold of a CUSUM for exactly `p0` and `p1` whose run length is at least the one given. The run
 /// length that it brings is longer: by less than 5 % for `p1 ≤ 3·p0` and `run_length ≥ 1000`, by more where a few
-/// images decide. [`CusumDesign::for_run_length`] avoids that.
+/// images decide. [`CusumDesign::for_run_length`](super::CusumDesign::for_run_length) avoids that.
 ///
 /// # Errors
 ///
