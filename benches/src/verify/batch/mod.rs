@@ -58,9 +58,7 @@ fn alarms(section: &mut Section, network: &Network) -> Result<()> {
         ("mix: 80 % defects", 0.8, NULL_TRIALS / 2),
     ] {
         let reports = reports(network, defects, Change::default(), trials)?;
-        let all = share(&reports, |report| report.verdict == Status::Drifting);
-        let appearance = share(&reports, |report| report.appearance.verdict == Status::Drifting);
-        let mix = share(&reports, |report| report.class_mix.verdict == Status::Drifting);
+        let [all, appearance, mix] = shares(&reports);
         let met = if name == "none" {
             section.at_most("alarms without drift", all.mean, 0.06)
         } else {
@@ -229,6 +227,15 @@ fn calibrate(
     }
     let classes = vec!["defect".to_owned(), "good".to_owned()];
     Ok((entries, CalibrationImages::new(embeddings, classes, images)?))
+}
+
+/// The shares of any alarm, of one on the appearance, and of one on the mix.
+fn shares(reports: &[BatchReport]) -> [Estimate; 3] {
+    [
+        share(reports, |report| report.verdict == Status::Drifting),
+        share(reports, |report| report.appearance.verdict == Status::Drifting),
+        share(reports, |report| report.class_mix.verdict == Status::Drifting),
+    ]
 }
 
 fn share(reports: &[BatchReport], of: impl Fn(&BatchReport) -> bool) -> Estimate {

@@ -5,7 +5,7 @@ use fastrand::Rng;
 use sdd_drift::batch::{Batch, BatchGroups, BatchReport, Options, Status, check};
 
 use super::embeddings::{Change, Network};
-use super::{DEFECTS, SEED, percent, reference_with, share};
+use super::{DEFECTS, SEED, percent, reference_with, share, shares};
 use crate::verify::Section;
 use crate::verify::parallel::simulate;
 
@@ -40,9 +40,7 @@ pub fn alarms(section: &mut Section, network: &Network) -> Result<()> {
         let trial = |random: &mut Rng| trial(network, sizes, defects, change, random);
         let trials = simulate(SEED + 1, TRIALS, trial).into_iter().collect::<Result<Vec<_>>>()?;
         let (whole, single): (Vec<BatchReport>, Vec<BatchReport>) = trials.into_iter().unzip();
-        let all = share(&whole, |report| report.verdict == Status::Drifting);
-        let appearance = share(&whole, |report| report.appearance.verdict == Status::Drifting);
-        let mix = share(&whole, |report| report.class_mix.verdict == Status::Drifting);
+        let [all, appearance, mix] = shares(&whole);
         let single = share(&single, |report| report.appearance.verdict == Status::Drifting);
         let met = if change.shift > 0.0 {
             "–"

@@ -37,8 +37,11 @@ pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageForma
     }
 }
 
-/// The usual file extension of an image with these bytes, without a dot: `jpg`, `png`, `bmp`, `tiff`
-/// or `webp`. `None` for what [`Decoder`](super::Decoder) takes for no image, or for one of another
+/// What [`file_extension`] says of images that are read here.
+pub const FILE_EXTENSIONS: [&str; 5] = ["jpg", "png", "bmp", "tiff", "webp"];
+
+/// The usual file extension of an image with these bytes, without a dot: one of
+/// [`FILE_EXTENSIONS`]. `None` for what [`Decoder`](super::Decoder) takes for no image, or for one of another
 /// kind.
 #[must_use]
 pub fn file_extension(bytes: &[u8]) -> Option<&'static str> {

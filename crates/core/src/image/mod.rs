@@ -9,7 +9,7 @@ mod decoder;
 mod format;
 
 pub use decoder::Decoder;
-pub use format::file_extension;
+pub use format::{FILE_EXTENSIONS, file_extension};
 
 use crate::error::ImageError;
 use crate::spec::Color;

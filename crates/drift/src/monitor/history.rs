@@ -39,6 +39,12 @@ pub struct Course {
 }
 
 impl Stretch {
+    /// Images that a history goes back at most: some tenths of a second to read.
+    pub const MOST_IMAGES: usize = 100_000;
+
+    /// Stretches that a history is divided into where nobody asks for another number.
+    pub const USUAL_NUMBER: usize = 60;
+
     /// Divides images, which follow each other, into stretches of as many images each, `most` at most and the last
     /// one possibly shorter. None without images.
     ///

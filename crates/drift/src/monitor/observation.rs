@@ -2,6 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::reference::{Assessment, NearestImage};
+
 /// One prediction. No pixels and no embedding: nothing that the image could be made of again.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -26,6 +28,22 @@ pub struct Observation {
     pub image_sha256: Option<String>,
 }
 
+impl Observation {
+    /// What a model and a reference said of an image: without time, request and file.
+    #[must_use]
+    pub fn new(predicted_class: &str, confidence: f32, assessment: &Assessment) -> Self {
+        Self {
+            predicted_class: predicted_class.to_owned(),
+            confidence: f64::from(confidence),
+            score: assessment.score,
+            p_value: assessment.p_value,
+            out_of_distribution: assessment.out_of_distribution,
+            neighbors: assessment.neighbors.iter().map(ObservedNeighbor::from).collect(),
+            ..Self::default()
+        }
+    }
+}
+
 /// One of the nearest reference images.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -36,4 +54,14 @@ pub struct ObservedNeighbor {
     pub label: Option<String>,
     /// Its distance.
     pub distance: f64,
+}
+
+impl From<&NearestImage> for ObservedNeighbor {
+    fn from(near: &NearestImage) -> Self {
+        Self {
+            id: near.id.to_string(),
+            label: near.label.as_deref().map(str::to_owned),
+            distance: near.distance,
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use super::notice::Notice;
-use super::observation::Observation;
+use super::observation::{Observation, ObservedNeighbor};
 use super::plan::Monitor;
 use super::state::{MonitorState, Step};
 use super::store::Delivery;
@@ -43,6 +43,29 @@ pub(super) struct Delivered<'a> {
 /// The last delivery of each writer, and when it was.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Writers(BTreeMap<String, (u64, i64)>);
+
+/// Integers of databases have a sign; counts stay far below where it matters.
+pub(super) fn signed(number: u64) -> i64 {
+    i64::try_from(number).unwrap_or(i64::MAX)
+}
+
+pub(super) fn unsigned(number: i64) -> u64 {
+    u64::try_from(number).unwrap_or(0)
+}
+
+/// Neighbors as the text that is stored of them: `[["a.png","good",0.25]]`.
+pub(super) fn neighbors_to_text(neighbors: &[ObservedNeighbor]) -> serde_json::Result<String> {
+    let neighbors: Vec<_> =
+        neighbors.iter().map(|near| (&near.id, &near.label, near.distance)).collect();
+    serde_json::to_string(&neighbors)
+}
+
+/// The reverse of [`neighbors_to_text`].
+pub(super) fn neighbors_of_text(text: &str) -> serde_json::Result<Vec<ObservedNeighbor>> {
+    let neighbors: Vec<(String, Option<String>, f64)> = serde_json::from_str(text)?;
+    let neighbor = |(id, label, distance)| ObservedNeighbor { id, label, distance };
+    Ok(neighbors.into_iter().map(neighbor).collect())
+}
 
 impl PairRecord {
     pub fn state(&self, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {

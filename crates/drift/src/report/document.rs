@@ -18,12 +18,6 @@ const FORMAT: &str = "sdd-drift-report";
 /// Its version: a reader refuses those that it does not know; fields may be added without a new one.
 const FORMAT_VERSION: u32 = 1;
 
-/// Images that a report goes back at most.
-const MOST_IMAGES: usize = 100_000;
-
-/// Stretches that shares are told of.
-const STRETCHES: usize = 60;
-
 /// Points of the paths of e-process and CUSUM.
 const PATH_POINTS: usize = 400;
 
@@ -122,7 +116,7 @@ impl Report {
         // As it was stated last, by whichever server.
         let monitor = monitor.in_force(&state)?;
         let drift = monitor.report(&state)?;
-        let images = store.series(pair, state.epoch(), MOST_IMAGES)?;
+        let images = store.series(pair, state.epoch(), Stretch::MOST_IMAGES)?;
         let strangest = store.by_sequence(pair, &state.strangest())?;
         let facts = ReferenceFacts::of(reference);
         let recent = &images[images.len().saturating_sub(monitor.settings().window)..];
@@ -132,7 +126,7 @@ impl Report {
             made_ms: now_ms,
             pair: pair.clone(),
             what_to_do: super::advice::what_to_do(&drift, &facts),
-            stretches: Stretch::divide(&images, STRETCHES)?,
+            stretches: Stretch::divide(&images, Stretch::USUAL_NUMBER)?,
             path: path(&images)?,
             scores: scores::boxes(reference, recent)?,
             p_values: PValueHistogram::of(&images, reference.calibration()),

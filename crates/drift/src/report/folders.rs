@@ -4,15 +4,13 @@ use std::fs;
 use std::io::Read as _;
 use std::path::{Component, Path, PathBuf};
 
+use sdd_core::image::FILE_EXTENSIONS;
 use sdd_core::{ImageLimits, regular_file, thumbnail};
 
 use super::pictures::Pictures;
 
 /// The longest side of a thumbnail, in pixels.
 const SIDE: u32 = 160;
-
-/// What a server calls captured images, by their format.
-const CAPTURED_EXTENSIONS: [&str; 5] = ["jpg", "png", "bmp", "tiff", "webp"];
 
 /// Folders with the files of images. Names come from clients and stores: none leads out of its folder, not by `..`
 /// nor by a link.
@@ -46,7 +44,7 @@ impl Pictures for PictureFolders {
     fn captured(&mut self, sha256: &str) -> Option<Vec<u8>> {
         let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
         let shard = sha256.get(..2).filter(|_| is_digest)?;
-        CAPTURED_EXTENSIONS.iter().find_map(|extension| {
+        FILE_EXTENSIONS.iter().find_map(|extension| {
             let below = format!("images/{shard}/{sha256}.{extension}");
             self.picture(self.captured.as_deref(), Path::new(&below))
         })

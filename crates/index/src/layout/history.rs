@@ -35,11 +35,11 @@ pub(crate) fn history(dir: &Path) -> Result<Vec<Generation>> {
 }
 
 fn missing(dir: &Path, manifest: &Manifest) -> Vec<String> {
-    let is_there = |entry: &&FileEntry| {
+    let is_missing = |entry: &&FileEntry| {
         let found = fs::symlink_metadata(dir.join(&entry.file));
         !found.is_ok_and(|found| found.is_file() && found.len() == entry.bytes)
     };
-    manifest.files().filter(is_there).map(|entry| entry.file.clone()).collect()
+    manifest.files().filter(is_missing).map(|entry| entry.file.clone()).collect()
 }
 
 /// The sound manifests with a number beside the current one, ascending. A file of such a name that is no manifest

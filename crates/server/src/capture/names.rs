@@ -7,6 +7,7 @@
 //! images/ab/.abcd….jpg.tmp         an image that is being written
 //! ```
 
+use sdd_core::image::FILE_EXTENSIONS;
 use time::{Date, Month};
 
 pub(super) const LOCK: &str = ".capture.lock";
@@ -14,7 +15,6 @@ pub(super) const IMAGES: &str = "images";
 /// Written and removed again to see whether there is room.
 pub(super) const PROBE: &str = ".probe.tmp";
 
-const EXTENSIONS: [&str; 5] = ["jpg", "png", "bmp", "tiff", "webp"];
 const SHA256_DIGITS: usize = 64;
 
 /// An image by its content: its folder in `images/` is the beginning of its name.
@@ -59,7 +59,7 @@ pub(super) fn image_file(shard: &str, name: &str) -> Option<ImageFile> {
     let temporary = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
     let kind = if temporary.is_some() { ImageFile::Temporary } else { ImageFile::Whole };
     let (sha256, extension) = temporary.unwrap_or(name).split_once('.')?;
-    let known = EXTENSIONS.contains(&extension)
+    let known = FILE_EXTENSIONS.contains(&extension)
         && sha256.len() == SHA256_DIGITS
         && is_lower_hex(sha256)
         && is_shard(shard)

@@ -44,9 +44,6 @@ pub const MOST_WAIT: Duration = Duration::from_millis(50);
 /// Images that may wait to be written: some minutes of a busy server's, about 10 MB.
 const QUEUED_IMAGES: usize = 16_384;
 
-/// Images that a history goes back at most: some tenths of a second to read.
-const MOST_HISTORY: usize = 100_000;
-
 /// Why there can be no monitor.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -199,7 +196,7 @@ impl DriftMonitor {
     ) -> sdd_drift::Result<(u64, Vec<Stretch>)> {
         self.reader.ask(|store| {
             let epoch = store.state(&pair.id, &pair.monitor)?.epoch();
-            let images = store.series(&pair.id, epoch, MOST_HISTORY)?;
+            let images = store.series(&pair.id, epoch, Stretch::MOST_IMAGES)?;
             Ok((epoch, Stretch::divide(&images, most)?))
         })
     }

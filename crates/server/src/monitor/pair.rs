@@ -5,8 +5,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use sdd_drift::Reference;
 use sdd_drift::monitor::{
-    Baseline, Monitor, MonitorReport, MonitorSettings, MonitorState, Observation, ObservedNeighbor,
-    PairId,
+    Baseline, Monitor, MonitorReport, MonitorSettings, MonitorState, Observation, PairId,
 };
 
 use crate::engine::{Answer, ServedModel};
@@ -55,21 +54,12 @@ impl WatchedPair {
 #[must_use]
 pub fn observation(answer: &Answer, request_id: &str, served: &ServedModel) -> Option<Observation> {
     let drift = answer.drift.as_ref()?;
-    let neighbors = drift.neighbors.iter().map(|near| ObservedNeighbor {
-        id: near.id.to_string(),
-        label: near.label.as_deref().map(str::to_owned),
-        distance: near.distance,
-    });
+    let class = served.class_of(answer);
     Some(Observation {
         time_ms: now_ms(),
         request_id: request_id.to_owned(),
-        predicted_class: served.class_of(answer).to_owned(),
-        confidence: f64::from(answer.prediction.confidence),
-        score: drift.score,
-        p_value: drift.p_value,
-        out_of_distribution: drift.out_of_distribution,
-        neighbors: neighbors.collect(),
         image_sha256: answer.image_sha256.clone(),
+        ..Observation::new(class, answer.prediction.confidence, drift)
     })
 }
 

@@ -45,9 +45,6 @@ pub struct Observations {
     pub next_before: Option<u64>,
 }
 
-/// Stretches in one answer unless another number is asked for.
-const DEFAULT_STRETCHES: usize = 60;
-
 /// Stretches in one answer at most.
 const MAX_STRETCHES: usize = 500;
 
@@ -156,7 +153,8 @@ pub async fn history(
     service: Data<Service>,
 ) -> Result<Json<DriftHistory>, ApiError> {
     let wanted: Fineness = query(&request)?;
-    let most = within("stretches", wanted.stretches.unwrap_or(DEFAULT_STRETCHES), MAX_STRETCHES)?;
+    let most =
+        within("stretches", wanted.stretches.unwrap_or(Stretch::USUAL_NUMBER), MAX_STRETCHES)?;
     let pair = watched(&service)?;
     let found = off_async(move || monitor(&service)?.history(&pair, most).map_err(unavailable));
     let (epoch, stretches) = found.await??;

@@ -6,7 +6,7 @@ use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::web::{Data, Json};
-use sdd_drift::report::{self, PictureFolders, Report};
+use sdd_drift::report::{self, Report};
 use tokio::sync::Semaphore;
 
 use super::blocking::off_async;
@@ -39,11 +39,8 @@ static TURNS: Semaphore = Semaphore::const_new(2);
     ),
 )]
 pub async fn page(service: Data<Service>) -> Result<HttpResponse, ApiError> {
-    let folders = service.settings.picture_folders();
-    let html = made(service, move |report| {
-        let mut folders: PictureFolders = folders;
-        report::html(report, &mut folders)
-    });
+    let mut folders = service.settings.picture_folders();
+    let html = made(service, move |report| report::html(&report, &mut folders));
     Ok(document("text/html; charset=utf-8", html.await?.into_bytes()))
 }
 
@@ -58,7 +55,7 @@ pub async fn page(service: Data<Service>) -> Result<HttpResponse, ApiError> {
     responses((status = 200, description = "The report", body = Report), ReportFaults),
 )]
 pub async fn json(service: Data<Service>) -> Result<Json<Report>, ApiError> {
-    Ok(Json(made(service, |report| Ok(report.clone())).await?))
+    Ok(Json(made(service, Ok).await?))
 }
 
 /// The box plot alone: scores of reference, calibration and recent images
@@ -75,7 +72,7 @@ pub async fn json(service: Data<Service>) -> Result<Json<Report>, ApiError> {
     ),
 )]
 pub async fn box_plot_svg(service: Data<Service>) -> Result<HttpResponse, ApiError> {
-    let svg = made(service, |report| Ok(report::box_plot_svg(report))).await?;
+    let svg = made(service, |report| Ok(report::box_plot_svg(&report))).await?;
     Ok(document("image/svg+xml", svg.into_bytes()))
 }
 
@@ -93,14 +90,14 @@ pub async fn box_plot_svg(service: Data<Service>) -> Result<HttpResponse, ApiErr
     ),
 )]
 pub async fn box_plot_png(service: Data<Service>) -> Result<HttpResponse, ApiError> {
-    let png = made(service, |report| report::png(&report::box_plot_svg(report))).await?;
+    let png = made(service, |report| report::png(&report::box_plot_svg(&report))).await?;
     Ok(document("image/png", png))
 }
 
 /// Makes a report, and of it what is asked for, where a thread may block.
 async fn made<T: Send + 'static>(
     service: Data<Service>,
-    of: impl FnOnce(&Report) -> sdd_drift::Result<T> + Send + 'static,
+    of: impl FnOnce(Report) -> sdd_drift::Result<T> + Send + 'static,
 ) -> Result<T, ApiError> {
     let pair = watched(&service)?;
     let turn = TURNS.try_acquire().map_err(|_| ApiError::overloaded(Shortage::Reports))?;
@@ -108,7 +105,7 @@ async fn made<T: Send + 'static>(
         // Until the work is done, whoever still waits for it.
         let _turn = turn;
         let report = monitor(&service)?.report(&pair).map_err(unavailable)?;
-        of(&report).map_err(|error| ApiError::Internal(error.into()))
+        of(report).map_err(|error| ApiError::Internal(error.into()))
     });
     made.await?
 }

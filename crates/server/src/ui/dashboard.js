@@ -13,7 +13,7 @@ const PERIOD = 3000;
 const LONGEST_PERIOD = 30_000;
 
 const at = (id) => document.getElementById(id);
-const service = new Service(keyForm(at("verdict")));
+const service = new Service(keyForm(document.querySelector("main"), at("verdict")));
 const curves = {
   share: new Curve(at("share"), { name: "Share of images out of distribution", isShare: true }),
   evidence: new Curve(at("evidence"), { name: "E-value", isLogarithmic: true }),

@@ -13,7 +13,7 @@ const AT_A_TIME = 3;
 const ANNOUNCEMENT_PAUSE = 700;
 
 const at = (id) => document.getElementById(id);
-const service = new Service(keyForm(at("drop")));
+const service = new Service(keyForm(document.querySelector("main"), at("drop")));
 const cards = new Set();
 const queue = [];
 let running = 0;

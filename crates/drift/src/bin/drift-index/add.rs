@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Result, bail, ensure};
 use clap::Args;
@@ -20,7 +19,7 @@ use crate::images::folder::{ensure_images, scan};
 use crate::interrupt::Interrupt;
 use crate::model::ModelArguments;
 use crate::remarks::{Duplicate, Part, Remarks};
-use crate::revision::{Base, ChangeArguments, IfNotKept, JSON_HELP, Revision, change};
+use crate::revision::{Base, ChangeArguments, JSON_HELP, change};
 use crate::{npy, text_file};
 
 /// How many images are named in an error.
@@ -97,11 +96,9 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let records: Vec<Record> = chosen.rows.iter().map(|&row| records[row].clone()).collect();
     let edit = RowEdit::new(&base.store).remove(chosen.replaced);
     let store = edit.add(&embeddings.select(Axis(0), &chosen.rows), &records)?.apply()?;
-    let store = Arc::new(store);
-    let if_not_kept = if arguments.drop_calibration { IfNotKept::Drop } else { IfNotKept::Refuse };
-    let (score, calibrated) =
-        base.rescored(&store, base.held_out(), if_not_kept, &mut remarks, &interrupt)?;
-    let revision = Revision { change, store, score, calibrated, remarks };
+    let drop_calibration = arguments.drop_calibration;
+    let revision =
+        base.revised(change, store, base.held_out(), drop_calibration, remarks, &interrupt)?;
     revision.finish(dir, &base, &arguments.change, &interrupt)
 }
 

@@ -128,7 +128,7 @@ impl Images {
                 own => own,
             };
             results.push(match outcome {
-                Outcome::Classified(prediction) => {
+                Outcome::Classified(prediction, _) => {
                     values.extend_from_slice(&prediction.embedding);
                     rows += 1;
                     Embedding::new(image, rows - 1, prediction, spec)?

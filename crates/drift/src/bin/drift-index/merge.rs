@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashMap};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -14,9 +13,7 @@ use crate::calibrate::same_row;
 use crate::held_out::{HeldOut, bits};
 use crate::interrupt::Interrupt;
 use crate::remarks::{Duplicate, Part, Remarks};
-use crate::revision::{
-    Base, ChangeArguments, IfNotKept, JSON_HELP, Revision, StoreArgument, change,
-};
+use crate::revision::{Base, ChangeArguments, JSON_HELP, StoreArgument, change};
 
 /// Add the images of other stores to a store
 ///
@@ -78,14 +75,12 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         change.added + change.replaced > 0 || further > own_held_out,
         "nothing to merge: all images are in the store already"
     );
-    let store = Arc::new(merged.context("expected another store")?);
+    let store = merged.context("expected another store")?;
     if let Some(held_out) = &held_out {
         refuse_both_sides(&store, held_out)?;
     }
-    let if_not_kept = if arguments.drop_calibration { IfNotKept::Drop } else { IfNotKept::Refuse };
-    let (score, calibrated) =
-        base.rescored(&store, held_out, if_not_kept, &mut remarks, &interrupt)?;
-    let revision = Revision { change, store, score, calibrated, remarks };
+    let drop_calibration = arguments.drop_calibration;
+    let revision = base.revised(change, store, held_out, drop_calibration, remarks, &interrupt)?;
     revision.finish(dir, &base, &arguments.change, &interrupt)
 }
 

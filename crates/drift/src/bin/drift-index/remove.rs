@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
-use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
@@ -12,7 +11,7 @@ use sdd_index::{Filter, Record, RowEdit};
 use crate::answer::{Answer, count};
 use crate::interrupt::Interrupt;
 use crate::remarks::Remarks;
-use crate::revision::{Base, ChangeArguments, IfNotKept, JSON_HELP, Revision, change};
+use crate::revision::{Base, ChangeArguments, JSON_HELP, change};
 use crate::text_file;
 
 /// Remove images from the reference of a store
@@ -72,12 +71,11 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     );
     let mut change = change("remove", &base.store);
     change.removed = removed.len();
-    let store = Arc::new(RowEdit::new(&base.store).remove(removed).apply()?);
-    let mut remarks = Remarks::default();
-    let if_not_kept = if arguments.drop_calibration { IfNotKept::Drop } else { IfNotKept::Refuse };
-    let (score, calibrated) =
-        base.rescored(&store, base.held_out(), if_not_kept, &mut remarks, &interrupt)?;
-    let revision = Revision { change, store, score, calibrated, remarks };
+    let store = RowEdit::new(&base.store).remove(removed).apply()?;
+    let remarks = Remarks::default();
+    let drop_calibration = arguments.drop_calibration;
+    let revision =
+        base.revised(change, store, base.held_out(), drop_calibration, remarks, &interrupt)?;
     revision.finish(dir, &base, &arguments.change, &interrupt)
 }
 

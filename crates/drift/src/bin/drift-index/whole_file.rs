@@ -17,6 +17,11 @@ pub fn check_destination(path: &Path, endings: &[&str]) -> Result<()> {
         path.display(),
         endings.join(" or ."),
     );
+    check_place(path)
+}
+
+/// The same, whatever its ending is.
+pub fn check_place(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         // Renaming over it would replace the device, the pipe or the link itself.
         Ok(found) => ensure!(found.is_file(), "{} is there and is not a file", path.display()),

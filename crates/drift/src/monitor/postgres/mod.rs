@@ -29,7 +29,7 @@ use super::notice::Notice;
 use super::observation::Observation;
 use super::pair::PairId;
 use super::plan::Monitor;
-use super::record::PairRecord;
+use super::record::{PairRecord, signed};
 use super::state::{MonitorState, Step};
 use super::store::{
     Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
@@ -197,7 +197,7 @@ async fn store<T>(
     let crosses = |(step, _): &(Step, &Observation)| step.sequence.is_multiple_of(PRUNE_EVERY);
     if changed.last_removable > 0 && changed.rows.iter().any(crosses) {
         try_join(update, insert).await?;
-        let last = rows::signed(changed.last_removable);
+        let last = signed(changed.last_removable);
         handle.client.execute(handle.statement(Name::Prune), &[&id, &last]).await?;
         return Ok(handle.client.batch_execute("COMMIT").await?);
     }

@@ -5,9 +5,9 @@ use tokio_postgres::types::ToSql;
 
 use super::fault::Fault;
 use super::session::Handle;
-use crate::monitor::observation::{Observation, ObservedNeighbor};
+use crate::monitor::observation::Observation;
 use crate::monitor::pair::PairId;
-use crate::monitor::record::PairRecord;
+use crate::monitor::record::{PairRecord, neighbors_of_text, neighbors_to_text, signed, unsigned};
 use crate::monitor::state::Step;
 use crate::monitor::store::{Page, PairSummary, SeriesPoint, StoredObservation};
 
@@ -92,15 +92,6 @@ pub(super) const STATEMENTS: [&str; 15] = [
     "DELETE FROM sdd_monitor.pair WHERE id = $1",
 ];
 
-/// Integers of PostgreSQL have a sign; counts stay far below where it matters.
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
-
 /// A text as PostgreSQL can keep it: without the one letter that it cannot.
 fn text(text: &str) -> String {
     text.replace('\0', "\u{fffd}")
@@ -131,12 +122,8 @@ pub(super) async fn insert(
     pair: i64,
     rows: &[(Step, &Observation)],
 ) -> Result<(), Fault> {
-    let mut neighbors = Vec::with_capacity(rows.len());
-    for (_, seen) in rows {
-        let near: Vec<_> =
-            seen.neighbors.iter().map(|near| (&near.id, &near.label, near.distance)).collect();
-        neighbors.push(serde_json::to_string(&near).map_err(Fault::Row)?);
-    }
+    let neighbors = rows.iter().map(|(_, seen)| neighbors_to_text(&seen.neighbors));
+    let neighbors = neighbors.collect::<Result<Vec<_>, _>>().map_err(Fault::Row)?;
     macro_rules! column {
         ($row:ident, $value:expr) => {
             &rows.iter().map(|$row| $value).collect::<Vec<_>>()
@@ -236,9 +223,7 @@ pub(super) async fn last_sequence(handle: Handle<'_>, pair: i64) -> Result<u64, 
 
 fn stored(row: &Row) -> Result<StoredObservation, Fault> {
     let neighbors: String = row.try_get(9)?;
-    let neighbors: Vec<(String, Option<String>, f64)> =
-        serde_json::from_str(&neighbors).map_err(Fault::Row)?;
-    let neighbor = |(id, label, distance)| ObservedNeighbor { id, label, distance };
+    let neighbors = neighbors_of_text(&neighbors).map_err(Fault::Row)?;
     Ok(StoredObservation {
         sequence: unsigned(row.try_get(0)?),
         epoch: unsigned(row.try_get(1)?),
@@ -252,7 +237,7 @@ fn stored(row: &Row) -> Result<StoredObservation, Fault> {
             score: row.try_get(6)?,
             p_value: row.try_get(7)?,
             out_of_distribution: row.try_get(8)?,
-            neighbors: neighbors.into_iter().map(neighbor).collect(),
+            neighbors,
             image_sha256: row.try_get(10)?,
         },
     })

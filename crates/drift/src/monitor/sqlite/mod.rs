@@ -121,10 +121,7 @@ impl SqliteMonitorStore {
         if last_removable == 0 {
             return Ok(());
         }
-        let oldest: Option<i64> = connection
-            .prepare_cached("SELECT min(sequence) FROM observation WHERE pair = ?1")?
-            .query_row([id], |row| row.get(0))?;
-        let oldest = oldest.map_or(0, rows::unsigned);
+        let oldest = rows::first_sequence(connection, id)?.unwrap_or(0);
         if oldest + SLACK <= last_removable {
             rows::remove(connection, id, last_removable.min(oldest + MOST_REMOVED))?;
         }

@@ -3,23 +3,14 @@
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
 
-use crate::monitor::observation::{Observation, ObservedNeighbor};
+use crate::monitor::observation::Observation;
 use crate::monitor::pair::PairId;
-use crate::monitor::record::PairRecord;
+use crate::monitor::record::{PairRecord, neighbors_of_text, neighbors_to_text, signed, unsigned};
 use crate::monitor::state::Step;
 use crate::monitor::store::{Page, PairSummary, SeriesPoint, StoredObservation};
 
 const COLUMNS: &str = "sequence, epoch, time_ms, request_id, predicted_class, confidence, score, p_value, \
                        out_of_distribution, neighbors, image_sha256, e_value, cusum";
-
-/// Integers of `SQLite` have a sign; counts stay far below where it matters.
-pub(super) fn signed(number: u64) -> i64 {
-    i64::try_from(number).unwrap_or(i64::MAX)
-}
-
-pub(super) fn unsigned(number: i64) -> u64 {
-    u64::try_from(number).unwrap_or(0)
-}
 
 pub(super) fn pair(
     connection: &Connection,
@@ -101,9 +92,7 @@ pub(super) fn insert(
     step: Step,
     observation: &Observation,
 ) -> rusqlite::Result<()> {
-    let neighbors: Vec<_> =
-        observation.neighbors.iter().map(|near| (&near.id, &near.label, near.distance)).collect();
-    let neighbors = serde_json::to_string(&neighbors)
+    let neighbors = neighbors_to_text(&observation.neighbors)
         .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO observation (pair, sequence, epoch, time_ms, request_id, predicted_class, confidence, score, \
@@ -212,16 +201,16 @@ pub(super) fn last_sequence(connection: &Connection, pair: i64) -> rusqlite::Res
 
 /// The smallest number that an observation of the pair has.
 pub(super) fn first_sequence(connection: &Connection, pair: i64) -> rusqlite::Result<Option<u64>> {
-    let query = "SELECT min(sequence) FROM observation WHERE pair = ?1";
-    let first: Option<i64> = connection.query_row(query, [pair], |row| row.get(0))?;
+    let mut query =
+        connection.prepare_cached("SELECT min(sequence) FROM observation WHERE pair = ?1")?;
+    let first: Option<i64> = query.query_row([pair], |row| row.get(0))?;
     Ok(first.map(unsigned))
 }
 
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredObservation> {
     let neighbors: String = row.get(9)?;
-    let neighbors: Vec<(String, Option<String>, f64)> = serde_json::from_str(&neighbors)
+    let neighbors = neighbors_of_text(&neighbors)
         .map_err(|error| rusqlite::Error::FromSqlConversionFailure(9, Type::Text, error.into()))?;
-    let neighbor = |(id, label, distance)| ObservedNeighbor { id, label, distance };
     Ok(StoredObservation {
         sequence: unsigned(row.get(0)?),
         epoch: unsigned(row.get(1)?),
@@ -235,7 +224,7 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredObservation> {
             score: row.get(6)?,
             p_value: row.get(7)?,
             out_of_distribution: row.get(8)?,
-            neighbors: neighbors.into_iter().map(neighbor).collect(),
+            neighbors,
             image_sha256: row.get(10)?,
         },
     })

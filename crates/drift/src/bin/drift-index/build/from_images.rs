@@ -170,8 +170,8 @@ impl Gathered {
         for ((position, file), outcome) in all.iter().enumerate().zip(outcomes) {
             let held_out = position.checked_sub(plan.reference.len());
             match (outcome, held_out) {
-                (Outcome::Classified(prediction), None) => gathered.add(file, &prediction),
-                (Outcome::Classified(prediction), Some(position)) => {
+                (Outcome::Classified(prediction, _), None) => gathered.add(file, &prediction),
+                (Outcome::Classified(prediction, _), Some(position)) => {
                     let group = plan.groups.get(position).cloned();
                     gathered.hold_out(file, prediction, spec, group);
                 }

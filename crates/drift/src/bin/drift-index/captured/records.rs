@@ -6,11 +6,11 @@ use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, ensure};
+use sdd_core::image::FILE_EXTENSIONS;
 use serde::Deserialize;
 
 /// The version of a record that this program knows; fields may be added without a new one.
 const FORMAT_VERSION: u32 = 1;
-const EXTENSIONS: [&str; 5] = ["bmp", "jpg", "png", "tiff", "webp"];
 
 /// One prediction, as far as it matters here.
 #[derive(Debug, Clone, Deserialize)]
@@ -130,7 +130,7 @@ pub fn is_own_path(path: &str) -> bool {
         && sha256.len() == 64
         && sha256.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
         && shard.is_some_and(|shard| shard.len() == 2 && sha256.starts_with(shard))
-        && EXTENSIONS.contains(&extension)
+        && FILE_EXTENSIONS.contains(&extension)
 }
 
 #[cfg(test)]

@@ -138,7 +138,7 @@ impl Sorted {
     ) -> Result<()> {
         let image = file.id.clone();
         match outcome {
-            Outcome::Classified(prediction) => {
+            Outcome::Classified(prediction, _) => {
                 let class = labels.get(prediction.class_index);
                 self.classes.push(class.context("the model has no such class")?.clone());
                 self.names.push(image);

@@ -41,7 +41,7 @@ pub fn classify(
     for (file, outcome) in images.iter().zip(outcomes) {
         let image = file.id.clone();
         match outcome {
-            Outcome::Classified(prediction) => classified.push((file.clone(), prediction)),
+            Outcome::Classified(prediction, _) => classified.push((file.clone(), prediction)),
             Outcome::SameAs(earlier) => remarks.duplicates.push(Duplicate {
                 part,
                 image,

@@ -17,12 +17,14 @@ use super::progress::Progress;
 use crate::answer::Failure;
 use crate::interrupt::Interrupt;
 
-type Digest = [u8; 32];
+/// A SHA-256.
+pub type Digest = sha2::digest::Output<Sha256>;
 
 /// What became of one image.
 #[derive(Debug)]
 pub enum Outcome {
-    Classified(Prediction),
+    /// With the SHA-256 of its bytes.
+    Classified(Prediction, Digest),
     /// Its bytes are those of an earlier file, at this position.
     SameAs(usize),
     Unreadable(Failure),
@@ -101,7 +103,7 @@ impl Work<'_> {
                 return Ok(Found { position, digest: None, outcome });
             }
         };
-        let digest: Digest = Sha256::digest(&bytes).into();
+        let digest: Digest = Sha256::digest(&bytes);
         let outcome = if self.met_before(digest, position) {
             None
         } else {
@@ -138,12 +140,15 @@ fn settle(found: Vec<Option<Found>>, files: &[&Path]) -> Result<Vec<Outcome>> {
             });
             continue;
         }
-        let outcome =
-            outcome.with_context(|| format!("nothing was found for {}", path.display()))?;
+        let missing = || format!("nothing was found for {}", path.display());
+        let outcome = outcome.with_context(missing)?;
         if let Some(digest) = digest {
             first.insert(digest, (position, outcome.as_ref().err().cloned()));
         }
-        outcomes.push(outcome.map_or_else(Outcome::Unreadable, Outcome::Classified));
+        outcomes.push(match outcome {
+            Ok(prediction) => Outcome::Classified(prediction, digest.with_context(missing)?),
+            Err(failure) => Outcome::Unreadable(failure),
+        });
     }
     Ok(outcomes)
 }

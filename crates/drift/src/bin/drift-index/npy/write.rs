@@ -1,10 +1,9 @@
 //! Writing a matrix, whole or not at all.
 
-use std::fs;
 use std::io::{BufWriter, Write};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
 use tempfile::NamedTempFile;
 
@@ -19,13 +18,7 @@ pub fn check_destination(path: &Path) -> Result<()> {
         "{} does not end in .npy: it would not be known for a matrix",
         path.display()
     );
-    match fs::symlink_metadata(path) {
-        // Renaming over it would replace the device, the pipe or the link itself.
-        Ok(found) => ensure!(found.is_file(), "{} is there and is not a file", path.display()),
-        Err(_) if path.file_name().is_none() => bail!("{} is no file name", path.display()),
-        Err(_) => {}
-    }
-    whole_file::begin(path).map(drop)
+    whole_file::check_place(path)
 }
 
 /// Writes float32 numbers, N x D, row after row, to a file that has its name only once it is
@@ -50,6 +43,8 @@ fn write_all(file: &mut NamedTempFile, matrix: &Array2<f32>) -> std::io::Result<
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use ndarray::array;
 
     use super::*;

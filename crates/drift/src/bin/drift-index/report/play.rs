@@ -7,18 +7,15 @@ use std::time::UNIX_EPOCH;
 use anyhow::{Context, Result};
 use sdd_core::{Classifier, ModelSpec, Prediction};
 use sdd_drift::monitor::{
-    Baseline, Monitor, MonitorSettings, MonitorStore, Observation, ObservedNeighbor, PairId,
-    SqliteMonitorStore,
+    Baseline, Monitor, MonitorSettings, MonitorStore, Observation, PairId, SqliteMonitorStore,
 };
 use sdd_drift::report::{Report, Subject};
 use sdd_drift::{Query, Reference};
 use serde::Serialize;
-use sha2::{Digest as _, Sha256};
 
 use super::pictures::AtHand;
 use super::{Arguments, now_ms};
 use crate::images::embed::{Outcome, embed};
-use crate::images::file;
 use crate::images::folder::{ImageFile, Skipped, ensure_images, scan};
 use crate::interrupt::Interrupt;
 
@@ -48,11 +45,11 @@ pub fn report(
     let mut observations = Vec::new();
     for (file, outcome) in folder.images.iter().zip(outcomes) {
         match outcome {
-            Outcome::Classified(prediction) => {
+            Outcome::Classified(prediction, digest) => {
                 let mut observed = observe(&prediction, &spec, reference)?;
                 observed.time_ms = modified_ms(&file.path);
                 observed.request_id.clone_from(&file.id);
-                let sha256 = digest(&file.path, arguments.model.inference.limits().max_bytes)?;
+                let sha256 = format!("{digest:x}");
                 at_hand.remember(&sha256, &file.path);
                 observed.image_sha256 = Some(sha256);
                 observations.push(observed);
@@ -85,22 +82,8 @@ fn observe(
     reference: &Reference,
 ) -> Result<Observation> {
     let query = Query::of_prediction(prediction, spec);
-    let class = query.predicted_class.context("the model has no such class")?.to_owned();
-    let assessment = reference.assess(&query, NEIGHBORS)?;
-    let neighbors = assessment.neighbors.iter().map(|near| ObservedNeighbor {
-        id: near.id.to_string(),
-        label: near.label.as_deref().map(str::to_owned),
-        distance: near.distance,
-    });
-    Ok(Observation {
-        predicted_class: class,
-        confidence: f64::from(prediction.confidence),
-        score: assessment.score,
-        p_value: assessment.p_value,
-        out_of_distribution: assessment.out_of_distribution,
-        neighbors: neighbors.collect(),
-        ..Observation::default()
-    })
+    let class = query.predicted_class.context("the model has no such class")?;
+    Ok(Observation::new(class, prediction.confidence, &reference.assess(&query, NEIGHBORS)?))
 }
 
 /// The file lives as long as this takes.
@@ -118,10 +101,6 @@ fn watch(
     }
     let subject = Subject { reference, pair, monitor: &monitor };
     Ok(Report::gather(&mut store, subject, now_ms())?)
-}
-
-fn digest(path: &Path, max_bytes: usize) -> Result<String> {
-    Ok(format!("{:x}", Sha256::digest(file::read(path, max_bytes)?)))
 }
 
 /// When the file was written: the nearest that there is to when the image was taken.

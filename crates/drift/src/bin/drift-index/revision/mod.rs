@@ -35,13 +35,6 @@ pub struct Revision {
     pub remarks: Remarks,
 }
 
-/// What becomes of a calibration whose held-out images the store does not keep.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum IfNotKept {
-    Refuse,
-    Drop,
-}
-
 impl Base {
     pub fn open(dir: &Path) -> Result<Self> {
         Self::of_store(FileStore::open(dir)?)
@@ -64,12 +57,28 @@ impl Base {
         Some(HeldOut::of_store(images, calibration))
     }
 
-    /// The same calibration for another reference: the held-out images are scored again.
-    pub fn rescored(
+    /// With other rows and the same calibration: the held-out images are scored again. A calibration without them is
+    /// given up where that is allowed, and else an error.
+    pub fn revised(
+        &self,
+        change: Change,
+        store: FileStore,
+        held_out: Option<HeldOut>,
+        drop_calibration: bool,
+        mut remarks: Remarks,
+        interrupt: &Interrupt,
+    ) -> Result<Revision> {
+        let store = Arc::new(store);
+        let (score, calibrated) =
+            self.rescored(&store, held_out, drop_calibration, &mut remarks, interrupt)?;
+        Ok(Revision { change, store, score, calibrated, remarks })
+    }
+
+    fn rescored(
         &self,
         store: &Arc<FileStore>,
         held_out: Option<HeldOut>,
-        if_not_kept: IfNotKept,
+        drop_calibration: bool,
         remarks: &mut Remarks,
         interrupt: &Interrupt,
     ) -> Result<(Score, Option<Calibrated>)> {
@@ -84,7 +93,7 @@ impl Base {
             return Ok((score, None));
         };
         let Some(held_out) = held_out else {
-            if if_not_kept == IfNotKept::Drop {
+            if drop_calibration {
                 uncalibrated(store, score)?;
                 return Ok((score, None));
             }
