@@ -2,16 +2,14 @@
 
 use std::io::Cursor;
 
-use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder, RgbImage};
 use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::{PlanarConfiguration, Tag};
 use tiff::{ColorType, TiffError, TiffUnsupportedError};
 
+use crate::cmyk;
 use crate::samples::high;
-use crate::{cmyk, orientation};
 
-const XMP: Tag = Tag::Unknown(700);
 const WHITE_IS_ZERO: u16 = 0;
 const JPEG_COMPRESSION: [u16; 2] = [6, 7];
 const LEAST_SIGNIFICANT_BIT_FIRST: u16 = 2;
@@ -63,16 +61,6 @@ impl<'a> TiffFile<'a> {
         limits.ifd_value_size = size(max_metadata);
         let decoder = Decoder::new(Cursor::new(bytes))?.with_limits(limits);
         Ok(Self { decoder, bytes: bytes.len() })
-    }
-
-    /// Where there is such a tag: how the image is to be turned, not at all for a value without meaning.
-    pub(crate) fn orientation(&mut self) -> Option<Orientation> {
-        self.number(Tag::Orientation).map(|value| orientation::of_tag(u32::from(value)))
-    }
-
-    /// The XMP packet.
-    pub(crate) fn xmp(&mut self) -> Option<Vec<u8>> {
-        self.decoder.find_tag(XMP).ok()??.into_u8_vec().ok()
     }
 
     /// Checks that decoding does no more work than the file is worth: its strips or

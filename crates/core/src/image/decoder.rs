@@ -125,11 +125,11 @@ impl Decoder {
         format: ImageFormat,
         color: Color,
     ) -> Result<(Decoded, Orientation), ImageError> {
-        let mut decoder = self.open(bytes, format)?;
+        let decoder = self.open(bytes, format)?;
+        let orientation = orientation::of(bytes, format)?;
         if format == ImageFormat::Tiff {
-            return self.decode_tiff(bytes, decoder);
+            return Ok((self.decode_tiff(bytes, decoder)?, orientation));
         }
-        let orientation = orientation::of(&mut decoder);
         let size = decoder.dimensions();
         let found = match decoder.color_type() {
             ColorType::L8 if color == Color::Gray => Some(Color::Gray),
@@ -161,15 +161,9 @@ impl Decoder {
         Ok((decoded, orientation))
     }
 
-    fn decode_tiff(
-        &self,
-        bytes: &[u8],
-        decoder: impl ImageDecoder,
-    ) -> Result<(Decoded, Orientation), ImageError> {
+    fn decode_tiff(&self, bytes: &[u8], decoder: impl ImageDecoder) -> Result<Decoded, ImageError> {
         let max_bytes = self.limits.max_decoded_bytes().saturating_mul(2);
-        let mut file = TiffFile::open(bytes, max_bytes, METADATA_BYTES).map_err(explain_tiff)?;
-        let stated = file.orientation();
-        let orientation = stated.or_else(|| orientation::in_xmp(&file.xmp()?));
+        let file = TiffFile::open(bytes, max_bytes, METADATA_BYTES).map_err(explain_tiff)?;
         let image = file.decode(decoder).map_err(|failure| match failure {
             tiff_file::Failure::Tiff(error) => explain_tiff(error),
             tiff_file::Failure::Image(error) => explain(error, ImageFormat::Tiff),
@@ -180,7 +174,7 @@ impl Decoder {
                 ImageError::Unsupported { what: format!("this TIFF encoding ({kind})") }
             }
         })?;
-        Ok((Decoded::Image(image), orientation.unwrap_or(Orientation::NoTransforms)))
+        Ok(Decoded::Image(image))
     }
 
     /// Reads the header and checks the limits.
