@@ -68,6 +68,7 @@ def described(
             "scale": arguments.scale,
             "mean": arguments.mean,
             "std": arguments.std,
+            **({"bit_depth": arguments.bit_depth} if arguments.bit_depth else {}),
         },
         "decision": choice,
         "embedding_dimension": result.dimension,
@@ -157,6 +158,8 @@ def main() -> None:
     add("--scale", type=float, default=1 / 255, help="factor on the values 0 to 255 (default: 1/255)")
     add("--mean", type=numbers, default=[0.485, 0.456, 0.406], help="(default: ImageNet's)")
     add("--std", type=numbers, default=[0.229, 0.224, 0.225], help="(default: ImageNet's)")
+    add("--bit-depth", type=int, choices=list(imaging.BIT_DEPTHS), metavar="9..16",
+        help="bits of a sample in 16-bit files (default: not said; files that may be of 12 bits are refused)")
     arguments = parser.parse_args()
     if arguments.spec and (arguments.labels or arguments.positive_label or arguments.width or arguments.height):
         parser.error("--spec says it all: leave out --labels, --positive-label, --width and --height")

@@ -62,6 +62,27 @@ pub enum ImageError {
         /// The format found by the first bytes.
         format: &'static str,
     },
+    /// A picture of 16 bits a sample in which none uses the highest four, and nobody says how many it has.
+    #[error(
+        "no sample of the 16-bit image is above {largest}: it may be one of 12 bits, or a dark one of 16, and the \
+         model's description does not say which. Write \"bit_depth\": 12 (or what the camera delivers, 9 to 16) into \
+         its \"preprocessing\"; 16 takes the image as it stands"
+    )]
+    AmbiguousBitDepth {
+        /// The largest sample, alpha aside.
+        largest: u16,
+    },
+    /// A picture of 16 bits a sample with more bits than the model's description states.
+    #[error(
+        "the 16-bit image has a sample of {largest}, more than the {bit_depth} bits that the model's description \
+         states (\"bit_depth\"): send it as the camera delivers it, its samples not shifted"
+    )]
+    BeyondBitDepth {
+        /// The largest sample, alpha aside.
+        largest: u16,
+        /// The stated bits of a sample.
+        bit_depth: u8,
+    },
     /// The header was read, the rest is truncated or corrupt.
     #[error("the {format} image is damaged: {reason}")]
     Damaged {
@@ -82,6 +103,8 @@ impl ImageError {
             Self::NotAnImage => "not_an_image",
             Self::Unsupported { .. } => "unsupported_image",
             Self::TooManyPixels { .. } | Self::TooMuchMemory { .. } => "too_many_pixels",
+            Self::AmbiguousBitDepth { .. } => "ambiguous_bit_depth",
+            Self::BeyondBitDepth { .. } => "beyond_bit_depth",
             Self::Damaged { .. } => "damaged_image",
         }
     }

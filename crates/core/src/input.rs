@@ -47,7 +47,8 @@ impl InputReader {
     pub fn new(spec: &ModelSpec, options: &ReadOptions) -> Self {
         let preprocessing = &spec.preprocessing;
         let shape = [3, preprocessing.height as usize, preprocessing.width as usize];
-        let mut decoder = Decoder::new(options.limits.clone());
+        let mut decoder =
+            Decoder::new(options.limits.clone()).of_bit_depth(preprocessing.bit_depth);
         if options.scaled_jpeg {
             let over = |side: u32| side.saturating_mul(SCALED_OVER_INPUT);
             decoder =

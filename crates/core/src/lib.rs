@@ -30,6 +30,7 @@
 /// started in: their default.
 pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
 
+mod bit_depth;
 mod buffer;
 pub mod classifier;
 mod cmyk;

@@ -22,7 +22,7 @@ impl Preprocessor {
     /// A preprocessor for what a model says it wants.
     #[must_use]
     pub fn new(preprocessing: &Preprocessing) -> Self {
-        let Preprocessing { width, height, filter, color, scale, mean, std } = *preprocessing;
+        let Preprocessing { width, height, filter, color, scale, mean, std, .. } = *preprocessing;
         let (width, height) = (width as usize, height as usize);
         let resized = vec![0; width * height * color.channels()];
         Self { resampler: Resampler::new(filter, width, height), resized, color, scale, mean, std }
@@ -137,6 +137,7 @@ mod tests {
             scale: 0.5,
             mean: [1.0, 2.0, 3.0],
             std: [1.0, 2.0, 4.0],
+            bit_depth: None,
         }
     }
 

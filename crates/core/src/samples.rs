@@ -1,57 +1,76 @@
 //! From the samples of a decoded image to 8-bit gray or RGB, as Pillow converts them: alpha is
-//! dropped, and of 16 bits the high byte is taken.
+//! dropped, and of 16 bits the highest are taken.
 
-use image::DynamicImage;
+use image::{DynamicImage, GrayImage, RgbImage};
 
+use crate::bit_depth::Narrowing;
 use crate::error::ImageError;
 use crate::luma::luma;
 use crate::simd::vectorize;
 
-/// One byte a pixel.
-pub(crate) fn to_gray(decoded: DynamicImage) -> Result<Vec<u8>, ImageError> {
-    Ok(match decoded {
+/// One byte a pixel. `bit_depth` is what the model's description states of 16-bit samples.
+pub(crate) fn to_gray(decoded: DynamicImage, bit_depth: Option<u8>) -> Result<Vec<u8>, ImageError> {
+    Ok(match to_eight_bit(decoded, bit_depth)? {
         DynamicImage::ImageLuma8(samples) => samples.into_raw(),
         DynamicImage::ImageLumaA8(samples) => pick(samples.as_raw(), |p: &[u8; 2]| p[0]),
-        DynamicImage::ImageLuma16(samples) => pick(samples.as_raw(), |p: &[u16; 1]| high(p[0])),
-        DynamicImage::ImageLumaA16(samples) => pick(samples.as_raw(), |p: &[u16; 2]| high(p[0])),
         DynamicImage::ImageRgb8(samples) => {
             pick(samples.as_raw(), |p: &[u8; 3]| luma(p[0], p[1], p[2]))
         }
         DynamicImage::ImageRgba8(samples) => {
             pick(samples.as_raw(), |p: &[u8; 4]| luma(p[0], p[1], p[2]))
         }
-        DynamicImage::ImageRgb16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 3]| luma(high(p[0]), high(p[1]), high(p[2])))
-        }
-        DynamicImage::ImageRgba16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 4]| luma(high(p[0]), high(p[1]), high(p[2])))
-        }
         other => return Err(unsupported_samples(&other)),
     })
 }
 
-/// Three bytes a pixel.
-pub(crate) fn to_rgb(decoded: DynamicImage) -> Result<Vec<u8>, ImageError> {
-    let triples: Vec<[u8; 3]> = match decoded {
+/// Three bytes a pixel. `bit_depth` as for [`to_gray`].
+pub(crate) fn to_rgb(decoded: DynamicImage, bit_depth: Option<u8>) -> Result<Vec<u8>, ImageError> {
+    let triples: Vec<[u8; 3]> = match to_eight_bit(decoded, bit_depth)? {
         DynamicImage::ImageRgb8(samples) => return Ok(samples.into_raw()),
         DynamicImage::ImageRgba8(samples) => {
             pick(samples.as_raw(), |p: &[u8; 4]| [p[0], p[1], p[2]])
         }
         DynamicImage::ImageLuma8(samples) => pick(samples.as_raw(), |p: &[u8; 1]| [p[0]; 3]),
         DynamicImage::ImageLumaA8(samples) => pick(samples.as_raw(), |p: &[u8; 2]| [p[0]; 3]),
-        DynamicImage::ImageLuma16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 1]| [high(p[0]); 3])
-        }
-        DynamicImage::ImageLumaA16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 2]| [high(p[0]); 3])
-        }
-        DynamicImage::ImageRgb16(samples) => pick(samples.as_raw(), |p: &[u16; 3]| p.map(high)),
-        DynamicImage::ImageRgba16(samples) => {
-            pick(samples.as_raw(), |p: &[u16; 4]| [high(p[0]), high(p[1]), high(p[2])])
-        }
         other => return Err(unsupported_samples(&other)),
     };
     Ok(triples.into_flattened())
+}
+
+/// An image of 16 bits a sample as one of 8, without its alpha; any other as it is.
+fn to_eight_bit(decoded: DynamicImage, bit_depth: Option<u8>) -> Result<DynamicImage, ImageError> {
+    let size = (decoded.width(), decoded.height());
+    let (colors, samples) = match &decoded {
+        DynamicImage::ImageLuma16(samples) => (1, narrowed::<1, 1>(samples, bit_depth)?),
+        DynamicImage::ImageLumaA16(samples) => (1, narrowed::<2, 1>(samples, bit_depth)?),
+        DynamicImage::ImageRgb16(samples) => (3, narrowed::<3, 3>(samples, bit_depth)?),
+        DynamicImage::ImageRgba16(samples) => (3, narrowed::<4, 3>(samples, bit_depth)?),
+        _ => return Ok(decoded),
+    };
+    let image = if colors == 1 {
+        GrayImage::from_raw(size.0, size.1, samples).map(DynamicImage::from)
+    } else {
+        RgbImage::from_raw(size.0, size.1, samples).map(DynamicImage::from)
+    };
+    image.ok_or_else(|| unsupported_samples(&decoded))
+}
+
+/// The colors of pixels of `CHANNELS` samples, which stand first.
+fn narrowed<const CHANNELS: usize, const COLORS: usize>(
+    samples: &[u16],
+    bit_depth: Option<u8>,
+) -> Result<Vec<u8>, ImageError> {
+    const { assert!(COLORS <= CHANNELS, "colors are some of the samples") }
+    let colors = |pixel: &[u16; CHANNELS]| std::array::from_fn::<u16, COLORS, _>(|at| pixel[at]);
+    let brightest = pick(samples, |pixel| largest(&colors(pixel)));
+    let narrowing = Narrowing::of(largest(&brightest), bit_depth)?;
+    let narrow = |pixel: &[u16; CHANNELS]| colors(pixel).map(|sample| narrowing.eight_bit(sample));
+    Ok(pick(samples, narrow).into_flattened())
+}
+
+/// 0 where there is none.
+pub(crate) fn largest(samples: &[u16]) -> u16 {
+    samples.iter().copied().max().unwrap_or(0)
 }
 
 /// One value a pixel of `CHANNELS` samples.
@@ -93,24 +112,13 @@ pub(crate) fn convert_in_place<const FROM: usize, const TO: usize>(
     );
 }
 
-/// The high byte, as Pillow reads 16-bit RGB.
-pub(crate) fn high(sample: u16) -> u8 {
-    (sample >> 8) as u8
-}
-
 fn unsupported_samples(decoded: &DynamicImage) -> ImageError {
     ImageError::Unsupported { what: format!("an image with {:?} samples", decoded.color()) }
 }
 
 #[cfg(test)]
 mod tests {
-    use super::{convert_in_place, high};
-
-    #[test]
-    fn of_16_bits_the_high_ones_are_taken() {
-        assert_eq!(high(0xFFFF), 255);
-        assert_eq!(high(0x00FF), 0);
-    }
+    use super::convert_in_place;
 
     #[test]
     fn converting_in_place_is_converting_each_pixel() {

@@ -8,6 +8,7 @@ use std::collections::BTreeSet;
 
 use serde::{Deserialize, Serialize};
 
+use crate::bit_depth;
 use crate::error::{Error, Result};
 
 /// Key of the description in the ONNX file's metadata.
@@ -81,6 +82,10 @@ pub struct Preprocessing {
     pub mean: [f32; 3],
     /// Divided by at the end, one value a channel.
     pub std: [f32; 3],
+    /// Bits of a sample in 16-bit files, 9 to 16: of each sample the 8 highest of these are taken. `None`: the
+    /// high byte, and a picture that may be of fewer bits is refused.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bit_depth: Option<u8>,
 }
 
 /// Resampling filters, by Pillow's names.
@@ -227,6 +232,12 @@ impl Preprocessing {
         if self.std.iter().any(|std| !std.is_normal() || *std < 0.0) {
             return Err("`preprocessing.std` must be positive".into());
         }
+        if let Some(bits) = self.bit_depth.filter(|bits| !bit_depth::STATED.contains(bits)) {
+            let (least, most) = (bit_depth::STATED.start(), bit_depth::STATED.end());
+            return Err(format!(
+                "`preprocessing.bit_depth` is {bits}, expected {least} to {most} (bits of a sample in 16-bit files)"
+            ));
+        }
         Ok(())
     }
 }
@@ -278,8 +289,11 @@ mod tests {
             ("/preprocessing/std", json!([1, 0, 1]), "std"),
             ("/preprocessing/filter", json!("nearest"), "nearest"),
             ("/preprocessing/mean", json!([1, 2]), "length 2"),
+            ("/preprocessing/bit_depth", json!(8), "bit_depth"),
+            ("/preprocessing/bit_depth", json!(17), "bit_depth"),
         ] {
             let mut spec = valid();
+            spec["preprocessing"]["bit_depth"] = json!(12);
             *spec.pointer_mut(pointer).unwrap() = value;
             let error = ModelSpec::from_json(&spec.to_string(), "m.json").unwrap_err();
             let message = error.to_string();

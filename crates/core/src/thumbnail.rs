@@ -5,7 +5,7 @@ use image::codecs::jpeg::JpegEncoder;
 use image::imageops::thumbnail as shrink;
 
 use crate::error::ImageError;
-use crate::image::{ImageLimits, decode};
+use crate::image::{Decoder, ImageLimits, Pixels, decode};
 use crate::spec::Color;
 
 /// The quality of the JPEG: small, and good enough to see what is in the picture.
@@ -16,7 +16,7 @@ const QUALITY: u8 = 75;
 /// # Errors
 /// As [`decode`].
 pub fn thumbnail(bytes: &[u8], side: u32, limits: &ImageLimits) -> Result<Vec<u8>, ImageError> {
-    let pixels = decode(bytes, Color::Rgb, limits)?;
+    let pixels = decode_for_people(bytes, limits)?;
     let (width, height) = (pixels.width, pixels.height);
     let damaged = |reason: String| ImageError::Damaged { format: "image", reason };
     let picture = RgbImage::from_raw(width, height, pixels.data)
@@ -36,6 +36,16 @@ pub fn thumbnail(bytes: &[u8], side: u32, limits: &ImageLimits) -> Result<Vec<u8
         .encode_image(&picture)
         .map_err(|error| damaged(error.to_string()))?;
     Ok(jpeg)
+}
+
+/// What may be a picture of 12 bits is taken for one: the other would be nearly black in any case.
+fn decode_for_people(bytes: &[u8], limits: &ImageLimits) -> Result<Pixels, ImageError> {
+    match decode(bytes, Color::Rgb, limits) {
+        Err(ImageError::AmbiguousBitDepth { .. }) => {
+            Decoder::new(limits.clone()).of_bit_depth(Some(12)).decode_owned(bytes, Color::Rgb)
+        }
+        decoded => decoded,
+    }
 }
 
 #[cfg(test)]

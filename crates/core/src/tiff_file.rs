@@ -7,8 +7,10 @@ use tiff::decoder::{Decoder, DecodingResult, Limits};
 use tiff::tags::{PlanarConfiguration, Tag};
 use tiff::{ColorType, TiffError, TiffUnsupportedError};
 
+use crate::bit_depth::Narrowing;
 use crate::cmyk;
-use crate::samples::high;
+use crate::error::ImageError;
+use crate::samples::largest;
 
 const WHITE_IS_ZERO: u16 = 0;
 const JPEG_COMPRESSION: [u16; 2] = [6, 7];
@@ -34,6 +36,8 @@ pub(crate) enum Failure {
     Tiff(TiffError),
     /// By the crate `image`.
     Image(image::ImageError),
+    /// By us: how many bits the samples have.
+    Samples(ImageError),
     /// By us: the decoder would give other pixels than Pillow, without a word.
     Unsupported(&'static str),
     /// By us: it takes more time than an image that somebody made.
@@ -43,6 +47,12 @@ pub(crate) enum Failure {
 impl From<TiffError> for Failure {
     fn from(error: TiffError) -> Self {
         Self::Tiff(error)
+    }
+}
+
+impl From<ImageError> for Failure {
+    fn from(error: ImageError) -> Self {
+        Self::Samples(error)
     }
 }
 
@@ -85,7 +95,12 @@ impl<'a> TiffFile<'a> {
     }
 
     /// Decodes with `decoder`, which is of the same file, what it decodes as Pillow does.
-    pub(crate) fn decode(mut self, decoder: impl ImageDecoder) -> Result<DynamicImage, Failure> {
+    /// `bit_depth` is what the model's description states of 16-bit samples.
+    pub(crate) fn decode(
+        mut self,
+        decoder: impl ImageDecoder,
+        bit_depth: Option<u8>,
+    ) -> Result<DynamicImage, Failure> {
         self.check_work()?;
         if self.number(Tag::Compression).is_some_and(|found| JPEG_COMPRESSION.contains(&found)) {
             // Other pixels than libjpeg-turbo's would come of it.
@@ -100,7 +115,7 @@ impl<'a> TiffFile<'a> {
             return Err(Failure::Unsupported("tiles with extra samples"));
         }
         if matches!(self.decoder.colortype()?, ColorType::CMYK(_)) {
-            return Ok(self.decode_cmyk()?);
+            return self.decode_cmyk(bit_depth);
         }
         let decoded = DynamicImage::from_decoder(decoder).map_err(Failure::Image)?;
         Ok(match decoded {
@@ -117,28 +132,37 @@ impl<'a> TiffFile<'a> {
             }
             DynamicImage::ImageRgba16(samples) if self.has_associated_alpha() => {
                 let (pixels, _) = samples.as_chunks::<4>();
-                rgb(samples.dimensions(), pixels.iter().map(|pixel| divided(pixel.map(high))))?
+                let narrowing = Narrowing::of(largest(samples.as_raw()), bit_depth)?;
+                let narrow = |pixel: &[u16; 4]| divided(pixel.map(|s| narrowing.eight_bit(s)));
+                rgb(samples.dimensions(), pixels.iter().map(narrow))?
             }
             other => other,
         })
     }
 
     /// CMYK of 8 or 16 bits a sample whose planes are interleaved.
-    fn decode_cmyk(mut self) -> Result<DynamicImage, TiffError> {
+    fn decode_cmyk(mut self, bit_depth: Option<u8>) -> Result<DynamicImage, Failure> {
         if self.decoder.image_buffer_layout()?.planes > 1 {
             let planar = Some(PlanarConfiguration::Planar);
-            return Err(TiffUnsupportedError::UnsupportedPlanarConfig(planar).into());
+            return Err(
+                TiffError::from(TiffUnsupportedError::UnsupportedPlanarConfig(planar)).into()
+            );
         }
         let size = self.decoder.dimensions()?;
         match self.decoder.read_image()? {
             DecodingResult::U8(samples) => {
-                rgb(size, samples.as_chunks().0.iter().map(|ink| cmyk::rgb(*ink)))
+                Ok(rgb(size, samples.as_chunks().0.iter().map(|ink| cmyk::rgb(*ink)))?)
             }
             DecodingResult::U16(samples) => {
                 let (inks, _) = samples.as_chunks::<4>();
-                rgb(size, inks.iter().map(|ink| cmyk::rgb(ink.map(high))))
+                let narrowing = Narrowing::of(largest(&samples), bit_depth)?;
+                let narrow = |ink: &[u16; 4]| cmyk::rgb(ink.map(|s| narrowing.eight_bit(s)));
+                Ok(rgb(size, inks.iter().map(narrow))?)
             }
-            _ => Err(TiffUnsupportedError::UnsupportedSampleFormat(Vec::new()).into()),
+            _ => {
+                Err(TiffError::from(TiffUnsupportedError::UnsupportedSampleFormat(Vec::new()))
+                    .into())
+            }
         }
     }
 

@@ -344,6 +344,9 @@ fn status(error: &ImageError) -> StatusCode {
         | ImageError::TooManyPixels { .. }
         | ImageError::TooMuchMemory { .. } => StatusCode::PAYLOAD_TOO_LARGE,
         ImageError::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
+        ImageError::AmbiguousBitDepth { .. } | ImageError::BeyondBitDepth { .. } => {
+            StatusCode::UNPROCESSABLE_ENTITY
+        }
     }
 }
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from make_golden_images import orientation, png_sixteen_bit
+from make_golden_images import orientation, png_sixteen_bit, tiff_sixteen_bit
 from sdd_train.data import imaging
 from sdd_train.data.imaging import Preprocessing
 
@@ -125,3 +125,63 @@ def test_filters_are_those_of_the_rust_service():
 def test_preprocessing_survives_its_metadata():
     preprocessing = Preprocessing(width=4, height=6, color="rgb", filter="lanczos", scale=1.0)
     assert Preprocessing.from_metadata(preprocessing.as_metadata()) == preprocessing
+
+
+# By name: what encodes uint16 ``[H, W, C]``, and the number of channels.
+SIXTEEN_BIT = {
+    "png gray": (png_sixteen_bit, 1),
+    "png gray and alpha": (png_sixteen_bit, 2),
+    "png rgb": (png_sixteen_bit, 3),
+    "png rgba": (png_sixteen_bit, 4),
+    "tiff gray": (lambda pixels: encoded(Image.fromarray(pixels[:, :, 0]), "TIFF").getvalue(), 1),
+    "tiff premultiplied": (lambda pixels: tiff_sixteen_bit(pixels, 2, 1), 4),
+}
+
+
+@pytest.mark.parametrize("kind", SIXTEEN_BIT)
+def test_the_highest_of_the_stated_bits_are_taken(kind):
+    encode, channels = SIXTEEN_BIT[kind]
+    pixels = RNG.integers(0, 4096, (7, 5, channels), dtype=np.uint16)
+    pixels[0, 0, 0] = 4095
+    if channels in (2, 4):
+        pixels[:, :, -1] = 4095
+    data = BytesIO(encode(pixels))
+    loaded = np.asarray(imaging.load(data, "rgb", bit_depth=12))
+    colors = pixels[:, :, :3] if channels > 2 else pixels[:, :, :1]
+    assert np.array_equal(loaded, np.broadcast_to(colors >> 4, (7, 5, 3)))
+    assert np.asarray(imaging.load(data, "rgb", bit_depth=16)).max() == 15 or kind == "tiff premultiplied"
+    with pytest.raises(ValueError, match="bit_depth"):
+        imaging.load(data, "rgb")
+    with pytest.raises(ValueError, match="11 bits"):
+        imaging.load(data, "rgb", bit_depth=11)
+
+
+def test_a_picture_of_sixteen_bits_is_read_as_pillow_reads_it():
+    pixels = RNG.integers(0, 65536, (7, 5, 4), dtype=np.uint16)
+    black = np.zeros((7, 5, 3), dtype=np.uint16)
+    for data in (png_sixteen_bit(pixels), tiff_sixteen_bit(pixels, 2, 1), png_sixteen_bit(black)):
+        with Image.open(BytesIO(data)) as opened:
+            expected = np.asarray(opened.convert("RGB"))
+        assert np.array_equal(np.asarray(imaging.load(BytesIO(data), "rgb")), expected)
+
+
+@pytest.mark.parametrize("orientation", range(1, 9))
+@pytest.mark.parametrize("mode", ["L", "I;16", "CMYK", "RGB"])
+def test_a_turned_tiff_is_the_same_by_path_file_and_bytes(mode, orientation, tmp_path):
+    channels = {"CMYK": 4, "RGB": 3}.get(mode, 1)
+    kind = np.uint16 if mode == "I;16" else np.uint8
+    pixels = RNG.integers(np.iinfo(kind).max // 2, np.iinfo(kind).max, (9, 14, channels), dtype=kind)
+    image = Image.frombytes(mode, (14, 9), pixels.tobytes())
+    path = tmp_path / "turned.tif"
+    image.save(path, tiffinfo={274: orientation})
+    bytes_alone = np.asarray(imaging.load(BytesIO(path.read_bytes()), "rgb"))
+    assert bytes_alone.shape[:2] == ((14, 9) if orientation > 4 else (9, 14))
+    assert np.array_equal(np.asarray(imaging.load(path, "rgb")), bytes_alone)
+    assert np.array_equal(np.asarray(imaging.load(str(path), "rgb")), bytes_alone)
+    with path.open("rb") as file:
+        assert np.array_equal(np.asarray(imaging.load(file, "rgb")), bytes_alone)
+    path.write_bytes(encoded(image, "TIFF").getvalue())
+    method = {2: 0, 3: 3, 4: 1, 5: 5, 6: 4, 7: 6, 8: 2}.get(orientation)
+    stored = imaging.load(path, "rgb")
+    upright = stored if method is None else stored.transpose(method)
+    assert np.array_equal(np.asarray(upright), bytes_alone)

@@ -42,6 +42,7 @@ def test_what_may_be_left_out_is_filled_in():
         (changed(decision=metadata.binary_decision("a", 0.0)), "threshold"),
         (changed(preprocessing=VALID["preprocessing"] | {"std": [1, 0, 1]}), "std"),
         (changed(preprocessing=VALID["preprocessing"] | {"scale": float("inf")}), "finite"),
+        (changed(preprocessing=VALID["preprocessing"] | {"bit_depth": 8}), "bit_depth"),
         (changed(extra=1), "unknown"),
     ],
 )

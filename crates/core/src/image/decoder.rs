@@ -9,7 +9,7 @@ use image::{
 };
 
 use super::format::{explain, explain_tiff, name, recognize};
-use super::{ImageLimits, PixelsView};
+use super::{ImageLimits, Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
 use crate::tiff_file::{self, TiffFile};
@@ -27,6 +27,7 @@ const MAX_FULL_SCANS: u64 = 18;
 pub struct Decoder {
     limits: ImageLimits,
     smallest: Option<(u32, u32)>,
+    bit_depth: Option<u8>,
     /// The samples of the last image come first. What follows them is left from earlier ones.
     samples: Vec<u8>,
 }
@@ -43,7 +44,7 @@ impl Decoder {
     /// A decoder of images within these limits.
     #[must_use]
     pub fn new(limits: ImageLimits) -> Self {
-        Self { limits, smallest: None, samples: Vec::new() }
+        Self { limits, smallest: None, bit_depth: None, samples: Vec::new() }
     }
 
     /// Lets a JPEG come out at 1/2, 1/4 or 1/8 of its size, as long as it is upright at least
@@ -51,6 +52,14 @@ impl Decoder {
     #[must_use]
     pub fn scaling_down_to(mut self, width: u32, height: u32) -> Self {
         self.smallest = Some((width, height));
+        self
+    }
+
+    /// States how many bits the samples of 16-bit files have: 9 to 16, of which the 8 highest are taken. By
+    /// default the high byte is, and what may be a picture of fewer bits is refused.
+    #[must_use]
+    pub fn of_bit_depth(mut self, bit_depth: Option<u8>) -> Self {
+        self.bit_depth = bit_depth;
         self
     }
 
@@ -81,10 +90,12 @@ impl Decoder {
         buffer::release_if_large(&mut self.samples);
     }
 
-    /// The first `length` samples.
-    pub(super) fn into_samples(mut self, length: usize) -> Vec<u8> {
+    /// As [`decode`](Self::decode), for one image.
+    pub(crate) fn decode_owned(mut self, bytes: &[u8], color: Color) -> Result<Pixels, ImageError> {
+        let PixelsView { width, height, data, .. } = self.decode(bytes, color)?;
+        let length = data.len();
         self.samples.truncate(length);
-        self.samples
+        Ok(Pixels { width, height, color, data: self.samples })
     }
 
     /// Leaves pixels of `color` in the buffer, and gives their width and height.
@@ -112,8 +123,8 @@ impl Decoder {
         image.apply_orientation(orientation);
         let size = (image.width(), image.height());
         self.samples = match color {
-            Color::Gray => samples::to_gray(image)?,
-            Color::Rgb => samples::to_rgb(image)?,
+            Color::Gray => samples::to_gray(image, self.bit_depth)?,
+            Color::Rgb => samples::to_rgb(image, self.bit_depth)?,
         };
         Ok(size)
     }
@@ -164,7 +175,8 @@ impl Decoder {
     fn decode_tiff(&self, bytes: &[u8], decoder: impl ImageDecoder) -> Result<Decoded, ImageError> {
         let max_bytes = self.limits.max_decoded_bytes().saturating_mul(2);
         let file = TiffFile::open(bytes, max_bytes, METADATA_BYTES).map_err(explain_tiff)?;
-        let image = file.decode(decoder).map_err(|failure| match failure {
+        let image = file.decode(decoder, self.bit_depth).map_err(|failure| match failure {
+            tiff_file::Failure::Samples(error) => error,
             tiff_file::Failure::Tiff(error) => explain_tiff(error),
             tiff_file::Failure::Image(error) => explain(error, ImageFormat::Tiff),
             tiff_file::Failure::Bomb(reason) => {

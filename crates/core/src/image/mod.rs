@@ -2,7 +2,8 @@
 //!
 //! The result is what Pillow gives for
 //! `ImageOps.exif_transpose(Image.open(f)).convert("L" or "RGB")`, with 16-bit samples cut to their
-//! high byte: that is how the training scripts read images. Limits are checked on the header, before
+//! high byte, or to the highest bits of what the model's description states: that is how the training
+//! scripts read images. Limits are checked on the header, before
 //! anything is decoded.
 
 mod decoder;
@@ -81,10 +82,7 @@ pub struct PixelsView<'a> {
 /// # Errors
 /// [`ImageError`], each variant with what was found and what is expected.
 pub fn decode(bytes: &[u8], color: Color, limits: &ImageLimits) -> Result<Pixels, ImageError> {
-    let mut decoder = Decoder::new(limits.clone());
-    let PixelsView { width, height, data, .. } = decoder.decode(bytes, color)?;
-    let length = data.len();
-    Ok(Pixels { width, height, color, data: decoder.into_samples(length) })
+    Decoder::new(limits.clone()).decode_owned(bytes, color)
 }
 
 #[cfg(test)]

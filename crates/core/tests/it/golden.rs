@@ -127,6 +127,7 @@ fn resize(case: &Resized) -> Vec<u8> {
         scale: 1.0,
         mean: [0.0; 3],
         std: [1.0; 3],
+        bit_depth: None,
     });
     let mut tensor = vec![0.0; preprocessor.tensor_len()];
     preprocessor.write(noise(case.source, case.color).view(), &mut tensor);

@@ -5,6 +5,7 @@
 #![allow(clippy::float_cmp, reason = "what is compared is the same number, not a computed one")]
 
 mod classify;
+mod formats;
 mod golden;
 mod hostile;
 mod load;

@@ -61,6 +61,11 @@ pub struct Preprocessing {
     pub mean: [f32; 3],
     /// Divided by at the end, one value a channel.
     pub std: [f32; 3],
+    /// Bits of a sample in 16-bit files, 9 to 16, of which the 8 highest are taken. Without it the high byte is,
+    /// and an image whose samples all stay below 4096 is refused with `ambiguous_bit_depth`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub bit_depth: Option<u8>,
 }
 
 /// Resampling filters, by Pillow's names.
@@ -129,8 +134,10 @@ impl From<&spec::ModelSpec> for ModelSpec {
 
 impl From<spec::Preprocessing> for Preprocessing {
     fn from(preprocessing: spec::Preprocessing) -> Self {
-        let spec::Preprocessing { width, height, filter, color, scale, mean, std } = preprocessing;
-        Self { width, height, filter: filter.into(), color: color.into(), scale, mean, std }
+        let spec::Preprocessing { width, height, filter, color, scale, mean, std, bit_depth } =
+            preprocessing;
+        let (filter, color) = (filter.into(), color.into());
+        Self { width, height, filter, color, scale, mean, std, bit_depth }
     }
 }
 
@@ -187,7 +194,7 @@ mod tests {
                     "outputs": {"probability": "p", "embedding": "e"},
                     "preprocessing": {"width": 4, "height": 8, "filter": filter, "color": color,
                                       "scale": 0.5, "mean": [0.0, 0.5, 0.25],
-                                      "std": [1.0, 2.0, 0.5]},
+                                      "std": [1.0, 2.0, 0.5], "bit_depth": 12},
                     "decision": decision, "embedding_dimension": 16, "trained_on": {"images": 3}
                 });
                 let spec = spec::ModelSpec::from_json(&own.to_string(), "test").unwrap();

@@ -11,12 +11,15 @@ Only Pillow and NumPy are needed.
 
 from __future__ import annotations
 
+import re
+import sys
 from dataclasses import dataclass
+from io import BytesIO
 from pathlib import Path
 from typing import BinaryIO, Literal
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import Image, ImageFile, ImageOps
 
 Color = Literal["gray", "rgb"]
 Filter = Literal["box", "bilinear", "hamming", "bicubic", "lanczos"]
@@ -29,6 +32,9 @@ RESAMPLING: dict[Filter, Image.Resampling] = {
     "bicubic": Image.Resampling.BICUBIC,
     "lanczos": Image.Resampling.LANCZOS,
 }
+# How Pillow calls 16-bit samples of several channels, and their byte order: big, little, the machine's.
+_SIXTEEN_BIT_COLOR = re.compile("(?P<layout>LA|RGB|RGBA|RGBa|RGBX|CMYK);16(?P<order>[BLN])")
+BIT_DEPTHS = range(9, 17)
 _PILLOW_MODE = {"gray": "L", "rgb": "RGB"}
 
 
@@ -47,16 +53,20 @@ class Preprocessing:
     scale: float = 1.0 / 255.0
     mean: tuple[float, float, float] = (0.485, 0.456, 0.406)
     std: tuple[float, float, float] = (0.229, 0.224, 0.225)
+    bit_depth: int | None = None
+    """Bits of a sample in 16-bit files, 9 to 16; ``None``: see :func:`load`."""
 
     def __post_init__(self) -> None:
         if self.filter not in RESAMPLING:
             raise ValueError(f"preprocessing.filter: expected one of {list(RESAMPLING)}, found {self.filter!r}")
         if self.color not in _PILLOW_MODE:
             raise ValueError(f"preprocessing.color: expected one of {list(_PILLOW_MODE)}, found {self.color!r}")
+        if self.bit_depth is not None and self.bit_depth not in BIT_DEPTHS:
+            raise ValueError(f"preprocessing.bit_depth: expected 9 to 16, found {self.bit_depth!r}")
 
     def as_metadata(self) -> dict[str, object]:
         """The ``preprocessing`` object of a model's metadata."""
-        return {
+        content: dict[str, object] = {
             "width": self.width,
             "height": self.height,
             "filter": self.filter,
@@ -65,6 +75,7 @@ class Preprocessing:
             "mean": list(self.mean),
             "std": list(self.std),
         }
+        return content if self.bit_depth is None else content | {"bit_depth": self.bit_depth}
 
     @classmethod
     def from_metadata(cls, document: dict[str, object]) -> Preprocessing:
@@ -75,38 +86,98 @@ class Preprocessing:
         return cls(**fields)
 
 
-def to_eight_bit(image: Image.Image) -> Image.Image:
-    """Brings a 16-bit gray image to 8 bits by dropping the low byte.
-
-    Pillow's own ``I;16 -> L`` conversion clips at 255 instead, which turns
-    nearly every 16-bit picture white. (Pillow already drops the low byte of
-    16-bit RGB, RGBA and gray-with-alpha files when it opens them.)
-
-    Raises ``ValueError`` for 32-bit integer and floating-point images: their
-    white level is unknown.
-    """
-    if image.mode.startswith("I;16"):
-        values = np.asarray(image).astype(np.uint16)
-        return Image.fromarray((values >> 8).astype(np.uint8))
-    if image.mode in ("I", "F"):
-        raise ValueError(
-            f"expected an image of 8 or 16 bits a channel, found Pillow mode {image.mode!r} "
-            "(32 bits): convert the file to 8 or 16 bits first"
-        )
-    return image
-
-
-def load(source: str | Path | BinaryIO, color: Color) -> Image.Image:
+def load(source: str | Path | BinaryIO, color: Color, bit_depth: int | None = None) -> Image.Image:
     """Opens an image upright, with 8 bits a channel, as mode "L" or "RGB".
 
     Alpha is dropped, not blended. CMYK is converted as Pillow does:
     ``k - round(ink * k / 255)`` a channel with ``k = 255 - black``. Gray of a
     color image is ``(19595 R + 38470 G + 7471 B + 32768) >> 16``.
+
+    Of 16-bit samples the 8 highest of ``bit_depth`` bits are taken (9 to 16),
+    without it the high byte. Raises ``ValueError`` where that would be wrong,
+    as the service does: a 16-bit image may be of 12 bits and nothing is
+    stated, or it has more bits than stated; and for 32-bit integer and
+    floating-point images, whose white level is unknown.
     """
-    with Image.open(source) as opened:
+    # Never by its path: Pillow maps such a file into memory, and an uncompressed TIFF that is to be turned on
+    # its side comes out scrambled.
+    if isinstance(source, (str, Path)):
+        data = Path(source).read_bytes()
+    else:
+        source.seek(0)
+        data = source.read()
+    return _eight_bit(data, bit_depth).convert(_PILLOW_MODE[color])
+
+
+def _eight_bit(data: bytes, bit_depth: int | None) -> Image.Image:
+    with Image.open(BytesIO(data)) as opened:
+        mode = opened.mode
+        rawmode = _rawmode(opened.tile[0]) if opened.tile else ""
+    if mode.startswith("I;16"):
+        samples = np.asarray(_upright(data)).astype(np.uint16)
+        return Image.fromarray(_narrowed(samples, samples, bit_depth))
+    if mode in ("I", "F"):
+        raise ValueError(
+            f"expected an image of 8 or 16 bits a channel, found Pillow mode {mode!r} "
+            "(32 bits): convert the file to 8 or 16 bits first"
+        )
+    sixteen_bit = _SIXTEEN_BIT_COLOR.fullmatch(rawmode)
+    if not sixteen_bit:
+        return _upright(data)
+    if sixteen_bit["layout"] == "LA":
+        parts = np.asarray(_upright(data, "RGBA")).astype(np.uint16)
+        gray = parts[:, :, 0] << 8 | parts[:, :, 1]
+        return Image.fromarray(_narrowed(gray, gray, bit_depth))
+    return _narrowed_color(data, mode, sixteen_bit["layout"], sixteen_bit["order"], bit_depth)
+
+
+def _narrowed_color(data: bytes, mode: str, layout: str, order: str, bit_depth: int | None) -> Image.Image:
+    """An image of which Pillow keeps the high bytes alone: the low ones are had by telling it the other byte order."""
+    swapped = {"B": "L", "L": "B", "N": "B" if sys.byteorder == "little" else "L"}[order]
+    premultiplied = layout == "RGBa"
+    layout = layout.upper()
+    high, low = (
+        np.asarray(_upright(data, f"{layout};16{order}")).astype(np.uint16) for order in (order, swapped)
+    )
+    samples = high << 8 | low
+    has_alpha = mode == "RGBA" and not premultiplied
+    narrowed = _narrowed(samples, samples[:, :, :3] if has_alpha else samples, bit_depth)
+    if premultiplied:
+        colors, alpha = narrowed[:, :, :3].astype(np.uint32), narrowed[:, :, 3:].astype(np.uint32)
+        divided = np.where(alpha > 0, colors * 255 // np.maximum(alpha, 1), 0)
+        return Image.fromarray(np.minimum(divided, 255).astype(np.uint8))
+    height, width, _ = narrowed.shape
+    return Image.frombytes(mode, (width, height), narrowed.tobytes())
+
+
+def _narrowed(samples: np.ndarray, colors: np.ndarray, bit_depth: int | None) -> np.ndarray:
+    """The 8 highest bits of uint16 samples, ``colors`` being those that are no alpha."""
+    largest = int(colors.max())
+    if bit_depth is None and 0 < largest < 4096:
+        raise ValueError(
+            f"no sample of the 16-bit image is above {largest}: it may be one of 12 bits, or a dark one of 16. "
+            "State `bit_depth` in the preprocessing: 12, or what the camera delivers; 16 takes the image as it stands"
+        )
+    if bit_depth is not None and largest >> bit_depth:
+        raise ValueError(f"the 16-bit image has a sample of {largest}, more than the stated {bit_depth} bits")
+    return (samples >> ((bit_depth or 16) - 8)).astype(np.uint8)
+
+
+def _upright(data: bytes, rawmode: str | None = None) -> Image.Image:
+    """The image, its samples taken to be laid out as in ``rawmode`` where one is given."""
+    with Image.open(BytesIO(data)) as opened:
+        if rawmode is not None:
+            opened.tile = [
+                tile._replace(args=rawmode if isinstance(tile.args, str) else (rawmode, *tile.args[1:]))
+                for tile in opened.tile
+            ]
         opened.load()
-        upright = ImageOps.exif_transpose(opened)
-    return to_eight_bit(upright).convert(_PILLOW_MODE[color])
+        return ImageOps.exif_transpose(opened)
+
+
+def _rawmode(tile: ImageFile._Tile) -> str:
+    args = tile.args if isinstance(tile.args, tuple) else (tile.args,)
+    return args[0] if args and isinstance(args[0], str) else ""
 
 
 def resize(image: Image.Image, width: int, height: int, filter: Filter = "bilinear") -> Image.Image:
@@ -121,7 +192,7 @@ def resized(image: Image.Image, preprocessing: Preprocessing) -> np.ndarray:
 
 def load_resized(source: str | Path | BinaryIO, preprocessing: Preprocessing) -> np.ndarray:
     """Loads and resizes an image, as :func:`resized`."""
-    return resized(load(source, preprocessing.color), preprocessing)
+    return resized(load(source, preprocessing.color, preprocessing.bit_depth), preprocessing)
 
 
 def normalize(pixels: np.ndarray, preprocessing: Preprocessing) -> np.ndarray:

@@ -11,7 +11,7 @@ import json
 import numpy as np
 import onnx
 
-from ..data.imaging import Preprocessing
+from ..data.imaging import BIT_DEPTHS, Preprocessing
 
 KEY = "sdd_model"
 FORMAT_VERSION = 1
@@ -26,6 +26,7 @@ _FIELDS = {
 }
 OPTIONAL = {"description": "", "license": "", "trained_on": None}
 """What a document may leave out, and what that means."""
+_MAY_BE_ABSENT = {"preprocessing": {"bit_depth"}}
 _DECISION_FIELDS = {"binary": {"kind", "positive_label", "threshold"}, "softmax": {"kind"}}
 
 
@@ -76,7 +77,7 @@ def validate(found: dict[str, object]) -> None:
         part = found[where] if where else found
         if not isinstance(part, dict):
             raise ValueError(f"{KEY}.{where or 'top level'}: expected an object, found {part!r}")
-        fields = set(part)
+        fields = set(part) - _MAY_BE_ABSENT.get(where, set())
         if fields != expected:
             raise ValueError(
                 f"{KEY}.{where or 'top level'}: missing {sorted(expected - fields)}, "
@@ -92,6 +93,8 @@ def validate(found: dict[str, object]) -> None:
         raise ValueError(f"preprocessing.std: expected positive values, found {preprocessing['std']}")
     if not np.isfinite([preprocessing["scale"], *preprocessing["mean"], *preprocessing["std"]]).all():
         raise ValueError(f"preprocessing: expected finite scale, mean and std, found {preprocessing}")
+    if preprocessing.get("bit_depth") not in (None, *BIT_DEPTHS):
+        raise ValueError(f"preprocessing.bit_depth: expected 9 to 16, found {preprocessing['bit_depth']!r}")
     if not found["name"]:
         raise ValueError("name: expected one, found an empty text")
     decision = found["decision"]

@@ -23,7 +23,7 @@ class ServedModel:
 
     def load(self, path: Path) -> Image.Image:
         """An image file in its own size, with the model's colors."""
-        return imaging.load(path, self.preprocessing.color)
+        return imaging.load(path, self.preprocessing.color, self.preprocessing.bit_depth)
 
     def predict(self, paths: Iterable[Path]) -> tuple[np.ndarray, np.ndarray]:
         """Image files -> ``probability [M, C]`` and ``embedding [M, D]``."""
