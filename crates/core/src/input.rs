@@ -6,6 +6,7 @@ use crate::error::ImageError;
 use crate::image::{Decoder, ImageLimits};
 use crate::preprocess::Preprocessor;
 use crate::spec::{Color, ModelSpec};
+use crate::warning::ImageWarning;
 
 /// How images are read.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -39,6 +40,15 @@ pub struct ReadTimes {
     pub decode: Duration,
     /// From pixels to the normalized tensor.
     pub preprocess: Duration,
+}
+
+/// An image that was read.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ReadImage {
+    /// How long it took.
+    pub times: ReadTimes,
+    /// What is odd about it.
+    pub warning: Option<ImageWarning>,
 }
 
 impl InputReader {
@@ -77,12 +87,13 @@ impl InputReader {
     ///
     /// # Panics
     /// When `tensor` has not [`tensor_len`](Self::tensor_len) values.
-    pub fn read(&mut self, image: &[u8], tensor: &mut [f32]) -> Result<ReadTimes, ImageError> {
+    pub fn read(&mut self, image: &[u8], tensor: &mut [f32]) -> Result<ReadImage, ImageError> {
         let start = Instant::now();
         let pixels = self.decoder.decode(image, self.color)?;
         let decoded = Instant::now();
         self.preprocessor.write(pixels, tensor);
         self.decoder.release();
-        Ok(ReadTimes { decode: decoded - start, preprocess: decoded.elapsed() })
+        let times = ReadTimes { decode: decoded - start, preprocess: decoded.elapsed() };
+        Ok(ReadImage { times, warning: self.decoder.warning() })
     }
 }

@@ -52,12 +52,14 @@ mod simd;
 pub mod spec;
 mod thumbnail;
 mod tiff_file;
+mod warning;
 
 pub use classifier::{Classifier, ClassifierOptions};
 pub use device::Device;
 pub use error::{Error, ImageError, Result};
 pub use image::ImageLimits;
-pub use input::{InputReader, ReadOptions, ReadTimes};
+pub use input::{InputReader, ReadImage, ReadOptions, ReadTimes};
 pub use prediction::{Prediction, Probabilities};
 pub use spec::ModelSpec;
 pub use thumbnail::thumbnail;
+pub use warning::ImageWarning;

@@ -8,11 +8,12 @@ use image::{
     ColorType, DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage,
 };
 
-use super::format::{explain, explain_tiff, name, recognize};
+use super::format::{explain, explain_jpeg, explain_tiff, name, recognize};
 use super::{ImageLimits, Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
 use crate::tiff_file::{self, TiffFile};
+use crate::warning::ImageWarning;
 use crate::{buffer, jpeg, luma, orientation, samples};
 
 /// What a decoder may allocate before the image's size is known: for tables and metadata.
@@ -28,6 +29,7 @@ pub struct Decoder {
     limits: ImageLimits,
     smallest: Option<(u32, u32)>,
     bit_depth: Option<u8>,
+    warning: Option<ImageWarning>,
     /// The samples of the last image come first. What follows them is left from earlier ones.
     samples: Vec<u8>,
 }
@@ -44,7 +46,7 @@ impl Decoder {
     /// A decoder of images within these limits.
     #[must_use]
     pub fn new(limits: ImageLimits) -> Self {
-        Self { limits, smallest: None, bit_depth: None, samples: Vec::new() }
+        Self { limits, smallest: None, bit_depth: None, warning: None, samples: Vec::new() }
     }
 
     /// Lets a JPEG come out at 1/2, 1/4 or 1/8 of its size, as long as it is upright at least
@@ -68,6 +70,7 @@ impl Decoder {
     /// # Errors
     /// [`ImageError`], each variant with what was found and what is expected.
     pub fn decode(&mut self, bytes: &[u8], color: Color) -> Result<PixelsView<'_>, ImageError> {
+        self.warning = None;
         let format = recognize(bytes, &self.limits)?;
         // A decoder that panics has met data that its authors did not think of: that is damage to
         // us, and must not take the worker with it. Only the buffer is shared with the closure, and
@@ -83,6 +86,12 @@ impl Decoder {
             .inspect_err(|_| buffer::release_if_large(&mut self.samples))?;
         let length = width as usize * height as usize * color.channels();
         Ok(PixelsView { width, height, color, data: &self.samples[..length] })
+    }
+
+    /// What was odd about the image that was decoded last.
+    #[must_use]
+    pub fn warning(&self) -> Option<ImageWarning> {
+        self.warning
     }
 
     /// Gives back a buffer that only a very large image needs; for when its pixels have been used.
@@ -136,6 +145,9 @@ impl Decoder {
         format: ImageFormat,
         color: Color,
     ) -> Result<(Decoded, Orientation), ImageError> {
+        if format == ImageFormat::Jpeg {
+            return self.decode_jpeg(bytes, color);
+        }
         let decoder = self.open(bytes, format)?;
         let orientation = orientation::of(bytes, format)?;
         if format == ImageFormat::Tiff {
@@ -147,16 +159,8 @@ impl Decoder {
             ColorType::Rgb8 => Some(Color::Rgb),
             _ => None,
         };
-        let decoded = match (format, found) {
-            (ImageFormat::Jpeg, _) => {
-                let upright = orientation.to_exif() < Orientation::Rotate90FlipH.to_exif();
-                let smallest = self.smallest.map(|(w, h)| if upright { (w, h) } else { (h, w) });
-                let damaged = |reason| ImageError::Damaged { format: name(format), reason };
-                jpeg::decode(bytes, size, color, smallest, &mut self.samples)
-                    .map(|(size, color)| Decoded::Samples(size, color))
-                    .map_err(damaged)?
-            }
-            (_, Some(color)) => {
+        let decoded = match found {
+            Some(color) => {
                 let length =
                     usize::try_from(decoder.total_bytes()).map_err(|_| wrong_size(format))?;
                 decoder
@@ -164,12 +168,36 @@ impl Decoder {
                     .map_err(|error| explain(error, format))?;
                 Decoded::Samples(size, color)
             }
-            (_, None) => {
+            None => {
                 let image = DynamicImage::from_decoder(decoder);
                 Decoded::Image(image.map_err(|error| explain(error, format))?)
             }
         };
         Ok((decoded, orientation))
+    }
+
+    fn decode_jpeg(
+        &mut self,
+        bytes: &[u8],
+        color: Color,
+    ) -> Result<(Decoded, Orientation), ImageError> {
+        let stream = jpeg::Stream::read(bytes).map_err(explain_jpeg)?;
+        self.limits.check(stream.width, stream.height)?;
+        let pixels = u64::from(stream.width) * u64::from(stream.height);
+        if pixels.saturating_mul(stream.scans)
+            > self.limits.max_pixels.saturating_mul(MAX_FULL_SCANS)
+        {
+            let reason = format!("it has {} scans, more than an encoder makes", stream.scans);
+            return Err(explain_jpeg(jpeg::Refusal::Damaged(reason)));
+        }
+        let orientation = orientation::of(bytes, ImageFormat::Jpeg)?;
+        let upright = orientation.to_exif() < Orientation::Rotate90FlipH.to_exif();
+        let smallest = self.smallest.map(|(w, h)| if upright { (w, h) } else { (h, w) });
+        let jpeg::Decoded { size, color, warning } =
+            jpeg::decode(bytes, &stream, color, smallest, &mut self.samples)
+                .map_err(explain_jpeg)?;
+        self.warning = warning;
+        Ok((Decoded::Samples(size, color), orientation))
     }
 
     fn decode_tiff(&self, bytes: &[u8], decoder: impl ImageDecoder) -> Result<Decoded, ImageError> {
@@ -196,45 +224,19 @@ impl Decoder {
         format: ImageFormat,
     ) -> Result<impl ImageDecoder + use<'a>, ImageError> {
         let limits = &self.limits;
-        let scans = scans(bytes, format)?;
         let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
         reader.limits(allocation(METADATA_BYTES));
         let mut decoder = reader.into_decoder().map_err(|error| explain(error, format))?;
         let (width, height) = decoder.dimensions();
-        let pixels = u64::from(width) * u64::from(height);
-        let too_large = width.max(height) > limits.max_side
-            || pixels > limits.max_pixels
-            || decoder.total_bytes() > limits.max_decoded_bytes();
-        if too_large {
-            return Err(ImageError::TooManyPixels {
-                width,
-                height,
-                max_side: limits.max_side,
-                max_pixels: limits.max_pixels,
-            });
-        }
-        if pixels.saturating_mul(scans) > limits.max_pixels.saturating_mul(MAX_FULL_SCANS) {
-            return Err(ImageError::Damaged {
-                format: name(format),
-                reason: format!("it has {scans} scans, more than an encoder makes"),
-            });
+        limits.check(width, height)?;
+        if decoder.total_bytes() > limits.max_decoded_bytes() {
+            return Err(limits.exceeded_by(width, height));
         }
         decoder
             .set_limits(allocation(limits.max_decoded_bytes().saturating_mul(2)))
             .map_err(|error| explain(error, format))?;
         Ok(decoder)
     }
-}
-
-/// How often the decoder goes over all of the image: 1 but for a JPEG of several scans.
-fn scans(bytes: &[u8], format: ImageFormat) -> Result<u64, ImageError> {
-    if format != ImageFormat::Jpeg {
-        return Ok(1);
-    }
-    jpeg::count_scans(bytes).ok_or_else(|| ImageError::Damaged {
-        format: name(format),
-        reason: "it is truncated: the end-of-image marker is missing".into(),
-    })
 }
 
 fn allocation(bytes: u64) -> Limits {

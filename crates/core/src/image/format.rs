@@ -5,6 +5,7 @@ use tiff::TiffError;
 
 use super::ImageLimits;
 use crate::error::ImageError;
+use crate::jpeg;
 
 /// Checks the length and finds the format by the first bytes, whatever the file's name says.
 pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageError> {
@@ -69,6 +70,15 @@ pub(super) fn explain(error: image::ImageError, format: ImageFormat) -> ImageErr
         }
         image::ImageError::Limits(_) => ImageError::TooMuchMemory { format: name(format) },
         error => ImageError::Damaged { format: name(format), reason: error.to_string() },
+    }
+}
+
+pub(super) fn explain_jpeg(refusal: jpeg::Refusal) -> ImageError {
+    match refusal {
+        jpeg::Refusal::Damaged(reason) => {
+            ImageError::Damaged { format: name(ImageFormat::Jpeg), reason }
+        }
+        jpeg::Refusal::Unsupported(what) => ImageError::Unsupported { what },
     }
 }
 

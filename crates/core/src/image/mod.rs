@@ -32,6 +32,19 @@ impl ImageLimits {
     fn max_decoded_bytes(&self) -> u64 {
         self.max_pixels.saturating_mul(4)
     }
+
+    fn check(&self, width: u32, height: u32) -> Result<(), ImageError> {
+        let pixels = u64::from(width) * u64::from(height);
+        if width.max(height) > self.max_side || pixels > self.max_pixels {
+            return Err(self.exceeded_by(width, height));
+        }
+        Ok(())
+    }
+
+    fn exceeded_by(&self, width: u32, height: u32) -> ImageError {
+        let Self { max_side, max_pixels, .. } = *self;
+        ImageError::TooManyPixels { width, height, max_side, max_pixels }
+    }
 }
 
 /// 20 MiB, 50 megapixels: today's largest phone photographs pass. A side may be as long as the

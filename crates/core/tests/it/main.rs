@@ -8,6 +8,7 @@ mod classify;
 mod formats;
 mod golden;
 mod hostile;
+mod jpeg;
 mod load;
 mod long;
 mod scaled;

@@ -45,7 +45,7 @@ impl Preparer {
             Input::Tensor(tensor) => (Ok(ReadTimes::default()), tensor),
             Input::Encoded(image) => {
                 let mut tensor = vec![0.0; self.reader.tensor_len()];
-                (self.reader.read(&image, &mut tensor), tensor)
+                (self.reader.read(&image, &mut tensor).map(|read| read.times), tensor)
             }
         };
         match read {

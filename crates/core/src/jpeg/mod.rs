@@ -1,0 +1,118 @@
+//! Decoding of JPEG, by libjpeg-turbo, which Pillow uses, too: decoders differ by a gray level here and there, and
+//! the model notices.
+//!
+//! # Warnings
+//!
+//! libjpeg makes a picture of nearly anything and tells of the first thing that it stumbled over, and of that alone.
+//! What is odd about headers means nothing to the pixels, so a stream that it warns of is decoded once more without
+//! its oddities ([`Stream::plain`]). What it warns of then is the data: some of it is missing or wrong, which is
+//! damage, or there is some more than the image takes. The last may be padding, or the end of data that went wrong
+//! before: no decoder can tell, and Pillow, as others, gives the picture. So do we, and say so.
+
+mod stream;
+
+use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
+
+pub(crate) use self::stream::Stream;
+use crate::spec::Color;
+use crate::warning::ImageWarning;
+use crate::{buffer, cmyk, samples};
+
+/// Sizes at which the inverse transform makes fewer samples of a block, the smallest first.
+const SCALES: [ScalingFactor; 3] =
+    [ScalingFactor::ONE_EIGHTH, ScalingFactor::ONE_QUARTER, ScalingFactor::ONE_HALF];
+
+/// What libjpeg says of bytes before a marker that belong to nothing (`JWRN_EXTRANEOUS_DATA`).
+const STRAY_BYTES: &str = "extraneous bytes before marker";
+
+/// Why a JPEG is not decoded.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// Bytes are missing or wrong: which.
+    Damaged(String),
+    /// It is of a kind that is not decoded here: which.
+    Unsupported(String),
+}
+
+/// What was decoded.
+pub(crate) struct Decoded {
+    /// Width and height in pixels.
+    pub size: (u32, u32),
+    pub color: Color,
+    pub warning: Option<ImageWarning>,
+}
+
+/// Decodes a JPEG to gray or RGB samples of 8 bits, which come first in `samples`: to gray only what is gray and
+/// asked for as such.
+///
+/// Where there is a `smallest` size, the image is scaled down as far as that allows.
+pub(crate) fn decode(
+    bytes: &[u8],
+    stream: &Stream,
+    color: Color,
+    smallest: Option<(u32, u32)>,
+    samples: &mut Vec<u8>,
+) -> Result<Decoded, Refusal> {
+    let attempt = |bytes: &[u8], samples: &mut Vec<u8>| {
+        attempt(bytes, stream, color, smallest, samples).map_err(Refusal::Damaged)
+    };
+    if let Ok((decoded, None)) = attempt(bytes, samples) {
+        return Ok(decoded);
+    }
+    let plain = stream.plain(bytes)?;
+    match attempt(&plain, samples)? {
+        (decoded, None) => Ok(decoded),
+        (decoded, Some(complaint)) if complaint.contains(STRAY_BYTES) => {
+            // What it would say of a marker that is missing is not said any more.
+            if !Stream::has_all_restarts(&plain) {
+                return Err(Refusal::Damaged("a restart marker is missing".into()));
+            }
+            Ok(Decoded { warning: Some(ImageWarning::StrayBytes), ..decoded })
+        }
+        (_, Some(complaint)) => Err(Refusal::Damaged(complaint)),
+    }
+}
+
+/// Decodes, and gives what the decoder complains of, with or without having made a picture.
+fn attempt(
+    bytes: &[u8],
+    stream: &Stream,
+    color: Color,
+    smallest: Option<(u32, u32)>,
+    samples: &mut Vec<u8>,
+) -> Result<(Decoded, Option<String>), String> {
+    // A new one for each image: it would keep the tables of one image for the next that has none.
+    let mut decoder = Decompressor::new().map_err(|error| error.to_string())?;
+    let header = decoder.read_header(bytes).map_err(|error| error.to_string())?;
+    if (header.width, header.height) != (stream.width as usize, stream.height as usize) {
+        return Err("its headers contradict one another".into());
+    }
+    let (format, color) = match (header.colorspace, color) {
+        (Colorspace::Gray, Color::Gray) => (PixelFormat::GRAY, Color::Gray),
+        (Colorspace::Gray | Colorspace::RGB | Colorspace::YCbCr, _) => {
+            (PixelFormat::RGB, Color::Rgb)
+        }
+        (Colorspace::CMYK | Colorspace::YCCK, _) => (PixelFormat::CMYK, Color::Rgb),
+    };
+    let scale = smallest.filter(|_| !header.is_lossless).and_then(|smallest| {
+        SCALES.into_iter().find(|scale| {
+            let scaled = header.scaled(*scale);
+            scaled.width >= smallest.0 as usize && scaled.height >= smallest.1 as usize
+        })
+    });
+    let scale = scale.unwrap_or(ScalingFactor::ONE);
+    decoder.set_scaling_factor(scale).map_err(|error| error.to_string())?;
+    let DecompressHeader { width, height, .. } = header.scaled(scale);
+    let pixels = buffer::first(samples, width * height * format.size());
+    let target =
+        Image { pixels: &mut *pixels, width, pitch: width * format.size(), height, format };
+    let complaint = decoder.decompress(bytes, target).err().map(|error| error.to_string());
+    if format == PixelFormat::CMYK {
+        // Adobe's programs, which nearly all CMYK files come from, write 255 for no ink; Pillow
+        // takes all files for theirs.
+        samples::convert_in_place(pixels, |ink: [u8; 4]| cmyk::rgb(ink.map(|sample| 255 - sample)));
+    }
+    let side = |side| u32::try_from(side).map_err(|_| "it is too large".to_owned());
+    let size = (side(width)?, side(height)?);
+    Ok((Decoded { size, color, warning: None }, complaint))
+}
