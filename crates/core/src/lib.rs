@@ -51,7 +51,7 @@ mod samples;
 mod simd;
 pub mod spec;
 mod thumbnail;
-mod tiff_file;
+mod tiff;
 mod warning;
 
 pub use classifier::{Classifier, ClassifierOptions};

@@ -8,13 +8,12 @@ use image::{
     ColorType, DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage,
 };
 
-use super::format::{explain, explain_jpeg, explain_tiff, name, recognize};
+use super::format::{explain, explain_jpeg, name, recognize};
 use super::{ImageLimits, Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
-use crate::tiff_file::{self, TiffFile};
 use crate::warning::ImageWarning;
-use crate::{buffer, jpeg, luma, orientation, samples};
+use crate::{buffer, jpeg, luma, orientation, samples, tiff};
 
 /// What a decoder may allocate before the image's size is known: for tables and metadata.
 const METADATA_BYTES: u64 = 16 << 20;
@@ -145,14 +144,16 @@ impl Decoder {
         format: ImageFormat,
         color: Color,
     ) -> Result<(Decoded, Orientation), ImageError> {
-        if format == ImageFormat::Jpeg {
-            return self.decode_jpeg(bytes, color);
+        match format {
+            ImageFormat::Jpeg => return self.decode_jpeg(bytes, color),
+            ImageFormat::Tiff => {
+                let image = tiff::decode(bytes, &self.limits, self.bit_depth)?;
+                return Ok((Decoded::Image(image), orientation::of(bytes, format)?));
+            }
+            _ => {}
         }
         let decoder = self.open(bytes, format)?;
         let orientation = orientation::of(bytes, format)?;
-        if format == ImageFormat::Tiff {
-            return Ok((self.decode_tiff(bytes, decoder)?, orientation));
-        }
         let size = decoder.dimensions();
         let found = match decoder.color_type() {
             ColorType::L8 if color == Color::Gray => Some(Color::Gray),
@@ -198,23 +199,6 @@ impl Decoder {
                 .map_err(explain_jpeg)?;
         self.warning = warning;
         Ok((Decoded::Samples(size, color), orientation))
-    }
-
-    fn decode_tiff(&self, bytes: &[u8], decoder: impl ImageDecoder) -> Result<Decoded, ImageError> {
-        let max_bytes = self.limits.max_decoded_bytes().saturating_mul(2);
-        let file = TiffFile::open(bytes, max_bytes, METADATA_BYTES).map_err(explain_tiff)?;
-        let image = file.decode(decoder, self.bit_depth).map_err(|failure| match failure {
-            tiff_file::Failure::Samples(error) => error,
-            tiff_file::Failure::Tiff(error) => explain_tiff(error),
-            tiff_file::Failure::Image(error) => explain(error, ImageFormat::Tiff),
-            tiff_file::Failure::Bomb(reason) => {
-                ImageError::Damaged { format: name(ImageFormat::Tiff), reason }
-            }
-            tiff_file::Failure::Unsupported(kind) => {
-                ImageError::Unsupported { what: format!("this TIFF encoding ({kind})") }
-            }
-        })?;
-        Ok(Decoded::Image(image))
     }
 
     /// Reads the header and checks the limits.

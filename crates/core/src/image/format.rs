@@ -1,11 +1,10 @@
 //! Which format a file is of, and what its decoder's errors mean to the sender.
 
 use image::ImageFormat;
-use tiff::TiffError;
 
 use super::ImageLimits;
 use crate::error::ImageError;
-use crate::jpeg;
+use crate::{jpeg, tiff};
 
 /// Checks the length and finds the format by the first bytes, whatever the file's name says.
 pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageError> {
@@ -15,14 +14,9 @@ pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageForma
     if bytes.len() > limits.max_bytes {
         return Err(ImageError::TooManyBytes { bytes: bytes.len(), limit: limits.max_bytes });
     }
-    let format = match image::guess_format(bytes) {
-        Ok(format) => format,
-        Err(_) if bytes.get(4..8) == Some(b"ftyp") => {
-            return Err(ImageError::Unsupported {
-                what: "an ISO media file (HEIF or video)".into(),
-            });
-        }
-        Err(_) => return Err(ImageError::NotAnImage),
+    let Some(format) = format_of(bytes) else {
+        return Err(other_kind(bytes)
+            .map_or(ImageError::NotAnImage, |kind| ImageError::Unsupported { what: kind.into() }));
     };
     match format {
         ImageFormat::Bmp if bits_of_bmp(bytes) == Some(16) => {
@@ -34,7 +28,7 @@ pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageForma
         | ImageFormat::Bmp
         | ImageFormat::Tiff
         | ImageFormat::WebP => Ok(format),
-        other => Err(ImageError::Unsupported { what: name(other).into() }),
+        other => Err(ImageError::Unsupported { what: name_of_other(other).into() }),
     }
 }
 
@@ -46,7 +40,7 @@ pub const FILE_EXTENSIONS: [&str; 5] = ["jpg", "png", "bmp", "tiff", "webp"];
 /// kind.
 #[must_use]
 pub fn file_extension(bytes: &[u8]) -> Option<&'static str> {
-    match image::guess_format(bytes).ok()? {
+    match format_of(bytes)? {
         ImageFormat::Jpeg => Some("jpg"),
         ImageFormat::Png => Some("png"),
         ImageFormat::Bmp => Some("bmp"),
@@ -82,14 +76,53 @@ pub(super) fn explain_jpeg(refusal: jpeg::Refusal) -> ImageError {
     }
 }
 
-pub(super) fn explain_tiff(error: TiffError) -> ImageError {
-    let format = name(ImageFormat::Tiff);
-    match error {
-        TiffError::UnsupportedError(error) => {
-            ImageError::Unsupported { what: format!("this {format} encoding ({error})") }
-        }
-        TiffError::LimitsExceeded => ImageError::TooMuchMemory { format },
-        error => ImageError::Damaged { format, reason: error.to_string() },
+/// The format by the first bytes, of those that the crate `image` knows.
+fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
+    image::guess_format(bytes).ok().or_else(|| tiff::is_tiff(bytes).then_some(ImageFormat::Tiff))
+}
+
+/// Where the signature of a kind of file stands, what it is, and the kind.
+const OTHER_KINDS: [(usize, &[u8], &str); 16] = [
+    (4, b"ftypavif", "AVIF"),
+    (4, b"ftypavis", "AVIF"),
+    (4, b"ftyphei", "HEIF, as phones make it"),
+    (4, b"ftyphev", "HEIF, as phones make it"),
+    (4, b"ftypmif1", "HEIF, as phones make it"),
+    (4, b"ftyp", "a video or another ISO media file"),
+    (0, b"\0\0\0\x0CjP  ", "JPEG 2000"),
+    (0, b"\xFF\x4F\xFF\x51", "JPEG 2000"),
+    (0, b"\0\0\0\x0CJXL ", "JPEG XL"),
+    (0, b"\xFF\x0A", "JPEG XL"),
+    (0, b"8BPS", "a Photoshop document"),
+    (128, b"DICM", "DICOM"),
+    (0, b"%PDF", "PDF"),
+    (0, b"<svg", "SVG"),
+    (0, b"SIMPLE  =", "FITS"),
+    (0, b"\x89HDF\r\n\x1A\n", "HDF5"),
+];
+
+/// What a file is that is no image of the formats here, in a person's words.
+fn other_kind(bytes: &[u8]) -> Option<&'static str> {
+    let found = |(place, signature, _): &&(usize, &[u8], &str)| {
+        bytes.get(*place..).is_some_and(|rest| rest.starts_with(signature))
+    };
+    OTHER_KINDS.iter().find(found).map(|(.., kind)| *kind)
+}
+
+/// A format that is not read here.
+fn name_of_other(format: ImageFormat) -> &'static str {
+    match format {
+        ImageFormat::Gif => "GIF",
+        ImageFormat::Pnm => "a portable anymap (PBM, PGM, PPM or PAM)",
+        ImageFormat::Ico => "an icon (ICO)",
+        ImageFormat::Hdr => "Radiance HDR",
+        ImageFormat::OpenExr => "OpenEXR",
+        ImageFormat::Dds => "DDS",
+        ImageFormat::Qoi => "QOI",
+        ImageFormat::Farbfeld => "farbfeld",
+        ImageFormat::Avif => "AVIF",
+        ImageFormat::Tga => "TGA",
+        other => name(other),
     }
 }
 
@@ -100,8 +133,6 @@ pub(super) fn name(format: ImageFormat) -> &'static str {
         ImageFormat::Bmp => "BMP",
         ImageFormat::Tiff => "TIFF",
         ImageFormat::WebP => "WebP",
-        ImageFormat::Gif => "GIF",
-        ImageFormat::Avif => "AVIF",
-        other => other.extensions_str().first().copied().unwrap_or("image"),
+        _ => "image",
     }
 }

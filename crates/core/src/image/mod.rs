@@ -29,11 +29,11 @@ pub struct ImageLimits {
 impl ImageLimits {
     /// Bytes a decoded sample set may take: 4 channels of 8 bits for the largest image allowed, so
     /// that a 16-bit image has half as many pixels.
-    fn max_decoded_bytes(&self) -> u64 {
+    pub(crate) fn max_decoded_bytes(&self) -> u64 {
         self.max_pixels.saturating_mul(4)
     }
 
-    fn check(&self, width: u32, height: u32) -> Result<(), ImageError> {
+    pub(crate) fn check(&self, width: u32, height: u32) -> Result<(), ImageError> {
         let pixels = u64::from(width) * u64::from(height);
         if width.max(height) > self.max_side || pixels > self.max_pixels {
             return Err(self.exceeded_by(width, height));
@@ -41,7 +41,7 @@ impl ImageLimits {
         Ok(())
     }
 
-    fn exceeded_by(&self, width: u32, height: u32) -> ImageError {
+    pub(crate) fn exceeded_by(&self, width: u32, height: u32) -> ImageError {
         let Self { max_side, max_pixels, .. } = *self;
         ImageError::TooManyPixels { width, height, max_side, max_pixels }
     }
@@ -178,9 +178,11 @@ mod tests {
         let limits = ImageLimits::default();
         let decode = |bytes: &[u8]| decode(bytes, Color::Rgb, &limits).unwrap_err();
         assert!(matches!(decode(b""), ImageError::Empty));
-        assert!(matches!(decode(b"%PDF-1.7 ..."), ImageError::NotAnImage));
+        assert!(matches!(decode(b"plain text"), ImageError::NotAnImage));
         assert!(matches!(decode(b"x"), ImageError::NotAnImage));
-        for unsupported in [&b"GIF89a\x01\0\x01\0"[..], b"\0\0\0\x18ftypheic\0\0\0\0"] {
+        for unsupported in
+            [&b"GIF89a\x01\0\x01\0"[..], b"\0\0\0\x18ftypheic\0\0\0\0", b"%PDF-1.7 ..."]
+        {
             assert!(matches!(decode(unsupported), ImageError::Unsupported { .. }));
         }
         assert!(matches!(decode(b"\x89PNG\r\n\x1a\n"), ImageError::Damaged { .. }));

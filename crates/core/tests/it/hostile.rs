@@ -78,12 +78,13 @@ const TIFF_SIDE: u32 = 4;
 // Of `PhotometricInterpretation`.
 const BLACK_IS_ZERO: u16 = 1;
 const RGB: u16 = 2;
-const PALETTE: u16 = 3;
 const CMYK: u16 = 5;
+/// Of `ExtraSamples`.
+const ASSOCIATED_ALPHA: u16 = 1;
 /// Of `SampleFormat`.
 const FLOATING_POINT: u16 = 3;
-/// Of `PlanarConfiguration`.
-const PLANAR: u16 = 2;
+/// Of `Compression`.
+const PACK_BITS: u16 = 32773;
 
 /// A TIFF of `TIFF_SIDE` pixels a side, all samples 0, with these tags beside those that every one has.
 fn tiff(photometric: u16, bits: &[u16], planes: u32, others: &[(Tag, &[u16])]) -> Vec<u8> {
@@ -120,19 +121,17 @@ fn kinds_of_tiff_that_are_not_decoded_are_refused_as_unsupported() {
     let decoded = decode(&tiff(CMYK, &[8; 4], 1, &[]), Color::Rgb, &limits).unwrap();
     assert_eq!(decoded.data, [255; 3 * 16]);
 
-    let palette: &[(Tag, &[u16])] = &[(Tag::ColorMap, &[0; 3 * 256])];
     let float: &[(Tag, &[u16])] = &[(Tag::SampleFormat, &[FLOATING_POINT])];
-    let floats: &[(Tag, &[u16])] = &[(Tag::SampleFormat, &[FLOATING_POINT; 3])];
-    let mirrored: &[(Tag, &[u16])] = &[(Tag::FillOrder, &[2])];
-    let planar: &[(Tag, &[u16])] = &[(Tag::PlanarConfiguration, &[PLANAR])];
+    let alpha: &[(Tag, &[u16])] = &[(Tag::ExtraSamples, &[ASSOCIATED_ALPHA])];
+    let floats = "signed or floating-point samples";
     for (kind, file, reason) in [
-        ("palette", tiff(PALETTE, &[8], 1, palette), "RGBPalette"),
-        ("gray of 16-bit floats", tiff(BLACK_IS_ZERO, &[16], 1, float), "sample format 3"),
-        ("gray of 32-bit floats", tiff(BLACK_IS_ZERO, &[32], 1, float), "Unknown(32)"),
-        ("bits from the right", tiff(BLACK_IS_ZERO, &[8], 1, mirrored), "fill order 2"),
-        ("RGB of 32-bit floats", tiff(RGB, &[32; 3], 1, floats), "Rgb32F"),
-        ("planar CMYK of 8 bits", tiff(CMYK, &[8; 4], 4, planar), "planar configuration"),
-        ("planar CMYK of 16 bits", tiff(CMYK, &[16; 4], 4, planar), "planar configuration"),
+        ("gray of 16-bit floats", tiff(BLACK_IS_ZERO, &[16], 1, float), floats),
+        ("RGB of 32-bit floats", tiff(RGB, &[32; 3], 1, float), floats),
+        ("gray of 32 bits", tiff(BLACK_IS_ZERO, &[32], 1, &[]), "32 bits a sample"),
+        ("RGB of 4 bits", tiff(RGB, &[4; 3], 1, &[]), "4 bits a sample"),
+        ("gray times alpha", tiff(BLACK_IS_ZERO, &[8; 2], 1, alpha), "premultiplied alpha"),
+        ("two undeclared samples", tiff(RGB, &[8; 5], 1, &[]), "5 samples a pixel"),
+        ("CIELAB", tiff(8, &[8; 3], 1, &[]), "CIELAB"),
     ] {
         for color in [Color::Gray, Color::Rgb] {
             let error = decode(&file, color, &limits).unwrap_err();
@@ -142,7 +141,7 @@ fn kinds_of_tiff_that_are_not_decoded_are_refused_as_unsupported() {
     }
 }
 
-/// A TIFF of one pixel a row, each row a strip: `length` bytes at the same place, or one of its own.
+/// A TIFF of one pixel a row, each row a strip: `shared` packed bytes at the same place, or one of its own.
 fn strips_of_one_row(rows: u32, shared: Option<u32>) -> Vec<u8> {
     let mut file = Cursor::new(Vec::new());
     let mut encoder = TiffEncoder::new(&mut file).unwrap();
@@ -155,7 +154,8 @@ fn strips_of_one_row(rows: u32, shared: Option<u32>) -> Vec<u8> {
     directory.write_tag(Tag::ImageLength, rows).unwrap();
     directory.write_tag(Tag::RowsPerStrip, 1_u32).unwrap();
     directory.write_tag(Tag::BitsPerSample, 8_u16).unwrap();
-    directory.write_tag(Tag::Compression, 1_u16).unwrap();
+    let compression = if shared.is_some() { PACK_BITS } else { 1 };
+    directory.write_tag(Tag::Compression, compression).unwrap();
     directory.write_tag(Tag::PhotometricInterpretation, BLACK_IS_ZERO).unwrap();
     directory.write_tag(Tag::StripOffsets, &offsets[..]).unwrap();
     let lengths = vec![shared.unwrap_or(1); rows as usize];
