@@ -31,6 +31,7 @@
 pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
 
 mod bit_depth;
+mod bmp;
 mod buffer;
 pub mod classifier;
 mod cmyk;
@@ -42,6 +43,7 @@ mod jpeg;
 mod luma;
 pub mod model;
 mod orientation;
+mod png;
 pub mod prediction;
 pub mod preprocess;
 pub mod regular_file;

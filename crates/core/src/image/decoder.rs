@@ -13,7 +13,7 @@ use super::{ImageLimits, Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
 use crate::warning::ImageWarning;
-use crate::{buffer, jpeg, luma, orientation, samples, tiff};
+use crate::{bmp, buffer, jpeg, luma, orientation, png, samples, tiff};
 
 /// What a decoder may allocate before the image's size is known: for tables and metadata.
 const METADATA_BYTES: u64 = 16 << 20;
@@ -150,8 +150,14 @@ impl Decoder {
                 let image = tiff::decode(bytes, &self.limits, self.bit_depth)?;
                 return Ok((Decoded::Image(image), orientation::of(bytes, format)?));
             }
+            ImageFormat::Bmp if bmp::has_sixteen_bits(bytes) => {
+                let image = bmp::decode(bytes, &self.limits)?;
+                return Ok((Decoded::Image(image), Orientation::NoTransforms));
+            }
             _ => {}
         }
+        let ended = if format == ImageFormat::Png { png::with_end(bytes) } else { bytes.into() };
+        let bytes = ended.as_ref();
         let decoder = self.open(bytes, format)?;
         let orientation = orientation::of(bytes, format)?;
         let size = decoder.dimensions();

@@ -19,10 +19,6 @@ pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageForma
             .map_or(ImageError::NotAnImage, |kind| ImageError::Unsupported { what: kind.into() }));
     };
     match format {
-        ImageFormat::Bmp if bits_of_bmp(bytes) == Some(16) => {
-            // The decoder here spreads 5 and 6 bits over 8 in another way than Pillow.
-            Err(ImageError::Unsupported { what: "a BMP of 16 bits a pixel".into() })
-        }
         ImageFormat::Jpeg
         | ImageFormat::Png
         | ImageFormat::Bmp
@@ -48,13 +44,6 @@ pub fn file_extension(bytes: &[u8]) -> Option<&'static str> {
         ImageFormat::WebP => Some("webp"),
         _ => None,
     }
-}
-
-/// Bits a pixel, which stand in another place behind the oldest header.
-fn bits_of_bmp(bytes: &[u8]) -> Option<u16> {
-    let header_bytes = u32::from_le_bytes(*bytes.get(14..)?.first_chunk()?);
-    let place = if header_bytes == 12 { 24 } else { 28 };
-    Some(u16::from_le_bytes(*bytes.get(place..)?.first_chunk()?))
 }
 
 pub(super) fn explain(error: image::ImageError, format: ImageFormat) -> ImageError {

@@ -55,8 +55,6 @@ fn every_truncation_of_cmyk_is_damage_and_no_flipped_byte_is_too_much() {
 /// Files whose pixels Pillow would give in another way than the decoders here.
 #[test]
 fn what_cannot_be_decoded_as_pillow_does_is_refused() {
-    let mut bmp = fs::read(data("images/bmp_rgb.bmp")).unwrap();
-    bmp[28] = 16;
     let mut tiff = fs::read(data("images/tiff_rgb.tiff")).unwrap();
     let number =
         |bytes: &[u8], at: usize| usize::from(bytes[at]) + 256 * usize::from(bytes[at + 1]);
@@ -67,11 +65,9 @@ fn what_cannot_be_decoded_as_pillow_does_is_refused() {
         .find(|entry| number(&tiff, *entry) == 259)
         .unwrap();
     tiff[compression + 8] = 7;
-    for (file, what) in [(bmp, "16 bits a pixel"), (tiff, "JPEG")] {
-        let error = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap_err();
-        assert!(matches!(error, ImageError::Unsupported { .. }), "{error}");
-        assert!(error.to_string().contains(what), "{error}");
-    }
+    let error = decode(&tiff, Color::Rgb, &ImageLimits::default()).unwrap_err();
+    assert!(matches!(error, ImageError::Unsupported { .. }), "{error}");
+    assert!(error.to_string().contains("JPEG"), "{error}");
 }
 
 const TIFF_SIDE: u32 = 4;
