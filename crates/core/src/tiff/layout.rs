@@ -100,6 +100,11 @@ impl<'a> Layout<'a> {
                 )));
             }
         };
+        let planes = number(tag::PLANAR_CONFIGURATION, 1)? == 2 && shape.samples > 1;
+        if planes && shape.bits > 8 {
+            // Pillow scrambles them, or leaves the alpha in the colors.
+            return Err(Refusal::unsupported("planes of 16 bits a sample"));
+        }
         let tiled = directory.number(tag::TILE_WIDTH)?.is_some();
         let side = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let (chunk_width, chunk_height, offsets, lengths) = if tiled {
@@ -117,7 +122,7 @@ impl<'a> Layout<'a> {
             compression,
             reversed: number(tag::FILL_ORDER, 1)? == 2,
             differences,
-            planes: number(tag::PLANAR_CONFIGURATION, 1)? == 2 && shape.samples > 1,
+            planes,
             tiled,
             chunk_width,
             chunk_height,
