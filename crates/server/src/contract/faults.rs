@@ -30,6 +30,8 @@ pub(super) const EVERY_REQUEST: &[Documented] = &[
 pub(super) const GUARDED: &[Documented] = &[
     fault(401, "unauthorized", "an API key is needed, and none or an unknown one was sent"),
     fault(403, "forbidden", "this is not allowed to whoever asks"),
+    fault(403, "host_not_allowed", "the server is not asked by this name"),
+    fault(403, "cross_site_request", "pages of other sites may not do this"),
     fault(
         429,
         "rate_limited",
@@ -84,7 +86,7 @@ const QUERY: &[Documented] =
 const ADMIN: &[Documented] = &[fault(
     403,
     "admin_disabled",
-    "there is no admin key, and the request may not be the operator's",
+    "there is no admin key, and this is not the address of --admin-address",
 )];
 
 const FORM: &[Documented] = &[
@@ -92,6 +94,7 @@ const FORM: &[Documented] = &[
     fault(415, "unsupported_media_type", "the body is neither multipart/form-data nor an image"),
     fault(422, "missing_file", "the form has no field `file`"),
     fault(422, "too_many_files", "the form has more fields `file` than this path takes"),
+    fault(422, "too_many_fields", "the form has too many other fields"),
 ];
 
 pub(super) const MODEL: &[Documented] =
@@ -275,6 +278,7 @@ mod tests {
         vec![
             ApiError::MissingFile,
             ApiError::TooManyFiles { limit: 1 },
+            ApiError::TooManyFields { limit: 1 },
             ApiError::NotAnUpload { found: text() },
             ApiError::MalformedMultipart { reason: text() },
             ApiError::MalformedBody { reason: text() },
@@ -290,6 +294,8 @@ mod tests {
             ApiError::Unauthorized,
             ApiError::Forbidden,
             ApiError::AdminDisabled,
+            ApiError::HostNotAllowed { host: text() },
+            ApiError::CrossSiteRequest { origin: text() },
             ApiError::RateLimited { retry_after: Duration::ZERO },
             ApiError::TooManyHeaders { limit: 1 },
             ApiError::overloaded(Shortage::Room),

@@ -18,7 +18,7 @@ pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
 pub use monitor::{DriftSettings, MonitorPlace};
-pub use security::{Redacted, SecuritySettings};
+pub use security::{AdminAddress, Redacted, SecuritySettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 
 /// Serves an image classifier: POST an image to /predict, get its class, confidence and drift score.

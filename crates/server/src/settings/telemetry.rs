@@ -15,7 +15,7 @@ pub struct TelemetrySettings {
     #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
     /// Base URL of an OpenTelemetry collector that takes traces by OTLP over HTTP, as
     /// http://localhost:4318; empty for none [default: OTEL_EXPORTER_OTLP_ENDPOINT, else none]
-    #[arg(long, env = "SDD_OTLP_ENDPOINT", value_parser = base_url)]
+    #[arg(long, env = "SDD_OTLP_ENDPOINT", hide_env_values = true, value_parser = base_url)]
     pub otlp_endpoint: Option<String>,
 }
 

@@ -64,7 +64,7 @@ fn answers_are_as_documented() {
     assert_valid(&answer_schema(&document, "post", "/predict/batch", 200), &answer.json());
     let answer = server.post_form("/embed", &bodies[0]);
     assert_valid(&answer_schema(&document, "post", "/embed", 200), &answer.json());
-    let answer = server.post_form("/admin/reload", b"");
+    let answer = server.administer("/admin/reload");
     assert_valid(&answer_schema(&document, "post", "/admin/reload", 200), &answer.json());
     for path in
         ["/v1/model", "/livez", "/healthz", "/readyz", "/drift", "/drift/observations?limit=2"]
@@ -73,7 +73,7 @@ fn answers_are_as_documented() {
         let path = path.split('?').next().unwrap();
         assert_valid(&answer_schema(&document, "get", path, 200), &answer.json());
     }
-    let answer = server.post_form("/admin/drift/reset", b"");
+    let answer = server.administer("/admin/drift/reset");
     assert_valid(&answer_schema(&document, "post", "/admin/drift/reset", 200), &answer.json());
     let damaged = server.predict(&image[..image.len() / 2]);
     assert_valid(&answer_schema(&document, "post", "/predict", 400), &damaged.json());
