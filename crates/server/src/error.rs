@@ -95,7 +95,9 @@ pub enum ApiError {
     )]
     AdminDisabled,
     /// The request is for a name that may be a page's that leads here.
-    #[error("this server is not asked by the name {host}: --allowed-hosts allows names")]
+    #[error(
+        "{host} is no name that this server goes by: start it with --allowed-hosts and the name, without a port, or *"
+    )]
     HostNotAllowed {
         /// The name.
         host: String,
@@ -419,7 +421,7 @@ fn too_many_files(limit: usize) -> String {
 pub fn size(bytes: usize) -> String {
     const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
-        Some((name, unit)) if bytes % unit == 0 => format!("{} {name}", bytes / unit),
+        Some((name, unit)) if bytes.is_multiple_of(unit) => format!("{} {name}", bytes / unit),
         Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
         None => format!("{bytes} bytes"),
     }

@@ -48,3 +48,53 @@ pub fn client() -> ureq::Agent {
         .build();
     config.into()
 }
+
+#[cfg(test)]
+mod tests {
+    use std::io::{BufRead, BufReader, Read, Write};
+    use std::net::TcpListener;
+
+    use super::{client, refusal};
+
+    /// The head of one request, which is answered with `status` and `headers`.
+    fn one_request(listener: &TcpListener, status: &str, headers: &str) -> Vec<String> {
+        let mut connection = BufReader::new(listener.accept().unwrap().0);
+        let lines = connection.by_ref().lines().map(Result::unwrap);
+        let head = lines.take_while(|line| !line.is_empty()).collect();
+        let answer =
+            format!("HTTP/1.1 {status}\r\n{headers}Content-Length: 0\r\nConnection: close\r\n\r\n");
+        connection.get_mut().write_all(answer.as_bytes()).unwrap();
+        head
+    }
+
+    #[test]
+    fn what_points_elsewhere_is_no_success_and_is_not_followed() {
+        let (asked, elsewhere) =
+            (TcpListener::bind("127.0.0.1:0").unwrap(), TcpListener::bind("127.0.0.1:0").unwrap());
+        let url = format!("http://{}/hook", asked.local_addr().unwrap());
+        let location =
+            format!("http://user:sesame@localhost:{}/x?y", elsewhere.local_addr().unwrap().port());
+        for status in ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent"]
+        {
+            let why = std::thread::scope(|scope| {
+                let post = scope.spawn(|| refusal(&client().post(&url).send("told").unwrap()));
+                let head = one_request(&asked, status, &format!("Location: {location}\r\n"));
+                assert!(head[0].starts_with("POST /hook "), "{head:?}");
+                post.join().unwrap().unwrap()
+            });
+            assert!(why.contains(&status[..3]) && why.contains("points to localhost,"), "{why}");
+            assert!(!why.contains("sesame") && !why.contains("/x"), "{why}");
+        }
+        elsewhere.set_nonblocking(true).unwrap();
+        assert!(elsewhere.accept().is_err(), "nobody was asked there");
+        let refused = |status: &str| {
+            std::thread::scope(|scope| {
+                let post = scope.spawn(|| refusal(&client().post(&url).send("told").unwrap()));
+                one_request(&asked, status, "");
+                post.join().unwrap()
+            })
+        };
+        assert_eq!(refused("204 No Content"), None);
+        assert!(refused("503 Busy").unwrap().contains("503"));
+    }
+}

@@ -112,7 +112,7 @@ impl Application {
         let document = document.to_json().map_err(std::io::Error::other).map_err(listen)?;
         let document = Data::new(ApiDocument::new(document));
         let listening_for_all = match tls {
-            Some(tls) => Listening::Encrypted(listener, tls),
+            Some(tls) => Listening::Encrypted(listener, Box::new(tls)),
             None => Listening::Port(listener),
         };
         let server =
@@ -202,7 +202,7 @@ impl Administration {
 /// What a server listens on.
 enum Listening {
     Port(TcpListener),
-    Encrypted(TcpListener, ServerConfig),
+    Encrypted(TcpListener, Box<ServerConfig>),
     Socket(UnixListener),
 }
 
@@ -251,7 +251,7 @@ fn serve(
         .disable_signals();
     let server = match listening {
         Listening::Port(listener) => server.listen(listener),
-        Listening::Encrypted(listener, tls) => server.listen_rustls_0_23(listener, tls),
+        Listening::Encrypted(listener, tls) => server.listen_rustls_0_23(listener, *tls),
         Listening::Socket(listener) => server.listen_uds(listener),
     };
     Ok(server?.run())

@@ -11,6 +11,7 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
 
 /// A fault that a client can be told of.
+#[derive(Clone, Copy)]
 pub(super) struct Documented {
     status: u16,
     code: &'static str,
@@ -27,10 +28,17 @@ pub(super) const EVERY_REQUEST: &[Documented] = &[
     fault(500, "internal", "a fault of the server: its log has the details"),
 ];
 
+/// Of every path but health checks.
+const NAME: &[Documented] = &[fault(
+    403,
+    "host_not_allowed",
+    "the server is not asked by this name: see `--allowed-hosts`",
+)];
+
 pub(super) const GUARDED: &[Documented] = &[
     fault(401, "unauthorized", "an API key is needed, and none or an unknown one was sent"),
     fault(403, "forbidden", "this is not allowed to whoever asks"),
-    fault(403, "host_not_allowed", "the server is not asked by this name"),
+    NAME[0],
     fault(403, "cross_site_request", "pages of other sites may not do this"),
     fault(
         429,
@@ -147,7 +155,7 @@ pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for OpenFaults {
     fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST])
+        responses_of(&[EVERY_REQUEST, NAME])
     }
 }
 

@@ -49,7 +49,7 @@ mod tests {
         let pairs = headers
             .iter()
             .map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        let headers = HeaderMap::from_iter(pairs);
+        let headers: HeaderMap = pairs.collect();
         let allowed: Vec<_> = allowed.iter().map(|&origin| origin.to_owned()).collect();
         other_site(&headers, Some("127.0.0.1:8000"), &allowed).map(str::to_owned)
     }

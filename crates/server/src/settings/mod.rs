@@ -115,6 +115,24 @@ mod tests {
     }
 
     #[test]
+    fn what_may_hold_a_secret_is_not_shown() {
+        let command = Cli::command();
+        let hidden: Vec<_> = command
+            .get_arguments()
+            .filter(|argument| argument.is_hide_env_values_set())
+            .map(|argument| argument.get_id().as_str())
+            .collect();
+        let secret =
+            ["api_key_hashes", "admin_key_hashes", "monitor", "drift_webhook", "otlp_endpoint"];
+        assert!(secret.iter().all(|name| hidden.contains(name)), "{hidden:?}");
+        for argument in command.get_arguments() {
+            let takes_url =
+                argument.get_help().is_some_and(|help| help.to_string().contains("URL"));
+            assert!(!takes_url || argument.is_hide_env_values_set(), "{}", argument.get_id());
+        }
+    }
+
+    #[test]
     fn zero_is_refused_where_nothing_would_work() {
         for flag in ["--workers", "--queue", "--max-batch", "--max-images", "--max-connections"] {
             assert!(Cli::try_parse_from(["sdd-server", flag, "0"]).is_err(), "{flag}");

@@ -21,7 +21,7 @@ pub struct SecuritySettings {
     #[arg(long, env = "SDD_API_KEYS_FILE")]
     pub api_keys_file: Option<PathBuf>,
     /// Where /admin can be used without being on the address of everybody: an address of this machine alone, as
-    /// 127.0.0.1:8001, or a socket, as unix:/run/sdd/admin.sock [default: nowhere, unless there is a key for it]
+    /// `127.0.0.1:8001`, or a socket, as `unix:/run/sdd/admin.sock` [default: nowhere, unless there is a key for it]
     #[arg(long, env = "SDD_ADMIN_ADDRESS", value_name = "ADDRESS|unix:PATH", value_parser = admin_address)]
     pub admin_address: Option<AdminAddress>,
     /// Hashes of the keys for /admin, as --api-key-hashes; with one, /admin is on the address of everybody, too

@@ -45,15 +45,15 @@ impl PartHead {
 
     /// The same as the library's parser takes it, with the empty line at its end.
     pub fn to_bytes(&self) -> Vec<u8> {
-        let mut head = format!("Content-Disposition: form-data; name={}", quoted(&self.name));
+        let mut head = vec![format!("Content-Disposition: form-data; name={}", quoted(&self.name))];
         if let Some(file_name) = &self.file_name {
-            head += &format!("; filename={}", quoted(file_name));
+            head.push(format!("; filename={}", quoted(file_name)));
         }
         if let Some(content_type) = &self.content_type {
-            head += &format!("\r\nContent-Type: {content_type}");
+            head.push(format!("\r\nContent-Type: {content_type}"));
         }
-        head += "\r\n\r\n";
-        head.into_bytes()
+        head.push("\r\n\r\n".into());
+        head.concat().into_bytes()
     }
 }
 

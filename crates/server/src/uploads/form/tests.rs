@@ -109,9 +109,9 @@ fn what_is_no_form_is_told() {
     let reason = read(whole.as_bytes(), "Y").unwrap_err();
     assert!(reason.contains("its boundary, `Y`, is not in the body"), "{reason}");
     assert!(read(b"--X\r\n\r\nDATA\r\n--X--", "X").unwrap_err().contains("no Content-Disposition"));
-    let long = [&b"--X\r\n"[..], &[b'a'; 17 << 10]].concat();
+    let long = [&b"--X\r\n"[..], &vec![b'a'; 17 << 10]].concat();
     assert!(read(&long, "X").unwrap_err().contains("the head of a part has more than"));
-    let long = [&[b'a'; 17 << 10], whole.as_bytes()].concat();
+    let long = [&vec![b'a'; 17 << 10], whole.as_bytes()].concat();
     assert!(read(&long, "X").unwrap_err().contains("not in the body"));
 }
 
