@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::browser::Tab;
 use crate::hold::{Hold, slow_batch, slow_picture};
+use crate::proxy;
 use crate::security::new_key;
 use crate::server::{Server, multipart, picture};
 use crate::store;
@@ -267,6 +268,19 @@ async fn swagger_ui_shows_the_operations_and_tries_them_out() {
     try_out(&tab, "-infer", "\"model_name\": \"sdd-tiny\"").await;
     assert_eq!(tab.complaints(), [""; 0]);
     assert_eq!(tab.requests_beyond(&origin), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_are_tried_out_behind_a_proxy_that_adds_a_path() {
+    let server = Server::start(&[]);
+    let origin = format!("http://127.0.0.1:{}", proxy::below_a_path(&server));
+    let tab = Tab::open().await;
+    tab.goto(&format!("{origin}/sdd/docs/")).await;
+    tab.wait_until("document.querySelector('.opblock')").await;
+    try_out(&tab, "-model", "\"name\": \"sdd-tiny\"").await;
+    try_out(&tab, "-infer", "\"model_name\": \"sdd-tiny\"").await;
+    assert_eq!(tab.complaints(), [""; 0]);
+    assert_eq!(tab.requests_beyond(&format!("{origin}/sdd")), [""; 0]);
 }
 
 /// Opens an operation and sends its request as it stands there, until the answer has `expected`.

@@ -32,6 +32,7 @@ mod pipe;
 #[path = "../../../drift/tests/postgres/mod.rs"]
 mod postgres;
 mod predict;
+mod proxy;
 mod reload;
 mod security;
 mod server;
