@@ -33,10 +33,11 @@ pub(super) fn other_site<'a>(
     }
 }
 
-/// Whether an origin, as `http://sdd.example:8000`, is what was asked by `host`.
+/// Whether an origin, as `http://sdd.example:8000`, is what was asked by `host`. A proxy may leave the port out.
 fn is_of(origin: &str, host: Option<&str>) -> bool {
-    let site = origin.split_once("://").map(|(_, site)| site);
-    site.zip(host).is_some_and(|(site, host)| site.eq_ignore_ascii_case(host))
+    let (Some((_, site)), Some(host)) = (origin.split_once("://"), host) else { return false };
+    let without_port = site.rsplit_once(':').map(|(name, _)| name);
+    [Some(site), without_port].into_iter().flatten().any(|site| site.eq_ignore_ascii_case(host))
 }
 
 #[cfg(test)]
@@ -52,6 +53,18 @@ mod tests {
         let headers: HeaderMap = pairs.collect();
         let allowed: Vec<_> = allowed.iter().map(|&origin| origin.to_owned()).collect();
         other_site(&headers, Some("127.0.0.1:8000"), &allowed).map(str::to_owned)
+    }
+
+    #[test]
+    fn a_proxy_may_leave_out_the_port() {
+        let origin = HeaderValue::from_static("http://sdd.example:8080");
+        let headers: HeaderMap =
+            [(HeaderName::from_static("origin"), origin)].into_iter().collect();
+        for (host, is_own) in
+            [("sdd.example", true), ("sdd.example:8080", true), ("sdd.example:80", false)]
+        {
+            assert_eq!(other_site(&headers, Some(host), &[]).is_none(), is_own, "{host}");
+        }
     }
 
     #[test]

@@ -19,6 +19,9 @@ use crate::service::Service;
 /// Headers of a request at most; HTTP/1.1 has this limit already.
 const MAX_HEADERS: usize = 96;
 
+/// Stands for a host that is no text, and is none that is allowed.
+const UNREADABLE_HOST: &str = "unreadable.invalid";
+
 /// Characters of a name that a client made up, in the message.
 const MAX_NAME_CHARS: usize = 255;
 
@@ -77,7 +80,7 @@ fn check_site(
     keys: &KeyRing,
 ) -> Result<(), ApiError> {
     let headers = request.headers();
-    let header = headers.get(header::HOST).map(|host| host.to_str().unwrap_or("un.readable"));
+    let header = headers.get(header::HOST).map(|host| host.to_str().unwrap_or(UNREADABLE_HOST));
     // In HTTP/2 the host stands in the address, and in HTTP/1.1 it may.
     let of_address = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
     let on_loopback = request.app_config().local_addr().ip().is_loopback();

@@ -81,8 +81,8 @@ impl Security {
         Some(client_address(peer.ip(), request.headers(), &self.trusted_proxies))
     }
 
-    /// The names that one may ask by. Where nothing is said, any other than the server's own is a page's only while the
-    /// server is for this machine alone and asks for no key: then there is something to be had by it.
+    /// The names that one may ask by. Where the operator names none, they are the server's own while it is for this
+    /// machine alone and asks for no key, since a page could then read something by another name; else any.
     #[must_use]
     pub fn allowed_hosts(
         &self,
