@@ -1,7 +1,7 @@
 //! A hostile page in a real browser.
 
 use std::io::{BufRead, BufReader, Write};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 
 use serde_json::json;
 
@@ -14,17 +14,23 @@ fn serve_page() -> u16 {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     let port = listener.local_addr().unwrap().port();
     std::thread::spawn(move || {
+        // Browsers open connections that they may never use.
         for connection in listener.incoming().map_while(Result::ok) {
-            let mut connection = BufReader::new(connection);
-            let mut line = String::new();
-            while connection.read_line(&mut line).is_ok_and(|length| length > 2) {
-                line.clear();
-            }
-            let page = "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConnection: close\r\n\r\n<html>";
-            let _ = connection.get_mut().write_all(page.as_bytes());
+            std::thread::spawn(move || answer_with_page(connection));
         }
     });
     port
+}
+
+fn answer_with_page(connection: TcpStream) -> std::io::Result<()> {
+    let mut connection = BufReader::new(connection);
+    let mut line = String::new();
+    while connection.read_line(&mut line)? > 2 {
+        line.clear();
+    }
+    let head =
+        "HTTP/1.1 200 OK\r\nContent-Type: text/html\r\nContent-Length: 6\r\nConnection: close";
+    write!(connection.get_mut(), "{head}\r\n\r\n<html>")
 }
 
 /// Posts a picture that the page has drawn, in a form, and tells whether the browser let it read the answer.
