@@ -19,15 +19,24 @@ pub enum ApiError {
     )]
     MissingFile,
     /// The upload has more parts named `file` than the path takes.
-    #[error(
-        "the field `file` may come {limit} times at most: more images go to POST /predict/batch, or into several requests"
-    )]
+    #[error("{}", too_many_files(*limit))]
     TooManyFiles {
         /// The limit.
         limit: usize,
     },
+    /// The upload has more other parts than are read.
+    #[error(
+        "the form has more than {limit} fields beside `file`, which are not read: leave them out"
+    )]
+    TooManyFields {
+        /// The limit.
+        limit: usize,
+    },
     /// The body is neither multipart/form-data nor an image.
-    #[error("expected a body of the type multipart/form-data or image/*, found {found}")]
+    #[error(
+        "expected an image, found the type {found}: send it as multipart/form-data with -F \"file=@part.jpg\", or as \
+         the body with -H \"Content-Type: image/jpeg\" --data-binary @part.jpg"
+    )]
     NotAnUpload {
         /// The request's content type, or that there is none.
         found: String,
@@ -53,13 +62,13 @@ pub enum ApiError {
         reason: String,
     },
     /// The part's declared type is not an image's, and neither is its content.
-    #[error("the field `file` has the type {found}: expected an image")]
+    #[error("the field `file` has the type {found}: expected an image, as image/jpeg or image/png")]
     NotAnImageType {
         /// The declared type.
         found: String,
     },
     /// The body is larger than an upload may be.
-    #[error("the upload is larger than the limit of {limit} bytes")]
+    #[error("the upload is larger than the limit of {} (see --max-bytes)", size(*limit))]
     TooManyBytes {
         /// The limit, in bytes.
         limit: usize,
@@ -79,11 +88,29 @@ pub enum ApiError {
     /// A known key for something else: those for /admin are other ones than those for clients.
     #[error("this key is not for this path: /admin has keys of its own, and they are for it alone")]
     Forbidden,
-    /// There is no key for /admin, and the request may not be the operator's.
+    /// /admin is not for everybody's address without a key.
     #[error(
-        "without --admin-key-hashes /admin answers only programs on the server's own machine, and only while the server listens on loopback"
+        "/admin is not at this address: --admin-address gives it one of its own on the server's machine, and \
+         --admin-key-hashes a key with which it is here, too"
     )]
     AdminDisabled,
+    /// The request is for a name that may be a page's that leads here.
+    #[error(
+        "{host} is no name that this server goes by: start it with --allowed-hosts and the name, without a port, or *"
+    )]
+    HostNotAllowed {
+        /// The name.
+        host: String,
+    },
+    /// A page of another site made the browser send the request.
+    #[error(
+        "pages of other sites may not do this, and {origin} is one: --cors-origins allows sites. Of a page of this \
+         server behind a proxy, the proxy has to pass on the header Host"
+    )]
+    CrossSiteRequest {
+        /// The site.
+        origin: String,
+    },
     /// The client sends more requests than `--rate-limit` lets it.
     #[error("too many requests from this client: try again in {} s", whole_seconds(*retry_after))]
     RateLimited {
@@ -220,6 +247,7 @@ impl ApiError {
         match self {
             Self::MissingFile => (StatusCode::UNPROCESSABLE_ENTITY, "missing_file"),
             Self::TooManyFiles { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_files"),
+            Self::TooManyFields { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_fields"),
             Self::NotAnUpload { .. } | Self::NotAnImageType { .. } => {
                 (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
             }
@@ -231,6 +259,8 @@ impl ApiError {
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
             Self::AdminDisabled => (StatusCode::FORBIDDEN, "admin_disabled"),
+            Self::HostNotAllowed { .. } => (StatusCode::FORBIDDEN, "host_not_allowed"),
+            Self::CrossSiteRequest { .. } => (StatusCode::FORBIDDEN, "cross_site_request"),
             Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
             Self::TooManyHeaders { .. } => {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too_many_headers")
@@ -378,6 +408,25 @@ impl From<sdd_core::Error> for ApiError {
             sdd_core::Error::Output { output, reason } => Self::UnusableOutput { output, reason },
             error => Self::Internal(error.into()),
         }
+    }
+}
+
+fn too_many_files(limit: usize) -> String {
+    match limit {
+        1 => "the field `file` may come once: more images go to POST /predict/batch".into(),
+        _ => format!(
+            "the field `file` may come {limit} times at most: send more images in several requests"
+        ),
+    }
+}
+
+/// Bytes, for people: in the largest unit that they are a multiple of, or nearly.
+pub fn size(bytes: usize) -> String {
+    const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
+    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
+        Some((name, unit)) if bytes.is_multiple_of(unit) => format!("{} {name}", bytes / unit),
+        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
+        None => format!("{bytes} bytes"),
     }
 }
 

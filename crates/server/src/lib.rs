@@ -13,6 +13,7 @@
 //! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it. [`shutdown`]
 //! takes them apart without losing a request.
 
+pub mod administration;
 pub mod capture;
 pub mod connections;
 pub mod contract;

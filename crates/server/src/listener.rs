@@ -34,7 +34,11 @@ pub fn bind(settings: &Settings) -> std::io::Result<TcpListener> {
     Err(refused.unwrap_or_else(|| std::io::Error::other("the host has no address")))
 }
 
-fn bind_address(address: SocketAddr, reuse_port: bool) -> std::io::Result<TcpListener> {
+/// Listens on an address; with `reuse_port` another server may do so already.
+///
+/// # Errors
+/// What the operating system says.
+pub fn bind_address(address: SocketAddr, reuse_port: bool) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a server that has just ended do not stand in the way.
     socket.set_reuse_address(true)?;

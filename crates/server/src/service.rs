@@ -50,7 +50,7 @@ impl Service {
     /// # Errors
     /// [`StartError`].
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
-        let security = Security::open(&settings.security)?;
+        let security = Security::open(&settings.security, &settings.host)?;
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
         let metrics = Metrics::new();
         // Before the model, which takes longer.

@@ -1,26 +1,31 @@
 //! From settings to a server that listens, and to its end.
 
 use std::net::TcpListener;
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::{Condition, from_fn};
-use actix_web::web::Data;
+use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
 use rustls::ServerConfig;
 use thiserror::Error;
 
-use crate::connections::{self, watch};
+use crate::administration::{AdminListener, SocketFile};
+use crate::connections::{self, decline_upgrades, watch};
 use crate::observe::observe;
 use crate::routes::docs::ApiDocument;
-use crate::security::{cors, guard};
+use crate::security::{Entrance, cors, guard};
 use crate::service::{Service, StartError};
-use crate::settings::Settings;
+use crate::settings::{AdminAddress, Settings};
 use crate::shutdown::{Signals, Stop};
 use crate::{listener, openapi, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
 const HTTP_THREADS: usize = 2;
+
+/// Operators that are connected at a time.
+const MAX_OPERATORS: usize = 64;
 
 /// Time that a client has to send a request's head.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(10);
@@ -50,6 +55,15 @@ pub enum StartupError {
         #[source]
         source: std::io::Error,
     },
+    /// The address of administration.
+    #[error("cannot listen on {address}, which --admin-address names")]
+    Administration {
+        /// The address asked for.
+        address: AdminAddress,
+        /// What the operating system says.
+        #[source]
+        source: std::io::Error,
+    },
     /// The files that it may open.
     #[error("only {0} files may be open at a time, which is not enough to start: see ulimit -n")]
     Files(u64),
@@ -61,10 +75,18 @@ pub enum StartupError {
 /// A server with its model loaded, listening but not yet answering.
 pub struct Application {
     server: Server,
+    administration: Option<Administration>,
     service: Data<Service>,
     /// A clone of the server's.
     listening: TcpListener,
     signals: Signals,
+}
+
+/// The server for operators.
+struct Administration {
+    server: Server,
+    /// Removed at the end.
+    _socket: Option<SocketFile>,
 }
 
 impl Application {
@@ -86,14 +108,23 @@ impl Application {
         let bound = listener.local_addr().map_err(listen)?;
         let listening = listener.try_clone().map_err(listen)?;
         let tls = service.security.tls_config().map_err(StartError::from)?;
-        let server = serve(listener, tls, &service).map_err(listen)?;
+        let document = openapi::document(service.engine().served(), &service.security.keys());
+        let document = document.to_json().map_err(std::io::Error::other).map_err(listen)?;
+        let document = Data::new(ApiDocument::new(document));
+        let listening_for_all = match tls {
+            Some(tls) => Listening::Encrypted(listener, Box::new(tls)),
+            None => Listening::Port(listener),
+        };
+        let server =
+            serve(listening_for_all, Entrance::Main, &service, &document).map_err(listen)?;
+        let administration = Administration::start(&service, &document)?;
         // Before anyone is told that it listens, and so may want to stop it.
         signals.started();
         let scheme = if service.security.tls.is_some() { "https" } else { "http" };
         tracing::info!("listening on {scheme}://{bound}");
         service.security.warn(bound);
         service.warn();
-        Ok(Self { server, service, listening, signals })
+        Ok(Self { server, administration, service, listening, signals })
     }
 
     /// Answers requests until SIGTERM or SIGINT, then those in flight and on open connections. A
@@ -102,9 +133,14 @@ impl Application {
     /// # Errors
     /// What the server's sockets say.
     pub async fn run_until_stopped(self) -> std::io::Result<()> {
-        let Self { server, service, listening, mut signals } = self;
+        let Self { server, administration, service, listening, mut signals } = self;
         let handle = server.handle();
         let sweeping = actix_web::rt::spawn(sweep(service.clone()));
+        // Until the end: what is being done does not keep the process.
+        let administration = administration.map(|administration| {
+            let Administration { server, _socket: socket } = administration;
+            (actix_web::rt::spawn(server), socket)
+        });
         let stopping = async {
             signals.stop_or_reload(&service).await;
             let stop = Stop::begin(&service.settings.limits);
@@ -126,6 +162,7 @@ impl Application {
             traces.stop(Duration::ZERO);
         }
         sweeping.abort();
+        drop(administration);
         tracing::info!("stopped");
         Ok(())
     }
@@ -142,19 +179,49 @@ async fn sweep(service: Data<Service>) {
     }
 }
 
+impl Administration {
+    fn start(
+        service: &Data<Service>,
+        document: &Data<ApiDocument>,
+    ) -> Result<Option<Self>, StartupError> {
+        let settings = &service.settings;
+        let Some(address) = &settings.security.admin_address else { return Ok(None) };
+        let fault = |source| StartupError::Administration { address: address.clone(), source };
+        let listener = AdminListener::bind(address, settings.reuse_port).map_err(fault)?;
+        tracing::info!("administration is at {listener}");
+        let (listening, socket) = match listener {
+            AdminListener::Port(listener) => (Listening::Port(listener), None),
+            AdminListener::Socket(listener, file) => (Listening::Socket(listener), Some(file)),
+        };
+        let server =
+            serve(listening, Entrance::Administration, service, document).map_err(fault)?;
+        Ok(Some(Self { server, _socket: socket }))
+    }
+}
+
+/// What a server listens on.
+enum Listening {
+    Port(TcpListener),
+    Encrypted(TcpListener, Box<ServerConfig>),
+    Socket(UnixListener),
+}
+
 fn serve(
-    listener: TcpListener,
-    tls: Option<ServerConfig>,
+    listening: Listening,
+    entrance: Entrance,
     service: &Data<Service>,
+    document: &Data<ApiDocument>,
 ) -> std::io::Result<Server> {
     let limits = &service.settings.limits;
-    let max_connections = limits.max_connections.div_ceil(HTTP_THREADS);
-    let document = openapi::document().to_json().map_err(std::io::Error::other)?;
-    let document = Data::new(ApiDocument::new(document));
+    let (threads, max_connections, configure): (_, _, fn(&mut ServiceConfig)) = match entrance {
+        Entrance::Main => (HTTP_THREADS, limits.max_connections, routes::configure),
+        Entrance::Administration => (1, MAX_OPERATORS, routes::configure_administration),
+    };
+    let document = document.clone();
     let opening = service.clone();
     let service = service.clone();
     let app = move || {
-        let origins = &service.settings.security.cors_origins;
+        let origins = service.security.origins(entrance);
         App::new()
             .wrap(from_fn(guard))
             .wrap(from_fn(watch))
@@ -162,24 +229,30 @@ fn serve(
             // Around all that can refuse a request.
             .wrap(Condition::new(!origins.is_empty(), cors(origins)))
             .wrap(from_fn(routes::v2::errors_of_protocol))
+            .wrap(from_fn(decline_upgrades))
+            .app_data(entrance)
             .app_data(service.clone())
             .app_data(document.clone())
-            .configure(routes::configure)
+            .configure(configure)
     };
     let server = HttpServer::new(app)
-        .workers(HTTP_THREADS)
-        .max_connections(max_connections)
+        .workers(threads)
+        .max_connections(max_connections.div_ceil(threads))
         .keep_alive(KEEP_ALIVE)
         .client_request_timeout(HEAD_TIMEOUT)
         .client_disconnect_timeout(connections::LINGER)
         // With TLS a client that ends its half has left: there is nothing to send it in the clear
         // that would tell.
-        .h1_allow_half_closed(tls.is_none())
+        .h1_allow_half_closed(!matches!(listening, Listening::Encrypted(..)))
+        .h1_write_buffer_size(connections::WRITE_BUFFER_BYTES)
+        // Head and body of an answer go one after the other; the second does not wait for the client.
+        .tcp_nodelay(true)
         .on_connect(move |io, data| connections::opened(io, data, &opening.open_connections))
         .disable_signals();
-    let server = match tls {
-        Some(tls) => server.listen_rustls_0_23(listener, tls),
-        None => server.listen(listener),
+    let server = match listening {
+        Listening::Port(listener) => server.listen(listener),
+        Listening::Encrypted(listener, tls) => server.listen_rustls_0_23(listener, *tls),
+        Listening::Socket(listener) => server.listen_uds(listener),
     };
     Ok(server?.run())
 }

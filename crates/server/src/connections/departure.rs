@@ -2,10 +2,12 @@
 //!
 //! A client that leaves ends its half of the connection; so does one that has only nothing more to
 //! say. TCP tells them apart when something is sent: a socket that is gone refuses it. HTTP/1.1 has
-//! answers that can be sent before the answer and that clients pass over.
+//! answers that can be sent before the answer and that clients pass over. They go past the HTTP library, so only while
+//! it has sent all of the answers before.
 
 use std::io::{ErrorKind, Write};
 use std::net::TcpStream;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use actix_web::http::Version;
@@ -30,20 +32,21 @@ enum Peer {
 }
 
 impl Connection {
-    /// Completes when the client has left, and else never.
-    pub(super) async fn departure(&self, version: Version) {
+    /// Completes when the client has left, and else never. Without `may_ask` a client is not sent anything to find out.
+    pub(super) async fn departure(&self, version: Version, may_ask: bool) {
         let Some(mut socket) = self.socket.as_ref() else {
             return std::future::pending().await;
         };
-        let mut is_asked = false;
+        // Before HTTP/1.1 there were none.
+        let mut can_ask = may_ask && version == Version::HTTP_11;
         loop {
             tokio::time::sleep(PERIOD).await;
             match state_of(socket) {
                 Peer::Gone => return,
                 // With TLS the end of what a client sends is the end of the connection.
                 Peer::Silent if self.is_encrypted => return,
-                Peer::Silent if version == Version::HTTP_11 && !is_asked => {
-                    is_asked = true;
+                Peer::Silent if can_ask && !self.may_hold_back.load(Ordering::SeqCst) => {
+                    can_ask = false;
                     match socket.write(INTERIM_ANSWER) {
                         Ok(written) if written == INTERIM_ANSWER.len() => {}
                         // Half of it would spoil the answer.

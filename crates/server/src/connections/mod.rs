@@ -7,13 +7,14 @@ mod files;
 mod idle;
 mod open;
 mod shared_body;
+mod upgrade;
 mod watch;
 
 use std::any::Any;
 use std::net::TcpStream;
 use std::os::fd::{AsFd, OwnedFd};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_tls::accept::rustls_0_23::TlsStream;
@@ -24,7 +25,8 @@ use socket2::SockRef;
 pub use files::allow_files;
 pub use open::OpenConnections;
 pub use shared_body::LINGER;
-pub use watch::watch;
+pub use upgrade::decline_upgrades;
+pub use watch::{WRITE_BUFFER_BYTES, watch};
 
 use self::count::{Counted, Counter};
 use self::idle::IdleTime;
@@ -41,6 +43,8 @@ pub struct Connection {
     is_encrypted: bool,
     /// Requests of this connection that are not answered to the last byte.
     open_requests: AtomicUsize,
+    /// What the HTTP library has taken on of earlier answers may be waiting there for the client to read.
+    may_hold_back: AtomicBool,
     /// Those of all connections.
     all_open_requests: Counter,
     idle: IdleTime,

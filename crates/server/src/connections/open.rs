@@ -1,7 +1,7 @@
 //! All connections that are open.
 
 use std::net::TcpStream;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -24,6 +24,7 @@ impl OpenConnections {
             socket,
             is_encrypted,
             open_requests: AtomicUsize::new(0),
+            may_hold_back: AtomicBool::new(false),
             all_open_requests: self.requests.clone(),
             idle: IdleTime::now(),
             _counted: self.number.count(),

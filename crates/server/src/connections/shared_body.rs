@@ -58,7 +58,11 @@ impl SharedBody {
     pub async fn reset(&self) {
         while !self.is_reset() {
             tokio::time::sleep(PERIOD).await;
-            self.0.borrow_mut().look_ahead();
+            let mut body = self.0.borrow_mut();
+            if Rc::strong_count(&self.0) == 1 {
+                body.forget_handler();
+            }
+            body.look_ahead();
         }
     }
 
@@ -101,6 +105,12 @@ impl Body {
         self.is_read |= matches!(next, Poll::Ready(None | Some(Err(_))));
         self.is_reset |= matches!(next, Poll::Ready(Some(Err(_))));
         next
+    }
+
+    /// The handler has let go of the body: nobody asks for more by themselves, nor wants what has come ahead.
+    fn forget_handler(&mut self) {
+        self.is_awaited = false;
+        self.ahead = None;
     }
 
     /// Finds out whether the client has reset the stream. The HTTP library tells that, also when the body

@@ -3,11 +3,13 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::sync::atomic::Ordering;
 use std::task::{Context, Poll};
 
 use actix_web::ResponseError;
 use actix_web::body::{BodySize, BoxBody, EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::EXPECT;
 use actix_web::middleware::Next;
 use bytes::Bytes;
 
@@ -48,14 +50,16 @@ pub async fn watch<B: MessageBody + 'static>(
         return Ok(response.map_into_right_body());
     }
     let version = request.version();
+    // The HTTP library may still be sending the interim answer that such a client asks for.
+    let may_ask = !request.headers().contains_key(EXPECT);
     let body = SharedBody::share(&mut request);
     let departure = async {
         match &body {
             Some(body) => tokio::select! {
                 () = body.reset() => {}
-                () = connection.departure(version) => {}
+                () = connection.departure(version, may_ask) => {}
             },
-            None => connection.departure(version).await,
+            None => connection.departure(version, may_ask).await,
         }
     };
     tokio::select! {
@@ -75,15 +79,30 @@ pub async fn watch<B: MessageBody + 'static>(
 }
 
 /// The body of an answer; its request is open until it has been sent.
+///
+/// That is so because the HTTP library asks for more of a body only once it has sent what it has
+/// ([`WRITE_BUFFER_BYTES`]), and asks at last whether there is more. Where there is nothing to ask for, and where it adds
+/// something at the end, it may hold back what the client does not read.
 #[derive(Debug)]
 pub struct OpenBody<B> {
     body: Pin<Box<B>>,
-    _open: OpenRequest,
+    open: OpenRequest,
 }
 
-impl<B> OpenBody<B> {
+/// Of what it sends the HTTP library may keep this much when it asks for more.
+pub const WRITE_BUFFER_BYTES: usize = 1;
+
+impl<B: MessageBody> OpenBody<B> {
     fn new(body: B, open: OpenRequest) -> Self {
-        Self { body: Box::pin(body), _open: open }
+        let body = Self { body: Box::pin(body), open };
+        if matches!(body.size(), BodySize::None | BodySize::Sized(0)) {
+            body.hold_back(true);
+        }
+        body
+    }
+
+    fn hold_back(&self, may_hold_back: bool) {
+        self.open.connection.may_hold_back.store(may_hold_back, Ordering::SeqCst);
     }
 }
 
@@ -98,6 +117,10 @@ impl<B: MessageBody> MessageBody for OpenBody<B> {
         self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Bytes, Self::Error>>> {
-        self.get_mut().body.as_mut().poll_next(context)
+        let this = self.get_mut();
+        let next = this.body.as_mut().poll_next(context);
+        let is_end_of_stream = matches!(next, Poll::Ready(None)) && this.size() == BodySize::Stream;
+        this.hold_back(is_end_of_stream);
+        next
     }
 }

@@ -11,6 +11,7 @@ use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
 
 /// A fault that a client can be told of.
+#[derive(Clone, Copy)]
 pub(super) struct Documented {
     status: u16,
     code: &'static str,
@@ -27,9 +28,18 @@ pub(super) const EVERY_REQUEST: &[Documented] = &[
     fault(500, "internal", "a fault of the server: its log has the details"),
 ];
 
+/// Of every path but health checks.
+const NAME: &[Documented] = &[fault(
+    403,
+    "host_not_allowed",
+    "the server is not asked by this name: see `--allowed-hosts`",
+)];
+
 pub(super) const GUARDED: &[Documented] = &[
     fault(401, "unauthorized", "an API key is needed, and none or an unknown one was sent"),
     fault(403, "forbidden", "this is not allowed to whoever asks"),
+    NAME[0],
+    fault(403, "cross_site_request", "pages of other sites may not do this"),
     fault(
         429,
         "rate_limited",
@@ -90,7 +100,7 @@ const QUERY: &[Documented] =
 const ADMIN: &[Documented] = &[fault(
     403,
     "admin_disabled",
-    "there is no admin key, and the request may not be the operator's",
+    "there is no admin key, and this is not the address of --admin-address",
 )];
 
 const FORM: &[Documented] = &[
@@ -98,6 +108,7 @@ const FORM: &[Documented] = &[
     fault(415, "unsupported_media_type", "the body is neither multipart/form-data nor an image"),
     fault(422, "missing_file", "the form has no field `file`"),
     fault(422, "too_many_files", "the form has more fields `file` than this path takes"),
+    fault(422, "too_many_fields", "the form has too many other fields"),
 ];
 
 pub(super) const MODEL: &[Documented] =
@@ -150,7 +161,7 @@ pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
 impl IntoResponses for OpenFaults {
     fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST])
+        responses_of(&[EVERY_REQUEST, NAME])
     }
 }
 
@@ -281,6 +292,7 @@ mod tests {
         vec![
             ApiError::MissingFile,
             ApiError::TooManyFiles { limit: 1 },
+            ApiError::TooManyFields { limit: 1 },
             ApiError::NotAnUpload { found: text() },
             ApiError::MalformedMultipart { reason: text() },
             ApiError::MalformedBody { reason: text() },
@@ -298,6 +310,8 @@ mod tests {
             ApiError::Unauthorized,
             ApiError::Forbidden,
             ApiError::AdminDisabled,
+            ApiError::HostNotAllowed { host: text() },
+            ApiError::CrossSiteRequest { origin: text() },
             ApiError::RateLimited { retry_after: Duration::ZERO },
             ApiError::TooManyHeaders { limit: 1 },
             ApiError::overloaded(Shortage::Room),

@@ -220,8 +220,7 @@ impl Teller {
         let body = serde_json::to_vec(&message).map_err(|error| chain_of(&error))?;
         let request = self.agent.post(self.url.expose()).content_type("application/json");
         let answer = request.send(&body).map_err(|error| chain_of(&error))?;
-        let status = answer.status();
-        if status.is_success() { Ok(()) } else { Err(format!("it answers {status}")) }
+        outgoing::refusal(&answer).map_or(Ok(()), Err)
     }
 }
 

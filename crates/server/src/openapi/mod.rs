@@ -1,5 +1,6 @@
 //! The OpenAPI document, made from the annotations of the handlers.
 
+mod deployment;
 mod every_operation;
 mod image_types;
 mod versions;
@@ -12,9 +13,15 @@ use self::every_operation::Headers;
 use self::image_types::ImageTypes;
 use self::versions::Versions;
 use crate::contract::{EncodedImage, InferenceError};
+use crate::engine::ServedModel;
 use crate::routes::{
     admin, docs, embed, health, metrics, model, monitor, page, predict, report, v2,
 };
+use crate::security::keys::KeyRing;
+
+/// The ways to send a key, by their names in the document.
+const API_KEY: &str = "api_key";
+const BEARER: &str = "bearer";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -72,16 +79,18 @@ use crate::routes::{
         v2::infer::infer,
     ),
     components(schemas(crate::error::Body, InferenceError, EncodedImage)),
-    // Without a key unless the operator asks for one.
-    security((), ("api_key" = []), ("bearer" = [])),
+    // Beside the document, also where a proxy puts it below a path of its own.
+    servers((url = "./")),
     modifiers(&Versions, &SecuritySchemes, &Headers, &ImageTypes),
 )]
 struct ApiDoc;
 
-/// The document.
+/// The document of a server that serves this model and has these keys.
 #[must_use]
-pub fn document() -> Document {
-    ApiDoc::openapi()
+pub fn document(served: &ServedModel, keys: &KeyRing) -> Document {
+    let mut document = ApiDoc::openapi();
+    deployment::fill_in(&mut document, served, keys);
+    document
 }
 
 /// How a key is sent.
@@ -92,12 +101,12 @@ impl Modify for SecuritySchemes {
         let components = document.components.get_or_insert_default();
         let header =
             ApiKeyValue::with_description("x-api-key", "A key, where the operator set any.");
-        components.add_security_scheme("api_key", SecurityScheme::ApiKey(ApiKey::Header(header)));
+        components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(header)));
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .description(Some("The same key in the header `authorization`."))
             .build();
-        components.add_security_scheme("bearer", SecurityScheme::Http(bearer));
+        components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
     }
 }
 
@@ -105,7 +114,9 @@ impl Modify for SecuritySchemes {
 mod tests {
     use std::collections::BTreeMap;
 
-    use super::document;
+    use utoipa::OpenApi;
+
+    use super::ApiDoc;
     use crate::routes;
 
     /// Parts of a page, which nobody asks for by name.
@@ -118,7 +129,7 @@ mod tests {
         for part in PARTS {
             assert!(there.remove(part).is_some(), "{part} is no longer there");
         }
-        let document = document();
+        let document = ApiDoc::openapi();
         let documented: BTreeMap<_, _> = document
             .paths
             .paths

@@ -62,7 +62,6 @@ static FILES: LazyLock<Assets> = LazyLock::new(|| {
     get,
     path = "/openapi.json",
     tag = "Documents",
-    security(()),
     responses((status = 200, description = "OpenAPI 3.1", body = Object), OpenFaults),
 )]
 pub async fn document(request: HttpRequest, document: Data<ApiDocument>) -> HttpResponse {
@@ -82,7 +81,6 @@ pub async fn to_index() -> HttpResponse {
     get,
     path = "/docs/",
     tag = "Documents",
-    security(()),
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
         OpenFaults,

@@ -28,8 +28,20 @@ const READ: &str = "GET, HEAD";
 
 /// Adds every path of the service.
 pub fn configure(service: &mut ServiceConfig) {
+    add(service, routes());
+}
+
+/// Adds the paths that are for operators.
+pub fn configure_administration(service: &mut ServiceConfig) {
+    add(service, routes().into_iter().filter(|(path, ..)| path.starts_with("/admin/")));
+}
+
+fn add(
+    service: &mut ServiceConfig,
+    routes: impl IntoIterator<Item = (String, &'static str, Route)>,
+) {
     service.app_data(v2::path_config());
-    for (path, allowed, route) in routes() {
+    for (path, allowed, route) in routes {
         service.service(only(web::resource(path).route(route), allowed));
     }
     service.default_service(web::to(not_found));

@@ -1,10 +1,15 @@
 //! Which keys a path asks for.
 
+use super::keys::KeyRing;
+
 /// What a path is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Area {
-    /// For everybody: whether the server lives, and what it can be asked.
-    Public,
+    /// For everybody, by whatever name: whether the server lives. Orchestrators ask without a key.
+    Health,
+    /// For everybody: what the server can be asked. The same for every server of this version, it tells nothing of the
+    /// model; pages ask for a key where one is needed.
+    Page,
     /// For those who watch the server, with any key.
     Metrics,
     /// For the operators.
@@ -13,35 +18,36 @@ pub(super) enum Area {
     Client,
 }
 
-/// Orchestrators ask the first ones without a key. The others are the same for every server of this
-/// version and tell nothing of the model: pages ask for a key where one is needed.
-const PUBLIC: [&str; 9] = [
-    "/livez",
-    "/readyz",
-    "/healthz",
-    "/v2/health/live",
-    "/v2/health/ready",
-    "/",
-    "/dashboard",
-    "/docs",
-    "/openapi.json",
-];
+const HEALTH: [&str; 5] = ["/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"];
 
-/// Files that the public pages load.
-const PUBLIC_FOLDERS: [&str; 2] = ["/docs/", "/ui/"];
+const PAGES: [&str; 4] = ["/", "/dashboard", "/docs", "/openapi.json"];
+
+/// Files that the pages load.
+const PAGE_FOLDERS: [&str; 2] = ["/docs/", "/ui/"];
 
 impl Area {
     /// Of a path as it is routed, which is with its harmless escapes resolved.
     pub fn of(path: &str) -> Self {
-        let is_public_file = PUBLIC_FOLDERS.iter().any(|folder| path.starts_with(folder));
-        if PUBLIC.contains(&path) || is_public_file {
-            Self::Public
+        let is_file = PAGE_FOLDERS.iter().any(|folder| path.starts_with(folder));
+        if HEALTH.contains(&path) {
+            Self::Health
+        } else if PAGES.contains(&path) || is_file {
+            Self::Page
         } else if path == "/metrics" {
             Self::Metrics
         } else if path.starts_with("/admin") {
             Self::Admin
         } else {
             Self::Client
+        }
+    }
+
+    /// Whether a key has to be shown here.
+    pub fn needs_key(self, keys: &KeyRing) -> bool {
+        match self {
+            Self::Health | Self::Page => false,
+            Self::Client | Self::Metrics => keys.for_clients,
+            Self::Admin => keys.for_admins,
         }
     }
 }
@@ -52,8 +58,8 @@ mod tests {
 
     #[test]
     fn what_is_not_known_is_not_public() {
-        assert_eq!(Area::of("/livez"), Area::Public);
-        assert_eq!(Area::of("/docs/swagger-ui.css"), Area::Public);
+        assert_eq!(Area::of("/livez"), Area::Health);
+        assert_eq!(Area::of("/docs/swagger-ui.css"), Area::Page);
         assert_eq!(Area::of("/metrics"), Area::Metrics);
         assert_eq!(Area::of("/admin/reload"), Area::Admin);
         for path in ["/predict", "/v1/model", "/v2", "/livez/", "//livez", "/docsx", "/LIVEZ", ""] {

@@ -7,17 +7,23 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, ResponseError};
 
-use super::Security;
 use super::area::Area;
+use super::cross_site::{is_safe, other_site};
 use super::keys::{Caller, KeyRing};
 use super::rate_limit::Client;
-use super::same_machine::is_from_this_machine;
+use super::{Entrance, Security};
 use crate::error::ApiError;
 use crate::request::RequestContext;
 use crate::service::Service;
 
 /// Headers of a request at most; HTTP/1.1 has this limit already.
 const MAX_HEADERS: usize = 96;
+
+/// Stands for a host that is no text, and is none that is allowed.
+const UNREADABLE_HOST: &str = "unreadable.invalid";
+
+/// Characters of a name that a client made up, in the message.
+const MAX_NAME_CHARS: usize = 255;
 
 /// Longest key that is looked at, in bytes.
 const MAX_KEY_BYTES: usize = 1024;
@@ -44,10 +50,16 @@ fn check(request: &ServiceRequest) -> Result<(), ApiError> {
     }
     // As the router sees it, so that an escape does not lead past the keys.
     let area = Area::of(request.match_info().as_str());
-    if area == Area::Public {
+    if area == Area::Health {
         return Ok(());
     }
-    let keys = service.security.keys();
+    let entrance = request.app_data::<Entrance>().copied().unwrap_or(Entrance::Main);
+    let security = &service.security;
+    let keys = security.keys();
+    check_site(security, request, entrance, &keys)?;
+    if area == Area::Page {
+        return Ok(());
+    }
     let caller = shown_key(request.headers()).and_then(|key| keys.find(key));
     if let (Some(caller), Some(context)) = (&caller, request.extensions().get::<RequestContext>()) {
         context.note_key(caller.name.clone());
@@ -55,9 +67,40 @@ fn check(request: &ServiceRequest) -> Result<(), ApiError> {
     // Before the keys are looked at: guessing them is limited, too. A scraper is not, unless it needs a
     // key and has none.
     if area != Area::Metrics || (keys.for_clients && caller.is_none()) {
-        limit_rate(&service.security, request, caller.as_ref())?;
+        limit_rate(security, request, caller.as_ref())?;
     }
-    authorize(area, caller.as_ref(), &keys, || is_from_this_machine(request))
+    authorize(area, entrance, caller.as_ref(), &keys)
+}
+
+/// Whether a request is meant for this server, and is not one that a page of another site sends in secret.
+fn check_site(
+    security: &Security,
+    request: &ServiceRequest,
+    entrance: Entrance,
+    keys: &KeyRing,
+) -> Result<(), ApiError> {
+    let headers = request.headers();
+    let header = headers.get(header::HOST).map(|host| host.to_str().unwrap_or(UNREADABLE_HOST));
+    // In HTTP/2 the host stands in the address, and in HTTP/1.1 it may.
+    let of_address = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
+    let on_loopback = request.app_config().local_addr().ip().is_loopback();
+    let allowed = security.allowed_hosts(entrance, on_loopback, keys);
+    if let Some(host) = [of_address, header].into_iter().flatten().find(|host| !allowed.allow(host))
+    {
+        return Err(ApiError::HostNotAllowed { host: host.chars().take(MAX_NAME_CHARS).collect() });
+    }
+    // A page has no key to send.
+    let is_protected = entrance == Entrance::Main && keys.for_clients;
+    if is_protected || is_safe(request.method()) {
+        return Ok(());
+    }
+    let origins = security.origins(entrance);
+    match other_site(headers, of_address.or(header), origins) {
+        None => Ok(()),
+        Some(origin) => Err(ApiError::CrossSiteRequest {
+            origin: origin.chars().take(MAX_NAME_CHARS).collect(),
+        }),
+    }
 }
 
 fn limit_rate(
@@ -77,22 +120,17 @@ fn limit_rate(
 /// Whether `caller`, if it is known, may use an area.
 fn authorize(
     area: Area,
+    entrance: Entrance,
     caller: Option<&Caller>,
     keys: &KeyRing,
-    is_from_this_machine: impl FnOnce() -> bool,
 ) -> Result<(), ApiError> {
-    let needs_key = match area {
-        Area::Public => false,
-        Area::Client | Area::Metrics => keys.for_clients,
-        Area::Admin => keys.for_admins,
-    };
-    if !needs_key {
-        let is_free = area != Area::Admin || is_from_this_machine();
-        return if is_free { Ok(()) } else { Err(ApiError::AdminDisabled) };
+    if !area.needs_key(keys) {
+        let is_disabled = area == Area::Admin && entrance == Entrance::Main;
+        return if is_disabled { Err(ApiError::AdminDisabled) } else { Ok(()) };
     }
     let Some(caller) = caller else { return Err(ApiError::Unauthorized) };
     let is_enough = match area {
-        Area::Public | Area::Metrics => true,
+        Area::Health | Area::Page | Area::Metrics => true,
         Area::Client => caller.is_client,
         Area::Admin => caller.is_admin,
     };
@@ -114,10 +152,11 @@ mod tests {
     use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
     use super::super::area::Area;
-    use super::{Caller, KeyRing, authorize, shown_key};
+    use super::{Caller, Entrance, KeyRing, authorize, shown_key};
 
     /// `None` when let in, or the code of the refusal.
-    fn refused(
+    fn refused_at(
+        entrance: Entrance,
         area: Area,
         caller: Option<(bool, bool)>,
         keys: (bool, bool),
@@ -126,7 +165,15 @@ mod tests {
             caller.map(|(is_client, is_admin)| Caller { name: "c".into(), is_client, is_admin });
         let mut ring = KeyRing::default();
         (ring.for_clients, ring.for_admins) = keys;
-        authorize(area, caller.as_ref(), &ring, || false).err().map(|error| error.code())
+        authorize(area, entrance, caller.as_ref(), &ring).err().map(|error| error.code())
+    }
+
+    fn refused(
+        area: Area,
+        caller: Option<(bool, bool)>,
+        keys: (bool, bool),
+    ) -> Option<&'static str> {
+        refused_at(Entrance::Main, area, caller, keys)
     }
 
     #[test]
@@ -144,7 +191,12 @@ mod tests {
         assert_eq!(refused(Area::Admin, admin, keyed), None);
         assert_eq!(refused(Area::Metrics, None, keyed), Some("unauthorized"));
         assert_eq!(refused(Area::Metrics, admin, keyed), None);
-        assert_eq!(refused(Area::Public, None, keyed), None);
+        assert_eq!(refused(Area::Page, None, keyed), None);
+        let at_its_own =
+            |caller, keys| refused_at(Entrance::Administration, Area::Admin, caller, keys);
+        assert_eq!(at_its_own(None, open), None);
+        assert_eq!(at_its_own(None, keyed), Some("unauthorized"));
+        assert_eq!(at_its_own(admin, keyed), None);
     }
 
     #[test]

@@ -3,10 +3,11 @@
 mod area;
 mod client_address;
 mod cors;
+mod cross_site;
 mod guard;
+mod hosts;
 pub mod keys;
 pub mod rate_limit;
-mod same_machine;
 mod tls;
 
 use std::net::{IpAddr, SocketAddr};
@@ -20,8 +21,10 @@ use thiserror::Error;
 
 pub use cors::cors;
 pub use guard::guard;
+pub use hosts::{AllowedHosts, HostPattern};
 pub use tls::{Tls, TlsError, provider};
 
+use self::area::Area;
 use self::client_address::client_address;
 use self::keys::{KeyError, KeyRing};
 use self::rate_limit::RateLimit;
@@ -38,6 +41,21 @@ pub enum SecurityError {
     Tls(#[from] TlsError),
 }
 
+/// Whether a path asks for a key, where these are known.
+#[must_use]
+pub fn needs_key(path: &str, keys: &KeyRing) -> bool {
+    Area::of(path).needs_key(keys)
+}
+
+/// Which of the server's addresses a request came by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Entrance {
+    /// The one for everybody.
+    Main,
+    /// The one for operators alone, which nobody else reaches.
+    Administration,
+}
+
 /// Keys, certificate and limits of a running server.
 #[derive(Debug)]
 pub struct Security {
@@ -45,6 +63,10 @@ pub struct Security {
     pub tls: Option<Arc<Tls>>,
     /// The limit for each client; `None` without one.
     pub rate_limit: Option<RateLimit>,
+    /// The names that the operator allows; `None` where nothing is said.
+    named_hosts: Option<AllowedHosts>,
+    /// The names that nobody else has, and the one that the server listens on.
+    own_hosts: AllowedHosts,
     /// The proxies whose word on addresses is taken.
     trusted_proxies: Vec<IpNet>,
     settings: SecuritySettings,
@@ -59,11 +81,37 @@ impl Security {
         Some(client_address(peer.ip(), request.headers(), &self.trusted_proxies))
     }
 
-    /// Reads keys and certificate.
+    /// The names that one may ask by. Where the operator names none, they are the server's own while it is for this
+    /// machine alone and asks for no key, since a page could then read something by another name; else any.
+    #[must_use]
+    pub fn allowed_hosts(
+        &self,
+        entrance: Entrance,
+        on_loopback: bool,
+        keys: &KeyRing,
+    ) -> &AllowedHosts {
+        match (entrance, &self.named_hosts) {
+            (Entrance::Administration, _) => &self.own_hosts,
+            (Entrance::Main, Some(named)) => named,
+            (Entrance::Main, None) if on_loopback && !keys.for_clients => &self.own_hosts,
+            (Entrance::Main, None) => &AllowedHosts::Any,
+        }
+    }
+
+    /// The other sites whose pages may ask.
+    #[must_use]
+    pub fn origins(&self, entrance: Entrance) -> &[String] {
+        match entrance {
+            Entrance::Main => &self.settings.cors_origins,
+            Entrance::Administration => &[],
+        }
+    }
+
+    /// Reads keys and certificate. `host` is the name or address that the server listens on.
     ///
     /// # Errors
     /// [`SecurityError`].
-    pub fn open(settings: &SecuritySettings) -> Result<Self, SecurityError> {
+    pub fn open(settings: &SecuritySettings, host: &str) -> Result<Self, SecurityError> {
         let tls = match (&settings.tls_cert, &settings.tls_key) {
             (Some(certificate), Some(key)) => Some(Arc::new(Tls::open(certificate, key)?)),
             _ => None,
@@ -74,23 +122,25 @@ impl Security {
         Ok(Self {
             tls,
             rate_limit,
+            named_hosts: AllowedHosts::of(&settings.allowed_hosts),
+            own_hosts: AllowedHosts::These(HostPattern::parse(host).into_iter().collect()),
             trusted_proxies: settings.trusted_proxies.clone(),
             keys: ArcSwap::from_pointee(KeyRing::open(settings)?),
             settings: settings.clone(),
         })
     }
 
-    /// Reads keys and certificate anew, both or none.
+    /// Reads keys and certificate anew. Neither waits for the other: a key that is taken back is, whatever is wrong with
+    /// the certificate.
     ///
     /// # Errors
-    /// [`SecurityError`]; then the old ones stay.
+    /// [`SecurityError`]; then what cannot be read stays as it was.
     pub fn reload(&self) -> Result<(), SecurityError> {
-        let keys = KeyRing::open(&self.settings)?;
+        let keys = KeyRing::open(&self.settings).map(|keys| self.keys.store(Arc::new(keys)));
         if let Some(tls) = &self.tls {
             tls.reload()?;
         }
-        self.keys.store(Arc::new(keys));
-        Ok(())
+        Ok(keys?)
     }
 
     /// The keys that count now.
@@ -115,7 +165,8 @@ impl Security {
         let keys = self.keys();
         if !keys.for_clients {
             tracing::warn!(
-                "whoever reaches {listening_on} can use this server: --api-key-hashes asks for keys"
+                "whoever reaches {listening_on} can use this server: --api-key-hashes asks for keys, --allowed-hosts \
+                 keeps out pages that lead a name of theirs here"
             );
         }
         if self.tls.is_none() && (keys.for_clients || keys.for_admins) {

@@ -18,7 +18,7 @@ pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
 pub use monitor::{DriftSettings, MonitorPlace};
-pub use security::{Redacted, SecuritySettings};
+pub use security::{AdminAddress, Redacted, SecuritySettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 
 /// Serves an image classifier: POST an image to /predict, get its class, confidence and drift score.
@@ -111,6 +111,24 @@ mod tests {
             }
             let twin = argument.get_env().map(|twin| twin.to_string_lossy().into_owned());
             assert_eq!(twin, Some(format!("SDD_{}", name.to_uppercase())));
+        }
+    }
+
+    #[test]
+    fn what_may_hold_a_secret_is_not_shown() {
+        let command = Cli::command();
+        let hidden: Vec<_> = command
+            .get_arguments()
+            .filter(|argument| argument.is_hide_env_values_set())
+            .map(|argument| argument.get_id().as_str())
+            .collect();
+        let secret =
+            ["api_key_hashes", "admin_key_hashes", "monitor", "drift_webhook", "otlp_endpoint"];
+        assert!(secret.iter().all(|name| hidden.contains(name)), "{hidden:?}");
+        for argument in command.get_arguments() {
+            let takes_url =
+                argument.get_help().is_some_and(|help| help.to_string().contains("URL"));
+            assert!(!takes_url || argument.is_hide_env_values_set(), "{}", argument.get_id());
         }
     }
 

@@ -1,12 +1,14 @@
 //! Who may ask, how often, and how the connection is protected.
 
 use std::fmt;
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
 use clap::Args;
 use ipnet::IpNet;
+
+use crate::security::HostPattern;
 
 /// Who may ask, how often, and how the connection is protected.
 #[derive(Debug, Clone, Default, Args)]
@@ -18,7 +20,11 @@ pub struct SecuritySettings {
     /// The same in a file, one hash a line, which a reload reads anew
     #[arg(long, env = "SDD_API_KEYS_FILE")]
     pub api_keys_file: Option<PathBuf>,
-    /// Hashes of the keys for /admin, as --api-key-hashes [default: /admin is for this machine only]
+    /// Where /admin can be used without being on the address of everybody: an address of this machine alone, as
+    /// `127.0.0.1:8001`, or a socket, as `unix:/run/sdd/admin.sock` [default: nowhere, unless there is a key for it]
+    #[arg(long, env = "SDD_ADMIN_ADDRESS", value_name = "ADDRESS|unix:PATH", value_parser = admin_address)]
+    pub admin_address: Option<AdminAddress>,
+    /// Hashes of the keys for /admin, as --api-key-hashes; with one, /admin is on the address of everybody, too
     #[arg(long, env = "SDD_ADMIN_KEY_HASHES", hide_env_values = true)]
     pub admin_key_hashes: Option<Redacted>,
     /// The same in a file, one hash a line, which a reload reads anew
@@ -34,6 +40,11 @@ pub struct SecuritySettings {
     /// [default: none]
     #[arg(long, env = "SDD_CORS_ORIGINS", value_delimiter = ',', value_parser = origin)]
     pub cors_origins: Vec<String>,
+    /// Names that the server may be asked by, beside addresses and names without a dot, as `sdd.example` or
+    /// `*.example`, separated by commas; `*` for any [default: the name of --host while that is an address of this
+    /// machine alone and no key is asked for, else any]
+    #[arg(long, env = "SDD_ALLOWED_HOSTS", value_delimiter = ',', value_parser = HostPattern::parse)]
+    pub allowed_hosts: Vec<HostPattern>,
     /// Requests a second that each client may send: each key, or each address where there are no
     /// keys; more are answered 429. Health checks and pages are not counted, nor is /metrics
     /// [default: no limit]
@@ -47,6 +58,15 @@ pub struct SecuritySettings {
     /// address
     #[arg(long, env = "SDD_TRUSTED_PROXIES", value_delimiter = ',', value_parser = network)]
     pub trusted_proxies: Vec<IpNet>,
+}
+
+/// Where administration listens.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AdminAddress {
+    /// A port of this machine alone.
+    Port(SocketAddr),
+    /// A socket in the file system, for those who may write to it.
+    Socket(PathBuf),
 }
 
 /// A text that is not shown.
@@ -85,6 +105,19 @@ fn origin(text: &str) -> Result<String, String> {
     }
 }
 
+/// `unix:PATH`, or a loopback address with a port.
+fn admin_address(text: &str) -> Result<AdminAddress, String> {
+    if let Some(path) = text.strip_prefix("unix:").filter(|path| !path.is_empty()) {
+        return Ok(AdminAddress::Socket(path.into()));
+    }
+    let address = text.replacen("localhost:", "127.0.0.1:", 1).parse::<SocketAddr>();
+    address.ok().filter(|address| address.ip().is_loopback()).map(AdminAddress::Port).ok_or_else(|| {
+        "expected an address of this machine alone with a port, as 127.0.0.1:8001, or unix:PATH; from elsewhere \
+         /admin takes a key (--admin-key-hashes)"
+            .into()
+    })
+}
+
 /// A network, or one address.
 fn network(text: &str) -> Result<IpNet, String> {
     let text = text.trim();
@@ -98,7 +131,7 @@ fn network(text: &str) -> Result<IpNet, String> {
 mod tests {
     use clap::Parser;
 
-    use super::{network, origin};
+    use super::{AdminAddress, admin_address, network, origin};
     use crate::settings::Cli;
 
     #[test]
@@ -108,6 +141,23 @@ mod tests {
         for bad in ["", "lab.example", "https://", "https://lab.example/", "ftp://x", "https://*.x"]
         {
             assert!(origin(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn administration_is_on_this_machine() {
+        let port = |text: &str| AdminAddress::Port(text.parse().unwrap());
+        assert_eq!(admin_address("127.0.0.1:8001"), Ok(port("127.0.0.1:8001")));
+        assert_eq!(admin_address("localhost:0"), Ok(port("127.0.0.1:0")));
+        assert_eq!(admin_address("[::1]:8001"), Ok(port("[::1]:8001")));
+        assert_eq!(
+            admin_address("unix:/run/a.sock"),
+            Ok(AdminAddress::Socket("/run/a.sock".into()))
+        );
+        for bad in
+            ["", "8001", "127.0.0.1", "0.0.0.0:8001", "192.168.0.7:8001", "unix:", "sdd.example:80"]
+        {
+            assert!(admin_address(bad).is_err(), "{bad}");
         }
     }
 

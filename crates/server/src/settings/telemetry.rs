@@ -3,6 +3,8 @@
 use actix_web::http::Uri;
 use clap::{Args, ValueEnum};
 
+use super::security::Redacted;
+
 /// The path of a collector that takes traces (OTLP/HTTP).
 const TRACES_PATH: &str = "/v1/traces";
 
@@ -15,8 +17,8 @@ pub struct TelemetrySettings {
     #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
     /// Base URL of an OpenTelemetry collector that takes traces by OTLP over HTTP, as
     /// http://localhost:4318; empty for none [default: OTEL_EXPORTER_OTLP_ENDPOINT, else none]
-    #[arg(long, env = "SDD_OTLP_ENDPOINT", value_parser = base_url)]
-    pub otlp_endpoint: Option<String>,
+    #[arg(long, env = "SDD_OTLP_ENDPOINT", hide_env_values = true)]
+    pub otlp_endpoint: Option<Redacted>,
 }
 
 /// How the log is written.
@@ -33,13 +35,16 @@ impl TelemetrySettings {
     /// settings in the environment.
     ///
     /// # Errors
-    /// When one of those is no URL: which, and why.
+    /// When one of them is no URL: which, and why.
     pub fn traces_url(
         &self,
         variable: impl Fn(&str) -> Option<String>,
     ) -> Result<Option<String>, String> {
         if let Some(base) = &self.otlp_endpoint {
-            return Ok(Some(with_path(base)).filter(|_| !base.is_empty()));
+            // Only now: the program would repeat what is wrong with a flag, and this may hold a password.
+            let base =
+                base_url(base.expose()).map_err(|reason| format!("--otlp-endpoint: {reason}"))?;
+            return Ok(Some(with_path(&base)).filter(|_| !base.is_empty()));
         }
         let named = |name: &str| {
             let value = variable(name).filter(|value| !value.trim().is_empty())?;
@@ -102,7 +107,7 @@ mod tests {
     #[test]
     fn what_is_no_url_is_refused() {
         for bad in ["localhost:4318", "grpc://localhost:4317", "http://", "http://x/?a=b", "a b"] {
-            assert!(Cli::try_parse_from(["sdd-server", "--otlp-endpoint", bad]).is_err(), "{bad}");
+            assert!(traces_url(&["--otlp-endpoint", bad], &[]).is_err(), "{bad}");
             assert!(traces_url(&[], &[("OTEL_EXPORTER_OTLP_ENDPOINT", bad)]).is_err(), "{bad}");
         }
     }

@@ -31,8 +31,7 @@ impl Client {
 
     fn tell(&self, result: &Result<Response<Bytes>, ureq::Error>) {
         let fault = match result {
-            Ok(response) if response.status().is_success() => None,
-            Ok(response) => Some(format!("it answers {}", response.status())),
+            Ok(response) => outgoing::refusal(response),
             Err(error) => Some(chain_of(error)),
         };
         let failed_before = self.failing.swap(fault.is_some(), Ordering::Relaxed);

@@ -4,6 +4,7 @@
 //! with an `image/*` type.
 
 mod budget;
+mod form;
 mod multipart;
 mod raw;
 mod uploaded_bytes;

@@ -1,13 +1,16 @@
 //! The images of a `multipart/form-data` body.
 
-use actix_multipart::{Field, Multipart};
+use actix_multipart::{Field, Multipart, MultipartError};
+use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Payload;
-use actix_web::{FromRequest, HttpRequest};
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::budget::{Budget, Receiving};
+use super::form::{self, MalformedForm, PlainForm};
 use super::{Upload, UploadLimits};
-use crate::error::ApiError;
+use crate::error::{ApiError, chain_of};
 use crate::memory_budget::MemoryBudget;
 
 /// The field that carries an image.
@@ -24,16 +27,17 @@ pub(super) async fn read(
 ) -> Result<Vec<Upload>, ApiError> {
     let mut budget = Budget::new(request, limits, memory);
     budget.check_announced()?;
-    let mut body = body.into_inner();
-    let mut multipart =
-        Multipart::from_request(request, &mut body).await.map_err(|error| malformed(&error))?;
+    let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
+    let boundary = form::boundary(content_type.unwrap_or_default())?;
+    let form = PlainForm::new(body.into_inner(), &boundary);
+    let mut multipart = Multipart::new(&form.headers(), form);
     let mut images = Vec::new();
     let mut others = 0;
     while let Some(mut part) = multipart.try_next().await.map_err(|error| malformed(&error))? {
         if part.name() != Some(FIELD) {
             others += 1;
             if others > MAX_OTHER_PARTS {
-                return Err(malformed(&format!("it has more than {MAX_OTHER_PARTS} other parts")));
+                return Err(ApiError::TooManyFields { limit: MAX_OTHER_PARTS });
             }
             pass(&mut part, &mut budget).await?;
             continue;
@@ -77,6 +81,16 @@ async fn pass(part: &mut Field, budget: &mut Budget<'_>) -> Result<(), ApiError>
     Ok(())
 }
 
-fn malformed(error: &dyn std::fmt::Display) -> ApiError {
-    ApiError::MalformedMultipart { reason: error.to_string() }
+fn malformed(error: &MultipartError) -> ApiError {
+    let reason = match error {
+        MultipartError::Payload(PayloadError::Io(error)) => error.to_string(),
+        error => chain_of(error),
+    };
+    ApiError::MalformedMultipart { reason }
+}
+
+impl From<MalformedForm> for ApiError {
+    fn from(error: MalformedForm) -> Self {
+        Self::MalformedMultipart { reason: error.to_string() }
+    }
 }

@@ -54,8 +54,14 @@ pub struct Tab {
 impl Tab {
     /// An empty page.
     pub async fn open() -> Self {
+        Self::open_with(&[]).await
+    }
+
+    /// An empty page of a browser with further arguments.
+    pub async fn open_with(arguments: &[&str]) -> Self {
         let profile = tempfile::tempdir().unwrap();
-        let (browser, mut handler) = Browser::launch(configuration(profile.path())).await.unwrap();
+        let configuration = configuration(profile.path(), arguments);
+        let (browser, mut handler) = Browser::launch(configuration).await.unwrap();
         tokio::spawn(async move { while handler.next().await.is_some() {} });
         let page = browser.new_page("about:blank").await.unwrap();
         page.enable_log().await.unwrap();
@@ -196,14 +202,15 @@ impl Drop for Tab {
     }
 }
 
-fn configuration(profile: &Path) -> BrowserConfig {
+fn configuration(profile: &Path, arguments: &[&str]) -> BrowserConfig {
     let builder = BrowserConfig::builder()
         .user_data_dir(profile)
         .new_headless_mode()
         // Its sandbox does not run for root, as in containers; it sees no page but ours.
         .no_sandbox()
         .launch_timeout(Duration::from_mins(1))
-        .args(["disable-gpu", "disable-quic", "disable-component-update", "disable-extensions"]);
+        .args(["disable-gpu", "disable-quic", "disable-component-update", "disable-extensions"])
+        .args(arguments.iter().copied());
     let builder = match std::env::var_os("CHROMIUM") {
         Some(executable) => builder.chrome_executable(executable),
         None => builder,

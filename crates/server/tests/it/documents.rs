@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use crate::answer::Answer;
 use crate::browser::Tab;
 use crate::hold::{Hold, slow_batch, slow_picture};
+use crate::proxy;
 use crate::security::new_key;
 use crate::server::{Server, multipart, picture};
 use crate::store;
@@ -64,7 +65,7 @@ fn answers_are_as_documented() {
     assert_valid(&answer_schema(&document, "post", "/predict/batch", 200), &answer.json());
     let answer = server.post_form("/embed", &bodies[0]);
     assert_valid(&answer_schema(&document, "post", "/embed", 200), &answer.json());
-    let answer = server.post_form("/admin/reload", b"");
+    let answer = server.administer("/admin/reload");
     assert_valid(&answer_schema(&document, "post", "/admin/reload", 200), &answer.json());
     for path in
         ["/v1/model", "/livez", "/healthz", "/readyz", "/drift", "/drift/observations?limit=2"]
@@ -73,7 +74,7 @@ fn answers_are_as_documented() {
         let path = path.split('?').next().unwrap();
         assert_valid(&answer_schema(&document, "get", path, 200), &answer.json());
     }
-    let answer = server.post_form("/admin/drift/reset", b"");
+    let answer = server.administer("/admin/drift/reset");
     assert_valid(&answer_schema(&document, "post", "/admin/drift/reset", 200), &answer.json());
     let damaged = server.predict(&image[..image.len() / 2]);
     assert_valid(&answer_schema(&document, "post", "/predict", 400), &damaged.json());
@@ -256,21 +257,80 @@ async fn swagger_ui_shows_the_operations_and_tries_them_out() {
         let unbroken = shown.replace('\u{200b}', "");
         assert!(unbroken.contains(path.as_str()), "{path}: {unbroken}");
     }
-    let livez = "document.querySelector('[id$=livez]')";
-    let answer = format!("{livez}.querySelector('.live-responses-table .response')?.innerText");
+    let first = tab.text(".opblock-summary-path").await;
+    assert_eq!(first.replace('\u{200b}', ""), "/predict");
+    assert_eq!(
+        tab.value("document.querySelectorAll('.authorization__btn, .authorize').length").await,
+        0
+    );
+    try_out(&tab, "-livez", "\"status\": \"ok\"").await;
+    // Without anything filled in: the server's own model, and a picture.
+    try_out(&tab, "-infer", "\"model_name\": \"sdd-tiny\"").await;
+    assert_eq!(tab.complaints(), [""; 0]);
+    assert_eq!(tab.requests_beyond(&origin), [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operations_are_tried_out_behind_a_proxy_that_adds_a_path() {
+    let server = Server::start(&[]);
+    let origin = format!("http://127.0.0.1:{}", proxy::below_a_path(&server));
+    let tab = Tab::open().await;
+    tab.goto(&format!("{origin}/sdd/docs/")).await;
+    tab.wait_until("document.querySelector('.opblock')").await;
+    try_out(&tab, "-model", "\"name\": \"sdd-tiny\"").await;
+    try_out(&tab, "-infer", "\"model_name\": \"sdd-tiny\"").await;
+    assert_eq!(tab.complaints(), [""; 0]);
+    assert_eq!(tab.requests_beyond(&format!("{origin}/sdd")), [""; 0]);
+}
+
+/// Opens an operation and sends its request as it stands there, until the answer has `expected`.
+async fn try_out(tab: &Tab, operation: &str, expected: &str) {
+    let block = format!("document.querySelector('.opblock[id$={operation}]')");
+    let answer = format!("{block}.querySelector('.live-responses-table .response')?.innerText");
     let steps = [
-        (".opblock-summary-control", format!("{livez}.querySelector('.execute')")),
-        (".execute", format!("{answer}?.includes('\"status\": \"ok\"')")),
+        (".opblock-summary-control", format!("{block}.querySelector('.execute')")),
+        (".execute", format!("{answer}?.includes('{expected}')")),
     ];
     for (button, reached) in steps {
         // A button that is being drawn anew loses a click: a person clicks again.
-        let click = format!("{livez}.querySelector('{button}')?.click()");
+        let click = format!("{block}.querySelector('{button}')?.click()");
         let again = format!(
             "Date.now() - (window.clicked ?? 0) > 5000 && {{ at: window.clicked = Date.now(), it: {click} }}"
         );
         tab.wait_until(&format!("({reached}) || (({again}) && false)")).await;
         tab.value("window.clicked = 0").await;
     }
-    assert_eq!(tab.complaints(), [""; 0]);
-    assert_eq!(tab.requests_beyond(&origin), [""; 0]);
+}
+
+#[test]
+fn the_document_is_that_of_the_server() {
+    let security = |server: &Server, path: &str, method: &str| {
+        server.get("/openapi.json").json()["paths"][path][method]["security"].clone()
+    };
+    let open = Server::start(&[]);
+    let document = open.get("/openapi.json").json();
+    // Wherever a proxy puts it.
+    assert_eq!(document["servers"][0]["url"], "./");
+    assert!(document["components"]["securitySchemes"].is_null() && document["security"].is_null());
+    let infer = &document["paths"]["/v2/models/{name}/infer"]["post"];
+    let name = infer["parameters"].as_array().unwrap().iter().find(|it| it["name"] == "name");
+    assert_eq!(name.unwrap()["example"], open.get("/v1/model").json()["name"]);
+    let example = infer["requestBody"]["content"]["application/json"]["example"].to_string();
+    let answer = open.post("/v2/models/sdd-tiny/infer", &[], example.as_bytes());
+    assert_eq!(answer.status, 200, "{answer:?}");
+
+    let keyed = Server::start(&["--api-key-hashes", &new_key().1]);
+    let either = json!([{"api_key": []}, {"bearer": []}]);
+    for (path, method, expected) in [
+        ("/predict", "post", &either),
+        ("/metrics", "get", &either),
+        ("/livez", "get", &Value::Null),
+        ("/docs/", "get", &Value::Null),
+        ("/admin/reload", "post", &Value::Null),
+    ] {
+        assert_eq!(security(&keyed, path, method), *expected, "{path}");
+    }
+    let administered = Server::start(&["--admin-key-hashes", &new_key().1]);
+    assert_eq!(security(&administered, "/admin/reload", "post"), either);
+    assert_eq!(security(&administered, "/predict", "post"), Value::Null);
 }

@@ -48,7 +48,7 @@ fn every_fault_of_an_upload_has_its_code() {
     let whole = multipart(&[("file", None, &image)]);
     assert_refused(&post(&whole[..whole.len() / 2]), 400, "malformed_multipart");
     let parts: Vec<_> = (0..40).map(|_| ("x", None, &b"1"[..])).collect();
-    assert_refused(&post(&multipart(&parts)), 400, "malformed_multipart");
+    assert_refused(&post(&multipart(&parts)), 422, "too_many_fields");
 
     // After all that, a good request is answered.
     assert_eq!(server.predict(&image).status, 200);

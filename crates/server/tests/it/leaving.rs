@@ -56,3 +56,21 @@ fn work_for_clients_that_have_left_is_dropped_and_for_half_closed_ones_it_is_not
     let text = "the client left before its image was looked at";
     assert!(log.iter().any(|line| line.contains(text)), "{log:#?}");
 }
+
+#[test]
+fn a_client_is_asked_whether_it_is_there_after_the_answers_before() {
+    let server = Server::start_command(command().args(["--workers", "1"]));
+    let hold = Hold::start(&server, 8);
+    let mut connection = connect(&server);
+    // The last answer before is without a body, so that nothing tells when it is sent.
+    let before = b"GET /docs/swagger-ui-bundle.js HTTP/1.1\r\nHost: x\r\n\r\nGET /docs HTTP/1.1\r\nHost: x\r\n\r\n";
+    let request = predict_request(&small_upload(), "");
+    connection.write_all(&[&before[..], &request].concat()).unwrap();
+    connection.shutdown(Shutdown::Write).unwrap();
+    let mut connection = BufReader::new(connection);
+    assert_eq!(answer(&mut connection).body, server.get("/docs/swagger-ui-bundle.js").body);
+    for status in [308, 200] {
+        assert_eq!(answer(&mut connection).status, status, "and no other in between");
+    }
+    assert_eq!(hold.answer().status, 200);
+}

@@ -130,7 +130,7 @@ fn model_and_reference_are_named_also_after_a_reload() {
     let server = Server::start_command(
         command().env("SDD_MODEL", &model).env("SDD_REFERENCE", reference.to_str().unwrap()),
     );
-    let reload = || server.post("/admin/reload", &[], b"").status;
+    let reload = || server.administer("/admin/reload").status;
     let before = Exposition::of(&server);
     let labels = before.labels("sdd_model_info");
     assert_eq!((labels["name"].as_str(), labels["version"].as_str()), ("sdd-tiny", "0.1.0"));

@@ -54,11 +54,11 @@ fn fifty_reloads_under_load_fail_no_request() {
     let seen = under_load(
         || Client::new(&address),
         |answered| {
-            let mut client = Client::new(&address);
+            let mut operator = Client::new(&server.admin_address());
             let mut seen = BTreeSet::new();
             for round in 1..=50 {
                 replace(&models.served, &models.files[round % 2]);
-                let answer = client.post("/admin/reload", &[], b"").unwrap();
+                let answer = operator.post("/admin/reload", &[], b"").unwrap();
                 assert_eq!(answer.status, 200, "{answer:?}");
                 let sha256 = answer.json()["sha256"].as_str().unwrap().to_owned();
                 assert_eq!(sha256, served_sha256(&server));
@@ -76,11 +76,10 @@ fn threads_of_old_models_end() {
     let models = Models::new();
     let server = models.serve(&["--workers", "2"]);
     let threads = || std::fs::read_dir(format!("/proc/{}/task", server.id())).unwrap().count();
-    let mut client = Client::new(&server.address());
-    let reload = |client: &mut Client| client.post("/admin/reload", &[], b"").unwrap().status;
-    assert_eq!(reload(&mut client), 200);
+    let reload = || server.administer("/admin/reload").status;
+    assert_eq!(reload(), 200);
     let before = threads();
-    (0..10).for_each(|_| assert_eq!(reload(&mut client), 200));
+    (0..10).for_each(|_| assert_eq!(reload(), 200));
     // The runtime's pool for blocking work may have grown by one or two.
     eventually("the end of the threads", || threads() <= before + 2);
 }
@@ -96,7 +95,7 @@ fn a_bad_file_leaves_the_old_model_and_says_why() {
     let other_pair = &models.files[1];
     for (bad, reason) in [(&b"no model"[..], "model.onnx"), (other_pair, "reference")] {
         replace(&models.served, bad);
-        let answer = client.post("/admin/reload", &[], b"").unwrap();
+        let answer = server.administer("/admin/reload");
         assert_eq!((answer.status, answer.code()), (422, "reload_failed"));
         let message = answer.text();
         assert!(message.contains(reason) && message.contains("old model"), "{message}");

@@ -1,9 +1,16 @@
 //! Keys, the rights of web pages, and the limit for each client.
 
+use std::io::{BufReader, Write};
+use std::os::unix::net::UnixStream;
 use std::process::Command;
+use std::sync::Arc;
 
-use crate::server::{Server, command, refusal};
+use crate::answer::Answer;
+use crate::client::Client;
+use crate::exposition::Exposition;
+use crate::server::{FORM, Server, command, refusal};
 use crate::socket::{answer_to, predict_head};
+use crate::tls::Files;
 
 /// A key and its hash, made by the program.
 pub fn new_key() -> (String, String) {
@@ -80,15 +87,39 @@ fn a_key_is_taken_back_by_a_reload() {
     assert_eq!(model_with(&server, "x-api-key", &first).0, LET_IN);
 
     std::fs::write(&path, "nonsense\n").unwrap();
-    let answer = server.post("/admin/reload", &[], b"");
+    let answer = server.administer("/admin/reload");
     assert_eq!((answer.status, answer.code()), (422, "reload_failed"));
     assert!(answer.text().contains("keys"), "{answer:?}");
     assert_eq!(model_with(&server, "x-api-key", &first).0, LET_IN, "the old ones stay");
 
     std::fs::write(&path, &second_hash).unwrap();
-    assert_eq!(server.post("/admin/reload", &[], b"").status, 200);
+    assert_eq!(server.administer("/admin/reload").status, 200);
     assert_eq!(model_with(&server, "x-api-key", &first).0, 401);
     assert_eq!(model_with(&server, "x-api-key", &second).0, LET_IN);
+}
+
+#[test]
+fn a_key_is_taken_back_whatever_is_wrong_with_the_certificate() {
+    let ((first, first_hash), (second, second_hash)) = (new_key(), new_key());
+    let (folder, files) = (tempfile::tempdir().unwrap(), Files::new());
+    let keys = folder.path().join("keys");
+    std::fs::write(&keys, &first_hash).unwrap();
+    let server = Server::start_command(
+        command().args(files.arguments()).args(["--api-keys-file", keys.to_str().unwrap()]),
+    );
+    let trust = files.client(b"http/1.1");
+    let ask = |key: &str| {
+        let mut client = Client::encrypted(&server.address(), Arc::clone(&trust));
+        client.request("GET", "/v1/model", &[("x-api-key", key)], b"").unwrap().status
+    };
+    assert_eq!(ask(&first), LET_IN);
+
+    std::fs::write(&keys, &second_hash).unwrap();
+    files.spoil_certificate();
+    let answer = server.administer("/admin/reload");
+    assert_eq!((answer.status, answer.code()), (422, "reload_failed"));
+    assert!(answer.text().contains("certificate"), "{answer:?}");
+    assert_eq!((ask(&first), ask(&second)), (401, LET_IN));
 }
 
 #[test]
@@ -107,41 +138,141 @@ fn keys_that_cannot_be_used_stop_the_start_and_are_not_repeated() {
 }
 
 #[test]
-fn without_a_key_admin_is_for_programs_on_this_machine() {
+fn administration_has_an_address_of_its_own_or_a_key() {
     let server = Server::start(&[]);
-    let host = server.address();
+    let disabled = refused(403, "admin_disabled");
     let reload = |path: &str, headers: &[(&str, &str)]| {
         let answer = server.post(path, headers, b"");
         (answer.status, answer.code().to_owned())
     };
-    assert_eq!(reload("/admin/reload", &[]).0, 200);
-    let own_page = format!("http://{host}");
-    assert_eq!(reload("/admin/reload", &[("origin", &own_page)]).0, 200);
-    let disabled = refused(403, "admin_disabled");
-    let evil = ("origin", "https://evil.example");
-    assert_eq!(reload("/admin/reload", &[evil]), disabled);
     // The same path, written so that a comparison of texts would not see it.
-    assert_eq!(reload("/%61dmin/reload", &[evil]), disabled);
-    assert_ne!(reload("/admin%2Freload", &[evil]).0, 200);
-    assert_ne!(reload("//admin/reload", &[evil]).0, 200);
-    assert_eq!(reload("/admin/reload", &[("host", "evil.example")]), disabled);
-    assert_eq!(reload("/admin/reload", &[("x-forwarded-for", "1.1.1.1")]), disabled);
-}
-
-#[test]
-fn on_other_addresses_admin_needs_a_key_and_the_log_warns() {
-    let server = Server::start_command(command().args(["--host", "0.0.0.0"]));
-    server.wait_for("--api-key-hashes asks for keys");
-    let answer = server.post("/admin/reload", &[], b"");
-    assert_eq!((answer.status, answer.code()), (403, "admin_disabled"));
-    assert_eq!(server.get("/v1/model").status, 200);
+    for path in ["/admin/reload", "/%61dmin/reload", "/admin/nothing"] {
+        assert_eq!(reload(path, &[]), disabled, "{path}");
+    }
+    for path in ["/admin%2Freload", "//admin/reload"] {
+        assert_ne!(reload(path, &[]).0, 200, "{path}");
+    }
+    assert_eq!(server.administer("/admin/reload").status, 200);
+    let mut operator = Client::new(&server.admin_address());
+    for path in ["/predict", "/v1/model", "/"] {
+        assert_eq!(operator.get(path).unwrap().code(), "not_found", "nothing else is there");
+    }
+    // Nor is it for pages, of whatever name.
+    let mut post = |headers: &[(&str, &str)]| {
+        let answer = operator.post("/admin/reload", headers, b"").unwrap();
+        (answer.status, answer.code().to_owned())
+    };
+    let evil = "https://evil.example";
+    assert_eq!(post(&[("origin", evil)]), refused(403, "cross_site_request"));
+    assert_eq!(post(&[("host", "evil.example")]), refused(403, "host_not_allowed"));
+    assert_eq!(post(&[("host", "localhost")]).0, LET_IN);
     drop(server);
 
     let (key, hash) = new_key();
-    let arguments = ["--host", "0.0.0.0", "--admin-key-hashes", &hash];
-    let server = Server::start_command(command().args(arguments));
+    let server =
+        Server::start_command(command().args(["--host", "0.0.0.0", "--admin-key-hashes", &hash]));
     server.wait_for("keys come in clear text");
     assert_eq!(server.post("/admin/reload", &[("x-api-key", &key)], b"").status, 200);
+    assert_eq!(server.administer("/admin/reload").code(), "unauthorized", "it is needed at both");
+
+    let server = Server::start_command(command().env_remove("SDD_ADMIN_ADDRESS"));
+    assert_eq!(server.post("/admin/reload", &[], b"").code(), "admin_disabled");
+    assert!(server.get_with("/metrics", &[]).status == 200);
+}
+
+#[test]
+fn administration_may_be_a_socket_in_the_file_system() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("admin.sock");
+    let address = format!("unix:{}", path.display());
+    let server = Server::start(&["--admin-address", &address]);
+    let mut socket = UnixStream::connect(&path).unwrap();
+    let request = "POST /admin/reload HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n";
+    socket.write_all(request.as_bytes()).unwrap();
+    assert_eq!(Answer::read(&mut BufReader::new(socket)).unwrap().status, 200);
+    server.stop();
+    assert!(!path.exists());
+
+    let (code, said) = refusal(&["--admin-address", "0.0.0.0:8001"]);
+    assert!(code == Some(2) && said.contains("of this machine alone"), "{said}");
+    let nowhere = "unix:/nowhere/admin.sock";
+    let (code, said) = refusal(&["--admin-address", nowhere]);
+    assert!(code == Some(2) && said.contains(nowhere), "{said}");
+}
+
+#[test]
+fn the_server_is_asked_by_names_that_no_page_can_have() {
+    let ask = |server: &Server, host: &str| {
+        let answer = server.get_with("/v1/model", &[("host", host)]);
+        (answer.status, answer.code().to_owned())
+    };
+    let not_allowed = refused(403, "host_not_allowed");
+    let server = Server::start(&[]);
+    for host in ["localhost:1", "127.0.0.1", "[::1]:8000", "192.168.0.7:80", "upstream"] {
+        assert_eq!(ask(&server, host).0, LET_IN, "{host}");
+    }
+    assert_eq!(ask(&server, "evil.example:8000"), not_allowed);
+    let answer = server.get_with("/v1/model", &[("host", "evil.example")]);
+    assert!(answer.text().contains("--allowed-hosts"), "{answer:?}");
+    let absolute = b"GET http://evil.example/v1/model HTTP/1.1\r\nHost: localhost\r\n\r\n";
+    assert_eq!(answer_to(&server, absolute).code(), "host_not_allowed");
+    for path in ["/", "/docs/", "/drift/report"] {
+        assert_eq!(server.get_with(path, &[("host", "evil.example")]).status, 403, "{path}");
+    }
+    for path in ["/livez", "/readyz", "/healthz", "/v2/health/live", "/v2/health/ready"] {
+        let probe = server.get_with(path, &[("host", "sdd.factory.example")]);
+        assert_eq!(probe.status, 200, "{path}");
+    }
+    let infer = server.post("/v2/models/m/infer", &[("host", "evil.example")], b"");
+    assert!(infer.status == 403 && infer.json()["error"].is_string(), "{infer:?}");
+
+    let server = Server::start(&["--allowed-hosts", "sdd.example,*.lab.example"]);
+    for host in ["sdd.example", "a.lab.example:8000", "localhost"] {
+        assert_eq!(ask(&server, host).0, LET_IN, "{host}");
+    }
+    assert_eq!(ask(&server, "evil.example"), not_allowed);
+    let server = Server::start(&["--allowed-hosts", "*"]);
+    assert_eq!(ask(&server, "evil.example").0, LET_IN);
+    // A page has no key, and who listens elsewhere has a name that is not known here.
+    let (key, hash) = new_key();
+    let server = Server::start(&["--api-key-hashes", &hash]);
+    let headers = [("host", "sdd.example"), ("x-api-key", key.as_str())];
+    assert_eq!(server.get_with("/v1/model", &headers).status, LET_IN);
+    let server = Server::start_command(command().args(["--host", "0.0.0.0"]));
+    server.wait_for("--api-key-hashes asks for keys");
+    assert_eq!(ask(&server, "sdd.example").0, LET_IN);
+}
+
+#[test]
+fn pages_of_other_sites_change_nothing() {
+    let evil = "https://evil.example";
+    let body = crate::socket::small_upload();
+    let predict = |server: &Server, headers: &[(&str, &str)]| {
+        let answer = server.post("/predict", &[&[("content-type", FORM)], headers].concat(), &body);
+        (answer.status, answer.code().to_owned())
+    };
+    let server = Server::start(&[]);
+    let own = format!("http://{}", server.address());
+    assert_eq!(predict(&server, &[("origin", &own)]).0, 200);
+    assert_eq!(predict(&server, &[("sec-fetch-site", "same-origin")]).0, 200);
+    let cross_site = refused(403, "cross_site_request");
+    for headers in [
+        &[("origin", evil)][..],
+        &[("origin", "null")],
+        &[("origin", evil), ("sec-fetch-site", "cross-site")],
+        &[("origin", "http://127.0.0.1:1"), ("sec-fetch-site", "same-site")],
+    ] {
+        assert_eq!(predict(&server, headers), cross_site, "{headers:?}");
+    }
+    assert_eq!(server.get_with("/v1/model", &[("origin", evil)]).status, 200, "not readable there");
+    assert_eq!(Exposition::of(&server).number("sdd_batch_images_sum"), 2, "in the model");
+
+    let server = Server::start(&["--cors-origins", evil]);
+    assert_eq!(predict(&server, &[("origin", evil)]).0, 200);
+    let (key, hash) = new_key();
+    let server = Server::start(&["--api-key-hashes", &hash]);
+    assert_eq!(predict(&server, &[("origin", evil), ("x-api-key", &key)]).0, 200);
+    assert_eq!(predict(&server, &[("origin", evil)]), refused(401, "unauthorized"));
 }
 
 #[test]

@@ -28,6 +28,7 @@ pub fn command() -> Command {
         .env("SDD_LOG_FORMAT", "json")
         .env("SDD_MODEL", data("tiny.onnx"))
         .env("SDD_MONITOR", "none")
+        .env("SDD_ADMIN_ADDRESS", "127.0.0.1:0")
         .current_dir(std::env::temp_dir())
         .stdout(Stdio::null())
         .stderr(Stdio::piped())
@@ -35,10 +36,18 @@ pub fn command() -> Command {
     command
 }
 
+/// For whom the server listens somewhere.
+enum Address {
+    Everybody,
+    Operators,
+}
+
 /// A running server; killed when dropped.
 pub struct Server {
     child: Child,
     pub port: u16,
+    /// Of administration; 0 where it has no address.
+    admin_port: u16,
     log: mpsc::Receiver<String>,
 }
 
@@ -56,13 +65,37 @@ impl Server {
                 let _ = sender.send(line);
             }
         });
-        let mut server = Self { child, port: 0, log };
-        let address = server.wait_for("listening on http");
-        let is_of_address =
-            |letter: &char| letter.is_ascii_alphanumeric() || ".:/[]".contains(*letter);
-        let address: String = address.chars().take_while(is_of_address).collect();
-        server.port = address.rsplit_once(':').unwrap().1.parse().unwrap();
+        let mut server = Self { child, port: 0, admin_port: 0, log };
+        while server.port == 0 {
+            let (what, port) = server.next_address();
+            match what {
+                Address::Everybody => server.port = port,
+                Address::Operators => server.admin_port = port,
+            }
+        }
         server
+    }
+
+    /// Reads the log until it names the next address that is listened on.
+    fn next_address(&self) -> (Address, u16) {
+        let mut seen = Vec::new();
+        loop {
+            let line = self.log.recv_timeout(Duration::from_mins(1)).unwrap_or_else(|_| {
+                panic!("the server does not listen: {seen:#?}");
+            });
+            for (text, what) in [
+                ("administration is at http", Address::Operators),
+                ("listening on http", Address::Everybody),
+            ] {
+                if let Some((_, address)) = line.split_once(text) {
+                    let is_of_address =
+                        |letter: &char| letter.is_ascii_alphanumeric() || ".:/[]".contains(*letter);
+                    let address: String = address.chars().take_while(is_of_address).collect();
+                    return (what, address.rsplit_once(':').unwrap().1.parse().unwrap());
+                }
+            }
+            seen.push(line);
+        }
     }
 
     /// Reads the log until a line has `text`, and gives what follows it.
@@ -85,6 +118,16 @@ impl Server {
 
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
+    }
+
+    /// Where `/admin` is.
+    pub fn admin_address(&self) -> String {
+        format!("127.0.0.1:{}", self.admin_port)
+    }
+
+    /// Posts to a path below `/admin`, as an operator.
+    pub fn administer(&self, path: &str) -> Answer {
+        Client::new(&self.admin_address()).post(path, &[], b"").unwrap()
     }
 
     /// Clients of their own for single requests: no connection is left behind.

@@ -44,6 +44,11 @@ impl Files {
         Arc::new(config)
     }
 
+    /// Leaves something else where the certificate was.
+    pub fn spoil_certificate(&self) {
+        std::fs::write(&self.certificate, "no certificate").unwrap();
+    }
+
     pub fn connect(&self, server: &Server, protocol: &[u8]) -> Encrypted {
         connect_encrypted(&server.address(), &self.client(protocol)).unwrap()
     }

@@ -29,6 +29,9 @@ const JSON_BYTES: usize = 64 << 10;
 /// Bytes that a value may take in JSON, as `-0.12345678901234567, `.
 const JSON_VALUE_BYTES: usize = 24;
 
+/// A gray picture in base64, to try it out.
+const EXAMPLE_IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAAAFklEQVR42mNoIAAYRhWMKhhVMFIVAABCAAAfN5c2AAAAAABJRU5ErkJggg==";
+
 /// Classify the images of one input tensor
 ///
 /// They are taken on all or none, and answered all or none. `inference-header-content-length` stands
@@ -50,7 +53,9 @@ const JSON_VALUE_BYTES: usize = 24;
         ),
     ),
     request_body(content(
-        (InferRequest = "application/json"),
+        (InferRequest = "application/json", example = json!({
+            "inputs": [{"name": "encoded_image", "shape": [1], "datatype": "BYTES", "data": [EXAMPLE_IMAGE]}]
+        })),
         (JsonAndTensors = "application/octet-stream"),
         (EncodedImage = "image/*"),
     )),

@@ -14,6 +14,9 @@ const MAX_INPUTS: usize = 16;
 /// Outputs that a request may ask for.
 const MAX_OUTPUTS: usize = 64;
 
+/// What a request looks like, for those who know other protocols.
+const EXPECTED: &str = r#"{"inputs": [{"name": "encoded_image", "shape": [1], "datatype": "BYTES", "data": ["the image in base64"]}]}"#;
+
 /// An inference request. What it has beside these fields is left alone, as the protocol has it.
 #[derive(Debug, Deserialize, ToSchema)]
 pub struct InferRequest<'a> {
@@ -107,8 +110,9 @@ impl<'a> InferRequest<'a> {
     /// # Errors
     /// [`ApiError::InvalidInference`], or [`ApiError::NotSupported`] for shared memory.
     pub fn from_json(json: &'a [u8]) -> Result<Self, ApiError> {
-        let request: Self = serde_json::from_slice(json)
-            .map_err(|error| invalid(format!("the JSON is not an inference request: {error}")))?;
+        let request: Self = serde_json::from_slice(json).map_err(|error| {
+            invalid(format!("the JSON is not an inference request: {error}; expected {EXPECTED}"))
+        })?;
         let inputs = request.inputs.0.iter().filter_map(|input| input.parameters.as_ref());
         let outputs = request.outputs.iter().flat_map(|outputs| &outputs.0);
         let outputs = outputs.filter_map(|output| output.parameters.as_ref());

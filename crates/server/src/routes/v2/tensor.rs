@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Error, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
@@ -140,6 +140,13 @@ impl<'de> Visitor<'de> for Scalars<'_> {
     fn visit_seq<A: SeqAccess<'de>>(self, mut items: A) -> Result<(), A::Error> {
         while items.next_element_seed(Scalars(&mut *self.0))?.is_some() {}
         Ok(())
+    }
+
+    /// Images as TensorFlow Serving takes them, `{"b64": "…"}`.
+    fn visit_map<A: MapAccess<'de>>(self, _: A) -> Result<(), A::Error> {
+        Err(A::Error::custom(
+            "expected numbers, or images as strings of base64 (\"data\": [\"/9j/4AAQ…\"]), found an object",
+        ))
     }
 
     fn visit_f64<E: Error>(self, value: f64) -> Result<(), E> {

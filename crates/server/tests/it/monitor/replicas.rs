@@ -100,7 +100,7 @@ fn the_verdict_is_over_what_came_to_any_of_them() {
         assert_eq!(report["window"]["recent"]["out_of_distribution"], 150);
     }
     // What the one resets, the other begins anew, too.
-    assert_eq!(second.post("/admin/drift/reset", &[], b"").status, 200);
+    assert_eq!(second.administer("/admin/drift/reset").status, 200);
     assert_eq!(drift(&first)["epoch"]["number"], 2);
     // The numbers of one that gets no images are the others', too, after a while.
     send(&first, &familiar, 3);

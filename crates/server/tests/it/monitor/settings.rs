@@ -35,7 +35,7 @@ fn the_server_that_started_or_reloaded_last_decides_what_is_tested() {
         let said = first.wait_for("another server that shares the drift monitor");
         assert!(said.contains("window: 20"), "{said}");
 
-        assert_eq!(first.post("/admin/reload", &[], b"").status, 200);
+        assert_eq!(first.administer("/admin/reload").status, 200);
         eventually("the first one's settings", || drift(&second)["settings"]["window"] == 100);
         assert_eq!(drift(&second)["epoch"]["number"], 3);
         // Once, and not with each image.

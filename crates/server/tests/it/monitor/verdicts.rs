@@ -64,7 +64,7 @@ fn a_familiar_stream_is_stable_and_a_strange_one_drifts_with_reasons_until_a_res
     assert_eq!(numbers.number("sdd_drift_p_value_count"), 300);
     assert!(numbers.value("sdd_reference_age_seconds", &[]) > Some(0.0));
 
-    let reset = server.post("/admin/drift/reset", &[], b"");
+    let reset = server.administer("/admin/drift/reset");
     assert_eq!((reset.status, reset.json()["epoch"]["number"].clone()), (200, json!(2)));
     let report = drift(&server);
     assert_eq!(
@@ -91,7 +91,7 @@ fn each_pair_has_a_state_of_its_own_and_finds_it_again() {
     let away = watched.folder.path().join("away");
     std::fs::rename(watched.reference(), &away).unwrap();
     std::fs::rename(other.reference(), watched.reference()).unwrap();
-    assert_eq!(server.post("/admin/reload", &[], b"").status, 200);
+    assert_eq!(server.administer("/admin/reload").status, 200);
     let report = drift(&server);
     assert_eq!(report["pair"]["model_sha256"], first["model_sha256"]);
     assert_ne!(report["pair"]["reference_sha256"], first["reference_sha256"]);
@@ -101,7 +101,7 @@ fn each_pair_has_a_state_of_its_own_and_finds_it_again() {
 
     std::fs::remove_dir_all(watched.reference()).unwrap();
     std::fs::rename(&away, watched.reference()).unwrap();
-    assert_eq!(server.post("/admin/reload", &[], b"").status, 200);
+    assert_eq!(server.administer("/admin/reload").status, 200);
     assert_eq!(drift(&server)["pair"], first);
     send(&server, &image, 1);
     assert_eq!(images_ever(&server), 4);
@@ -119,6 +119,6 @@ fn where_nothing_is_watched_it_says_so() {
             assert_eq!((answer.status, answer.code()), (404, "no_monitor"));
             assert!(answer.text().contains(hint), "{}", answer.text());
         }
-        assert_eq!(server.post("/admin/drift/reset", &[], b"").code(), "no_monitor");
+        assert_eq!(server.administer("/admin/drift/reset").code(), "no_monitor");
     }
 }

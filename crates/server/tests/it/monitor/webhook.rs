@@ -82,7 +82,7 @@ fn a_change_of_verdict_is_told_once_and_again_until_it_is_taken() {
         assert!(!message["reasons"].as_array().unwrap().is_empty());
     }
     // An operator has seen to it, and the stream is familiar again.
-    assert_eq!(server.post("/admin/drift/reset", &[], b"").status, 200);
+    assert_eq!(server.administer("/admin/drift/reset").status, 200);
     send(&server, &familiar, 100);
     let (_, message) = listener.next();
     assert_eq!(
@@ -120,7 +120,7 @@ fn a_restart_and_a_second_server_do_not_tell_it_again() {
         // Longer than it takes each of them to look.
         assert!(listener.is_silent(Duration::from_secs(6)));
         // The change back is news again, once.
-        assert_eq!(second.post("/admin/drift/reset", &[], b"").status, 200);
+        assert_eq!(second.administer("/admin/drift/reset").status, 200);
         for server in [&first, &second] {
             send(server, &familiar, 50);
         }

@@ -1,0 +1,154 @@
+//! The names that the server may be asked by.
+//!
+//! A page can make its own name lead to this machine (DNS rebinding); then the browser takes the server for the page's
+//! own site, and lets it read every answer. Only the name in the request tells.
+
+use std::net::IpAddr;
+
+/// Names that a server may be asked by.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum AllowedHosts {
+    /// Any.
+    Any,
+    /// These, and those that nobody else can make lead here.
+    These(Vec<HostPattern>),
+}
+
+/// A name, or all names below one.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum HostPattern {
+    /// `sdd.example`.
+    Name(String),
+    /// `*.example`: kept as `.example`.
+    Below(String),
+    /// `*`.
+    Any,
+}
+
+impl HostPattern {
+    /// As in the settings.
+    ///
+    /// # Errors
+    /// What was expected.
+    pub fn parse(text: &str) -> Result<Self, String> {
+        let text = text.trim().to_ascii_lowercase();
+        if text == "*" {
+            return Ok(Self::Any);
+        }
+        let (is_below, name) = match text.strip_prefix("*.") {
+            Some(name) => (true, name),
+            None => (false, text.as_str()),
+        };
+        let name = name.trim_matches(['[', ']']).trim_end_matches('.');
+        let is_name =
+            name.bytes().all(|byte| byte.is_ascii_alphanumeric() || b".-_:".contains(&byte));
+        let has_port = name.contains(':') && name.parse::<IpAddr>().is_err();
+        if name.is_empty() || !is_name || has_port {
+            return Err("expected *, a name without a port as sdd.example, or *.example".into());
+        }
+        Ok(if is_below { Self::Below(format!(".{name}")) } else { Self::Name(name.to_owned()) })
+    }
+
+    fn matches(&self, name: &str) -> bool {
+        match self {
+            Self::Any => true,
+            Self::Name(known) => known == name,
+            Self::Below(end) => name.ends_with(end),
+        }
+    }
+}
+
+impl AllowedHosts {
+    /// Those that the operator names; `None` where there are none.
+    pub fn of(patterns: &[HostPattern]) -> Option<Self> {
+        if patterns.contains(&HostPattern::Any) {
+            return Some(Self::Any);
+        }
+        (!patterns.is_empty()).then(|| Self::These(patterns.to_vec()))
+    }
+
+    /// Whether one may ask by the value of a header `Host`.
+    pub fn allow(&self, host: &str) -> bool {
+        let Self::These(patterns) = self else { return true };
+        let name = name_of(host);
+        is_nobody_elses(&name) || patterns.iter().any(|pattern| pattern.matches(&name))
+    }
+}
+
+/// Without its port, in lower case.
+fn name_of(host: &str) -> String {
+    let host = host.trim();
+    let without_port = match host.rsplit_once(':') {
+        Some((name, port)) if port.bytes().all(|byte| byte.is_ascii_digit()) => name,
+        _ => host,
+    };
+    // An address in IPv6 has colons of its own, and stands in brackets.
+    let name = if host.ends_with(']') { host } else { without_port };
+    name.trim_matches(['[', ']']).trim_end_matches('.').to_ascii_lowercase()
+}
+
+/// Whether a page cannot be of a site with this name, unless it is this machine's or network's own: addresses, which are
+/// not looked up, `localhost`, and names without a dot, which no registry gives away.
+fn is_nobody_elses(name: &str) -> bool {
+    name.parse::<IpAddr>().is_ok() || name.ends_with(".localhost") || !name.contains('.')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{AllowedHosts, HostPattern};
+
+    fn allowed(patterns: &[&str]) -> AllowedHosts {
+        let patterns: Vec<_> =
+            patterns.iter().map(|text| HostPattern::parse(text).unwrap()).collect();
+        AllowedHosts::of(&patterns).unwrap_or(AllowedHosts::These(Vec::new()))
+    }
+
+    #[test]
+    fn names_that_others_can_own_have_to_be_allowed() {
+        let none = allowed(&[]);
+        for host in [
+            "127.0.0.1:8000",
+            "192.168.0.7",
+            "[::1]:8000",
+            "[fe80::1]",
+            "::1",
+            "localhost",
+            "LOCALHOST:8000",
+            "sdd.localhost.",
+            "upstream",
+            "",
+        ] {
+            assert!(none.allow(host), "{host}");
+        }
+        for host in [
+            "evil.example",
+            "evil.example:8000",
+            "127.0.0.1.evil.example",
+            "localhost.evil.example:80",
+        ] {
+            assert!(!none.allow(host), "{host}");
+            assert!(AllowedHosts::Any.allow(host), "{host}");
+        }
+        let some = allowed(&["SDD.example", "*.lab.example"]);
+        for host in
+            ["sdd.example:8000", "Sdd.Example.", "a.lab.example", "a.b.lab.example:1", "127.0.0.1"]
+        {
+            assert!(some.allow(host), "{host}");
+        }
+        for host in ["a.sdd.example", "lab.example", "evillab.example", "sdd.example.evil.example"]
+        {
+            assert!(!some.allow(host), "{host}");
+        }
+        assert!(allowed(&["a.example", "*"]).allow("evil.example"));
+    }
+
+    #[test]
+    fn a_pattern_is_a_name() {
+        for bad in
+            ["", "*.", "http://a.example", "a.example:80", "a.*.example", "a b", "*a.example"]
+        {
+            assert!(HostPattern::parse(bad).is_err(), "{bad}");
+        }
+        assert_eq!(HostPattern::parse("[::1]"), Ok(HostPattern::Name("::1".into())));
+    }
+}
