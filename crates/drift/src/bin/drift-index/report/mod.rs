@@ -47,6 +47,7 @@ pub struct Arguments {
     /// The store that the images are compared with
     store: PathBuf,
 
+    #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
     /// The monitor's file or database of a server (its --monitor): a path, or postgres://…, whose password is better
     /// left to PGPASSWORD or ~/.pgpass [default without --images: SDD_MONITOR of the environment]
     #[arg(long, value_name = "FILE|URL", conflicts_with = "images")]
