@@ -338,6 +338,9 @@ pub enum Shortage {
     /// The connection has as many requests open as it may.
     #[error("too many requests are open on this connection")]
     Streams,
+    /// As many questions wait for the drift monitor as may.
+    #[error("as many questions wait for the drift monitor as may")]
+    Monitor,
     /// As many reports are being made as may at a time.
     #[error("as many reports are being made as may at a time")]
     Reports,
@@ -352,6 +355,7 @@ impl Shortage {
             Self::Time => "time",
             Self::Memory => "memory",
             Self::Streams => "streams",
+            Self::Monitor => "monitor",
             Self::Reports => "reports",
         }
     }

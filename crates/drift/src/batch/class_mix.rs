@@ -9,8 +9,8 @@ use super::report::{ClassMix, ClassShare};
 use super::{MIN_IMAGES, Options};
 use crate::error::Result;
 use crate::statistics::class_mix::ClassMixTest;
+use crate::statistics::class_mix::permuted::{self, Cell, Distance};
 use crate::status::Status;
-use crate::two_sample::permutation_p_value;
 use crate::two_sample::stratified_mmd::Groups;
 
 /// Whether there are classes to count, and more than one.
@@ -90,8 +90,7 @@ pub(super) fn judge(
             let known =
                 [held_out.classes().unwrap_or_default(), batch.classes().unwrap_or_default()];
             let relabeled = groups.relabel(options.permutations, random);
-            let permuted = permuted_groups(&classes, &known, &relabeled, groups)?;
-            permutation_p_value(test.contingency.statistic, &permuted)
+            group_p_value(&classes, &known, &relabeled, groups)
         }
     };
     let drifting = p_value <= alpha;
@@ -138,32 +137,32 @@ fn totals(classes: &[ClassShare]) -> [usize; 2] {
     [sum(|class| class.held_out_images), sum(|class| class.images)]
 }
 
-/// The statistic after calling other groups the batch.
-fn permuted_groups(
+/// The p-value among the ways of calling groups the batch.
+fn group_p_value(
     classes: &[ClassShare],
     known: &[Vec<&str>; 2],
     relabeled: &[Vec<bool>],
     groups: &Groups,
-) -> Result<Vec<f64>> {
+) -> f64 {
     let position = |class: &str| classes.partition_point(|known| known.class.as_str() < class);
     let [a, b] = groups.counts();
-    let mut by_group = vec![vec![0_usize; classes.len()]; a + b];
+    let mut by_group = vec![vec![0_u64; classes.len()]; a + b];
     let (of_held_out, of_batch) = groups.of_rows();
     for (groups, classes) in [of_held_out, of_batch].into_iter().zip(known) {
         for (&group, class) in groups.iter().zip(classes) {
             by_group[group][position(class)] += 1;
         }
     }
-    let of_labels = |is_current: &Vec<bool>| {
-        let mut relabeled = classes.to_vec();
-        for (position, class) in relabeled.iter_mut().enumerate() {
-            let sum = |current: bool| {
-                let groups = by_group.iter().zip(is_current);
-                groups.filter(|(_, is)| **is == current).map(|(counts, _)| counts[position]).sum()
-            };
-            (class.held_out_images, class.images) = (sum(false), sum(true));
+    let distance = |is_current: &Vec<bool>| {
+        let mut cells = vec![[Cell::default(); 2]; classes.len()];
+        for (counts, is_current) in by_group.iter().zip(is_current) {
+            for (cells, count) in cells.iter_mut().zip(counts) {
+                cells[usize::from(*is_current)].add_group(*count);
+            }
         }
-        Ok(of_counts(&relabeled)?.contingency.statistic)
+        Distance::between(&cells)
     };
-    relabeled.iter().map(of_labels).collect()
+    let observed: Vec<bool> = (0..a + b).map(|group| group >= a).collect();
+    let divisions: Vec<Distance> = relabeled.iter().map(distance).collect();
+    permuted::p_value(distance(&observed), &divisions)
 }

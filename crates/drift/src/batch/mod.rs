@@ -11,8 +11,9 @@
 //! others are computed beside it, to explain and to compare, and raise no alarm. A pure change of the
 //! shares of the classes leaves all of them alone, up to what the classifier mixes up.
 //!
-//! **Mix**: are the predicted classes as frequent as among the held-out images? The χ² statistic of the
-//! counts, its p-value from permutations, so that it holds for small counts.
+//! **Mix**: are the predicted classes as frequent as among the held-out images? Its p-value is from permutations, so
+//! that it holds for small counts, by statistics that also see a class come up among many that have an image each
+//! ([`permuted`](crate::statistics::class_mix::permuted)).
 //!
 //! **False alarms**: where both are tested, each is tested at α/2, so that a batch without drift raises an
 //! alarm with probability α at most, as the two together.

@@ -108,13 +108,13 @@ pub struct Component {
 /// Are the classes as frequent as they were?
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassMix {
-    /// By the χ² statistic.
+    /// By the p-value.
     pub verdict: Status,
     /// Why, in words.
     pub reason: String,
     /// χ² of the counts below.
     pub statistic: Option<f64>,
-    /// Its p-value by permutations.
+    /// The p-value by permutations, of χ² and of pairs of images of one class, whichever is the more unusual.
     pub p_value: Option<f64>,
     /// Drifting if `p_value` is at most this.
     pub alpha: f64,

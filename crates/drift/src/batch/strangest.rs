@@ -73,16 +73,20 @@ impl Strangest {
             .filter_map(|(row, found)| Some((row, found?)))
             .collect();
         order.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
-        order.truncate(listed);
-        let images = order.into_iter().map(|(row, found)| StrangeImage {
-            image: batch.names.as_ref().map(|names| names[row].clone()),
-            row,
-            class: classes.as_ref().map(|classes| classes[row].to_owned()),
-            score: found.score,
-            p_value: found.p_value,
-            out_of_distribution: found.out_of_distribution,
-            neighbors: found.neighbors,
-        });
+        // An image that is there several times is one.
+        let mut seen = HashSet::new();
+        let is_new =
+            |(row, _): &(usize, Assessment)| seen.insert(bits(&batch.embeddings.row(*row)));
+        let images =
+            order.into_iter().filter(is_new).take(listed).map(|(row, found)| StrangeImage {
+                image: batch.names.as_ref().map(|names| names[row].clone()),
+                row,
+                class: classes.as_ref().map(|classes| classes[row].to_owned()),
+                score: found.score,
+                p_value: found.p_value,
+                out_of_distribution: found.out_of_distribution,
+                neighbors: found.neighbors,
+            });
         Self {
             images: images.collect(),
             out_of_distribution: held_out.is_calibrated.then_some(out),
@@ -95,7 +99,11 @@ impl Strangest {
 /// How many rows of the batch are held-out images.
 fn count_of(held_out: &HeldOut<'_>, batch: &Batch) -> usize {
     let Some(held_out) = held_out.embeddings() else { return 0 };
-    let bits = |row: ArrayView1<'_, f32>| row.iter().map(|value| value.to_bits()).collect();
-    let known: HashSet<Vec<u32>> = held_out.rows().into_iter().map(bits).collect();
-    batch.embeddings.rows().into_iter().filter(|row| known.contains(&bits(row.view()))).count()
+    let known: HashSet<Vec<u32>> = held_out.rows().into_iter().map(|row| bits(&row)).collect();
+    batch.embeddings.rows().into_iter().filter(|row| known.contains(&bits(row))).count()
+}
+
+/// What equal embeddings have in common.
+fn bits(embedding: &ArrayView1<'_, f32>) -> Vec<u32> {
+    embedding.iter().map(|value| value.to_bits()).collect()
 }

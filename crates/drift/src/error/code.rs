@@ -46,6 +46,7 @@ impl Error {
             Self::NotAMonitorFile { .. } => "not_a_monitor_file",
             Self::MonitorFileTooNew { .. } => "monitor_file_too_new",
             Self::MonitorFileDamaged { .. } => "monitor_file_damaged",
+            Self::MonitorFileGone { .. } => "monitor_file_gone",
             Self::MonitorBusy { .. } => "monitor_busy",
             Self::MonitorFile { .. } => "monitor_file",
             Self::InvalidMonitorLocation { .. } => "invalid_monitor_location",

@@ -415,6 +415,16 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
+    /// A monitor's file that is no longer at its path.
+    #[error(
+        "the monitor's file {path} was moved, removed or replaced while it was in use: what it remembered is wherever it \
+         was moved to, and the monitor goes on with what is there now, or begins anew"
+    )]
+    MonitorFileGone {
+        /// Where it was.
+        path: std::path::PathBuf,
+    },
+
     /// A monitor's file that cannot be used at the moment: it is locked, or the disk is full.
     #[error("the monitor's file {path} cannot be used at the moment: {reason}")]
     MonitorBusy {

@@ -145,7 +145,7 @@ impl Monitor {
             return Ok(without(MixStatus::Unavailable, message));
         };
         let Some(check) = &state.check else {
-            let needed = self.settings().window as u64 - state.totals.judged;
+            let needed = (self.settings().window as u64).saturating_sub(state.totals.judged);
             let message = format!("the first window is full after {needed} more images");
             return Ok(without(MixStatus::InsufficientData, message));
         };

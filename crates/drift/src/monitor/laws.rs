@@ -189,10 +189,12 @@ fn a_delivery_counts_once(place: &dyn Place) {
     assert_eq!(deliver("two", 1, 0..2), 7);
     assert_eq!(deliver("one", 4, 5..8), 10);
     assert_eq!(deliver("two", 1, 0..2), 10);
-    // A day later the first ones will not come again.
-    let late = Observation { time_ms: 2 * 86_400_000, ..observation(0) };
+    // One whose clock is far ahead makes nobody forget the others.
+    let late = Observation { time_ms: 200 * 86_400_000, ..observation(0) };
     let delivery = Some(Delivery { writer: "three", number: 1 });
     store.deliver(&pair("a"), &monitor, delivery, std::slice::from_ref(&late)).unwrap();
+    let delivery = Some(Delivery { writer: "one", number: 4 });
+    store.deliver(&pair("a"), &monitor, delivery, &observations(5..8)).unwrap();
     assert_eq!(all(&mut *store, &pair("a")).len(), 11);
 }
 
@@ -284,17 +286,29 @@ fn pairs_that_nobody_serves_go_and_the_current_one_stays(place: &dyn Place) {
     store.apply(&pair("old"), &monitor, &observations(0..6000)).unwrap();
     store.apply(&pair("current"), &monitor, &observations(0..10)).unwrap();
     store.declare(&pair("served"), &monitor, 9_000).unwrap();
-    assert_eq!(store.tidy(&pair("current"), 20_000, 5_000).unwrap(), Tidied::default());
-    let mut tidied = Vec::new();
-    while tidied.len() < 9 {
-        let done = store.tidy(&pair("current"), 20_000, 8_000).unwrap();
-        if !done.more {
-            break;
+    let day = |day: i64| (20_000 + day) * 86_400_000 + 5;
+    let tidy = |store: &mut dyn MonitorStore, day| {
+        let mut tidied = Vec::new();
+        while tidied.len() < 9 {
+            let done = store.tidy(&pair("current"), day, 3).unwrap();
+            if !done.more {
+                break;
+            }
+            tidied.push(done.removed);
         }
-        tidied.push(done.removed);
+        tidied
+    };
+    // However often it is looked on a day, and whatever day a clock says that it is: it is one.
+    for now_ms in [day(0), day(0) + 60_000, day(200), day(200) + 60_000] {
+        assert_eq!(tidy(&mut *store, now_ms), []);
     }
-    // Two steps for 6,000 rows, and one for the pair.
-    assert_eq!(tidied, [None, None, Some(pair("old"))]);
+    store.declare(&pair("served"), &monitor, day(1)).unwrap();
+    // A clock that goes back, too, and the third day. Two steps for 6,000 rows, and one for the pair.
+    assert_eq!(tidy(&mut *store, day(-400)), [None, None, Some(pair("old"))]);
+    assert_eq!(tidy(&mut *store, day(2)), []);
+    store.apply(&pair("served"), &monitor, &observations(0..1)).unwrap();
+    assert_eq!(tidy(&mut *store, day(3)), []);
+    assert_eq!(tidy(&mut *store, day(4)), []);
     let pairs = store.pairs().unwrap();
     let left: Vec<_> = pairs.into_iter().map(|one| one.pair.reference_sha256).collect();
     assert_eq!(left, ["current", "served"]);
@@ -313,14 +327,14 @@ fn curves_are_those_of_the_epoch_in_order_and_pairs_are_told(place: &dyn Place) 
     store.apply(&pair("a"), &monitor, &observations(40..60)).unwrap();
     let state = store.apply(&pair("a"), &monitor, &[unjudged]).unwrap();
 
-    let all = store.series(&pair("a"), 2, 100).unwrap();
+    let all = store.series(&pair("a"), 20, 100).unwrap();
     assert_eq!(
         all.iter().map(|point| point.sequence).collect::<Vec<_>>(),
         (21..42).collect::<Vec<_>>()
     );
-    assert_eq!(store.series(&pair("a"), 2, 5).unwrap(), all[16..]);
-    assert_eq!(store.series(&pair("a"), 1, 100).unwrap().len(), 20);
-    assert_eq!(store.series(&pair("c"), 1, 100).unwrap(), []);
+    assert_eq!(store.series(&pair("a"), 20, 5).unwrap(), all[16..]);
+    assert_eq!(store.series(&pair("a"), 0, 100).unwrap().len(), 41);
+    assert_eq!(store.series(&pair("c"), 0, 100).unwrap(), []);
     let report = monitor.report(&state).unwrap();
     let (e_process, cusum) = (report.e_process.unwrap(), report.cusum.unwrap());
     assert_eq!((all[19].e_value, all[19].cusum), (Some(e_process.value), Some(cusum.value)));

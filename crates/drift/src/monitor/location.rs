@@ -1,5 +1,6 @@
 //! Where a monitor's memory is: a file, or a database.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -43,6 +44,21 @@ impl Location {
         return Err(crate::Error::InvalidMonitorLocation {
             reason: "this program was built without PostgreSQL".into(),
         });
+    }
+
+    /// With what the environment has that a connection string has not, see
+    /// [`PostgresAddress::with_password_of`].
+    #[must_use]
+    pub fn with_password_of(self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        match self {
+            #[cfg(feature = "monitor-postgres")]
+            Self::Postgres(address) => Self::Postgres(Box::new(address.with_password_of(variable))),
+            #[allow(unreachable_patterns, reason = "which there are depends on the features")]
+            other => {
+                let _ = variable;
+                other
+            }
+        }
     }
 
     /// Opens it, or makes it where there is none. `keep` is how many observations are kept of each pair, at least a

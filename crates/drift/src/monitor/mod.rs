@@ -60,6 +60,7 @@ mod report;
 mod report_text;
 mod ring;
 mod settings;
+mod soundness;
 #[cfg(feature = "monitor-sqlite")]
 pub mod sqlite;
 mod state;

@@ -5,6 +5,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::status::Status;
 
+/// A moment that is farther ahead was noted by a clock that was wrong, in milliseconds: nobody waits for it. Claims and
+/// pauses are shorter.
+const MOST_AHEAD_MS: i64 = 15 * 60 * 1000;
+
 /// What other programs were told, and who is about to tell them more.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(default)]
@@ -52,10 +56,12 @@ impl Notice {
             return Turn::Nothing;
         }
         let others = self.claim.as_ref().filter(|claim| claim.by != by);
+        let is_possible = |moment_ms: &i64| *moment_ms <= now_ms.saturating_add(MOST_AHEAD_MS);
+        let told_ms = self.told_ms.filter(is_possible);
         let waits = [
-            self.told_ms.map(|told_ms| told_ms.saturating_add(cooldown_ms)),
-            others.map(|claim| claim.until_ms),
-            self.not_before_ms,
+            told_ms.map(|told_ms| told_ms.saturating_add(cooldown_ms)),
+            others.map(|claim| claim.until_ms).filter(is_possible),
+            self.not_before_ms.filter(is_possible),
         ];
         match waits.into_iter().flatten().max().filter(|until_ms| *until_ms > now_ms) {
             Some(until_ms) => Turn::Wait(until_ms),
@@ -114,6 +120,23 @@ mod tests {
         assert_eq!(notice.turn(Status::InsufficientData, "a", 110, 1000), Turn::Nothing);
         assert_eq!(notice.turn(Status::Stable, "a", 110, 1000), Turn::Wait(1100));
         assert_eq!(notice.turn(Status::Stable, "a", 1100, 1000), Turn::Tell(Status::Drifting));
+    }
+
+    #[test]
+    fn what_a_clock_that_was_ahead_has_noted_is_not_waited_for() {
+        let (now_ms, day_ms) = (1_700_000_000_000, 86_400_000);
+        let ahead_ms = now_ms + 200 * day_ms;
+        let mut told = Notice::default();
+        told.note(Status::Drifting, ahead_ms);
+        let mut claimed = Notice::default();
+        claimed.claim(Status::Drifting, "b", ahead_ms, 0, 60_000);
+        let mut given_up = claimed.clone();
+        given_up.give_up("b", Some(ahead_ms + 600_000));
+        assert_eq!(told.turn(Status::Stable, "a", now_ms, 600_000), Turn::Tell(Status::Drifting));
+        for notice in [claimed, given_up] {
+            let turn = notice.turn(Status::Drifting, "a", now_ms, 600_000);
+            assert_eq!(turn, Turn::Tell(Status::Stable), "{notice:?}");
+        }
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! One prediction, as the monitor sees it.
 
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::reference::{Assessment, NearestImage};
 
@@ -41,6 +42,21 @@ impl Observation {
             neighbors: assessment.neighbors.iter().map(ObservedNeighbor::from).collect(),
             ..Self::default()
         }
+    }
+
+    /// A number that two observations share where they are of one picture, as when a line retries or a camera stands
+    /// still: by the file where its SHA-256 is known, else by all that the model and the reference said of it, to six
+    /// digits, since a batch of another size may change the last ones.
+    #[must_use]
+    pub fn picture(&self) -> u64 {
+        let text = self.image_sha256.clone().unwrap_or_else(|| {
+            let near = |near: &ObservedNeighbor| format!("{}\0{:.5e}", near.id, near.distance);
+            let near: Vec<String> = self.neighbors.iter().map(near).collect();
+            let Self { predicted_class, confidence, score, .. } = self;
+            format!("{predicted_class}\0{confidence:.5e}\0{score:.5e}\0{}", near.join("\0"))
+        });
+        let digest: [u8; 32] = Sha256::digest(text).into();
+        digest[..8].iter().fold(0, |number, byte| number << 8 | u64::from(*byte))
     }
 }
 

@@ -1,6 +1,6 @@
 //! What a store keeps of a pair in one row, and how it changes: the same whatever database the row is in.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
@@ -11,12 +11,12 @@ use super::state::{MonitorState, Step};
 use super::store::Delivery;
 use crate::error::{Error, Result};
 
-/// Time after which a writer that handed nothing in is forgotten, in milliseconds: it would have tried again long ago.
-const WRITER_MEMORY_MS: i64 = 24 * 60 * 60 * 1000;
+/// Writers that are remembered at most, those that came last, by no clock: a server that dies and is restarted over and
+/// over is a new one each time.
+const WRITERS: usize = 100;
 
-/// Writers that are remembered at most, those that came last: a server that dies and is restarted over and over is a new
-/// one each time.
-const WRITERS: usize = 256;
+/// A day in milliseconds.
+const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 
 /// A pair's row, all of it as text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
@@ -29,6 +29,34 @@ pub(super) struct PairRecord {
     pub writers: String,
     /// When the pair was last served or had an image: milliseconds since 1970 (UTC).
     pub seen_ms: i64,
+    /// Days since then on which others were served, [`UnseenDays`]; empty before the first.
+    pub unseen_days: String,
+}
+
+/// The days on which a memory was in use and one of its pairs was not.
+///
+/// A pair is forgotten for the number of these days, and not for the time that a clock says has passed: a clock that is
+/// 200 days ahead for once adds one day.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) struct UnseenDays(BTreeSet<i64>);
+
+impl UnseenDays {
+    /// Of what is stored; what is no day there is none.
+    pub fn of(text: &str) -> Self {
+        Self(text.split(' ').filter_map(|day| day.parse().ok()).collect())
+    }
+
+    /// With the day of a moment; the text to be stored where that is a new one.
+    pub fn add(&mut self, now_ms: i64) -> Option<String> {
+        let is_new = self.0.insert(now_ms.div_euclid(DAY_MS));
+        let text = || self.0.iter().map(ToString::to_string).collect::<Vec<_>>().join(" ");
+        is_new.then(text)
+    }
+
+    /// How many they are.
+    pub fn count(&self) -> u64 {
+        self.0.len() as u64
+    }
 }
 
 /// What a delivery did.
@@ -40,7 +68,7 @@ pub(super) struct Delivered<'a> {
     pub last_removable: u64,
 }
 
-/// The last delivery of each writer, and when it was.
+/// The last delivery of each writer, and its place among the deliveries of all.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Writers(BTreeMap<String, (u64, i64)>);
 
@@ -89,31 +117,36 @@ impl PairRecord {
         let mut state = self.state(monitor, first_ms)?;
         let monitor = monitor.in_force(&state)?;
         let mut rows = Vec::new();
-        if delivery.is_none_or(|delivery| self.take(delivery, last_ms)) {
+        if delivery.is_none_or(|delivery| self.take(delivery)) {
             rows.reserve(batch.len());
             for observation in batch {
                 rows.push((state.observe(&monitor, observation)?, observation));
             }
             self.state = state.to_json()?;
-            self.seen_ms = self.seen_ms.max(last_ms);
+            self.note_seen(last_ms);
         }
         let keep = keep.max(monitor.settings().window as u64);
         let last_removable = state.sequence().saturating_sub(keep);
         Ok(Delivered { state, rows, last_removable })
     }
 
+    fn note_seen(&mut self, now_ms: i64) {
+        self.seen_ms = self.seen_ms.max(now_ms);
+        self.unseen_days.clear();
+    }
+
     /// Notes a delivery; false where it has been here.
-    fn take(&mut self, delivery: Delivery<'_>, now_ms: i64) -> bool {
+    fn take(&mut self, delivery: Delivery<'_>) -> bool {
         let mut writers = serde_json::from_str::<Writers>(&self.writers).unwrap_or_default();
         let last = writers.0.get(delivery.writer).map(|(number, _)| *number);
         if last.is_some_and(|last| last >= delivery.number) {
             return false;
         }
-        writers.0.retain(|_, (_, seen_ms)| *seen_ms + WRITER_MEMORY_MS > now_ms);
-        writers.0.insert(delivery.writer.to_owned(), (delivery.number, now_ms));
+        let last = writers.0.values().map(|(_, place)| *place).max().unwrap_or(0);
+        writers.0.insert(delivery.writer.to_owned(), (delivery.number, last.saturating_add(1)));
         while writers.0.len() > WRITERS {
             let others = writers.0.iter().filter(|(name, _)| *name != delivery.writer);
-            let Some(oldest) = others.min_by_key(|(_, (_, seen_ms))| *seen_ms) else { break };
+            let Some(oldest) = others.min_by_key(|(_, (_, place))| *place) else { break };
             let oldest = oldest.0.clone();
             writers.0.remove(&oldest);
         }
@@ -126,7 +159,7 @@ impl PairRecord {
         let mut state = self.state(monitor, now_ms)?;
         state.declare(monitor, now_ms);
         self.state = state.to_json()?;
-        self.seen_ms = self.seen_ms.max(now_ms);
+        self.note_seen(now_ms);
         Ok(state)
     }
 

@@ -173,9 +173,10 @@ pub struct ClassMixReport {
     pub at: Option<Alarm>,
     /// Pearson's chi-square statistic of the two rows.
     pub chi_square: Option<f64>,
-    /// Its p-value.
+    /// The p-value.
     pub p_value: Option<f64>,
-    /// Whether that is by permutations, exact for small counts, and not by the chi-square distribution.
+    /// Whether that is by permutations, which is exact for small counts and sees a class come up among many that have
+    /// an image each, and not that of the statistic by the chi-square distribution.
     pub permuted: Option<bool>,
     /// The classes whose part of the mix has changed, where the mix has.
     pub changed_classes: Vec<String>,

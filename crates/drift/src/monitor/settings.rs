@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Error, Result};
 
 /// Images that a window may have: the state of a larger one would no longer be small.
-const WINDOW: std::ops::RangeInclusive<usize> = 10..=10_000;
+pub(super) const WINDOW: std::ops::RangeInclusive<usize> = 10..=10_000;
 
 /// What shall be noticed, and how often falsely.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]

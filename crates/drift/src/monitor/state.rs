@@ -172,7 +172,8 @@ impl MonitorState {
         let now = Alarm { image, sequence: self.sequence, time_ms: observation.time_ms };
         let p_value = observation.p_value.unwrap_or(1.0);
         let (sequence, score) = (self.sequence, observation.score);
-        self.strangest.push(Candidate { sequence, image, score, p_value }, window);
+        let picture = Some(observation.picture());
+        self.strangest.push(Candidate { sequence, image, score, p_value, picture }, window);
         if test.observe(out) && self.e_process_alarm.is_none() {
             self.e_process_alarm = Some(now);
         }
@@ -276,6 +277,12 @@ impl MonitorState {
         self.epoch.number
     }
 
+    /// The number of the last image before the epoch.
+    #[must_use]
+    pub fn began_after(&self) -> u64 {
+        self.epoch.began_after
+    }
+
     /// When the epoch began; `None` before the first image of all.
     pub(super) fn began_ms(&self) -> Option<i64> {
         let has_begun = self.sequence > 0 || self.epoch.because != EpochStart::First;
@@ -309,60 +316,6 @@ impl MonitorState {
             crate::document::read(json.as_bytes(), STATE, FORMAT_VERSION..=FORMAT_VERSION)?;
         state.check()?;
         Ok(state)
-    }
-
-    fn check(&self) -> Result<()> {
-        let invalid = |found: String| Error::InvalidMonitorState { source: found.into() };
-        let of_classes = self.classes.iter().map(|class| class.totals.judged).sum::<u64>();
-        let window = self.basis.map_or(0, |basis| basis.window as u64);
-        let in_window = self.ring.len() as u64;
-        if of_classes != self.totals.judged {
-            return Err(invalid(format!(
-                "{} images were judged, {of_classes} by class",
-                self.totals.judged
-            )));
-        }
-        if in_window != self.totals.judged.min(window) {
-            return Err(invalid(format!("{in_window} images are in a window of {window}")));
-        }
-        if let Some(check) = &self.check
-            && (check.out_of_distribution as u64 > window
-                || check.by_class.iter().try_fold(0_u64, |sum, n| sum.checked_add(*n))
-                    != Some(window))
-        {
-            let found = check.out_of_distribution;
-            return Err(invalid(format!(
-                "{found} images, and {:?} by class, were in a window of {window}",
-                check.by_class
-            )));
-        }
-        if let Some(p_value) = self.check.as_ref().and_then(|check| check.mix_p_value)
-            && !(p_value > 0.0 && p_value <= 1.0)
-        {
-            return Err(invalid(format!("a window's mix has the p-value {p_value}")));
-        }
-        if self.ring.classes() > self.classes.len() {
-            return Err(invalid(format!(
-                "{} classes are named, and more occur",
-                self.classes.len()
-            )));
-        }
-        if !(self.cusum >= 0.0
-            && self.cusum <= self.cusum_largest
-            && self.cusum_largest.is_finite())
-        {
-            let found =
-                format!("a CUSUM of {}, and {} at the most", self.cusum, self.cusum_largest);
-            return Err(invalid(found));
-        }
-        let images = self.totals.images.checked_add(self.epoch.began_after);
-        if images != Some(self.sequence) {
-            return Err(invalid(format!(
-                "{images:?} images are counted, {} numbered",
-                self.sequence
-            )));
-        }
-        Ok(())
     }
 }
 

@@ -156,12 +156,13 @@ pub trait MonitorStore: Send {
     /// What the store reports.
     fn by_sequence(&mut self, pair: &PairId, sequences: &[u64]) -> Result<Vec<StoredObservation>>;
 
-    /// The last `limit` observations of an epoch that are kept, in their order.
+    /// The last `limit` observations that are kept of those numbered beyond `after`, in their order: with
+    /// [`MonitorState::began_after`] those of the epoch.
     ///
     /// # Errors
     ///
     /// What the store reports.
-    fn series(&mut self, pair: &PairId, epoch: u64, limit: usize) -> Result<Vec<SeriesPoint>>;
+    fn series(&mut self, pair: &PairId, after: u64, limit: usize) -> Result<Vec<SeriesPoint>>;
 
     /// All pairs that the store knows of, the one with the latest prediction first.
     ///
@@ -184,12 +185,13 @@ pub trait MonitorStore: Send {
     /// What the store reports.
     fn change_notice(&mut self, pair: &PairId, change: &mut dyn FnMut(&mut Notice)) -> Result<()>;
 
-    /// Notes that `current` is served, and removes some of what is kept of one pair that nobody has served and that
-    /// had no image since `not_since_ms`: the pair itself once nothing is left of it. One short transaction; to be
-    /// called again while there is more.
+    /// Notes that `current` is served today and the other pairs are not, and removes some of what is kept of one pair
+    /// that was not served and had no image on `keep_days` days of these: the pair itself once nothing is left of it.
+    /// Days count on which this is called, whatever lies between them. One short transaction; to be called again while
+    /// there is more.
     ///
     /// # Errors
     ///
     /// What the store reports.
-    fn tidy(&mut self, current: &PairId, now_ms: i64, not_since_ms: i64) -> Result<Tidied>;
+    fn tidy(&mut self, current: &PairId, now_ms: i64, keep_days: u64) -> Result<Tidied>;
 }

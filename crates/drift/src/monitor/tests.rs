@@ -283,6 +283,82 @@ fn false_alarms_are_as_rare_as_stated() {
     assert!(window_alarms < 60, "{window_alarms}");
 }
 
+/// Every place of a document, as keys and positions that lead there.
+fn places(value: &serde_json::Value, here: &str, found: &mut Vec<String>) {
+    found.push(here.to_owned());
+    match value {
+        serde_json::Value::Object(fields) => {
+            fields.iter().for_each(|(key, value)| places(value, &format!("{here}/{key}"), found));
+        }
+        serde_json::Value::Array(items) => {
+            let items = items.iter().enumerate();
+            items.for_each(|(i, item)| places(item, &format!("{here}/{i}"), found));
+        }
+        _ => {}
+    }
+}
+
+#[test]
+fn a_state_with_any_field_forged_is_refused_or_can_be_worked_with() {
+    let monitor = monitor(MonitorSettings { window: 20, ..MonitorSettings::default() });
+    let images = (0..70).map(|i| {
+        let class = ["good", "defect", "new"][i % 3];
+        Observation { score: i as f64, p_value: Some(0.3), ..image(class, Some(i % 4 == 0)) }
+    });
+    let mut state = observed(&monitor, images);
+    state.reset(&monitor, 7);
+    for i in 0..70 {
+        state.observe(&monitor, &image("good", (i % 7 > 0).then_some(i % 3 == 0))).unwrap();
+    }
+    let whole: serde_json::Value = serde_json::from_str(&state.to_json().unwrap()).unwrap();
+    let mut all = Vec::new();
+    places(&whole, "", &mut all);
+    let forged = [
+        "null",
+        "0",
+        "1",
+        "-1",
+        "7",
+        "0.5",
+        "1e308",
+        "18446744073709551615",
+        "9223372036854775807",
+    ];
+    let forged = forged.into_iter().chain(["-9223372036854775808", "\"\"", "[]", "{}", "true"]);
+    let (mut refused, mut taken) = (0, Vec::new());
+    for value in forged {
+        for place in &all {
+            let mut document = whole.clone();
+            *document.pointer_mut(place).unwrap() = serde_json::from_str(value).unwrap();
+            let Ok(mut state) = MonitorState::from_json(&document.to_string()) else {
+                refused += 1;
+                continue;
+            };
+            taken.push(format!("{place} = {value}"));
+            // None of it may panic.
+            let in_force = monitor.in_force(&state).map(|monitor| monitor.report(&state));
+            drop(in_force);
+            for _ in 0..25 {
+                let _ = state.observe(&monitor, &image("new", Some(true)));
+            }
+            let _ = monitor.report(&state);
+            state.declare(&monitor, 8);
+            state.reset(&monitor, 9);
+            monitor.report(&state).unwrap();
+        }
+    }
+    assert!(refused > 500 && !taken.is_empty(), "{refused} {}", taken.len());
+    // What led to a panic: a window that was full and not tested.
+    for place in [
+        "/check = null",
+        "/totals/judged = 7",
+        "/epoch/number = 18446744073709551615",
+        "/sequence = 7",
+    ] {
+        assert!(!taken.contains(&place.to_owned()), "{place}");
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(64))]
 

@@ -59,8 +59,20 @@ pub struct Report {
     pub scores: Vec<ScoreBox>,
     /// The p-values of the epoch; none without.
     pub p_values: Option<PValueHistogram>,
-    /// The strangest images of the window with their nearest reference images, strangest first.
-    pub strangest: Vec<StoredObservation>,
+    /// The strangest pictures of the window with their nearest reference images, strangest first, each once.
+    pub strangest: Vec<StrangeImage>,
+}
+
+/// One of the strangest pictures.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftStrangeImage))]
+pub struct StrangeImage {
+    /// When it came last.
+    #[serde(flatten)]
+    pub image: StoredObservation,
+    /// How many of the last images, as many as a window has, are this picture, as of a camera that stands still.
+    pub times: usize,
 }
 
 /// What a reference says of itself.
@@ -116,7 +128,7 @@ impl Report {
         // As it was stated last, by whichever server.
         let monitor = monitor.in_force(&state)?;
         let drift = monitor.report(&state)?;
-        let images = store.series(pair, state.epoch(), Stretch::MOST_IMAGES)?;
+        let images = store.series(pair, state.began_after(), Stretch::MOST_IMAGES)?;
         let strangest = store.by_sequence(pair, &state.strangest())?;
         let facts = ReferenceFacts::of(reference);
         let recent = &images[images.len().saturating_sub(monitor.settings().window)..];
@@ -132,8 +144,20 @@ impl Report {
             p_values: PValueHistogram::of(&images, reference.calibration()),
             reference: facts,
             drift,
-            strangest,
+            strangest: strangest.into_iter().map(|image| StrangeImage::of(image, recent)).collect(),
         })
+    }
+}
+
+impl StrangeImage {
+    fn of(image: StoredObservation, recent: &[SeriesPoint]) -> Self {
+        let seen = &image.observation;
+        let is_same = |point: &&SeriesPoint| {
+            (point.score, point.p_value, &point.predicted_class)
+                == (seen.score, seen.p_value, &seen.predicted_class)
+        };
+        let times = recent.iter().filter(is_same).count().max(1);
+        Self { image, times }
     }
 }
 

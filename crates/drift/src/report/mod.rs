@@ -24,7 +24,7 @@ mod pictures;
 mod raster;
 mod scores;
 
-pub use document::{CalibrationFacts, PathPoint, ReferenceFacts, Report, Subject};
+pub use document::{CalibrationFacts, PathPoint, ReferenceFacts, Report, StrangeImage, Subject};
 pub use folders::{PictureFolders, small};
 pub use p_values::PValueHistogram;
 pub use page::html;

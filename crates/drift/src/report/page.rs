@@ -3,7 +3,7 @@
 use askama::Template;
 
 use super::chart::{boxes, curve, histogram};
-use super::document::Report;
+use super::document::{Report, StrangeImage};
 use super::pictures::{Pictures, Thumbnails};
 use super::scores::Sample;
 use crate::error::{Error, Result};
@@ -36,7 +36,6 @@ struct Verdict {
 /// An image and what it is nearest to.
 struct Strange<'a> {
     image: &'a StoredObservation,
-    /// How many of the strangest are this very image, as of a camera that stands still.
     times: usize,
     when: String,
     picture: Option<String>,
@@ -57,13 +56,8 @@ struct Near<'a> {
 /// [`Error::Drawing`] where the page cannot be written, which no report leads to.
 pub fn html(report: &Report, pictures: &mut dyn Pictures) -> Result<String> {
     let mut thumbnails = Thumbnails::new(pictures);
-    let mut strangest: Vec<Strange<'_>> = Vec::new();
-    for image in &report.strangest {
-        match strangest.iter_mut().find(|known| known.is_same(image)) {
-            Some(known) => known.times += 1,
-            None => strangest.push(strange(image, &mut thumbnails)),
-        }
-    }
+    let strangest: Vec<Strange<'_>> =
+        report.strangest.iter().map(|image| strange(image, &mut thumbnails)).collect();
     let page = Page {
         report,
         made: moment(report.made_ms),
@@ -125,7 +119,8 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     facts
 }
 
-fn strange<'a>(image: &'a StoredObservation, thumbnails: &mut Thumbnails<'_>) -> Strange<'a> {
+fn strange<'a>(strange: &'a StrangeImage, thumbnails: &mut Thumbnails<'_>) -> Strange<'a> {
+    let StrangeImage { image, times } = strange;
     let observation = &image.observation;
     let picture = thumbnails.captured(observation.image_sha256.as_deref());
     let near = observation.neighbors.iter().map(|near| Near {
@@ -136,17 +131,10 @@ fn strange<'a>(image: &'a StoredObservation, thumbnails: &mut Thumbnails<'_>) ->
     });
     Strange {
         image,
-        times: 1,
+        times: *times,
         when: moment(observation.time_ms),
         picture,
         neighbors: near.collect(),
-    }
-}
-
-impl Strange<'_> {
-    fn is_same(&self, other: &StoredObservation) -> bool {
-        let own = &self.image.observation.image_sha256;
-        own.is_some() && *own == other.observation.image_sha256
     }
 }
 

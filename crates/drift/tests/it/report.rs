@@ -8,7 +8,7 @@ use sdd_drift::monitor::{
     Baseline, Monitor, MonitorSettings, MonitorStore, Observation, PairId, SqliteMonitorStore,
 };
 
-use crate::support::{dark_surface, folder, parts, run, save, surface};
+use crate::support::{Said, command, dark_surface, folder, parts, run, save, surface};
 
 /// 20 parts in two classes and 24 held-out ones as `store`; 30 new ones in familiar and 30 in darker light.
 fn build(folder: &Path) {
@@ -81,6 +81,12 @@ fn what_a_server_recorded_is_judged_by_what_it_stated() {
     let of_b = report("store --model-sha256 BB", 1);
     assert_eq!(of_b["drift"]["settings"]["minimum_images"], 5);
     assert_eq!(of_b["drift"]["images_ever"], 60);
+    let of_environment = || {
+        let mut command = command(at);
+        command.args(["report", "store", "--json"]).env("SDD_MONITOR", "monitor.sqlite");
+        Said::from(command.output().unwrap()).expect_code(1).json()
+    };
+    assert_eq!(of_environment()["pair"], of_b["pair"]);
     let of_a = report("store --model-sha256 aa", 0);
     assert_eq!(of_a["drift"]["verdict"], "insufficient_data");
     assert_eq!(of_a["drift"]["images_needed"], 1);
@@ -111,7 +117,7 @@ fn what_cannot_be_reported_is_said_before_the_work() {
         ("--images familiar --box-plot plot.jpg", ".svg"),
         ("--images familiar --captured notes.txt", "notes.txt is not a folder"),
         ("--images familiar --monitor notes.txt", "cannot be used with"),
-        ("", "required"),
+        ("", "--monitor (or SDD_MONITOR), or --images"),
     ] {
         let said = run(at, &format!("report store {arguments}")).expect_code(2);
         assert!(said.err.contains(expected), "{arguments}: {}", said.err);

@@ -15,6 +15,7 @@ mod names;
 mod record;
 mod retention;
 mod selection;
+mod sweeps;
 mod writer;
 
 use std::sync::Arc;

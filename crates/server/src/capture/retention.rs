@@ -2,7 +2,8 @@
 //!
 //! The age of an image is that of the youngest record that names it, since writing a record makes
 //! the image's age begin anew; the age of a file of records is that of its last line. So no image goes
-//! for its age before a record that names it would. To make room the oldest go, whatever names them:
+//! for its age before a record that names it would, and none for that of a clock that is wrong for a
+//! moment ([`super::sweeps`]). To make room the oldest go, whatever names them:
 //! a record whose image is gone still says what was predicted.
 
 use std::collections::BinaryHeap;
@@ -14,6 +15,7 @@ use std::time::{Duration, SystemTime};
 use super::error::CaptureError;
 use super::folder::CaptureFolder;
 use super::names::{self, ImageFile};
+use super::sweeps;
 
 /// Part of the limit that is freed at a time when it is reached, so that this is seldom: 1 in 10.
 const FREED_AT_A_TIME: u64 = 10;
@@ -66,13 +68,16 @@ impl CaptureFolder {
     }
 
     fn sweep_old(&mut self, max_age: Option<Duration>) -> Result<u64> {
-        let now = SystemTime::now();
-        // A time in the future is that of a clock put back since: not old.
-        let age = |file: &StoredFile| now.duration_since(file.modified).unwrap_or_default();
+        let until = sweeps::note(&self.path, max_age, SystemTime::now());
+        let is_old = |file: &StoredFile| {
+            // A time in the future is that of a clock put back since: not old.
+            let age = until.and_then(|until| until.duration_since(file.modified).ok());
+            max_age.zip(age).is_some_and(|(max_age, age)| age > max_age)
+        };
         let (mut bytes, mut removed) = (0_u64, 0);
         visit(&self.path, |found| {
             match found {
-                Found::Stored(file) if max_age.is_none_or(|max_age| age(&file) <= max_age) => {
+                Found::Stored(file) if !is_old(&file) => {
                     bytes = bytes.saturating_add(file.bytes);
                 }
                 Found::Stored(file) => {
@@ -208,13 +213,17 @@ mod tests {
     const RECORDS: &str = "predictions-2026-11-24.jsonl";
     const OLD_RECORDS: &str = "predictions-2026-11-23.jsonl";
 
-    /// Images 1 to 4 hours old, records 2 and 5 hours old.
+    /// Images 1 to 4 hours old, records 2 and 5 hours old; looked through 13 and 26 minutes ago.
     fn filled(path: &Path) -> CaptureFolder {
         for age_h in 1..=4_u8 {
             write(&path.join(image(age_h)), age_h.into());
         }
         write(&path.join(RECORDS), 2);
         write(&path.join(OLD_RECORDS), 5);
+        for minutes in [26, 13] {
+            let moment = SystemTime::now() - Duration::from_mins(minutes);
+            crate::capture::sweeps::note(path, Some(HOUR * 2), moment);
+        }
         CaptureFolder::open(path, IfMissing::Fail).unwrap()
     }
 
@@ -239,9 +248,23 @@ mod tests {
     fn the_old_go() {
         let temporary = tempfile::tempdir().unwrap();
         let mut folder = filled(temporary.path());
-        assert_eq!(folder.sweep(&keeping(None, Some(3)), 0).unwrap(), 3);
+        assert_eq!(folder.sweep(&keeping(None, Some(2)), 0).unwrap(), 3);
         assert_eq!(left(temporary.path()), [image(1), image(2), RECORDS.into()]);
         assert_eq!(folder.stored_bytes, 300);
+    }
+
+    #[test]
+    fn one_sweep_by_a_clock_that_is_ahead_removes_nothing() {
+        let temporary = tempfile::tempdir().unwrap();
+        let mut folder = filled(temporary.path());
+        // As if the clock were 200 days ahead now.
+        for name in [image(1), image(4), RECORDS.into()] {
+            write(&temporary.path().join(name), 200 * 24);
+        }
+        fs::remove_file(temporary.path().join(".sweeps")).unwrap();
+        assert_eq!(folder.sweep(&keeping(None, Some(24)), 0).unwrap(), 0);
+        assert_eq!(folder.sweep(&keeping(None, Some(24)), 0).unwrap(), 0);
+        assert_eq!(left(temporary.path()).len(), 6);
     }
 
     #[test]
@@ -272,7 +295,7 @@ mod tests {
         let content = fs::read(temporary.path().join(image(4))).unwrap();
         assert!(!folder.put_image(&name, &content).unwrap(), "it is there");
         folder.sweep(&keeping(None, Some(1)), 0).unwrap();
-        assert_eq!(left(temporary.path()), [image(4)]);
+        assert_eq!(left(temporary.path()), [image(1), image(4)]);
     }
 
     #[test]

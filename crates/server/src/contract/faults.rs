@@ -85,13 +85,8 @@ const MONITOR: &[Documented] = &[
         "monitor_unavailable",
         "the monitor's file or database cannot be used now: the log says why",
     ),
+    fault(503, "overloaded", "as many ask already as may: `retry-after` says when to return"),
 ];
-
-const REPORT: &[Documented] = &[fault(
-    503,
-    "overloaded",
-    "as many reports are being made as may: `retry-after` says when to return",
-)];
 
 const QUERY: &[Documented] =
     &[fault(400, "invalid_query", "the query is not one that this path takes")];
@@ -145,7 +140,7 @@ pub struct UploadFaults;
 /// Faults of `/admin/reload`.
 pub struct ReloadFaults;
 
-/// Faults of `/drift`.
+/// Faults of `/drift`, and of `/drift/report` and its other forms.
 pub struct MonitorFaults;
 
 /// Faults of `/drift/observations`.
@@ -153,9 +148,6 @@ pub struct ObservationFaults;
 
 /// Faults of `/admin/drift/reset`.
 pub struct ResetFaults;
-
-/// Faults of `/drift/report` and its other forms.
-pub struct ReportFaults;
 
 pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
 
@@ -204,12 +196,6 @@ impl IntoResponses for MonitorFaults {
 impl IntoResponses for ObservationFaults {
     fn responses() -> Responses {
         responses_of(&[EVERY_REQUEST, GUARDED, QUERY, MONITOR])
-    }
-}
-
-impl IntoResponses for ReportFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, MONITOR, REPORT])
     }
 }
 

@@ -8,7 +8,7 @@ mod inference_protocol;
 pub use bodies::{EncodedImage, ImageForm, ImagesForm, JsonAndTensors};
 pub use faults::{
     GuardedFaults, LivenessFaults, MonitorFaults, ObservationFaults, OpenFaults, ReadinessFaults,
-    ReloadFaults, ReportFaults, ResetFaults, UploadFaults,
+    ReloadFaults, ResetFaults, UploadFaults,
 };
 pub use inference_protocol::{
     InferenceError, InferenceFaults, InferenceGuardedFaults, InferenceLivenessFaults,

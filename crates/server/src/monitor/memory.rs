@@ -1,12 +1,13 @@
 //! The monitor's memory, as it is opened by whoever needs it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use arc_swap::ArcSwapOption;
 use sdd_drift::Error;
 use sdd_drift::monitor::{Location, MonitorStore};
 
-/// Time in which a memory that could not be opened is not tried again for readers: each would wait for it in turn.
+/// Time in which a memory that could not be used is not tried again for those who ask: each would wait for it in turn.
 const REST: Duration = Duration::from_secs(1);
 
 /// Opens a store, one after the other.
@@ -43,6 +44,7 @@ pub(super) fn is_of_store(error: &Error) -> bool {
         Error::MonitorBusy { .. }
             | Error::MonitorFile { .. }
             | Error::MonitorFileDamaged { .. }
+            | Error::MonitorFileGone { .. }
             | Error::MonitorFileTooNew { .. }
             | Error::NotAMonitorFile { .. }
             | Error::InvalidMonitorLocation { .. }
@@ -53,49 +55,64 @@ pub(super) fn is_of_store(error: &Error) -> bool {
     )
 }
 
-/// A store for all who ask, opened when somebody does.
-pub(super) struct Reader {
-    state: Mutex<ReaderState>,
-}
-
-struct ReaderState {
+/// A store for one thread, opened when somebody asks. What it is asked may take seconds.
+pub(super) struct Memory {
     open: Opener,
     store: Option<Box<dyn MonitorStore>>,
-    rests_until: Option<Instant>,
+    rest: Rest,
 }
 
-impl Reader {
-    pub fn new(open: Opener) -> Self {
-        Self { state: Mutex::new(ReaderState { open, store: None, rests_until: None }) }
+/// Until when a memory is not tried again, for all who share this.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Rest(Arc<ArcSwapOption<Instant>>);
+
+impl Memory {
+    pub fn new(open: Opener, rest: Rest) -> Self {
+        Self { open, store: None, rest }
     }
 
-    /// Blocks.
+    /// What was opened is closed; the next one who asks opens it anew.
+    pub fn close(&mut self) {
+        self.store = None;
+    }
+
+    /// Whether whoever asks now is told that it could not be used a moment ago.
+    pub fn rests(&self) -> bool {
+        self.rest.0.load().as_deref().is_some_and(|until| Instant::now() < *until)
+    }
+
     pub fn ask<T>(
-        &self,
-        action: impl FnOnce(&mut dyn MonitorStore) -> sdd_drift::Result<T>,
+        &mut self,
+        mut action: impl FnMut(&mut dyn MonitorStore) -> sdd_drift::Result<T>,
     ) -> sdd_drift::Result<T> {
-        // A panic in here leaves a store that is gone.
-        let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
-        if state.rests_until.is_some_and(|until| Instant::now() < until) {
+        if self.rests() {
             return Err(Error::MonitorDatabaseUnavailable {
                 database: "of the monitor".into(),
                 reason: "it could not be used a moment ago",
                 source: "not tried again yet".into(),
             });
         }
-        state.rests_until = None;
-        let known = state.store.take();
-        let opened = known.map_or_else(|| (state.open)(), Ok);
-        let answer = opened.and_then(|mut store| {
-            let answer = action(&mut *store);
-            let is_whole = answer.as_ref().err().is_none_or(|e| is_passing(e) || !is_of_store(e));
-            state.store = is_whole.then_some(store);
-            answer
-        });
+        let answer = match self.ask_once(&mut action) {
+            // What is there now is asked.
+            Err(Error::MonitorFileGone { .. }) => self.ask_once(&mut action),
+            answer => answer,
+        };
         // It waited, and so would the next one.
-        if matches!(answer, Err(Error::MonitorDatabaseUnavailable { .. })) {
-            state.rests_until = Some(Instant::now() + REST);
-        }
+        let waited = matches!(answer, Err(Error::MonitorDatabaseUnavailable { .. }));
+        self.rest.0.store(waited.then(|| Arc::new(Instant::now() + REST)));
+        answer
+    }
+
+    fn ask_once<T>(
+        &mut self,
+        action: &mut impl FnMut(&mut dyn MonitorStore) -> sdd_drift::Result<T>,
+    ) -> sdd_drift::Result<T> {
+        // A panic in here leaves a store that is gone.
+        let known = self.store.take();
+        let mut store = known.map_or_else(|| (self.open)(), Ok)?;
+        let answer = action(&mut *store);
+        let is_whole = answer.as_ref().err().is_none_or(|e| is_passing(e) || !is_of_store(e));
+        self.store = is_whole.then_some(store);
         answer
     }
 }

@@ -4,11 +4,13 @@
 //! Writing happens on a thread of its own behind a bounded queue; what waits is written in one transaction. An
 //! answer waits until its images are written, so that what was answered is known whatever happens to the process
 //! next, but never long: a memory that is slow, full, locked or gone costs no request more than
-//! [`MOST_WAIT`], and while nothing can be written not even that.
+//! [`MOST_WAIT`], and while nothing can be written not even that. Reading has threads of its own, too, behind a queue
+//! that is full soon.
 
 mod memory;
 mod pair;
 mod queue;
+mod reader;
 mod status;
 mod webhook;
 mod writer;
@@ -28,10 +30,12 @@ use thiserror::Error;
 use tokio::sync::oneshot;
 
 pub use pair::{WatchedPair, observation};
+pub use reader::Unread;
 pub use status::{Current, Recording};
 
-use self::memory::{Reader, is_passing, open_first, opener};
+use self::memory::{Memory, Rest, is_passing, open_first, opener};
 use self::queue::Room;
+use self::reader::Reader;
 use self::status::Shared;
 use self::webhook::Webhook;
 use self::writer::{Control, Entry, Writer};
@@ -67,7 +71,7 @@ pub struct DriftMonitor {
     room: Room,
     control: Sender<Control>,
     shared: Arc<Shared>,
-    reader: Arc<Reader>,
+    reader: Reader,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
 }
@@ -97,26 +101,27 @@ impl DriftMonitor {
         let shared = Arc::new(Shared::default());
         let Some(store) = open(&place, settings.keep, &shared)? else { return Ok(None) };
         tracing::info!("drift over time is watched in {}", place.location);
-        let reader = Arc::new(Reader::new(opener(&place.location, settings.keep)));
+        let opener = || opener(&place.location, settings.keep);
+        let reader = Reader::start(&place.location, settings.keep).map_err(MonitorError::Thread)?;
         let name = uuid::Uuid::new_v4().to_string();
         let webhook = settings.drift_webhook.as_ref().map(|url| {
             let cooldown = settings.drift_webhook_cooldown;
-            Webhook::start(url, cooldown, &name, Arc::clone(&shared), Arc::clone(&reader))
+            Webhook::start(
+                url,
+                cooldown,
+                &name,
+                Arc::clone(&shared),
+                Memory::new(opener(), Rest::default()),
+            )
         });
         let webhook = webhook.transpose().map_err(MonitorError::Thread)?;
-        let writer = Writer::new(
-            opener(&place.location, settings.keep),
-            store,
-            name,
-            Arc::clone(&shared),
-            webhook,
-            settings.keep_pairs,
-        );
+        let writer =
+            Writer::new(opener(), store, name, Arc::clone(&shared), webhook, settings.keep_pairs);
         Self::with(writer, shared, reader).map(Some).map_err(MonitorError::Thread)
     }
 
     /// Starts the thread that writes.
-    fn with(writer: Writer, shared: Arc<Shared>, reader: Arc<Reader>) -> std::io::Result<Self> {
+    fn with(writer: Writer, shared: Arc<Shared>, reader: Reader) -> std::io::Result<Self> {
         // Its room is counted in images.
         let (queue, entries) = unbounded();
         let (control, controls) = bounded(16);
@@ -160,69 +165,90 @@ impl DriftMonitor {
         }
     }
 
-    /// What the memory says of a pair. Blocks.
+    /// What the memory says of a pair.
     ///
     /// # Errors
-    /// What the store reports.
-    pub fn drift(&self, pair: &WatchedPair) -> sdd_drift::Result<Drift> {
-        self.reader.ask(|store| {
+    /// [`Unread`].
+    pub async fn drift(&self, pair: &Arc<WatchedPair>) -> Result<Drift, Unread> {
+        self.ask(pair, |store, pair| {
             let state = store.state(&pair.id, &pair.monitor)?;
             let report = pair.report(&state)?;
             let strangest = store.by_sequence(&pair.id, &state.strangest())?;
             Ok(Drift { report, strangest })
         })
+        .await
     }
 
-    /// Observations of a pair, latest first. Blocks.
+    /// Observations of a pair, latest first.
     ///
     /// # Errors
-    /// What the store reports.
-    pub fn observations(
+    /// [`Unread`].
+    pub async fn observations(
         &self,
-        pair: &WatchedPair,
+        pair: &Arc<WatchedPair>,
         page: Page,
-    ) -> sdd_drift::Result<Vec<StoredObservation>> {
-        self.reader.ask(|store| store.observations(&pair.id, page))
+    ) -> Result<Vec<StoredObservation>, Unread> {
+        self.ask(pair, move |store, pair| store.observations(&pair.id, page)).await
     }
 
-    /// How the epoch of a pair went, in so many stretches at most; and its number. Blocks.
+    /// How the epoch of a pair went, in so many stretches at most; and its number.
     ///
     /// # Errors
-    /// What the store reports.
-    pub fn history(
+    /// [`Unread`].
+    pub async fn history(
         &self,
-        pair: &WatchedPair,
+        pair: &Arc<WatchedPair>,
         most: usize,
-    ) -> sdd_drift::Result<(u64, Vec<Stretch>)> {
-        self.reader.ask(|store| {
-            let epoch = store.state(&pair.id, &pair.monitor)?.epoch();
-            let images = store.series(&pair.id, epoch, Stretch::MOST_IMAGES)?;
-            Ok((epoch, Stretch::divide(&images, most)?))
+    ) -> Result<(u64, Vec<Stretch>), Unread> {
+        self.ask(pair, move |store, pair| {
+            let state = store.state(&pair.id, &pair.monitor)?;
+            let images = store.series(&pair.id, state.began_after(), Stretch::MOST_IMAGES)?;
+            Ok((state.epoch(), Stretch::divide(&images, most)?))
         })
+        .await
     }
 
-    /// The report of a pair, for people. Blocks.
+    /// The report of a pair, for people.
     ///
     /// # Errors
-    /// What the file reports.
-    pub fn report(&self, pair: &WatchedPair) -> sdd_drift::Result<Report> {
-        let WatchedPair { reference, id, monitor, .. } = pair;
-        let subject = Subject { reference, pair: id, monitor };
-        self.reader.ask(|store| Report::gather(store, subject, pair::now_ms()))
+    /// [`Unread`].
+    pub async fn report(&self, pair: &Arc<WatchedPair>) -> Result<Report, Unread> {
+        self.ask(pair, |store, WatchedPair { reference, id, monitor, .. }| {
+            Report::gather(store, Subject { reference, pair: id, monitor }, pair::now_ms())
+        })
+        .await
     }
 
-    /// Begins an epoch of a pair. Blocks.
+    /// Begins an epoch of a pair.
     ///
     /// # Errors
-    /// What the store reports.
-    pub fn reset(&self, pair: &WatchedPair) -> sdd_drift::Result<MonitorReport> {
+    /// [`Unread`].
+    pub async fn reset(&self, pair: &Arc<WatchedPair>) -> Result<MonitorReport, Unread> {
         let now_ms = pair::now_ms();
-        let report = self.reader.ask(|store| {
+        let reset = self.ask(pair, move |store, pair| {
             let state = store.reset(&pair.id, &pair.monitor, now_ms)?;
             pair.report(&state)
-        })?;
+        });
+        let report = reset.await?;
         drop(self.control.try_send(Control::Look));
         Ok(report)
+    }
+
+    async fn ask<T: Send + 'static>(
+        &self,
+        pair: &Arc<WatchedPair>,
+        action: impl Fn(&mut dyn MonitorStore, &WatchedPair) -> sdd_drift::Result<T> + Send + 'static,
+    ) -> Result<T, Unread> {
+        let (pair, control) = (Arc::clone(pair), self.control.clone());
+        let ask = move |store: &mut dyn MonitorStore| {
+            let answer = action(store, &pair);
+            if matches!(answer, Err(sdd_drift::Error::MonitorFileGone { .. })) {
+                // Whoever writes finds out now, and not with the next image.
+                drop(control.try_send(Control::Look));
+            }
+            answer
+        };
+        self.reader.ask(ask).await
     }
 
     /// Whether predictions are written.

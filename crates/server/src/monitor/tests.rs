@@ -54,8 +54,8 @@ impl MonitorStore for Panicking {
         self.inner.by_sequence(pair, sequences)
     }
 
-    fn series(&mut self, pair: &PairId, epoch: u64, limit: usize) -> Result<Vec<SeriesPoint>> {
-        self.inner.series(pair, epoch, limit)
+    fn series(&mut self, pair: &PairId, after: u64, limit: usize) -> Result<Vec<SeriesPoint>> {
+        self.inner.series(pair, after, limit)
     }
 
     fn pairs(&mut self) -> Result<Vec<PairSummary>> {
@@ -70,8 +70,8 @@ impl MonitorStore for Panicking {
         self.inner.change_notice(pair, change)
     }
 
-    fn tidy(&mut self, current: &PairId, now_ms: i64, not_since_ms: i64) -> Result<Tidied> {
-        self.inner.tidy(current, now_ms, not_since_ms)
+    fn tidy(&mut self, current: &PairId, now_ms: i64, keep_days: u64) -> Result<Tidied> {
+        self.inner.tidy(current, now_ms, keep_days)
     }
 }
 
@@ -95,7 +95,7 @@ fn start() -> Setting {
     let shared = Arc::new(Shared::default());
     let keep_pairs = Duration::from_hours(24);
     let writer = Writer::new(open, None, "one".into(), Arc::clone(&shared), None, keep_pairs);
-    let reader = Arc::new(Reader::new(opener(&location, 1000)));
+    let reader = Reader::start(&location, 1000).unwrap();
     let monitor = DriftMonitor::with(writer, shared, reader).unwrap();
     Setting { monitor, path, panics_left, _folder: folder }
 }
@@ -141,8 +141,8 @@ async fn eventually(what: &str, is_so: impl Fn() -> bool) {
 }
 
 fn stored(setting: &Setting, pair: &WatchedPair) -> usize {
-    let page = Page { before: None, limit: 999 };
-    setting.monitor.observations(pair, page).map_or(0, |rows| rows.len())
+    let mut store = Location::File(setting.path.clone()).open_again(1000).unwrap();
+    store.observations(&pair.id, Page { before: None, limit: 999 }).map_or(0, |rows| rows.len())
 }
 
 fn damage(path: &Path, pair: &WatchedPair) {
@@ -208,7 +208,7 @@ async fn a_state_that_cannot_be_read_stops_no_other_pair() {
     monitor.record(&third, images(1)).await;
     monitor.record(&new, images(1)).await;
     eventually("others go on", || stored(&setting, &third) == 1).await;
-    monitor.reset(&new).unwrap();
+    monitor.reset(&new).await.unwrap();
     eventually("what waited", || stored(&setting, &new) == 11).await;
     eventually("recording again", || monitor.recording().available).await;
     assert_eq!(monitor.recording().unrecorded_images, 6);

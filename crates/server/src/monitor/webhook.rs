@@ -11,7 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use sdd_drift::monitor::{MonitorReport, Notice, PairId, Status, Turn};
 use serde::Serialize;
 
-use super::memory::Reader;
+use super::memory::Memory;
 use super::pair::now_ms;
 use super::status::{Current, Shared};
 use crate::error::chain_of;
@@ -58,7 +58,7 @@ impl Webhook {
         cooldown: Duration,
         name: &str,
         shared: Arc<Shared>,
-        reader: Arc<Reader>,
+        memory: Memory,
     ) -> std::io::Result<Self> {
         // One is enough: it says that there is something to look at.
         let (poke, pokes) = bounded(1);
@@ -68,7 +68,7 @@ impl Webhook {
             cooldown_ms: millis(cooldown),
             name: name.to_owned(),
             shared,
-            reader,
+            memory,
             quiet: None,
             unnoted: None,
         };
@@ -89,7 +89,7 @@ struct Teller {
     cooldown_ms: i64,
     name: String,
     shared: Arc<Shared>,
-    reader: Arc<Reader>,
+    memory: Memory,
     /// Nothing is to be done about this verdict until then.
     quiet: Option<(PairId, Status, Instant)>,
     /// What was told and could not be noted, since the memory was away.
@@ -175,7 +175,7 @@ impl Teller {
                     let not_before_ms = now_ms().saturating_add(millis(NEXT_ROUND));
                     let give_up =
                         &mut |notice: &mut Notice| notice.give_up(&self.name, Some(not_before_ms));
-                    self.reader.ask(|store| store.change_notice(pair, give_up))?;
+                    self.memory.ask(|store| store.change_notice(pair, give_up))?;
                 }
             }
         }
@@ -184,10 +184,10 @@ impl Teller {
 
     /// Takes the right to tell, for this attempt and the wait after it. Only where there is something to tell it
     /// writes.
-    fn claim(&self, pair: &PairId, verdict: Status, wait: Duration) -> sdd_drift::Result<Turn> {
+    fn claim(&mut self, pair: &PairId, verdict: Status, wait: Duration) -> sdd_drift::Result<Turn> {
         let lease_ms = millis(outgoing::TIMEOUT + wait + CLAIM_MARGIN);
         let (name, cooldown_ms) = (self.name.as_str(), self.cooldown_ms);
-        self.reader.ask(|store| {
+        self.memory.ask(|store| {
             let seen = store.notice(pair)?.turn(verdict, name, now_ms(), cooldown_ms);
             if !matches!(seen, Turn::Tell(_)) {
                 return Ok(seen);
@@ -203,7 +203,7 @@ impl Teller {
     fn note_what_was_told(&mut self) -> sdd_drift::Result<()> {
         if let Some((pair, verdict, told_ms)) = &self.unnoted {
             let note = &mut |notice: &mut Notice| notice.note(*verdict, *told_ms);
-            self.reader.ask(|store| store.change_notice(pair, note))?;
+            self.memory.ask(|store| store.change_notice(pair, note))?;
             self.unnoted = None;
         }
         Ok(())

@@ -19,11 +19,17 @@ use crate::error::chain_of;
 /// How often writing is tried again where it has failed.
 const RETRY: Duration = Duration::from_secs(2);
 
+/// Time after which another file is opened where the one in use has gone.
+const REOPEN: Duration = Duration::from_millis(20);
+
 /// How often the state is read while no image comes: others may share it, and the memory may have gone.
 const IDLE: Duration = Duration::from_secs(10);
 
 /// How often what nobody needs any more is looked for.
 const TIDY: Duration = Duration::from_hours(1);
+
+/// What pairs are kept for is counted in.
+const DAY: Duration = Duration::from_hours(24);
 
 /// Requests, and images, that are written in one transaction at most: others wait for it.
 const BATCH_REQUESTS: usize = 256;
@@ -67,7 +73,7 @@ pub(super) struct Writer {
     /// While nothing can be written.
     retry_at: Option<Instant>,
     webhook: Option<Webhook>,
-    keep_pairs: Duration,
+    keep_days: u64,
     tidy_at: Instant,
 }
 
@@ -91,7 +97,7 @@ impl Writer {
             attempt: None,
             retry_at,
             webhook,
-            keep_pairs,
+            keep_days: keep_pairs.as_secs().div_ceil(DAY.as_secs()),
             tidy_at: Instant::now(),
         }
     }
@@ -265,12 +271,13 @@ impl Writer {
     fn tidy(&mut self) {
         self.tidy_at = Instant::now() + TIDY;
         let (Some(pair), Some(store)) = (self.shared.serving(), &mut self.store) else { return };
-        let keep_ms = i64::try_from(self.keep_pairs.as_millis()).unwrap_or(i64::MAX);
-        let now_ms = now_ms();
-        match store.tidy(&pair.id, now_ms, now_ms.saturating_sub(keep_ms)) {
+        match store.tidy(&pair.id, now_ms(), self.keep_days) {
             Ok(tidied) => {
                 if let Some(removed) = tidied.removed {
-                    tracing::info!("the drift monitor has forgotten {removed}: not seen for long");
+                    tracing::info!(
+                        "the drift monitor has forgotten {removed}: on {} days of use it was not served",
+                        self.keep_days
+                    );
                 }
                 if tidied.more {
                     // What waits is written in between.
@@ -283,7 +290,13 @@ impl Writer {
 
     fn fail(&mut self, error: &Error) {
         self.shared.turn_off(chain_of(error));
-        self.retry_at = Some(Instant::now() + RETRY);
+        let mut wait = RETRY;
+        if matches!(error, Error::MonitorFileGone { .. }) {
+            // What is there now may be used at once, and has not been told what is served.
+            wait = REOPEN;
+            self.shared.declare_again();
+        }
+        self.retry_at = Some(Instant::now() + wait);
         // What is locked, full or away for now mends itself; of anything else the store is opened anew.
         if is_of_store(error) && !is_passing(error) {
             self.store = None;

@@ -9,10 +9,9 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use super::blocking::off_async;
 use crate::contract::{MonitorFaults, ObservationFaults, ResetFaults};
-use crate::error::{ApiError, chain_of};
-use crate::monitor::{DriftMonitor, Recording, WatchedPair};
+use crate::error::{ApiError, Shortage};
+use crate::monitor::{DriftMonitor, Recording, Unread, WatchedPair};
 use crate::service::Service;
 
 /// Observations in one answer unless fewer are asked for.
@@ -29,7 +28,7 @@ pub struct DriftOverTime {
     pub report: MonitorReport,
     /// The model and the reference that it is about: those that answer now.
     pub pair: PairId,
-    /// The strangest images of the window with their nearest reference images, strangest first.
+    /// The strangest pictures of the window with their nearest reference images, strangest first, each once.
     pub strangest: Vec<StoredObservation>,
     /// Whether predictions are being recorded.
     pub recording: Recording,
@@ -86,7 +85,7 @@ pub struct Wanted {
 /// e-process, CUSUM), the mix of classes apart from them, and the strangest images.
 ///
 /// # Errors
-/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`].
+/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     get,
     path = "/drift",
@@ -95,12 +94,7 @@ pub struct Wanted {
 )]
 pub async fn drift(service: Data<Service>) -> Result<Json<DriftOverTime>, ApiError> {
     let pair = watched(&service)?;
-    let asking = service.clone();
-    let found = off_async(move || {
-        let drift = monitor(&asking)?.drift(&pair);
-        drift.map(|drift| (drift, pair)).map_err(unavailable)
-    });
-    let (drift, pair) = found.await??;
+    let drift = monitor(&service)?.drift(&pair).await.map_err(unread)?;
     Ok(Json(DriftOverTime {
         report: drift.report,
         pair: pair.id.clone(),
@@ -112,7 +106,7 @@ pub async fn drift(service: Data<Service>) -> Result<Json<DriftOverTime>, ApiErr
 /// The predictions behind the verdict
 ///
 /// # Errors
-/// [`ApiError::InvalidQuery`], [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`].
+/// [`ApiError::InvalidQuery`], [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     get,
     path = "/drift/observations",
@@ -126,9 +120,7 @@ pub async fn observations(
 ) -> Result<Json<Observations>, ApiError> {
     let page = Wanted::of(&request)?;
     let pair = watched(&service)?;
-    let asking = service.clone();
-    let found = off_async(move || monitor(&asking)?.observations(&pair, page).map_err(unavailable));
-    let observations = found.await??;
+    let observations = monitor(&service)?.observations(&pair, page).await.map_err(unread)?;
     let last = observations.last().map(|last| last.sequence);
     let next_before = last.filter(|last| observations.len() == page.limit && *last > 1);
     Ok(Json(Observations { observations, next_before }))
@@ -140,7 +132,7 @@ pub async fn observations(
 /// interval, and what e-process and CUSUM did.
 ///
 /// # Errors
-/// [`ApiError::InvalidQuery`], [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`].
+/// [`ApiError::InvalidQuery`], [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     get,
     path = "/drift/history",
@@ -156,8 +148,7 @@ pub async fn history(
     let most =
         within("stretches", wanted.stretches.unwrap_or(Stretch::USUAL_NUMBER), MAX_STRETCHES)?;
     let pair = watched(&service)?;
-    let found = off_async(move || monitor(&service)?.history(&pair, most).map_err(unavailable));
-    let (epoch, stretches) = found.await??;
+    let (epoch, stretches) = monitor(&service)?.history(&pair, most).await.map_err(unread)?;
     Ok(Json(DriftHistory { epoch, stretches }))
 }
 
@@ -166,7 +157,7 @@ pub async fn history(
 /// For an operator who has seen to an alarm: all tests begin anew. The guarantees hold for each epoch by itself.
 ///
 /// # Errors
-/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`].
+/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     post,
     path = "/admin/drift/reset",
@@ -175,8 +166,7 @@ pub async fn history(
 )]
 pub async fn reset(service: Data<Service>) -> Result<Json<MonitorReport>, ApiError> {
     let pair = watched(&service)?;
-    let asking = service.clone();
-    let report = off_async(move || monitor(&asking)?.reset(&pair).map_err(unavailable)).await??;
+    let report = monitor(&service)?.reset(&pair).await.map_err(unread)?;
     tracing::info!("the drift monitor begins epoch {}", report.epoch.number);
     Ok(Json(report))
 }
@@ -215,8 +205,10 @@ pub(super) fn watched(service: &Service) -> Result<Arc<WatchedPair>, ApiError> {
     pair.ok_or(ApiError::NoMonitor { reason: "there is no reference, see --reference" })
 }
 
-#[expect(clippy::needless_pass_by_value, reason = "for map_err")]
-pub(super) fn unavailable(error: sdd_drift::Error) -> ApiError {
-    tracing::warn!("the drift monitor cannot be asked: {}", chain_of(&error));
-    ApiError::MonitorUnavailable { code: error.code() }
+pub(super) fn unread(why: Unread) -> ApiError {
+    match why {
+        Unread::Full => ApiError::overloaded(Shortage::Monitor),
+        Unread::Memory(error) => ApiError::MonitorUnavailable { code: error.code() },
+        Unread::Failed => ApiError::Internal(why.into()),
+    }
 }

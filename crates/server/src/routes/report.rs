@@ -10,8 +10,8 @@ use sdd_drift::report::{self, Report};
 use tokio::sync::Semaphore;
 
 use super::blocking::off_async;
-use super::monitor::{monitor, unavailable, watched};
-use crate::contract::{EncodedImage, ReportFaults};
+use super::monitor::{monitor, unread, watched};
+use crate::contract::{EncodedImage, MonitorFaults};
 use crate::error::{ApiError, Shortage};
 use crate::service::Service;
 
@@ -35,7 +35,7 @@ static TURNS: Semaphore = Semaphore::const_new(2);
     tag = "Drift",
     responses(
         (status = 200, description = "The page", body = String, content_type = "text/html"),
-        ReportFaults,
+        MonitorFaults,
     ),
 )]
 pub async fn page(service: Data<Service>) -> Result<HttpResponse, ApiError> {
@@ -52,7 +52,7 @@ pub async fn page(service: Data<Service>) -> Result<HttpResponse, ApiError> {
     get,
     path = "/drift/report.json",
     tag = "Drift",
-    responses((status = 200, description = "The report", body = Report), ReportFaults),
+    responses((status = 200, description = "The report", body = Report), MonitorFaults),
 )]
 pub async fn json(service: Data<Service>) -> Result<Json<Report>, ApiError> {
     Ok(Json(made(service, Ok).await?))
@@ -68,7 +68,7 @@ pub async fn json(service: Data<Service>) -> Result<Json<Report>, ApiError> {
     tag = "Drift",
     responses(
         (status = 200, description = "The drawing", body = String, content_type = "image/svg+xml"),
-        ReportFaults,
+        MonitorFaults,
     ),
 )]
 pub async fn box_plot_svg(service: Data<Service>) -> Result<HttpResponse, ApiError> {
@@ -86,7 +86,7 @@ pub async fn box_plot_svg(service: Data<Service>) -> Result<HttpResponse, ApiErr
     tag = "Drift",
     responses(
         (status = 200, description = "The drawing", body = EncodedImage, content_type = "image/png"),
-        ReportFaults,
+        MonitorFaults,
     ),
 )]
 pub async fn box_plot_png(service: Data<Service>) -> Result<HttpResponse, ApiError> {
@@ -94,17 +94,17 @@ pub async fn box_plot_png(service: Data<Service>) -> Result<HttpResponse, ApiErr
     Ok(document("image/png", png))
 }
 
-/// Makes a report, and of it what is asked for, where a thread may block.
+/// Makes a report, and of it what is asked for, off the threads that answer.
 async fn made<T: Send + 'static>(
     service: Data<Service>,
     of: impl FnOnce(Report) -> sdd_drift::Result<T> + Send + 'static,
 ) -> Result<T, ApiError> {
     let pair = watched(&service)?;
     let turn = TURNS.try_acquire().map_err(|_| ApiError::overloaded(Shortage::Reports))?;
+    let report = monitor(&service)?.report(&pair).await.map_err(unread)?;
     let made = off_async(move || {
         // Until the work is done, whoever still waits for it.
         let _turn = turn;
-        let report = monitor(&service)?.report(&pair).map_err(unavailable)?;
         of(report).map_err(|error| ApiError::Internal(error.into()))
     });
     made.await?

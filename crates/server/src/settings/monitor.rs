@@ -20,7 +20,8 @@ const FILE: &str = "sdd-monitor.sqlite";
 pub struct DriftSettings {
     #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
     /// File that the drift monitor remembers all predictions in, or PostgreSQL database that several
-    /// servers share, as postgres://user:password@host/database?sslmode=verify-full; `none` turns it off
+    /// servers share, as postgres://user:password@host/database?sslmode=verify-full, whose password may
+    /// also be in PGPASSWORD or ~/.pgpass; `none` turns it off
     /// [default: sdd-monitor.sqlite in `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/sdd`, else
     /// `~/.local/state/sdd`]
     #[arg(
@@ -42,7 +43,7 @@ pub struct DriftSettings {
     )]
     pub keep: u64,
     /// Time after which the monitor forgets a pair of model and reference that no server has served and
-    /// that had no prediction
+    /// that had no prediction, in days on which others were served
     #[arg(id = "monitor_keep_pairs", long = "monitor-keep-pairs", env = "SDD_MONITOR_KEEP_PAIRS",
           value_name = "TIME", default_value = "90d", value_parser = duration(DAY, 36_500 * DAY))]
     pub keep_pairs: Duration,
@@ -125,7 +126,9 @@ impl DriftSettings {
         match self.monitor.as_ref().map(Redacted::expose) {
             Some("none") => Ok(None),
             Some(named) => {
-                Ok(Some(MonitorPlace { location: Location::parse(named)?, named: true }))
+                let location =
+                    Location::parse(named)?.with_password_of(|name| std::env::var_os(name));
+                Ok(Some(MonitorPlace { location, named: true }))
             }
             None => {
                 let file = default_file(|name| std::env::var_os(name).map(PathBuf::from));

@@ -1,5 +1,6 @@
 //! Which server and database, and how the way there is secured.
 
+use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 use std::str::FromStr;
@@ -37,6 +38,20 @@ pub(super) enum Security {
     /// `verify-full`: encrypted, with a certificate for the host's name by one of these authorities, or by one that
     /// the machine trusts.
     Verified { authorities: Option<PathBuf> },
+}
+
+impl PostgresAddress {
+    /// With the password that the environment has for it, where the connection string has none, as libpq finds it:
+    /// `PGPASSWORD`, or the line of the password file (`PGPASSFILE`, else `~/.pgpass`), which nobody else may read.
+    #[must_use]
+    pub fn with_password_of(mut self, variable: impl Fn(&str) -> Option<OsString>) -> Self {
+        if self.config.get_password().is_none()
+            && let Some(password) = super::password::find(&self.config, variable)
+        {
+            self.config.password(password);
+        }
+        self
+    }
 }
 
 impl FromStr for PostgresAddress {

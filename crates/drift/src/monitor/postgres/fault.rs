@@ -16,6 +16,8 @@ pub(super) enum Fault {
     Timeout,
     /// There are no tables, and none are to be made.
     NotMade,
+    /// The tables are of an earlier version, and are not to be changed.
+    TooOld,
     /// The tables are of a newer version.
     TooNew(i64),
     /// The authorities' file, or the machine's.
@@ -71,6 +73,11 @@ impl Fault {
                 advice: "no server has remembered anything there",
                 source: "it has no tables of a monitor".into(),
             },
+            Self::TooOld => Error::MonitorDatabaseRefuses {
+                database,
+                advice: "start a server of this version once, which brings the tables up",
+                source: "its tables are of an earlier version".into(),
+            },
             Self::Timeout => Error::MonitorDatabaseUnavailable {
                 database,
                 reason: "it does not answer in time",
@@ -107,7 +114,7 @@ fn refusal(error: &tokio_postgres::Error) -> Option<&'static str> {
         // The library's own errors have no codes but their texts.
         let said = error.to_string();
         return if said.starts_with("authentication error") {
-            Some("give the user's password in the connection string")
+            Some("give the user's password in the connection string, or in PGPASSWORD")
         } else if said.contains("TLS") && io_error(error).is_none_or(is_of_certificate) {
             Some("its certificate, or that it has none, does not fit sslmode")
         } else if said.starts_with("invalid configuration") {

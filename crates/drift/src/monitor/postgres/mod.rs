@@ -8,6 +8,7 @@
 
 mod address;
 mod fault;
+mod password;
 mod rows;
 mod schema;
 mod session;
@@ -20,6 +21,7 @@ use std::fmt;
 use std::time::Duration;
 
 use futures_util::future::{try_join, try_join3};
+use tokio_postgres::types::ToSql;
 
 pub use self::address::PostgresAddress;
 use self::fault::Fault;
@@ -29,7 +31,7 @@ use super::notice::Notice;
 use super::observation::Observation;
 use super::pair::PairId;
 use super::plan::Monitor;
-use super::record::{PairRecord, signed};
+use super::record::{PairRecord, UnseenDays, signed};
 use super::state::{MonitorState, Step};
 use super::store::{
     Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
@@ -182,9 +184,11 @@ async fn store<T>(
 ) -> Result<(), Fault> {
     let update = async {
         if record != before {
-            let PairRecord { state, notice, writers, seen_ms } = record;
+            let PairRecord { state, notice, writers, seen_ms, unseen_days } = record;
             let statement = handle.statement(Name::UpdatePair);
-            handle.client.execute(statement, &[&id, state, notice, writers, seen_ms]).await?;
+            let parameters: [&(dyn ToSql + Sync); 6] =
+                [&id, state, notice, writers, seen_ms, unseen_days];
+            handle.client.execute(statement, &parameters).await?;
         }
         Ok(())
     };
@@ -256,8 +260,8 @@ impl MonitorStore for PostgresMonitorStore {
         self.run("read", async |handle| rows::by_sequence(handle, pair, sequences).await)
     }
 
-    fn series(&mut self, pair: &PairId, epoch: u64, limit: usize) -> Result<Vec<SeriesPoint>> {
-        self.run("read", async |handle| rows::series(handle, pair, epoch, limit).await)
+    fn series(&mut self, pair: &PairId, after: u64, limit: usize) -> Result<Vec<SeriesPoint>> {
+        self.run("read", async |handle| rows::series(handle, pair, after, limit).await)
     }
 
     fn pairs(&mut self) -> Result<Vec<PairSummary>> {
@@ -272,11 +276,11 @@ impl MonitorStore for PostgresMonitorStore {
         self.change_pair(pair, |record, _| Ok(record.change_notice(change)?.into()), false)
     }
 
-    fn tidy(&mut self, current: &PairId, now_ms: i64, not_since_ms: i64) -> Result<Tidied> {
+    fn tidy(&mut self, current: &PairId, now_ms: i64, keep_days: u64) -> Result<Tidied> {
         self.run("write", async |handle| {
             let tidied = async {
                 handle.client.batch_execute(BEGIN).await?;
-                let tidied = tidy(handle, current, now_ms, not_since_ms).await?;
+                let tidied = tidy(handle, current, now_ms, keep_days).await?;
                 handle.client.batch_execute("COMMIT").await?;
                 Ok(tidied)
             };
@@ -300,15 +304,20 @@ async fn tidy(
     handle: Handle<'_>,
     current: &PairId,
     now_ms: i64,
-    not_since_ms: i64,
+    keep_days: u64,
 ) -> Result<Tidied, Fault> {
     let (client, [model, reference]) = (handle.client, rows::key(current));
     client.execute(handle.statement(Name::NoteSeen), &[model, reference, &now_ms]).await?;
-    let find = handle.statement(Name::LockNotSeen);
-    let found = client.query_opt(find, &[model, reference, &not_since_ms]).await?;
-    let Some((id, pair)) = found.as_ref().map(rows::pair).transpose()? else {
-        return Ok(Tidied::default());
-    };
+    let mut gone = None;
+    for row in client.query(handle.statement(Name::LockOthers), &[model, reference]).await? {
+        let (id, pair, unseen_days) = rows::other(&row)?;
+        let mut days = UnseenDays::of(&unseen_days);
+        if let Some(unseen_days) = days.add(now_ms) {
+            client.execute(handle.statement(Name::NoteUnseen), &[&id, &unseen_days]).await?;
+        }
+        gone = gone.or((days.count() >= keep_days).then_some((id, pair)));
+    }
+    let Some((id, pair)) = gone else { return Ok(Tidied::default()) };
     if client.execute(handle.statement(Name::RemoveOldest), &[&id]).await? > 0 {
         return Ok(Tidied { removed: None, more: true });
     }

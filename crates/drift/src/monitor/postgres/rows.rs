@@ -26,7 +26,8 @@ pub(super) enum Name {
     Series,
     Pairs,
     NoteSeen,
-    LockNotSeen,
+    LockOthers,
+    NoteUnseen,
     RemoveOldest,
     RemovePair,
 }
@@ -41,7 +42,7 @@ macro_rules! columns {
 macro_rules! pair_row {
     ($end:literal) => {
         concat!(
-            "SELECT id, state, notice, writers, seen_ms FROM sdd_monitor.pair \
+            "SELECT id, state, notice, writers, seen_ms, unseen_days FROM sdd_monitor.pair \
              WHERE model_sha256 = $1 AND reference_sha256 = $2",
             $end
         )
@@ -49,11 +50,11 @@ macro_rules! pair_row {
 }
 
 /// In the order of [`Name`].
-pub(super) const STATEMENTS: [&str; 15] = [
+pub(super) const STATEMENTS: [&str; 16] = [
     pair_row!(""),
     pair_row!(" FOR UPDATE"),
     "INSERT INTO sdd_monitor.pair (model_sha256, reference_sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING",
-    "UPDATE sdd_monitor.pair SET state = $2, notice = $3, writers = $4, seen_ms = $5 WHERE id = $1",
+    "UPDATE sdd_monitor.pair SET state = $2, notice = $3, writers = $4, seen_ms = $5, unseen_days = $6 WHERE id = $1",
     concat!(
         "INSERT INTO sdd_monitor.observation (pair, ",
         columns!(),
@@ -79,14 +80,16 @@ pub(super) const STATEMENTS: [&str; 15] = [
     ),
     "SELECT sequence, time_ms, predicted_class, score, p_value, out_of_distribution, e_value, cusum FROM \
      sdd_monitor.observation WHERE pair = (SELECT id FROM sdd_monitor.pair WHERE model_sha256 = $1 AND \
-     reference_sha256 = $2) AND epoch = $3 ORDER BY sequence DESC LIMIT $4",
+     reference_sha256 = $2) AND sequence > $3 ORDER BY sequence DESC LIMIT $4",
     "SELECT model_sha256, reference_sha256, last.sequence, last.time_ms FROM sdd_monitor.pair LEFT JOIN LATERAL \
      (SELECT sequence, time_ms FROM sdd_monitor.observation WHERE pair = pair.id ORDER BY sequence DESC LIMIT 1) \
      AS last ON true ORDER BY last.time_ms DESC NULLS LAST, pair.id DESC",
-    "UPDATE sdd_monitor.pair SET seen_ms = greatest(seen_ms, $3) WHERE model_sha256 = $1 AND reference_sha256 = $2",
+    "UPDATE sdd_monitor.pair SET seen_ms = greatest(seen_ms, $3), unseen_days = '' \
+     WHERE model_sha256 = $1 AND reference_sha256 = $2",
     // Whoever else removes one, or uses it after all, is not waited for.
-    "SELECT id, model_sha256, reference_sha256 FROM sdd_monitor.pair WHERE seen_ms < $3 AND \
-     (model_sha256, reference_sha256) <> ($1, $2) ORDER BY seen_ms LIMIT 1 FOR UPDATE SKIP LOCKED",
+    "SELECT id, model_sha256, reference_sha256, unseen_days FROM sdd_monitor.pair WHERE \
+     (model_sha256, reference_sha256) <> ($1, $2) ORDER BY seen_ms FOR UPDATE SKIP LOCKED",
+    "UPDATE sdd_monitor.pair SET unseen_days = $2 WHERE id = $1",
     "DELETE FROM sdd_monitor.observation WHERE pair = $1 AND sequence IN (SELECT sequence FROM \
      sdd_monitor.observation WHERE pair = $1 ORDER BY sequence LIMIT 5000)",
     "DELETE FROM sdd_monitor.pair WHERE id = $1",
@@ -108,13 +111,15 @@ pub(super) fn record(row: &Row) -> Result<(i64, PairRecord), Fault> {
         notice: row.try_get(2)?,
         writers: row.try_get(3)?,
         seen_ms: row.try_get(4)?,
+        unseen_days: row.try_get(5)?,
     };
     Ok((row.try_get(0)?, record))
 }
 
-pub(super) fn pair(row: &Row) -> Result<(i64, PairId), Fault> {
+/// A pair that is not served, and on which days it was not seen.
+pub(super) fn other(row: &Row) -> Result<(i64, PairId, String), Fault> {
     let pair = PairId { model_sha256: row.try_get(1)?, reference_sha256: row.try_get(2)? };
-    Ok((row.try_get(0)?, pair))
+    Ok((row.try_get(0)?, pair, row.try_get(3)?))
 }
 
 pub(super) async fn insert(
@@ -180,13 +185,13 @@ pub(super) async fn by_sequence(
 pub(super) async fn series(
     handle: Handle<'_>,
     pair: &PairId,
-    epoch: u64,
+    after: u64,
     limit: usize,
 ) -> Result<Vec<SeriesPoint>, Fault> {
     let [model, reference] = key(pair);
-    let (epoch, limit) = (signed(epoch), i64::try_from(limit).unwrap_or(i64::MAX));
+    let (after, limit) = (signed(after), i64::try_from(limit).unwrap_or(i64::MAX));
     let statement = handle.statement(Name::Series);
-    let rows = handle.client.query(statement, &[model, reference, &epoch, &limit]).await?;
+    let rows = handle.client.query(statement, &[model, reference, &after, &limit]).await?;
     // Latest first.
     let points = rows.iter().rev().map(|row| {
         Ok(SeriesPoint {

@@ -18,11 +18,13 @@ const CALL_TIMEOUT: Duration = Duration::from_secs(5);
 /// Time for connecting and making the tables.
 const OPEN_TIMEOUT: Duration = Duration::from_secs(8);
 
-/// Begins a transaction. The server's own limits are below ours, and a process that stops in the middle (SIGSTOP, a
-/// machine that is gone) does not hold the row of a pair for long.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; SET LOCAL lock_timeout = '2s'; \
-                                SET LOCAL statement_timeout = '4s'; \
-                                SET LOCAL idle_in_transaction_session_timeout = '5s'";
+/// The server's own limits, below ours: what waits for a lock there ends, though nobody waits here any more, and a process
+/// that stops in the middle (SIGSTOP, a machine that is gone) does not hold the row of a pair for long.
+const LIMITS: &str = "SET lock_timeout = '2s'; SET statement_timeout = '4s'; \
+                      SET idle_in_transaction_session_timeout = '5s'";
+
+/// Begins a transaction.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
 pub(super) struct Session {
     /// Taken when this is dropped.
@@ -64,10 +66,11 @@ impl Session {
                 let (client, connection) = address.config.connect(tls).await?;
                 // What ends it is told to whoever asks next.
                 tokio::spawn(async move { drop(connection.await) });
-                if !only_reads {
+                client.batch_execute(LIMITS).await?;
+                if only_reads {
+                    schema::check(&client).await?;
+                } else {
                     schema::ensure(&client).await?;
-                } else if !schema::is_made(&client).await? {
-                    return Err(Fault::NotMade);
                 }
                 let prepare = STATEMENTS.iter().map(|statement| client.prepare(statement));
                 let statements = try_join_all(prepare).await?;

@@ -268,3 +268,63 @@ fn a_server_that_hangs_is_given_up_and_a_lock_is_told_as_one() {
         assert!(asked.elapsed() < Duration::from_secs(20));
     }
 }
+
+/// Of another server, which may be at work at the time.
+#[test]
+fn tables_of_the_first_version_are_brought_up_by_whoever_comes_first_and_nothing_is_lost() {
+    let database = cluster::shared().database();
+    database.sql(&format!(
+        "CREATE SCHEMA sdd_monitor; {} UPDATE sdd_monitor.version SET version = 1",
+        schema::STEPS[0]
+    ));
+    // As that version left it.
+    let mut state = monitor().start(0);
+    for observation in observations(0..60) {
+        state.observe(&monitor(), &observation).unwrap();
+    }
+    let old = "'m', 'a', '', '{\"gone\":[7,1700000000000]}', 1700000000000";
+    database.sql(&format!(
+        "INSERT INTO sdd_monitor.pair (model_sha256, reference_sha256, notice, writers, seen_ms, state) \
+         VALUES ({old}, '{}')",
+        state.to_json().unwrap()
+    ));
+    let address: PostgresAddress = database.url().parse().unwrap();
+    let refused = PostgresMonitorStore::open_to_read(&address).map(drop).unwrap_err();
+    assert!(refused.to_string().contains("start a server of this version"), "{refused:?}");
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                let mut store = open(&database.url()).unwrap();
+                store.apply(&pair("a"), &monitor(), &observations(60..70)).unwrap();
+            });
+        }
+    });
+    assert_eq!(database.sql("SELECT count(*), max(version) FROM sdd_monitor.version"), "1|2");
+    let mut store = PostgresMonitorStore::open_to_read(&address).unwrap();
+    assert_eq!(images(&mut store), 100);
+    // A server of before that was connected goes on.
+    database.sql(
+        "UPDATE sdd_monitor.pair SET state = state, notice = '', writers = '', seen_ms = 5 \
+         WHERE model_sha256 = 'm' AND reference_sha256 = 'a'",
+    );
+}
+
+#[test]
+fn who_reads_a_locked_table_is_told_and_leaves_nobody_waiting_in_the_database() {
+    let database = cluster::shared().database();
+    let mut store = open(&database.url()).unwrap();
+    store.apply(&pair("a"), &monitor(), &observations(0..5)).unwrap();
+    let mut other = open(&database.url()).unwrap();
+    let lock =
+        "BEGIN; LOCK TABLE sdd_monitor.observation; SET idle_in_transaction_session_timeout = 0";
+    other.run("lock", async |handle| Ok(handle.client.batch_execute(lock).await?)).unwrap();
+    let page = Page { before: None, limit: 9 };
+    let error = store.observations(&pair("a"), page).unwrap_err();
+    assert_eq!(error.code(), "monitor_database_unavailable", "{error:?}");
+    assert!(error.to_string().contains("locked"), "{error}");
+    let waiting = "SELECT count(*) FROM pg_locks JOIN pg_database ON pg_database.oid = database \
+                   WHERE NOT granted AND datname = current_database()";
+    assert_eq!(database.sql(waiting), "0");
+    other.run("unlock", async |handle| Ok(handle.client.batch_execute("COMMIT").await?)).unwrap();
+    assert_eq!(store.observations(&pair("a"), page).unwrap().len(), 5);
+}

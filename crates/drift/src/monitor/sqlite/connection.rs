@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, ErrorCode, OpenFlags};
 
-use super::schema;
+use super::{files, schema};
 use crate::error::{Error, Result};
 
 /// How long a transaction waits for another process's.
@@ -33,6 +33,7 @@ pub(super) fn open(path: &Path, read_all: bool) -> Result<Connection> {
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
     let failed = |error| self::error("open", path, error);
+    files::remove_stale(path);
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
     // The change to write-ahead mode does not wait for another process that does the same.
@@ -96,9 +97,10 @@ fn prepare(connection: &mut Connection, path: &Path, read_all: bool) -> Result<(
     // So that a quiet day's file does not stay as large as the busiest hour made it.
     connection.pragma_update(None, "journal_size_limit", 1_i64 << 20).map_err(failed)?;
     if is_to_be_made {
-        schema::create(connection).map_err(failed)?;
+        schema::bring_up(connection).map_err(failed)?;
     }
-    Ok(())
+    // In write-ahead mode, which makes the files beside it.
+    connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)
 }
 
 /// Refuses a file that is none of `SQLite`'s before `SQLite` sees it.

@@ -3,9 +3,11 @@
 //! State and observations change in one transaction, in write-ahead mode with `synchronous = NORMAL`: what was
 //! committed survives the end of the process, however it ends. A computer that loses its power may lose the last
 //! transactions, never the file. Several processes may share the file: a transaction takes the write lock before it
-//! reads the state.
+//! reads the state. A file that is moved, removed or replaced under a store is noticed before the next read or write
+//! ([`Error::MonitorFileGone`]); a store that is opened then uses what is there.
 
 mod connection;
+mod files;
 mod rows;
 mod schema;
 
@@ -16,11 +18,12 @@ use std::path::{Path, PathBuf};
 
 use rusqlite::{Connection, Transaction, TransactionBehavior};
 
+use self::files::OpenFiles;
 use super::notice::Notice;
 use super::observation::Observation;
 use super::pair::PairId;
 use super::plan::Monitor;
-use super::record::PairRecord;
+use super::record::{PairRecord, UnseenDays};
 use super::state::MonitorState;
 use super::store::{
     Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
@@ -38,6 +41,8 @@ const MOST_REMOVED: u64 = 5000;
 pub struct SqliteMonitorStore {
     path: PathBuf,
     connection: Connection,
+    /// None for who only reads for a moment.
+    files: Option<OpenFiles>,
     /// Observations that are kept of each pair.
     keep: u64,
 }
@@ -51,8 +56,7 @@ impl SqliteMonitorStore {
     /// [`Error::NotAMonitorFile`], [`Error::MonitorFileTooNew`], [`Error::MonitorFileDamaged`]: the file is left as
     /// it is. [`Error::MonitorBusy`] and [`Error::MonitorFile`].
     pub fn open(path: &Path, keep: u64) -> Result<Self> {
-        let connection = connection::open(path, true)?;
-        Ok(Self { path: path.to_owned(), connection, keep })
+        Self::open_by(path, keep, true)
     }
 
     /// The same without reading all of the file first, for one that this process has opened before.
@@ -61,8 +65,13 @@ impl SqliteMonitorStore {
     ///
     /// As [`SqliteMonitorStore::open`].
     pub fn open_again(path: &Path, keep: u64) -> Result<Self> {
-        let connection = connection::open(path, false)?;
-        Ok(Self { path: path.to_owned(), connection, keep })
+        Self::open_by(path, keep, false)
+    }
+
+    fn open_by(path: &Path, keep: u64, read_all: bool) -> Result<Self> {
+        let connection = connection::open(path, read_all)?;
+        let files = Some(OpenFiles::at(path));
+        Ok(Self { path: path.to_owned(), connection, files, keep })
     }
 
     /// The same for who only reads: nothing is made, changed, or brought up to this version.
@@ -72,7 +81,7 @@ impl SqliteMonitorStore {
     /// As [`SqliteMonitorStore::open`], and [`Error::NotAMonitorFile`] for one that is empty or of an earlier version.
     pub fn open_to_read(path: &Path) -> Result<Self> {
         let connection = connection::open_to_read(path)?;
-        Ok(Self { path: path.to_owned(), connection, keep: u64::MAX })
+        Ok(Self { path: path.to_owned(), connection, files: None, keep: u64::MAX })
     }
 
     /// The file.
@@ -81,11 +90,20 @@ impl SqliteMonitorStore {
         &self.path
     }
 
+    /// Whether what is read and written is what is at the path.
+    fn look_for_files(&self) -> Result<()> {
+        match &self.files {
+            Some(files) if !files.are_there() => files.leave(&self.connection, &self.path),
+            _ => Ok(()),
+        }
+    }
+
     /// Does something in a transaction that has the write lock from its beginning.
     fn change<T>(
         &mut self,
         action: impl FnOnce(&Transaction<'_>) -> Result<T, Failure>,
     ) -> Result<T> {
+        self.look_for_files()?;
         let failed = |failure: Failure| match failure {
             Failure::Monitor(error) => error,
             Failure::Database(error) => connection::error("write", &self.path, error),
@@ -129,6 +147,7 @@ impl SqliteMonitorStore {
     }
 
     fn read<T>(&self, action: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
+        self.look_for_files()?;
         action(&self.connection).map_err(|error| connection::error("read", &self.path, error))
     }
 }
@@ -182,9 +201,9 @@ impl MonitorStore for SqliteMonitorStore {
         })
     }
 
-    fn series(&mut self, pair: &PairId, epoch: u64, limit: usize) -> Result<Vec<SeriesPoint>> {
+    fn series(&mut self, pair: &PairId, after: u64, limit: usize) -> Result<Vec<SeriesPoint>> {
         self.read(|connection| match rows::pair(connection, pair)? {
-            Some((id, _)) => rows::series(connection, id, epoch, limit),
+            Some((id, _)) => rows::series(connection, id, after, limit),
             None => Ok(Vec::new()),
         })
     }
@@ -202,12 +221,18 @@ impl MonitorStore for SqliteMonitorStore {
         self.change_pair(pair, |_, _, record| Ok(record.change_notice(change)?))
     }
 
-    fn tidy(&mut self, current: &PairId, now_ms: i64, not_since_ms: i64) -> Result<Tidied> {
+    fn tidy(&mut self, current: &PairId, now_ms: i64, keep_days: u64) -> Result<Tidied> {
         self.change(|transaction| {
             rows::note_seen(transaction, current, now_ms)?;
-            let Some((id, pair)) = rows::pair_not_seen(transaction, current, not_since_ms)? else {
-                return Ok(Tidied::default());
-            };
+            let mut gone = None;
+            for (id, pair, unseen_days) in rows::others(transaction, current)? {
+                let mut days = UnseenDays::of(&unseen_days);
+                if let Some(unseen_days) = days.add(now_ms) {
+                    rows::note_unseen(transaction, id, &unseen_days)?;
+                }
+                gone = gone.or((days.count() >= keep_days).then_some((id, pair)));
+            }
+            let Some((id, pair)) = gone else { return Ok(Tidied::default()) };
             // Numbers have no gaps, so that this is about as many rows.
             let oldest = rows::first_sequence(transaction, id)?;
             if let Some(oldest) = oldest {

@@ -17,7 +17,8 @@ pub(super) fn pair(
     pair: &PairId,
 ) -> rusqlite::Result<Option<(i64, PairRecord)>> {
     let mut query = connection.prepare_cached(
-        "SELECT id, state, notice, writers, seen_ms FROM pair WHERE model_sha256 = ?1 AND reference_sha256 = ?2",
+        "SELECT id, state, notice, writers, seen_ms, unseen_days FROM pair \
+         WHERE model_sha256 = ?1 AND reference_sha256 = ?2",
     )?;
     let record = |row: &Row<'_>| {
         let record = PairRecord {
@@ -25,6 +26,7 @@ pub(super) fn pair(
             notice: row.get(2)?,
             writers: row.get(3)?,
             seen_ms: row.get(4)?,
+            unseen_days: row.get(5)?,
         };
         Ok((row.get(0)?, record))
     };
@@ -43,11 +45,10 @@ pub(super) fn update_pair(
     id: i64,
     record: &PairRecord,
 ) -> rusqlite::Result<()> {
-    let update =
-        "UPDATE pair SET state = ?2, notice = ?3, writers = ?4, seen_ms = ?5 WHERE id = ?1";
+    let update = "UPDATE pair SET state = ?2, notice = ?3, writers = ?4, seen_ms = ?5, unseen_days = ?6 WHERE id = ?1";
     let mut update = connection.prepare_cached(update)?;
-    let PairRecord { state, notice, writers, seen_ms } = record;
-    update.execute(params![id, state, notice, writers, seen_ms])?;
+    let PairRecord { state, notice, writers, seen_ms, unseen_days } = record;
+    update.execute(params![id, state, notice, writers, seen_ms, unseen_days])?;
     Ok(())
 }
 
@@ -57,25 +58,38 @@ pub(super) fn note_seen(
     now_ms: i64,
 ) -> rusqlite::Result<()> {
     connection.execute(
-        "UPDATE pair SET seen_ms = max(seen_ms, ?3) WHERE model_sha256 = ?1 AND reference_sha256 = ?2",
+        "UPDATE pair SET seen_ms = max(seen_ms, ?3), unseen_days = '' \
+         WHERE model_sha256 = ?1 AND reference_sha256 = ?2",
         params![pair.model_sha256, pair.reference_sha256, now_ms],
     )?;
     Ok(())
 }
 
-pub(super) fn pair_not_seen(
+/// All pairs but one, and on which days they were not seen; those that were seen longest ago first.
+pub(super) fn others(
     connection: &Connection,
     current: &PairId,
-    not_since_ms: i64,
-) -> rusqlite::Result<Option<(i64, PairId)>> {
-    let query = "SELECT id, model_sha256, reference_sha256 FROM pair \
-                 WHERE seen_ms < ?3 AND (model_sha256, reference_sha256) <> (?1, ?2) ORDER BY seen_ms LIMIT 1";
-    let key = params![current.model_sha256, current.reference_sha256, not_since_ms];
-    let pair = |row: &Row<'_>| {
+) -> rusqlite::Result<Vec<(i64, PairId, String)>> {
+    let mut query = connection.prepare_cached(
+        "SELECT id, model_sha256, reference_sha256, unseen_days FROM pair \
+         WHERE (model_sha256, reference_sha256) <> (?1, ?2) ORDER BY seen_ms",
+    )?;
+    let other = |row: &Row<'_>| {
         let pair = PairId { model_sha256: row.get(1)?, reference_sha256: row.get(2)? };
-        Ok((row.get(0)?, pair))
+        Ok((row.get(0)?, pair, row.get(3)?))
     };
-    connection.query_row(query, key, pair).optional()
+    query.query_map(params![current.model_sha256, current.reference_sha256], other)?.collect()
+}
+
+pub(super) fn note_unseen(
+    connection: &Connection,
+    pair: i64,
+    unseen_days: &str,
+) -> rusqlite::Result<()> {
+    connection
+        .prepare_cached("UPDATE pair SET unseen_days = ?2 WHERE id = ?1")?
+        .execute(params![pair, unseen_days])?;
+    Ok(())
 }
 
 /// Removes the observations of a pair up to this number.
@@ -148,13 +162,12 @@ pub(super) fn by_sequence(
 pub(super) fn series(
     connection: &Connection,
     pair: i64,
-    epoch: u64,
+    after: u64,
     limit: usize,
 ) -> rusqlite::Result<Vec<SeriesPoint>> {
-    // Numbers grow with epochs, so that the key's order ends at the first row of an earlier one.
     let mut query = connection.prepare_cached(
         "SELECT sequence, time_ms, predicted_class, score, p_value, out_of_distribution, e_value, cusum \
-         FROM observation WHERE pair = ?1 AND epoch = ?2 ORDER BY sequence DESC LIMIT ?3",
+         FROM observation WHERE pair = ?1 AND sequence > ?2 ORDER BY sequence DESC LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
     let point = |row: &Row<'_>| {
@@ -169,7 +182,7 @@ pub(super) fn series(
             cusum: row.get(7)?,
         })
     };
-    let latest_first = query.query_map(params![pair, signed(epoch), limit], point)?;
+    let latest_first = query.query_map(params![pair, signed(after), limit], point)?;
     let mut points = latest_first.collect::<rusqlite::Result<Vec<_>>>()?;
     points.reverse();
     Ok(points)

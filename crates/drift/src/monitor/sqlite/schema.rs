@@ -10,55 +10,49 @@ use crate::error::{Error, Result};
 /// Tells our files from other programs' (`PRAGMA application_id`): "sddm".
 const APPLICATION_ID: i64 = 0x7364_646d;
 
-/// The version of the tables (`PRAGMA user_version`).
-const VERSION: i64 = 3;
+/// The version of the tables (`PRAGMA user_version`): as many as there are steps.
+#[expect(clippy::cast_possible_wrap, reason = "they are few")]
+const VERSION: i64 = STEPS.len() as i64;
 
-const TABLES: &str = "
-CREATE TABLE pair (
-    id INTEGER PRIMARY KEY,
-    model_sha256 TEXT NOT NULL,
-    reference_sha256 TEXT NOT NULL,
-    state TEXT NOT NULL,
-    notice TEXT NOT NULL DEFAULT '',
-    writers TEXT NOT NULL DEFAULT '',
-    seen_ms INTEGER NOT NULL DEFAULT 0,
-    UNIQUE (model_sha256, reference_sha256)
-) STRICT;
-CREATE TABLE observation (
-    pair INTEGER NOT NULL REFERENCES pair (id),
-    sequence INTEGER NOT NULL,
-    epoch INTEGER NOT NULL,
-    time_ms INTEGER NOT NULL,
-    request_id TEXT NOT NULL,
-    predicted_class TEXT NOT NULL,
-    confidence REAL NOT NULL,
-    score REAL NOT NULL,
-    p_value REAL,
-    out_of_distribution INTEGER,
-    neighbors TEXT NOT NULL,
-    image_sha256 TEXT,
-    e_value REAL,
-    cusum REAL,
-    PRIMARY KEY (pair, sequence)
-) STRICT, WITHOUT ROWID;
-";
+/// From each version to the next; from 0, an empty database, to 1 first. What was released is never changed: a step is
+/// added.
+const STEPS: [&str; 4] = [
+    "CREATE TABLE pair (
+        id INTEGER PRIMARY KEY,
+        model_sha256 TEXT NOT NULL,
+        reference_sha256 TEXT NOT NULL,
+        state TEXT NOT NULL,
+        UNIQUE (model_sha256, reference_sha256)
+    ) STRICT;
+    CREATE TABLE observation (
+        pair INTEGER NOT NULL REFERENCES pair (id),
+        sequence INTEGER NOT NULL,
+        epoch INTEGER NOT NULL,
+        time_ms INTEGER NOT NULL,
+        request_id TEXT NOT NULL,
+        predicted_class TEXT NOT NULL,
+        confidence REAL NOT NULL,
+        score REAL NOT NULL,
+        p_value REAL,
+        out_of_distribution INTEGER,
+        neighbors TEXT NOT NULL,
+        image_sha256 TEXT,
+        PRIMARY KEY (pair, sequence)
+    ) STRICT, WITHOUT ROWID;",
+    // What the tests said after each image.
+    "ALTER TABLE observation ADD COLUMN e_value REAL;
+    ALTER TABLE observation ADD COLUMN cusum REAL;",
+    // What other programs were told, which deliveries have come, and when a pair was last served: now, for all that is
+    // known.
+    "ALTER TABLE pair ADD COLUMN notice TEXT NOT NULL DEFAULT '';
+    ALTER TABLE pair ADD COLUMN writers TEXT NOT NULL DEFAULT '';
+    ALTER TABLE pair ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;
+    UPDATE pair SET seen_ms = 1000 * CAST(strftime('%s', 'now') AS INTEGER);",
+    // On which days others were served.
+    "ALTER TABLE pair ADD COLUMN unseen_days TEXT NOT NULL DEFAULT '';",
+];
 
-/// From version 1, which did not keep what the tests said after each image.
-const FROM_1: &str = "
-ALTER TABLE observation ADD COLUMN e_value REAL;
-ALTER TABLE observation ADD COLUMN cusum REAL;
-";
-
-/// From version 2, which did not keep what other programs were told, which deliveries have come, and when a pair was
-/// last served: now, for all that is known.
-const FROM_2: &str = "
-ALTER TABLE pair ADD COLUMN notice TEXT NOT NULL DEFAULT '';
-ALTER TABLE pair ADD COLUMN writers TEXT NOT NULL DEFAULT '';
-ALTER TABLE pair ADD COLUMN seen_ms INTEGER NOT NULL DEFAULT 0;
-UPDATE pair SET seen_ms = 1000 * CAST(strftime('%s', 'now') AS INTEGER);
-";
-
-/// Whether there is something to be done by [`create`]: the database is empty, or of an earlier version. Changes
+/// Whether there is something to be done by [`bring_up`]: the database is empty, or of an earlier version. Changes
 /// nothing. `read_all` reads everything once: what is damaged shall be known when a program starts, not when an alarm
 /// is due.
 ///
@@ -84,7 +78,7 @@ pub(super) fn check(connection: &Connection, path: &Path, read_all: bool) -> Res
         let found = "it is the database of another program".into();
         return Err(Error::NotAMonitorFile { path: path.to_owned(), found });
     }
-    if version > VERSION {
+    if !(0..=VERSION).contains(&version) {
         return Err(Error::MonitorFileTooNew {
             path: path.to_owned(),
             found: version,
@@ -104,20 +98,15 @@ pub(super) fn check(connection: &Connection, path: &Path, read_all: bool) -> Res
 }
 
 /// Makes the tables, or brings them up to this version, unless another process has done so meanwhile.
-pub(super) fn create(connection: &mut Connection) -> rusqlite::Result<()> {
+pub(super) fn bring_up(connection: &mut Connection) -> rusqlite::Result<()> {
     let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
     let version: i64 = transaction.pragma_query_value(None, "user_version", |row| row.get(0))?;
-    if version == 0 {
-        transaction.execute_batch(TABLES)?;
-        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
-    }
-    if version == 1 {
-        transaction.execute_batch(FROM_1)?;
-    }
-    if version == 1 || version == 2 {
-        transaction.execute_batch(FROM_2)?;
+    let done = usize::try_from(version).unwrap_or(0);
+    for step in STEPS.iter().skip(done) {
+        transaction.execute_batch(step)?;
     }
     if version < VERSION {
+        transaction.pragma_update(None, "application_id", APPLICATION_ID)?;
         transaction.pragma_update(None, "user_version", VERSION)?;
     }
     transaction.commit()

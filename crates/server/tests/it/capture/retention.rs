@@ -57,7 +57,7 @@ fn what_is_too_old_goes_and_what_others_wrote_stays() {
     for name in [&old_image, &half_written, old_records, notes, "my.jsonl"] {
         fs::write(folder.join(name), "{}\n").unwrap();
         let file = File::options().append(true).open(folder.join(name)).unwrap();
-        file.set_modified(SystemTime::now() - Duration::from_hours(24 * 8)).unwrap();
+        file.set_modified(SystemTime::now() - Duration::from_hours(24 * 9)).unwrap();
     }
     symlink(folder.join(notes), folder.join(&link)).unwrap();
 
@@ -66,6 +66,11 @@ fn what_is_too_old_goes_and_what_others_wrote_stays() {
     keep_all.stop();
     assert!(folder.join(&old_image).exists() && folder.join(old_records).exists());
 
+    // As a server leaves it that has been at work for days: a clock that nobody has seen before may be wrong.
+    let hours_ago = |hours: u64| SystemTime::now() - Duration::from_hours(hours);
+    let moment =
+        |hours| hours_ago(hours).duration_since(SystemTime::UNIX_EPOCH).unwrap().as_millis();
+    fs::write(folder.join(".sweeps"), format!("{}\n{}\n", moment(24), moment(20))).unwrap();
     let server = start(folder, &["--capture-max-age", "7d"]);
     let gone = || !folder.join(&old_image).exists() && !folder.join(old_records).exists();
     eventually("the end of the old", gone);

@@ -1,5 +1,6 @@
 //! What goes wrong with a database, and that requests do not hear of it.
 
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use super::{Watched, drift, images_ever, observations, send};
@@ -64,6 +65,72 @@ fn a_database_that_hangs_holds_up_no_answer() {
         server.get("/drift").status == 200 && images_ever(&server) == 30
     });
     assert_eq!(observations(&server, 100).len(), 30);
+}
+
+/// Nobody who asks for anything else waits for the dashboards that do.
+#[test]
+fn a_database_that_is_locked_behind_many_dashboards_holds_up_nothing_else() {
+    let cluster = Cluster::start("-c fsync=off");
+    let database = cluster.database();
+    let server = Watched::on(database.url()).serve(&["--drift-min-images", "5"]);
+    let image = picture("png_rgb.png");
+    send(&server, &image, 10);
+    let done = AtomicBool::new(false);
+    let (told, unavailable) = (AtomicUsize::new(0), AtomicUsize::new(0));
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            let lock =
+                "BEGIN; LOCK TABLE sdd_monitor.pair, sdd_monitor.observation; SELECT pg_sleep(8)";
+            database.sql(lock);
+        });
+        eventually("the lock", || {
+            let held =
+                "SELECT count(*) FROM pg_locks WHERE mode = 'AccessExclusiveLock' AND granted";
+            database.sql(held) != "0"
+        });
+        for i in 0..80 {
+            let (told, unavailable, done) = (&told, &unavailable, &done);
+            let address = server.address();
+            scope.spawn(move || {
+                let mut client = Client::new(&address);
+                let begin = Instant::now();
+                while !done.load(Ordering::SeqCst) && begin.elapsed() < Duration::from_secs(30) {
+                    let path = ["/drift", "/drift/history", "/drift/observations"][i % 3];
+                    let answer = client.get(path).unwrap();
+                    match (answer.status, answer.code()) {
+                        (503, "overloaded") => {
+                            assert_eq!(answer.header("retry-after"), Some("1"));
+                            told.fetch_add(1, Ordering::SeqCst);
+                        }
+                        (503, "monitor_unavailable") => {
+                            unavailable.fetch_add(1, Ordering::SeqCst);
+                        }
+                        // The lock has gone meanwhile.
+                        (200, _) => {}
+                        other => panic!("{other:?}"),
+                    }
+                    std::thread::sleep(Duration::from_millis(50));
+                }
+            });
+        }
+        eventually("a full queue", || told.load(Ordering::SeqCst) > 0);
+        let mut client = Client::new(&server.address());
+        for _ in 0..10 {
+            for path in ["/metrics", "/readyz", "/v2"] {
+                let asked = Instant::now();
+                assert_eq!(client.get(path).unwrap().status, 200, "{path}");
+                assert!(asked.elapsed() < Duration::from_secs(2), "{path} {:?}", asked.elapsed());
+            }
+            let asked = Instant::now();
+            assert_eq!(client.predict(&image).unwrap().status, 200);
+            assert!(asked.elapsed() < Duration::from_secs(2), "{:?}", asked.elapsed());
+        }
+        eventually("an answer that there is none", || unavailable.load(Ordering::SeqCst) > 0);
+        done.store(true, Ordering::SeqCst);
+    });
+    eventually("what waited is written", || {
+        server.get("/drift").status == 200 && images_ever(&server) == 20
+    });
 }
 
 #[test]

@@ -52,6 +52,50 @@ fn a_file_that_is_locked_when_the_server_starts_is_waited_for() {
     });
 }
 
+#[test]
+fn a_file_that_is_moved_or_removed_is_told_and_recording_goes_on_in_another() {
+    let watched = Watched::new();
+    let server = watched.serve(&["--drift-min-images", "5"]);
+    let image = picture("png_rgb.png");
+    let (file, moved) = (watched.file(), watched.file().with_file_name("moved.sqlite"));
+    send(&server, &image, 20);
+    for round in 0..3 {
+        assert_eq!(images_ever(&server), 20, "{round}");
+        if round == 0 {
+            fs::rename(&file, &moved).unwrap();
+        } else {
+            // With the log beside it, or the file alone.
+            let ending = if round == 1 { "-wal" } else { "" };
+            fs::remove_file(&file).unwrap();
+            let _ = fs::remove_file(file.with_file_name(format!("monitor.sqlite{ending}")));
+        }
+        if round == 2 {
+            // Whoever asks finds out, too, and before any image.
+            eventually("a new beginning", || images_ever(&server) == 0);
+            let needed = || {
+                let metrics = Exposition::of(&server);
+                metrics.value("sdd_drift_verdict", &[("verdict", "insufficient_data")])
+            };
+            eventually("the same in the metrics", || needed() == Some(1.0));
+        }
+        send(&server, &image, 20);
+        let said = server.wait_for("not recorded for now");
+        assert!(said.contains("moved, removed or replaced"), "{said}");
+        server.wait_for("recorded again");
+        eventually("recording again", || drift(&server)["recording"]["available"] == true);
+        eventually("all that came since", || images_ever(&server) == 20);
+        assert_eq!(drift(&server)["recording"]["unrecorded_images"], 0);
+        assert_eq!(Exposition::of(&server).number("sdd_drift_recording"), 1);
+        assert!(file.exists());
+    }
+    server.stop();
+    // What was there before the move is in the file that was moved.
+    let rows = Connection::open(&moved).unwrap();
+    let rows: i64 =
+        rows.query_row("SELECT count(*) FROM observation", [], |row| row.get(0)).unwrap();
+    assert_eq!(rows, 20);
+}
+
 /// A limit on the length of a file answers writes as a full disk does. It holds for root, too.
 #[test]
 fn a_file_that_cannot_grow_turns_recording_off_and_requests_go_on() {

@@ -34,7 +34,8 @@ stretches, path, scores, p_values, strangest, skipped, duplicates.
 Examples:
   drift-index report reference --monitor sdd-monitor.sqlite --captured captured --out drift.html
   drift-index report reference --images today/ --model model.onnx --out drift.html
-  drift-index report reference --monitor sdd-monitor.sqlite --box-plot scores.png";
+  drift-index report reference --monitor sdd-monitor.sqlite --box-plot scores.png
+  SDD_MONITOR=postgres://sdd:PASSWORD@db.example/sdd drift-index report reference --out drift.html";
 
 /// Write what a server's monitor has seen as one HTML page: what happened, and what to do
 ///
@@ -46,18 +47,15 @@ pub struct Arguments {
     /// The store that the images are compared with
     store: PathBuf,
 
-    /// The monitor's file or database of a server (its --monitor): a path, or postgres://…
-    #[arg(
-        long,
-        value_name = "FILE|URL",
-        required_unless_present = "images",
-        conflicts_with = "images"
-    )]
+    #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
+    /// The monitor's file or database of a server (its --monitor): a path, or postgres://…, whose password is better
+    /// left to PGPASSWORD or ~/.pgpass [default without --images: SDD_MONITOR of the environment]
+    #[arg(long, value_name = "FILE|URL", conflicts_with = "images")]
     monitor: Option<String>,
 
     /// The model among several that the file has images of with this store: the beginning of its SHA-256
     /// [default: the one with the latest image]
-    #[arg(long, value_name = "HEX", requires = "monitor", value_parser = NonEmptyStringValueParser::new())]
+    #[arg(long, value_name = "HEX", conflicts_with = "images", value_parser = NonEmptyStringValueParser::new())]
     model_sha256: Option<String>,
 
     /// Folder of images with all below it, watched in the order of their names, each content once, as a server with its
@@ -115,13 +113,11 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let reference = Reference::open(&arguments.store)
         .with_context(|| format!("cannot open {}", arguments.store.display()))?;
     let mut at_hand = AtHand::new(arguments);
-    let (report, left) = match (&arguments.monitor, &arguments.images) {
-        (Some(monitor), _) => {
-            let model = arguments.model_sha256.as_deref();
-            (recorded::report(monitor, model, &reference, now_ms())?, Left::default())
-        }
-        (None, Some(images)) => play::report(arguments, images, &reference, &mut at_hand)?,
-        (None, None) => anyhow::bail!("either --monitor or --images says what the report is about"),
+    let (report, left) = if let Some(images) = &arguments.images {
+        play::report(arguments, images, &reference, &mut at_hand)?
+    } else {
+        let model = arguments.model_sha256.as_deref();
+        (recorded::report(&arguments.recorded()?, model, &reference, now_ms())?, Left::default())
     };
     if let Some(out) = &arguments.out {
         whole_file::write(out, report::html(&report, &mut at_hand)?.as_bytes())?;
@@ -143,6 +139,17 @@ fn box_plot(out: &Path, report: &Report) -> Result<Vec<u8>> {
     let svg = report::box_plot_svg(report);
     let is_svg = out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
     Ok(if is_svg { svg.into_bytes() } else { report::png(&svg)? })
+}
+
+impl Arguments {
+    /// What a server has recorded to. Not by clap, to which a variable would be an argument beside --images.
+    fn recorded(&self) -> Result<String> {
+        let of_environment = || std::env::var("SDD_MONITOR").ok();
+        let named = self.monitor.clone().or_else(of_environment);
+        named
+            .filter(|text| !text.is_empty() && text != "none")
+            .context("--monitor (or SDD_MONITOR), or --images has to say what the report is about")
+    }
 }
 
 impl Reported {

@@ -12,7 +12,7 @@ pub fn report(
     reference: &Reference,
     now_ms: i64,
 ) -> Result<Report> {
-    let location = Location::parse(monitor)?;
+    let location = Location::parse(monitor)?.with_password_of(|name| std::env::var_os(name));
     if let Location::File(file) = &location {
         ensure!(file.is_file(), "{location} is not a file: --monitor names that of a server");
     }

@@ -12,12 +12,14 @@
 //! Goodness of fit takes the reference's shares as known without error and so rejects too often unless the reference
 //! is far larger than the current sample; the verdict is the contingency test's. The chi-square approximation is
 //! doubtful where an expected count is below 5: the verdict is then "insufficient data", with the number of images
-//! that it takes. [`ClassMixTest::permutation_p_value`] is exact for any counts.
+//! that it takes. [`ClassMixTest::permutation_p_value`] is exact for any counts, and finds what Pearson's statistic is
+//! blind for where most classes have an image or two, see [`permuted`].
 //!
 //! Source: Pearson 1900; Yates 1934; the rule of five is Cochran's, “Some methods for strengthening the common χ²
 //! tests”, Biometrics 10, 1954.
 
-use fastrand::Rng;
+pub mod permuted;
+
 use serde::Serialize;
 
 use super::distributions::chi_square_upper_tail;
@@ -164,45 +166,12 @@ impl ClassMixTest {
         Ok((expected, ChiSquare::new(statistic, classes)?))
     }
 
-    /// The p-value of the contingency statistic among random divisions of all images into two rows of the same
-    /// sizes, `(1 + #{divisions at least as far}) / (permutations + 1)`: exact for any counts, in [1/(B + 1), 1].
-    /// The same seed gives the same p-value.
+    /// The p-value among random divisions of all images into two rows of the same sizes, by the statistics of
+    /// [`permuted`]: exact for any counts, in [1/(B + 1), 1]. The same seed gives the same p-value.
     #[must_use]
     pub fn permutation_p_value(&self, permutations: u32, seed: u64) -> f64 {
-        let columns: Vec<u64> =
-            self.reference.iter().zip(&self.current).map(|(r, c)| r + c).collect();
-        let images = total(&self.current);
-        // Equal tables may be summed in another order.
-        let observed = self.contingency.statistic * (1.0 - 1e-12);
-        let mut random = Rng::with_seed(seed);
-        let mut at_least = 0_u32;
-        for _ in 0..permutations {
-            let current = drawn(&columns, images, &mut random);
-            let reference: Vec<u64> =
-                columns.iter().zip(&current).map(|(all, c)| all - c).collect();
-            at_least +=
-                u32::from(statistic([&reference, &current], &self.expected, 0.0) >= observed);
-        }
-        f64::from(1 + at_least) / (f64::from(permutations) + 1.0)
+        permuted::of_images([&self.reference, &self.current], permutations, seed)
     }
-}
-
-/// Draws `images` of all images without replacement, and counts their classes.
-fn drawn(columns: &[u64], images: u64, random: &mut Rng) -> Vec<u64> {
-    let mut left = columns.to_vec();
-    let mut all_left = total(columns);
-    for _ in 0..images {
-        let mut pick = random.u64(..all_left);
-        for count in &mut left {
-            if pick < *count {
-                *count -= 1;
-                break;
-            }
-            pick -= *count;
-        }
-        all_left -= 1;
-    }
-    columns.iter().zip(&left).map(|(all, left)| all - left).collect()
 }
 
 fn check_rows(reference: &[u64], current: &[u64]) -> Result<()> {
