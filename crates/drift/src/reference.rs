@@ -1,10 +1,11 @@
 //! A reference to compare with: a store of embeddings, the score it is for, and its calibration.
 
+use std::collections::{BTreeMap, HashMap};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::ArrayView2;
+use ndarray::{Array2, ArrayView2};
 use sdd_index::{FileStore, Filter, ModelIdentity, Neighbor, ReferenceStore};
 use serde::Serialize;
 
@@ -96,20 +97,7 @@ impl Reference {
     /// As [`Reference::uncalibrated`]; what [`Score::from_json`] and [`Calibration::from_json`] refuse;
     /// [`Error::InvalidCalibration`] if the two name different scores.
     pub fn from_store(store: Box<dyn ReferenceStore>) -> Result<Self> {
-        let stated = store.attachment(SCORE_ATTACHMENT).map(Score::from_json).transpose()?;
-        let calibration =
-            store.attachment(CALIBRATION_ATTACHMENT).map(Calibration::from_json).transpose()?;
-        let calibrated = calibration.as_ref().map(Calibration::score);
-        if let (Some(stated), Some(calibrated)) = (stated, calibrated)
-            && stated != calibrated
-        {
-            return Err(Error::InvalidCalibration {
-                field: "method".into(),
-                expected: format!("{stated}, the score of the store,"),
-                found: calibrated.to_string(),
-            });
-        }
-        let score = stated.or(calibrated).unwrap_or_default();
+        let (score, calibration) = attached(&*store)?;
         Ok(Self { calibration, ..Self::uncalibrated(store, score)? })
     }
 
@@ -203,6 +191,51 @@ impl Reference {
         Ok(self.judge(score, query.predicted_class, nearest))
     }
 
+    /// The scores of many images, each as [`assess`](Self::assess) gives it, in their order.
+    ///
+    /// Nearest neighbors of many are searched together, which takes a fraction of the time.
+    pub fn scores(&self, queries: &[Query<'_>]) -> Vec<Result<f64>> {
+        let one = |query: &Query<'_>| {
+            check_embedding(query.embedding, self.store.dimension())?;
+            self.score_of(query)
+        };
+        let mut by_filter: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+        for (position, query) in queries.iter().enumerate() {
+            let class = match self.score.method() {
+                ScoreMethod::Knn => None,
+                ScoreMethod::KnnSameClass if query.predicted_class.is_some() => {
+                    query.predicted_class
+                }
+                _ => continue,
+            };
+            by_filter.entry(class).or_default().push(position);
+        }
+        let mut together = HashMap::new();
+        for (class, positions) in by_filter {
+            let embeddings = positions.iter().map(|&position| queries[position].embedding);
+            // Where one of them cannot be searched, each gets an answer of its own.
+            if let Some(scores) = self.neighbor_scores(embeddings, class) {
+                together.extend(positions.into_iter().zip(scores));
+            }
+        }
+        let score = |(position, query)| together.remove(&position).map_or_else(|| one(query), Ok);
+        queries.iter().enumerate().map(score).collect()
+    }
+
+    /// The distances to the k-th nearest rows; `None` where there is not one for every embedding.
+    fn neighbor_scores<'a>(
+        &self,
+        embeddings: impl ExactSizeIterator<Item = &'a [f32]>,
+        class: Option<&str>,
+    ) -> Option<Vec<f64>> {
+        let shape = (embeddings.len(), self.store.dimension());
+        let values: Vec<f32> = embeddings.flatten().copied().collect();
+        let matrix = Array2::from_shape_vec(shape, values).ok()?;
+        let filter = class.map_or(Filter::All, Filter::Label);
+        let found = self.store.search(matrix.view(), self.k(), filter).ok()?;
+        found.iter().map(|found| found.last().map(euclidean)).collect()
+    }
+
     fn score_of(&self, query: &Query<'_>) -> Result<f64> {
         match self.score.method() {
             ScoreMethod::Knn => {
@@ -291,6 +324,29 @@ impl Reference {
             known: if known.is_empty() { "no classes at all".into() } else { known.join(", ") },
         }
     }
+}
+
+/// The score that a store is for and its calibration, as its attachments have them; nothing is fitted to the rows.
+///
+/// # Errors
+///
+/// What [`Score::from_json`] and [`Calibration::from_json`] refuse; [`Error::InvalidCalibration`] if the two name
+/// different scores.
+pub fn attached(store: &dyn ReferenceStore) -> Result<(Score, Option<Calibration>)> {
+    let stated = store.attachment(SCORE_ATTACHMENT).map(Score::from_json).transpose()?;
+    let calibration =
+        store.attachment(CALIBRATION_ATTACHMENT).map(Calibration::from_json).transpose()?;
+    let calibrated = calibration.as_ref().map(Calibration::score);
+    if let (Some(stated), Some(calibrated)) = (stated, calibrated)
+        && stated != calibrated
+    {
+        return Err(Error::InvalidCalibration {
+            field: "method".into(),
+            expected: format!("{stated}, the score of the store,"),
+            found: calibrated.to_string(),
+        });
+    }
+    Ok((stated.or(calibrated).unwrap_or_default(), calibration))
 }
 
 pub(crate) fn euclidean(neighbor: &Neighbor) -> f64 {

@@ -83,7 +83,7 @@ impl<'a> RowEdit<'a> {
         for added in self.added {
             rows = rows.followed_by(added)?;
         }
-        let mut manifest = self.base.manifest().clone();
+        let mut manifest = self.base.manifest().unsaved();
         (manifest.index, manifest.records) = (FileEntry::none(), FileEntry::none());
         let attachment = |name: &String| Some((name.clone(), self.base.attachment(name)?.to_vec()));
         let attachments: BTreeMap<_, _> =

@@ -15,12 +15,15 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 pub enum Error {
     /// This processor lacks instructions that FAISS was compiled for.
     #[error(
-        "this program was built for x86-64-v3 processors (AVX2, FMA and companions), and this one lacks {}: \
-         run it on a newer processor, or rebuild it without `-march=x86-64-v3` in CXXFLAGS",
-        missing.join(", ")
+        "FAISS was compiled for other processors ({march}), and this one lacks {}: run this program on a newer \
+         processor, or compile FAISS for this one: `cargo clean --release -p faiss-sys`, and build again with \
+         {flags}=-march=native in the environment",
+        missing.join(", "),
+        march = env!("FAISS_MARCH"),
+        flags = env!("FAISS_CXXFLAGS_NAME"),
     )]
     UnsupportedCpu {
-        /// The missing instruction sets, by their Linux names.
+        /// The missing instruction sets, by Rust's names for them.
         missing: Vec<&'static str>,
     },
 
@@ -182,14 +185,25 @@ pub enum Error {
     },
 
     /// A file of the store is missing, cut short, altered or forged.
-    #[error(
-        "{path} is damaged: {reason}; restore the folder from a backup or build the store again"
-    )]
+    #[error("{path} is damaged: {reason}; {}", remedy(way_back.as_ref()))]
     Damaged {
         /// The file.
         path: PathBuf,
         /// What was expected and what was found.
         reason: String,
+        /// A generation that is kept beside it and does not need this file.
+        way_back: Option<WayBack>,
+    },
+
+    /// A file of the store is kept elsewhere by a tool that versions data, and has not been fetched.
+    #[error("{path} is not on this machine: found {found} in its place; fetch it with {fetch}")]
+    NotFetched {
+        /// The file.
+        path: PathBuf,
+        /// What stands there.
+        found: String,
+        /// The command that fetches it, for people.
+        fetch: &'static str,
     },
 
     /// The store was replaced again and again while it was being opened.
@@ -216,6 +230,25 @@ pub enum Error {
     },
 }
 
+/// An earlier generation that can be made the current one again.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct WayBack {
+    /// The store's folder.
+    pub store: PathBuf,
+    /// The newest one whose files are all there.
+    pub generation: u64,
+}
+
+fn remedy(way_back: Option<&WayBack>) -> String {
+    let Some(WayBack { store, generation }) = way_back else {
+        return "restore the folder from a backup or build the store again".to_owned();
+    };
+    format!(
+        "generation {generation} is kept beside it: `drift-index rollback {} {generation}` brings it back",
+        store.display()
+    )
+}
+
 impl Error {
     /// For `map_err`: an operating system error with what was being done to which file.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
@@ -223,7 +256,7 @@ impl Error {
     }
 
     pub(crate) fn damaged(path: &Path, reason: impl Into<String>) -> Self {
-        Self::Damaged { path: path.to_owned(), reason: reason.into() }
+        Self::Damaged { path: path.to_owned(), reason: reason.into(), way_back: None }
     }
 
     pub(crate) fn contents(reason: impl Into<String>) -> Self {

@@ -11,7 +11,7 @@ use crate::layout::{
     self, FileEntry, Generation, Group, GroupedRows, Loaded, Manifest, ModelIdentity,
     StoreContents, StoredRows, WriteOptions,
 };
-use crate::normalize::prepare_queries;
+use crate::normalize::{RowKey, prepare_queries};
 use crate::record::Record;
 use crate::store::{Filter, LabelCount, Neighbor, ReferenceStore};
 
@@ -45,7 +45,7 @@ impl FileStore {
     ///
     /// [`Error::NotAStore`] without a `manifest.json`; [`Error::UnsupportedVersion`];
     /// [`Error::Damaged`] for anything that is missing, cut short, altered or forged;
-    /// [`Error::OutOfMemory`]; [`Error::Io`].
+    /// [`Error::NotFetched`]; [`Error::OutOfMemory`]; [`Error::Io`].
     pub fn open(dir: &Path) -> Result<Self> {
         Ok(Self { loaded: layout::load(dir, None)? })
     }
@@ -59,11 +59,12 @@ impl FileStore {
         Ok(Self { loaded: layout::load(dir, Some(generation))? })
     }
 
-    /// The generations that the store in `dir` keeps, ascending.
+    /// The generations that the store in `dir` keeps, ascending. None of them is the current one where `manifest.json`
+    /// is lost or damaged: [`Replaces::LostManifest`](crate::Replaces) makes one of them so again.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), for the current generation's manifest.
+    /// As [`open`](Self::open), for the manifest of a store that keeps no others.
     pub fn history(dir: &Path) -> Result<Vec<Generation>> {
         layout::history(dir)
     }
@@ -104,6 +105,7 @@ impl FileStore {
     pub fn with_attachments(mut self, attachments: BTreeMap<String, Vec<u8>>) -> Result<Self> {
         layout::check_attachments(&attachments)?;
         let Loaded { manifest, attachments: before, .. } = &mut self.loaded;
+        *manifest = manifest.unsaved();
         // What stays as it is keeps its file.
         manifest.attachments.retain(|name, _| before.get(name) == attachments.get(name));
         for name in attachments.keys() {
@@ -135,7 +137,8 @@ impl FileStore {
     ///
     /// [`Error::Occupied`] for a folder that holds something else; [`Error::Locked`] while another
     /// process writes; [`Error::Superseded`]; [`Error::InvalidContents`] for a change that cannot be
-    /// stored; [`Error::Io`], e.g. for a full disk.
+    /// stored; [`Error::Damaged`] where a file that it would share is not there any more, or is another one;
+    /// [`Error::Io`], e.g. for a full disk.
     pub fn save(&self, dir: &Path, options: &WriteOptions<'_>) -> Result<Manifest> {
         layout::write(dir, &self.loaded, options)
     }
@@ -162,6 +165,13 @@ impl FileStore {
         let blocks: Vec<_> = self.groups(filter).map(|group| group.index.rows()).collect();
         // Groups have the same width; there are none where no row has the label.
         concatenate(Axis(0), &blocks).unwrap_or_else(|_| Array2::zeros((0, self.dimension())))
+    }
+
+    /// What tells the rows from others, in the order of [`records`](Self::records).
+    #[must_use]
+    pub fn row_keys(&self) -> Vec<RowKey> {
+        let rows = self.loaded.groups.iter().map(|group| group.index.rows());
+        rows.flat_map(|rows| rows.outer_iter().map(RowKey::of_stored).collect::<Vec<_>>()).collect()
     }
 
     /// The groups that `filter` lets through.

@@ -14,6 +14,12 @@
 //! as the matrix form with `OMP_WAIT_POLICY=PASSIVE`. (With threads that spin, the default, the
 //! matrix form was the slower one by two to three on two busy cores.)
 //!
+//! # Why many queries go through the rows block by block
+//!
+//! In its plain form FAISS reads all rows for each query, and from memory where they are more than a processor's cache
+//! holds. So where there are many queries, a block of rows that stays in the cache is copied into an index of its own
+//! and asked for all of them, then the next one. Each distance is the same, so the answer is.
+//!
 //! # Why more than k are asked for
 //!
 //! Where rows tie at the k-th distance, FAISS does not promise which of them it keeps (version 1.12
@@ -27,7 +33,7 @@ use std::fmt;
 
 use faiss::index::flat::FlatIndexImpl;
 use faiss::{ConcurrentIndex, Index};
-use ndarray::{ArrayView2, aview1};
+use ndarray::{ArrayView2, Axis, aview1};
 
 use crate::error::{Error, Result};
 use crate::normalize::{check_rows, contiguous};
@@ -37,6 +43,12 @@ pub const MAX_DIMENSION: usize = 65_536;
 
 /// Fewer than the 20 from which FAISS changes to the matrix form; see the module's documentation.
 const QUERIES_PER_CALL: usize = 16;
+
+/// From this number of queries on, copying a block of rows costs little beside asking it.
+const MANY_QUERIES: usize = 32;
+
+/// What a core's own cache holds beside the queries.
+const BLOCK_BYTES: usize = 256 << 10;
 
 /// How much more is asked for when ties at the k-th distance were cut.
 const WIDENING: usize = 16;
@@ -109,9 +121,11 @@ impl FlatIndex {
     pub fn add(&mut self, rows: ArrayView2<'_, f32>) -> Result<()> {
         self.check_width("rows", rows)?;
         check_rows("rows", rows)?;
-        if rows.nrows() == 0 {
-            return Ok(());
-        }
+        if rows.nrows() == 0 { Ok(()) } else { self.append(rows) }
+    }
+
+    /// Appends rows that have been checked, at least one.
+    fn append(&mut self, rows: ArrayView2<'_, f32>) -> Result<()> {
         self.inner.add(&contiguous(rows)).map_err(faiss_error("add rows"))?;
         self.len += rows.nrows();
         Ok(())
@@ -146,7 +160,8 @@ impl FlatIndex {
     /// The `k` nearest rows of each query (M x D), ascending by (squared distance, row); fewer where
     /// the index holds fewer than `k`.
     ///
-    /// Up to 16 queries are answered at once, each on one thread; see [`limit_threads`].
+    /// Up to 16 queries are answered at once, each on one thread; see [`limit_threads`]. A query among some dozens
+    /// costs a fraction of one alone.
     ///
     /// # Errors
     ///
@@ -162,8 +177,45 @@ impl FlatIndex {
             return Ok(vec![Vec::new(); queries.nrows()]);
         }
         let k = k.min(self.len);
-        let mut answers = Vec::with_capacity(queries.nrows());
-        for few in contiguous(queries).chunks(QUERIES_PER_CALL * self.dimension) {
+        let block_rows = (BLOCK_BYTES / (self.dimension * size_of::<f32>())).max(1);
+        let is_worth_it = self.len >= 2 * block_rows && k <= block_rows;
+        if queries.nrows() >= MANY_QUERIES && is_worth_it {
+            self.search_blocks(&contiguous(queries), k, block_rows)
+        } else {
+            self.search_rows(&contiguous(queries), k)
+        }
+    }
+
+    /// The same answer as [`search_rows`](Self::search_rows).
+    fn search_blocks(
+        &self,
+        queries: &[f32],
+        k: usize,
+        block_rows: usize,
+    ) -> Result<Vec<Vec<RowDistance>>> {
+        let mut nearest = vec![Vec::new(); queries.len() / self.dimension];
+        for (number, rows) in self.rows().axis_chunks_iter(Axis(0), block_rows).enumerate() {
+            let mut block = Self::new(self.dimension)?;
+            block.append(rows)?;
+            let found = block.search_rows(queries, k.min(block.len))?;
+            for (nearest, found) in nearest.iter_mut().zip(found) {
+                let first_row = number * block_rows;
+                nearest.extend(
+                    found
+                        .into_iter()
+                        .map(|found| RowDistance { row: first_row + found.row, ..found }),
+                );
+                sort(nearest);
+                nearest.truncate(k);
+            }
+        }
+        Ok(nearest)
+    }
+
+    /// `queries` holds whole rows that have been checked; `k` is 1 to `len`.
+    fn search_rows(&self, queries: &[f32], k: usize) -> Result<Vec<Vec<RowDistance>>> {
+        let mut answers = Vec::with_capacity(queries.len() / self.dimension);
+        for few in queries.chunks(QUERIES_PER_CALL * self.dimension) {
             let asked = (k + 1).min(self.len);
             let found = self.ask(few, asked)?;
             for (query, mut nearest) in few.chunks(self.dimension).zip(found) {
@@ -212,9 +264,7 @@ impl FlatIndex {
             .chunks(asked)
             .map(|nearest| {
                 let mut nearest = nearest.to_vec();
-                nearest.sort_by(|a, b| {
-                    a.distance_squared.total_cmp(&b.distance_squared).then(a.row.cmp(&b.row))
-                });
+                sort(&mut nearest);
                 nearest
             })
             .collect())
@@ -241,6 +291,11 @@ impl fmt::Debug for FlatIndex {
             .field("len", &self.len)
             .finish_non_exhaustive()
     }
+}
+
+/// In the order of every answer.
+fn sort(found: &mut [RowDistance]) {
+    found.sort_by(|a, b| a.distance_squared.total_cmp(&b.distance_squared).then(a.row.cmp(&b.row)));
 }
 
 fn faiss_error(action: &'static str) -> impl FnOnce(faiss::error::Error) -> Error {

@@ -57,14 +57,14 @@ mod verify;
 
 pub use cpu::check_cpu;
 pub use edit::RowEdit;
-pub use error::{Error, Result};
+pub use error::{Error, Result, WayBack};
 pub use file_store::FileStore;
 pub use flat::{FlatIndex, MAX_DIMENSION, RowDistance, limit_threads};
 pub use layout::{
-    Change, FileEntry, Generation, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity, StoreContents,
-    WriteOptions,
+    Change, FileEntry, Generation, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity, Replaces,
+    StoreContents, WriteOptions,
 };
-pub use normalize::Normalization;
+pub use normalize::{Normalization, RowKey};
 pub use record::{MAX_ID_BYTES, MAX_LABEL_BYTES, Record};
 pub use store::{Filter, LabelCount, Neighbor, ReferenceStore};
 pub use verify::{Verification, verify, verify_generation};

@@ -5,6 +5,7 @@ use std::fmt;
 
 use ndarray::{Array2, ArrayView1, ArrayView2, CowArray, Ix2};
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
 
@@ -91,6 +92,38 @@ pub(crate) fn prepare_queries(
     }
 }
 
+/// A row as a store keeps it, as something that can be looked up: equal for embeddings that no search tells apart.
+///
+/// The same image through the same model has the same one, whatever its file is called and however it was written.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct RowKey([u8; 32]);
+
+impl RowKey {
+    /// Of an embedding as a model made it.
+    #[must_use]
+    pub fn new(normalization: Normalization, embedding: ArrayView1<'_, f32>) -> Self {
+        match normalization {
+            Normalization::None => Self::of_values(embedding.iter().copied()),
+            Normalization::L2 => {
+                let mut unit = Vec::with_capacity(embedding.len());
+                scale_down(embedding, norm(embedding), |x| unit.push(x));
+                Self::of_values(unit.into_iter())
+            }
+        }
+    }
+
+    /// Of a row that a store has already.
+    pub(crate) fn of_stored(row: ArrayView1<'_, f32>) -> Self {
+        Self::of_values(row.iter().copied())
+    }
+
+    fn of_values(values: impl Iterator<Item = f32>) -> Self {
+        // Both zeros are the same number.
+        let bytes: Vec<u8> = values.flat_map(|x| (x + 0.0).to_le_bytes()).collect();
+        Self(Sha256::digest(bytes).into())
+    }
+}
+
 /// The values of a matrix row by row in one slice; copied only when they do not lie that way.
 pub(crate) fn contiguous(rows: ArrayView2<'_, f32>) -> Cow<'_, [f32]> {
     match rows.to_slice() {
@@ -102,7 +135,21 @@ pub(crate) fn contiguous(rows: ArrayView2<'_, f32>) -> Cow<'_, [f32]> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use ndarray::array;
+    use ndarray::{array, aview1};
+
+    #[test]
+    fn a_key_is_that_of_the_stored_row() {
+        let key = |normalization, row: [f32; 2]| RowKey::new(normalization, aview1(&row));
+        let (none, l2) = (Normalization::None, Normalization::L2);
+        assert_eq!(key(none, [3.0, 4.0]), key(none, [3.0, 4.0]));
+        assert_ne!(key(none, [3.0, 4.0]), key(none, [6.0, 8.0]));
+        assert_eq!(key(l2, [3.0, 4.0]), key(l2, [6.0, 8.0]));
+        assert_ne!(key(l2, [3.0, 4.0]), key(l2, [3.0, 4.000001]));
+        assert_eq!(key(none, [0.0, 1.0]), key(none, [-0.0, 1.0]));
+        // Too close for a squared distance in 32 bits.
+        assert_ne!(key(none, [1e-30, 0.0]), key(none, [2e-30, 0.0]));
+        assert_eq!(RowKey::of_stored(aview1(&[0.6, 0.8])), key(l2, [3.0, 4.0]));
+    }
 
     #[test]
     fn unit_queries_have_norm_one_and_zero_stays_zero() -> Result<()> {

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::ExitCode;
+use std::sync::Arc;
 
 use clap::Parser;
 use sdd_server::error::causes_of;
@@ -31,6 +32,9 @@ fn main() -> ExitCode {
 
 fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     let _log = telemetry::init(settings.telemetry.log_format);
+    // Writing past the longest file that the system allows (`ulimit -f`) is an error like a full disk, of one capture
+    // or of the monitor, and no end of the server.
+    signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())?;
     sdd_index::check_cpu()?;
     actix_web::rt::System::new().block_on(async {
         let application = Application::build(settings)?;

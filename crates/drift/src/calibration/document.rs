@@ -108,9 +108,7 @@ impl Document {
         if let Some(groups) = self.groups.filter(|groups| !(1..=self.images).contains(groups)) {
             return Err(contradiction("groups", &format!("1 to {}", self.images), &groups));
         }
-        if let CalibrationSource::Split { share, .. } = self.source
-            && !(share > 0.0 && share < 1.0)
-        {
+        if let Some(share) = self.source.impossible_share() {
             return Err(contradiction("source.share", &"a share strictly between 0 and 1", &share));
         }
         Ok(())

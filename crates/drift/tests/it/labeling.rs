@@ -2,13 +2,15 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use insta::assert_snapshot;
 use sdd_index::{FileStore, Filter};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
-use crate::support::{dark_surface, folder, parts, run, save};
+use crate::support::{Said, command, dark_surface, folder, parts, run, save};
 use crate::text::redacted;
 
 /// `count` dark images as the server keeps them; every other one is out of distribution. Their paths.
@@ -103,8 +105,15 @@ fn captured_images_are_listed_labeled_and_added() {
         (&again["copied"], &again["already_there"], &again["items"]),
         (&json!([]), &json!(2), &json!(0))
     );
-    let items = fs::read_to_string(at.join("dataset/items.csv")).unwrap();
+    let list = at.join("dataset/items.csv");
+    let items = fs::read_to_string(&list).unwrap();
     assert_eq!(items.lines().count(), 4, "{items}");
+    // As a program that was killed may leave it, after a spreadsheet had it: run again, it is completed.
+    fs::write(&list, format!("\u{feff}{}", &items[..items.len() - 40])).unwrap();
+    let mended = run(at, into).expect_code(0).json();
+    assert_eq!((&mended["copied"], &mended["items"]), (&json!([]), &json!(1)));
+    assert!(items.contains(mended["unfinished"].as_str().unwrap()));
+    assert_eq!(fs::read_to_string(&list).unwrap(), format!("\u{feff}{items}"));
 
     let added = run(at, "add store --captured capture --labels labels.csv --model MODEL --json");
     assert_eq!(added.expect_code(0).json()["added"], 2);
@@ -151,4 +160,77 @@ fn a_list_that_cannot_be_right_is_refused() {
     assert!(said.err.contains("no predictions"), "{}", said.err);
     let said = run(at, "captured capture --since yesterday").expect_code(2);
     assert!(said.err.contains("expected a day"), "{}", said.err);
+}
+
+/// A capture folder of files that differ, and a list that labels each of them.
+fn captured_files(at: &Path, count: usize, label: &str) {
+    let mut list = vec!["image,label".to_owned()];
+    for number in 0..count {
+        let bytes = format!("file {number}");
+        let sha256 = format!("{:x}", Sha256::digest(&bytes));
+        let folder = at.join("capture/images").join(&sha256[..2]);
+        fs::create_dir_all(&folder).unwrap();
+        fs::write(folder.join(format!("{sha256}.png")), bytes).unwrap();
+        list.push(format!("images/{}/{sha256}.png,{label}", &sha256[..2]));
+    }
+    fs::write(at.join("labels.csv"), list.join("\n") + "\n").unwrap();
+}
+
+#[test]
+fn what_is_interrupted_has_written_nothing() {
+    let folder = folder();
+    let at = folder.path();
+    captured_files(at, 3000, "good");
+    fs::create_dir(at.join("dataset")).unwrap();
+    fs::write(at.join("dataset/items.csv"), "image,label,item\n").unwrap();
+    // What one that was killed has left.
+    fs::create_dir_all(at.join("dataset/.drift-index-label-killed/1")).unwrap();
+    let arguments = ["label", "capture", "--labels", "labels.csv", "--out", "dataset"];
+    let child = command(at).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
+    // Until it copies.
+    let is_copying = || {
+        let mut entries = fs::read_dir(at.join("dataset")).unwrap().flatten();
+        entries.any(|entry| entry.path().is_dir() && entry.path().join("0").exists())
+    };
+    let start = Instant::now();
+    while !is_copying() {
+        assert!(start.elapsed() < Duration::from_mins(1), "it copies nothing");
+    }
+    let kill = format!("kill -INT {}", child.id());
+    assert!(Command::new("sh").args(["-c", &kill]).status().unwrap().success());
+    let said = Said::from(child.wait_with_output().unwrap()).expect_code(130);
+    assert!(said.err.contains("nothing was written"), "{}", said.err);
+    assert_eq!(fs::read_dir(at.join("dataset")).unwrap().count(), 1);
+    assert_eq!(fs::read(at.join("dataset/items.csv")).unwrap(), b"image,label,item\n");
+    let labeled =
+        run(at, "label capture --labels labels.csv --out dataset --json").expect_code(0).json();
+    assert_eq!(
+        (labeled["copied"].as_array().unwrap().len(), &labeled["items"]),
+        (3000, &json!(3000))
+    );
+}
+
+#[test]
+fn a_class_that_is_new_is_shown_and_one_writer_at_a_time_works() {
+    let folder = folder();
+    let at = folder.path();
+    let into = "label capture --labels labels.csv --out dataset --json";
+    captured_files(at, 3, "defect");
+    let classes = |number: usize, class: &str, new: bool| json!([{"class": class, "images": number, "new": new}]);
+    assert_eq!(run(at, into).expect_code(0).json()["classes"], classes(3, "defect", false));
+    fs::remove_dir_all(at.join("dataset/defect")).unwrap();
+    fs::create_dir_all(at.join("dataset/non_defect")).unwrap();
+    captured_files(at, 2, "non_defcet");
+    let held = fs::File::open(at.join("dataset")).unwrap();
+    held.lock().unwrap();
+    let refused = run(at, into).expect_code(2);
+    assert!(refused.out.contains("another process"), "{}", refused.out);
+    drop(held);
+    assert_eq!(run(at, into).expect_code(0).json()["classes"], classes(2, "non_defcet", true));
+    let text = run(at, "label capture --labels labels.csv --out other/data").expect_code(0).out;
+    assert!(text.contains("2 non_defcet\n"), "{text}");
+    let list = fs::read_to_string(at.join("labels.csv")).unwrap().replace(',', ";");
+    fs::write(at.join("labels.csv"), list).unwrap();
+    let refused = run(at, into).expect_code(2);
+    assert!(refused.out.contains("separated by semicolons"), "{}", refused.out);
 }

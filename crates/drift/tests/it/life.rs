@@ -2,8 +2,10 @@
 
 use std::fs;
 use std::path::Path;
+use std::process::Command;
 
 use insta::assert_snapshot;
+use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use sdd_index::{FileStore, Filter, ReferenceStore};
 use serde_json::{Value, json};
@@ -317,4 +319,173 @@ fn a_build_keeps_what_it_replaces() {
     assert_eq!((&history[1]["command"], &history[1]["note"]), (&json!("build"), &json!("again")));
     said(at, "rollback store 1", 0);
     said(at, "diff store store@1", 0);
+}
+
+fn stack(parts: &[ArrayView2<'_, f32>]) -> Array2<f32> {
+    concatenate(Axis(0), parts).unwrap()
+}
+
+#[test]
+fn an_image_is_on_one_side_whatever_command_puts_it_there() {
+    let folder = folder();
+    let at = folder.path();
+    let mut random = Random::new(11);
+    let (a, held) = (random.normal_matrix(30, 6), random.normal_matrix(40, 6));
+    // The last ten of the reference are the first ten; of the held-out ones ten are in the reference and five twice.
+    let twice = stack(&[a.slice(s![..30, ..]), a.slice(s![..10, ..])]);
+    let mixed = stack(&[held.view(), a.slice(s![5..15, ..]), held.slice(s![..5, ..])]);
+    for (name, rows) in [("a", &a), ("twice", &twice), ("held", &held), ("mixed", &mixed)] {
+        save_npy(rows, &at.join(format!("{name}.npy")));
+    }
+    run(at, "build --embeddings a.npy --calibration-embeddings held.npy --out plain")
+        .expect_code(0);
+    let build = "build --embeddings twice.npy --calibration-embeddings mixed.npy --out store";
+    let built = said(at, build, 0);
+    assert_eq!((&built["images"], &built["calibration"]["images"]), (&json!(30), &json!(40)));
+    let duplicates = built["duplicates"].as_array().unwrap();
+    let of = |part: &str| duplicates.iter().filter(|one| one["part"] == part).count();
+    assert_eq!((of("reference"), of("calibration")), (10, 15));
+    assert_eq!(
+        duplicates[0],
+        json!({"part": "reference", "image": "30", "same_as": "0", "other_class": false})
+    );
+    // The same store, by any way to it.
+    said(at, "diff plain store", 0);
+    assert_eq!(said(at, "verify store", 0)["on_both_sides"], 0);
+    save_npy(&a.slice(s![..12, ..]).to_owned(), &at.join("part.npy"));
+    run(at, "build --embeddings part.npy --calibration-embeddings held.npy --out added")
+        .expect_code(0);
+    let ids: Vec<String> = (12..30).chain(0..10).map(|row| row.to_string()).collect();
+    fs::write(at.join("ids.txt"), ids.join("\n").replace("\n0\n", "\nother\n")).unwrap();
+    save_npy(&twice.slice(s![12.., ..]).to_owned(), &at.join("rest.npy"));
+    let added = said(at, "add added --embeddings rest.npy --ids ids.txt", 0);
+    assert_eq!((&added["added"], &added["images"]), (&json!(18), &json!(30)));
+    said(at, "diff plain added", 0);
+    let calibrated = said(at, "calibrate added --embeddings mixed.npy", 0);
+    assert_eq!(calibrated["calibration"]["images"], 40);
+    said(at, "diff plain added", 0);
+    // Nothing but images of the reference is no calibration.
+    for command in [
+        "build --embeddings a.npy --calibration-embeddings a.npy --out none",
+        "calibrate store --embeddings a.npy",
+    ] {
+        let refused = run(at, command).expect_code(2);
+        assert!(
+            refused.err.contains("0 images left for the calibration, 30 left out"),
+            "{}",
+            refused.err
+        );
+    }
+    assert!(!at.join("none").exists());
+    // Twice in what is added, and nowhere before.
+    let new = random.normal_matrix(3, 6);
+    save_npy(&stack(&[new.view(), new.view()]), &at.join("new.npy"));
+    fs::write(at.join("ids.txt"), "n0\nn1\nn2\nn3\nn4\nn5\n").unwrap();
+    let added = said(at, "add store --embeddings new.npy --ids ids.txt", 0);
+    assert_eq!((&added["added"], &added["duplicates"][0]["same_as"]), (&json!(3), &json!("n0")));
+}
+
+#[test]
+fn a_picture_that_was_saved_anew_is_the_same_picture() {
+    let folder = folder();
+    let at = folder.path();
+    build(at);
+    for number in 0..3 {
+        let from = at.join(format!("parts/defect/00{number}.png"));
+        let picture = image::open(from).unwrap();
+        for to in [
+            format!("held-out/again-{number}.bmp"),
+            format!("parts/non_defect/again-{number}.tiff"),
+        ] {
+            picture.save(at.join(to)).unwrap();
+        }
+    }
+    let built =
+        said(at, "build --model MODEL --images parts --calibration held-out --out other", 0);
+    assert_eq!(built["duplicates"].as_array().unwrap().len(), 6);
+    assert_eq!(built["duplicates"][0]["other_class"], true, "{built}");
+    said(at, "diff store other", 0);
+}
+
+#[test]
+fn held_out_images_say_of_how_many_sources_they_are() {
+    let folder = folder();
+    let at = folder.path();
+    build(at);
+    let split = "build --model MODEL --images parts --calibration-share 0.5 --group-regex [0-9]+ --alpha 0.2";
+    run(at, &format!("{split} --out split")).expect_code(0);
+    let source = |said: Value| said["calibration"]["source"].clone();
+    let one = source(said(at, "info split", 0));
+    assert_eq!(one["kind"], "split");
+    let extended =
+        source(said(at, "calibrate split --calibration held-out --extend --model MODEL", 0));
+    let expected = json!({"kind": "joined", "parts": [one, {"kind": "directory"}]});
+    assert_eq!(extended, expected);
+    let text = run(at, "info split").expect_code(0).out;
+    assert!(text.contains("seed 0 and from a folder of their own"), "{text}");
+    // Another folder is told already.
+    let again = said(at, "calibrate split --calibration dark-held-out --extend --model MODEL", 0);
+    assert_eq!(source(again), expected);
+}
+
+#[test]
+fn a_store_without_its_manifest_is_mended_by_what_the_message_says() {
+    let folder = folder();
+    let at = folder.path();
+    matrices(at);
+    run(at, "remove store --id a1 --note mistake").expect_code(0);
+    run(at, "remove store --id a2").expect_code(0);
+    let manifest = at.join("store/manifest.json");
+    let mend = |damage: &dyn Fn()| {
+        damage();
+        for command in
+            ["info store", "verify store", "query store --embeddings b.npy", "remove store --id a3"]
+        {
+            let refused = run(at, command).expect_code(2).err;
+            assert!(refused.contains("`drift-index rollback store 2`"), "{command}: {refused}");
+        }
+        let listed = run(at, "history store").expect_code(0);
+        assert!(
+            listed.out.contains("mistake")
+                && listed.err.contains("none of these is the current one")
+        );
+        assert_eq!(said(at, "rollback store 2", 0)["images"], 29);
+        said(at, "verify store", 0);
+    };
+    let sound = fs::read(&manifest).unwrap();
+    mend(&|| fs::write(&manifest, "").unwrap());
+    fs::write(&manifest, sound).unwrap();
+    mend(&|| fs::remove_file(&manifest).unwrap());
+    // A damaged index: the store of before is not damaged.
+    let current = FileStore::open(&at.join("store")).unwrap().manifest().clone();
+    run(at, "remove store --id a4").expect_code(0);
+    let index = FileStore::open(&at.join("store")).unwrap().manifest().index.file.clone();
+    fs::write(at.join("store").join(index), "cut").unwrap();
+    let words = format!("`drift-index rollback store {}`", current.generation);
+    let refused = run(at, "verify store").expect_code(2).err;
+    assert!(refused.contains(&words), "{refused}");
+    said(at, &format!("rollback store {}", current.generation), 0);
+    run(at, "query store --embeddings b.npy").expect_code(0);
+}
+
+#[test]
+fn a_limit_of_file_sizes_is_an_error_and_no_end() {
+    let folder = folder();
+    let at = folder.path();
+    save_npy(&Random::new(1).normal_matrix(2000, 64), &at.join("e.npy"));
+    save_npy(&Random::new(2).normal_matrix(10, 64), &at.join("few.npy"));
+    run(at, "build --embeddings few.npy --out store").expect_code(0);
+    let limited = |arguments: &str| {
+        let script = format!("ulimit -f 128; exec \"$0\" {arguments}");
+        let program = env!("CARGO_BIN_EXE_drift-index");
+        let said = Command::new("sh").args(["-c", &script, program]).current_dir(at).output();
+        crate::support::Said::from(said.unwrap())
+    };
+    for arguments in ["build --embeddings e.npy --out store", "build --embeddings e.npy --out new"]
+    {
+        let refused = limited(arguments).expect_code(2);
+        assert!(refused.err.contains("File too large"), "{}", refused.err);
+    }
+    assert_eq!(said(at, "verify store", 0)["images"], 10);
+    assert_eq!(fs::read_dir(at.join("new")).unwrap().count(), 1, "nothing but the lock");
 }

@@ -166,3 +166,16 @@ fn what_does_not_fit_together_is_an_error() {
     let said = run(path, "query store --embeddings narrow.npy --json").expect_code(2).json();
     assert_eq!(said["results"][0]["error"]["code"], "wrong_dimension");
 }
+
+#[test]
+fn an_empty_line_is_no_id() {
+    let folder = folder();
+    let path = folder.path();
+    save_npy(&three(), &path.join("x.npy"));
+    fs::write(path.join("ids.txt"), "first\n\nthird\n").unwrap();
+    for arguments in ["build --embeddings x.npy --out other", "add store --embeddings x.npy"] {
+        run(path, "build --embeddings x.npy --out store").expect_code(0);
+        let said = run(path, &format!("{arguments} --ids ids.txt")).expect_code(2);
+        assert!(said.err.contains("line 2 of ids.txt is empty"), "{}", said.err);
+    }
+}

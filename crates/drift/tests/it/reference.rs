@@ -1,5 +1,7 @@
 //! `Reference` over stores on disk.
 
+use std::sync::Arc;
+
 use ndarray::{Array2, array};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::score::SCORE_ATTACHMENT;
@@ -7,7 +9,7 @@ use sdd_drift::{Calibration, ClassProbabilities, Error, Query, Reference, Score,
 use sdd_drift::{PValueKind, PValueWithin, Unavailable, VerdictRule};
 use sdd_index::{FileStore, ModelIdentity, Normalization, Record, StoreContents};
 
-use crate::support::{folder, store};
+use crate::support::{Random, folder, store};
 
 fn six() -> Array2<f32> {
     array![[0.0, 0.0], [1.0, 0.0], [2.0, 0.0], [0.0, 10.0], [1.0, 10.0], [5.0, 10.0]]
@@ -47,6 +49,53 @@ fn each_score_is_what_it_says() {
     assert_eq!(score_of(ScoreMethod::MeanL1, 1, low, "high"), (3.0 + 36.0) / 6.0);
     assert_eq!(score_of(ScoreMethod::MeanL1SameClass, 1, low, "high"), 12.0);
     assert_eq!(score_of(ScoreMethod::MeanL1SameClass, 1, low, "low"), 1.0);
+}
+
+/// Enough rows and queries that they are searched together.
+#[test]
+fn scores_of_many_are_those_of_each() {
+    let folder = folder();
+    let mut random = Random::new(5);
+    let rows = random.normal_matrix(3000, 64);
+    let classes: Vec<&str> = (0..3000).map(|row| ["a", "b", "c"][row / 1400]).collect();
+    let store = Arc::new(store(folder.path(), rows, Normalization::L2, &classes, &[]));
+    let embeddings = random.normal_matrix(100, 64);
+    let mut queries: Vec<Query> = embeddings
+        .outer_iter()
+        .enumerate()
+        .map(|(row, values)| query(values.to_slice().unwrap(), ["a", "b", "nowhere"][row % 3]))
+        .collect();
+    let (nan, short) = ([f32::NAN; 64], [1.0; 3]);
+    for method in ScoreMethod::ALL {
+        let score = Score::new(method, 3).unwrap();
+        let reference = Reference::uncalibrated(Box::new(Arc::clone(&store)), score).unwrap();
+        let compare = |queries: &[Query]| {
+            let alone = queries.iter().map(|query| {
+                reference.assess(query, 0).map(|it| it.score).map_err(|error| error.to_string())
+            });
+            let together = reference.scores(queries).into_iter();
+            let together = together.map(|score| score.map_err(|error| error.to_string()));
+            assert_eq!(together.collect::<Vec<_>>(), alone.collect::<Vec<_>>(), "{method}");
+        };
+        compare(&queries);
+        queries.push(query(&nan, "a"));
+        queries.push(query(&short, "a"));
+        queries.push(Query::new(&nan[..0]));
+        compare(&queries);
+        queries.truncate(100);
+    }
+}
+
+/// A list of generations, and all commands that make another one, have no use for a covariance.
+#[test]
+fn what_is_attached_is_read_without_fitting_anything() {
+    let folder = folder();
+    let score = Score::new(ScoreMethod::Mahalanobis, 1).unwrap();
+    let attached = [(SCORE_ATTACHMENT, score.to_json())];
+    let store = store(folder.path(), six(), Normalization::None, &["low"; 6], &attached);
+    assert_eq!(sdd_drift::reference::attached(&store).unwrap(), (score, None));
+    let fitted = Reference::from_store(Box::new(store)).unwrap_err();
+    assert!(matches!(fitted, Error::TooFewClasses { .. }), "{fitted}");
 }
 
 #[test]

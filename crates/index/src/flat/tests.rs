@@ -115,3 +115,28 @@ fn a_tie_is_whole_only_if_something_farther_was_found_or_nothing_is_left() -> Re
     assert!(!index.cuts_a_tie(&found(&[1.0, 2.0, 2.0, 2.0]), 2));
     Ok(())
 }
+
+/// Numbers that repeat, so that rows tie within blocks and across their borders.
+fn repeating(rows: usize, dimension: usize, values: usize) -> Array2<f32> {
+    Array2::from_shape_fn((rows, dimension), |(row, column)| {
+        ((row * 7 + column * 13 + row / 11) % values) as f32 / 3.0
+    })
+}
+
+#[test]
+fn many_queries_get_the_answers_that_they_get_alone() -> Result<()> {
+    for (dimension, values) in [(4, 5), (64, 1009), (513, 3)] {
+        let block_rows = BLOCK_BYTES / (4 * dimension);
+        let rows = repeating(2 * block_rows + block_rows / 3, dimension, values);
+        let index = FlatIndex::from_rows(rows.view())?;
+        let queries = repeating(MANY_QUERIES + 1, dimension, 2 * values);
+        for k in [1, 7] {
+            let together = index.search(queries.view(), k)?;
+            for (query, together) in queries.outer_iter().zip(together) {
+                let alone = index.search(query.insert_axis(Axis(0)), k)?;
+                assert_eq!(alone[0], together);
+            }
+        }
+    }
+    Ok(())
+}

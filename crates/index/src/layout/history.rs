@@ -5,7 +5,7 @@ use std::path::Path;
 
 use super::manifest::{FileEntry, Manifest};
 use super::{names, read};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, WayBack};
 
 /// One generation of a store.
 #[derive(Debug, Clone, PartialEq)]
@@ -22,21 +22,51 @@ pub struct Generation {
 
 /// See [`FileStore::history`](crate::FileStore::history).
 pub(crate) fn history(dir: &Path) -> Result<Vec<Generation>> {
-    let current = read::manifest(dir)?;
-    let mut manifests = earlier(dir, Some(&current))?;
-    manifests.push(current.clone());
+    let current = current(dir)?;
+    let mut manifests = earlier(dir, current.as_ref())?;
+    manifests.extend(current.clone());
     manifests.sort_by_key(|manifest| manifest.generation);
     let generation = |manifest: Manifest| Generation {
-        is_current: manifest.generation == current.generation,
+        is_current: current.as_ref().is_some_and(|now| now.generation == manifest.generation),
         missing: missing(dir, &manifest),
         manifest,
     };
     Ok(manifests.into_iter().map(generation).collect())
 }
 
+/// The current manifest; `None` where it is lost or damaged and others are kept beside it.
+pub(super) fn current(dir: &Path) -> Result<Option<Manifest>> {
+    match read::manifest(dir) {
+        Ok(manifest) => Ok(Some(manifest)),
+        Err(Error::NotAStore { .. } | Error::Damaged { .. })
+            if earlier(dir, None).is_ok_and(|earlier| !earlier.is_empty()) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error),
+    }
+}
+
+/// Names the newest generation that can be brought back, where there is no other way to open the current one.
+pub(super) fn with_way_back(dir: &Path, error: Error) -> Error {
+    let (path, reason) = match &error {
+        Error::NotAStore { .. } => (dir.join(names::MANIFEST), "it is missing".to_owned()),
+        Error::Damaged { path, reason, .. } => (path.clone(), reason.clone()),
+        _ => return error,
+    };
+    let current = read::manifest(dir).ok();
+    let file = path.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+    let needs_it = |manifest: &Manifest| manifest.files().any(|entry| entry.file == file);
+    let can_be_opened = |kept: &&Manifest| missing(dir, kept).is_empty() && !needs_it(kept);
+    let earlier = earlier(dir, current.as_ref()).unwrap_or_default();
+    let Some(kept) = earlier.iter().rfind(can_be_opened) else { return error };
+    let way_back = Some(WayBack { store: dir.to_owned(), generation: kept.generation });
+    Error::Damaged { path, reason, way_back }
+}
+
 fn missing(dir: &Path, manifest: &Manifest) -> Vec<String> {
     let is_missing = |entry: &&FileEntry| {
-        let found = fs::symlink_metadata(dir.join(&entry.file));
+        let found = fs::metadata(dir.join(&entry.file));
         !found.is_ok_and(|found| found.is_file() && found.len() == entry.bytes)
     };
     manifest.files().filter(is_missing).map(|entry| entry.file.clone()).collect()
@@ -58,7 +88,10 @@ pub(super) fn earlier(dir: &Path, current: Option<&Manifest>) -> Result<Vec<Mani
             Ok(Some(found)) if current.is_none_or(|now| now.generation != generation) => {
                 manifests.push(found);
             }
-            Ok(_) | Err(Error::Damaged { .. } | Error::UnsupportedVersion { .. }) => {}
+            Ok(_)
+            | Err(
+                Error::Damaged { .. } | Error::UnsupportedVersion { .. } | Error::NotFetched { .. },
+            ) => {}
             Err(error) => return Err(error),
         }
     }

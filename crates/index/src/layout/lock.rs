@@ -1,30 +1,37 @@
 //! The writer's lock, which is also its journal.
 //!
-//! `.lock` lists the files that a writer is about to make and to remove. A writer that is killed
-//! leaves the list behind, and the next one removes exactly those files: nothing is ever removed
-//! because its name looks like one of ours.
+//! `.lock` lists the files that a writer is about to make and to remove, and which files these are once they are there.
+//! A writer that is killed leaves the list behind, and the next one removes exactly those files: nothing is ever
+//! removed because its name looks like one of ours, and another file under a listed name is not the one that is meant.
 
-use std::collections::BTreeSet;
-use std::fs::{File, OpenOptions, TryLockError};
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions, TryLockError};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::{Path, PathBuf};
 
+use super::identity::FileIdentity;
 use super::names;
 use crate::error::{Error, Result};
 
 const FIRST_LINE: &str = "sdd-reference-store writer lock; files it may leave behind:";
 const MAX_JOURNAL_BYTES: u64 = 1 << 20;
 
+/// Names of files in the folder. Without an identity a file was not there when its name was listed, and has none of
+/// our bytes yet.
+pub(super) type Journal = BTreeMap<String, Option<FileIdentity>>;
+
 /// The exclusive right to write into a folder, given back when dropped or when the process ends.
 #[derive(Debug)]
 pub(super) struct WriterLock {
     path: PathBuf,
     file: File,
+    journal: Journal,
 }
 
 impl WriterLock {
-    /// Takes the lock without waiting.
+    /// Takes the lock without waiting, and reads what earlier writers may have left behind.
     pub(super) fn acquire(dir: &Path) -> Result<Self> {
         let path = dir.join(names::LOCK);
         let file = OpenOptions::new()
@@ -36,46 +43,36 @@ impl WriterLock {
             .open(&path)
             .map_err(Error::io("open", &path))?;
         match file.try_lock() {
-            Ok(()) => Ok(Self { path, file }),
-            Err(TryLockError::WouldBlock) => Err(Error::Locked { path: dir.to_owned() }),
-            Err(TryLockError::Error(source)) => Err(Error::Io { action: "lock", path, source }),
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => return Err(Error::Locked { path: dir.to_owned() }),
+            Err(TryLockError::Error(source)) => {
+                return Err(Error::Io { action: "lock", path, source });
+            }
         }
-    }
-
-    /// The files that earlier writers may have left behind. Empty for a new lock file; an error for
-    /// a file that is no lock of ours.
-    pub(super) fn journal(&mut self) -> Result<BTreeSet<String>> {
         let mut text = String::new();
-        self.file.seek(SeekFrom::Start(0)).map_err(Error::io("read", &self.path))?;
-        (&self.file)
+        (&file)
             .take(MAX_JOURNAL_BYTES)
             .read_to_string(&mut text)
-            .map_err(Error::io("read", &self.path))?;
-        // A writer killed while it wrote this list had not made a file yet, so a list that is cut
-        // short misses nothing. A last line without its end is not believed.
-        let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
-        let mut lines = complete.lines();
-        match lines.next() {
-            Some(FIRST_LINE) => {
-                Ok(lines.filter(|name| names::is_numbered(name)).map(str::to_owned).collect())
-            }
-            None if FIRST_LINE.starts_with(&text) => Ok(BTreeSet::new()),
-            _ => Err(Error::Occupied {
-                path: self.path.parent().unwrap_or(&self.path).to_owned(),
-                reason: "expected the file .lock in it to be a writer's lock, found something else"
-                    .to_owned(),
-            }),
-        }
+            .map_err(Error::io("read", &path))?;
+        let journal = parse(&text).ok_or_else(|| Error::Occupied {
+            path: dir.to_owned(),
+            reason: "expected the file .lock in it to be a writer's lock, found something else"
+                .to_owned(),
+        })?;
+        Ok(Self { path, file, journal })
+    }
+
+    pub(super) fn journal(&self) -> &Journal {
+        &self.journal
     }
 
     /// Replaces the list, and returns once it is on disk.
-    pub(super) fn set_journal(&mut self, files: &BTreeSet<String>) -> Result<()> {
-        let mut text = String::from(FIRST_LINE);
-        text.push('\n');
-        for file in files {
-            text.push_str(file);
-            text.push('\n');
+    pub(super) fn set_journal(&mut self, journal: Journal) -> Result<()> {
+        let mut text = format!("{FIRST_LINE}\n");
+        for (name, identity) in &journal {
+            text.push_str(&line(name, *identity));
         }
+        self.journal = journal;
         self.file
             .set_len(0)
             .and_then(|()| self.file.seek(SeekFrom::Start(0)))
@@ -83,6 +80,74 @@ impl WriterLock {
             .and_then(|()| self.file.sync_all())
             .map_err(Error::io("write", &self.path))
     }
+
+    /// Says which file it is that was made under a listed name, and returns once that is on disk.
+    pub(super) fn identify(&mut self, name: &str, file: &File) -> Result<()> {
+        let found = file.metadata().map_err(Error::io("examine", &self.path))?;
+        let identity = Some(FileIdentity::of(&found));
+        self.journal.insert(name.to_owned(), identity);
+        self.file
+            .write_all(line(name, identity).as_bytes())
+            .and_then(|()| self.file.sync_data())
+            .map_err(Error::io("write", &self.path))
+    }
+
+    /// Removes the listed files of these names that are still the ones that are meant.
+    pub(super) fn remove_listed(&self, which: impl Fn(&str) -> bool) -> Result<()> {
+        let dir = self.path.parent().unwrap_or(Path::new("."));
+        for (name, identity) in self.journal.iter().filter(|(name, _)| which(name)) {
+            let path = dir.join(name);
+            let removed = match fs::symlink_metadata(&path) {
+                Ok(found) if is_meant(&found, *identity) => fs::remove_file(&path),
+                Ok(_) => Ok(()),
+                Err(error) => Err(error),
+            };
+            match removed {
+                Err(error) if error.kind() != io::ErrorKind::NotFound => {
+                    return Err(Error::Io { action: "remove", path, source: error });
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A writer that was killed before it could say which file it had made had not written into it either.
+fn is_meant(found: &fs::Metadata, identity: Option<FileIdentity>) -> bool {
+    match identity {
+        Some(identity) => FileIdentity::of(found) == identity,
+        None => found.is_file() && found.len() == 0,
+    }
+}
+
+fn line(name: &str, identity: Option<FileIdentity>) -> String {
+    let mut line = name.to_owned();
+    if let Some(identity) = identity {
+        let _ = write!(line, " {identity}");
+    }
+    line.push('\n');
+    line
+}
+
+/// `None` for a file that is no lock of ours; nothing is listed in a new one.
+fn parse(text: &str) -> Option<Journal> {
+    // A writer killed while it wrote the list had not made a file yet, so a list that is cut short misses nothing. A
+    // last line without its end is not believed.
+    let complete = text.rsplit_once('\n').map_or("", |(complete, _)| complete);
+    let mut lines = complete.lines();
+    match lines.next() {
+        Some(FIRST_LINE) => {}
+        None if FIRST_LINE.starts_with(text) => return Some(Journal::new()),
+        _ => return None,
+    }
+    let entry = |line: &str| match line.split_once(' ') {
+        Some((name, identity)) => Some((name.to_owned(), Some(identity.parse().ok()?))),
+        None => Some((line.to_owned(), None)),
+    };
+    let entries = lines.filter_map(entry).filter(|(name, _)| names::is_numbered(name));
+    // Of two lines of one name the later one counts.
+    Some(entries.collect())
 }
 
 impl Drop for WriterLock {

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::names;
+use super::{names, versioned};
 use crate::error::{Error, Result};
 use crate::flat::MAX_DIMENSION;
 use crate::normalize::Normalization;
@@ -258,7 +258,7 @@ impl Manifest {
     }
 
     /// Reads and checks the manifest from its open file.
-    pub(super) fn read(path: &Path, file: File) -> Result<Self> {
+    pub(super) fn read(path: &Path, file: &File) -> Result<Self> {
         let mut bytes = Vec::new();
         file.take(MAX_MANIFEST_BYTES + 1)
             .read_to_end(&mut bytes)
@@ -267,7 +267,21 @@ impl Manifest {
             let reason = format!("expected at most {MAX_MANIFEST_BYTES} bytes, found more");
             return Err(Error::damaged(path, reason));
         }
-        Self::parse(path, &bytes)
+        Self::parse(path, &bytes).map_err(|error| versioned::pointer(path, file).unwrap_or(error))
+    }
+
+    /// What a store that is made of this one has in common with it: the files that stay, and neither number, time nor
+    /// checksum, which it gets when it is written.
+    pub(crate) fn unsaved(&self) -> Self {
+        Self {
+            dimension: self.dimension,
+            count: self.count,
+            model: self.model.clone(),
+            index: self.index.clone(),
+            records: self.records.clone(),
+            attachments: self.attachments.clone(),
+            ..Self::draft(0, String::new(), self.normalization)
+        }
     }
 }
 

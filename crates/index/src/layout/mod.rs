@@ -22,7 +22,16 @@
 //! A writer may keep what it replaces: the old manifest stays beside the new one under its number, and with it the
 //! files that it names. A file that does not change is named by several manifests and is there once. What no kept
 //! manifest names any more is removed, as what a writer leaves behind: because a manifest or the journal of ours
-//! names it, never because of its name.
+//! names it, never because of its name. (`manifest.json.tmp` alone is always a writer's.) A generation takes the first
+//! number under which no file stands, whosever it is.
+//!
+//! Where `manifest.json` itself is lost or damaged, the manifests with numbers still say what they name: one of them can
+//! be made the current one again.
+//!
+//! # Links
+//!
+//! Tools that version data (DVC, git-annex) put symbolic links in place of files. They are followed in reading; where
+//! they lead nowhere, the file has not been fetched, and that is told apart from damage. Nothing is written through one.
 //!
 //! # Why checksums are compared before anything is believed
 //!
@@ -36,12 +45,14 @@ mod contents;
 mod faiss_file;
 mod folder;
 mod history;
+mod identity;
 mod lock;
 mod manifest;
 mod names;
 mod new_file;
 mod read;
 mod records_file;
+mod versioned;
 mod write;
 
 pub use contents::StoreContents;
@@ -50,5 +61,5 @@ pub use history::Generation;
 pub(crate) use history::history;
 pub use manifest::{Change, FileEntry, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity};
 pub(crate) use read::{Group, Loaded, load};
-pub use write::WriteOptions;
 pub(crate) use write::write;
+pub use write::{Replaces, WriteOptions};

@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::lock::WriterLock;
 use super::manifest::FileEntry;
 use crate::error::{Error, Result};
 
@@ -20,9 +21,15 @@ pub(super) struct NewFile {
 }
 
 impl NewFile {
-    /// Never opens a file that is there already: one of this name that no journal lists is not
-    /// ours.
-    pub(super) fn create(dir: &Path, name: String) -> Result<Self> {
+    /// A file that the journal lists by name. Never opens one that is there already: that is not ours.
+    pub(super) fn create(dir: &Path, name: String, lock: &mut WriterLock) -> Result<Self> {
+        let created = Self::create_unlisted(dir, name)?;
+        lock.identify(&created.name, created.file.get_ref())?;
+        Ok(created)
+    }
+
+    /// The same for a name that is always ours.
+    pub(super) fn create_unlisted(dir: &Path, name: String) -> Result<Self> {
         let path = dir.join(&name);
         let file = OpenOptions::new()
             .write(true)

@@ -14,7 +14,7 @@ use super::contents::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
 use super::faiss_file::{HEADER_BYTES, check_header};
 use super::manifest::{FileEntry, Manifest};
 use super::records_file::{self, MAX_LINE_BYTES, Rows};
-use super::{history, names};
+use super::{history, names, versioned};
 use crate::error::{Error, Result};
 use crate::flat::FlatIndex;
 use crate::normalize::{Normalization, norm};
@@ -48,6 +48,18 @@ pub(crate) struct Loaded {
 
 /// Reads the whole store, or an earlier generation of it, and checks everything but the lengths of single rows.
 pub(crate) fn load(dir: &Path, generation: Option<u64>) -> Result<Loaded> {
+    load_from(dir, generation).map_err(|error| {
+        // What is wrong with an earlier one is no reason to leave the current one.
+        let is_earlier = || manifest(dir).is_ok_and(|now| Some(now.generation) != generation);
+        if generation.is_some() && is_earlier() {
+            error
+        } else {
+            history::with_way_back(dir, error)
+        }
+    })
+}
+
+fn load_from(dir: &Path, generation: Option<u64>) -> Result<Loaded> {
     let Opened { manifest, index, records, attachments } = open_files(dir, generation)?;
     let attachments = read_attachments(&manifest, attachments)?;
     let longest = manifest.count.saturating_mul(MAX_LINE_BYTES) as u64;
@@ -63,7 +75,7 @@ pub(crate) fn load(dir: &Path, generation: Option<u64>) -> Result<Loaded> {
 pub(super) fn manifest(dir: &Path) -> Result<Manifest> {
     let path = dir.join(names::MANIFEST);
     match open(&path)? {
-        Some(file) => Manifest::read(&path, file),
+        Some(file) => Manifest::read(&path, &file),
         None => Err(Error::NotAStore { path: dir.to_owned() }),
     }
 }
@@ -72,7 +84,7 @@ pub(super) fn manifest(dir: &Path) -> Result<Manifest> {
 pub(super) fn numbered_manifest(dir: &Path, generation: u64) -> Result<Option<Manifest>> {
     let path = dir.join(names::numbered(names::MANIFEST, generation));
     let Some(file) = open(&path)? else { return Ok(None) };
-    let manifest = Manifest::read(&path, file)?;
+    let manifest = Manifest::read(&path, &file)?;
     if manifest.generation == generation {
         return Ok(Some(manifest));
     }
@@ -81,17 +93,31 @@ pub(super) fn numbered_manifest(dir: &Path, generation: u64) -> Result<Option<Ma
 }
 
 fn manifest_of(dir: &Path, generation: Option<u64>) -> Result<Manifest> {
-    let current = manifest(dir)?;
-    let Some(generation) = generation.filter(|asked| *asked != current.generation) else {
-        return Ok(current);
-    };
+    let Some(generation) = generation else { return manifest(dir) };
+    // An earlier one can be read without the current one.
+    let current = history::current(dir)?;
+    if let Some(current) = current.as_ref().filter(|current| current.generation == generation) {
+        return Ok(current.clone());
+    }
     if let Some(found) = numbered_manifest(dir, generation)? {
         return Ok(found);
     }
-    let earlier = history::earlier(dir, Some(&current))?;
-    let numbers = earlier.iter().chain([&current]).map(|kept| kept.generation.to_string());
+    let earlier = history::earlier(dir, current.as_ref())?;
+    let numbers = earlier.iter().chain(&current).map(|kept| kept.generation.to_string());
     let kept = numbers.collect::<Vec<_>>().join(", ");
     Err(Error::UnknownGeneration { path: dir.to_owned(), generation, kept })
+}
+
+/// Checks that a file of the store is there and what its manifest says.
+pub(super) fn check_file(dir: &Path, entry: &FileEntry) -> Result<()> {
+    match DataFile::open(dir, entry)? {
+        Ok(file) => file.check(),
+        Err(missing) => Err(missing_file(&missing)),
+    }
+}
+
+fn missing_file(path: &Path) -> Error {
+    Error::damaged(path, "the manifest names this file, and it is missing")
 }
 
 /// The manifest and all its files, open, so that a writer may remove them.
@@ -121,10 +147,7 @@ fn open_files(dir: &Path, generation: Option<u64>) -> Result<Opened> {
         };
         // Removed files are no damage if a writer has replaced the store in the meantime.
         if before.as_ref() == Some(&manifest) {
-            return Err(Error::damaged(
-                &missing,
-                "the manifest names this file, and it is missing",
-            ));
+            return Err(missing_file(&missing));
         }
         before = Some(manifest);
     }
@@ -150,20 +173,17 @@ fn open_all(dir: &Path, manifest: &Manifest) -> Result<Result<DataFiles, PathBuf
     Ok(Ok((index, records, attachments)))
 }
 
-/// Opens a regular file for reading; `None` if there is none. Neither follows a symbolic link nor
-/// waits for the other end of a pipe.
+/// Opens a regular file for reading, also through symbolic links; `None` if there is none. Does not wait for the other
+/// end of a pipe.
 fn open(path: &Path) -> Result<Option<File>> {
-    let opened =
-        OpenOptions::new().read(true).custom_flags(libc::O_NOFOLLOW | libc::O_NONBLOCK).open(path);
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
     let file = match opened {
         Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(libc::ELOOP) => {
-            return Err(Error::damaged(path, "expected a regular file, found a symbolic link"));
-        }
-        Err(source) => {
-            return Err(Error::Io { action: "open", path: path.to_owned(), source });
-        }
+        Err(error) => match versioned::dangling_link(path, &error) {
+            Some(error) => return Err(error),
+            None if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            None => return Err(Error::io("open", path)(error)),
+        },
     };
     let kind = file.metadata().map_err(Error::io("examine", path))?.file_type();
     if kind.is_file() {
@@ -190,8 +210,9 @@ impl DataFile {
         };
         let found = file.metadata().map_err(Error::io("examine", &path))?.len();
         if found != entry.bytes {
-            let expected = entry.bytes;
-            return Err(Error::damaged(&path, format!("expected {expected} bytes, found {found}")));
+            let reason = format!("expected {} bytes, found {found}", entry.bytes);
+            let pointer = versioned::pointer(&path, &file);
+            return Err(pointer.unwrap_or_else(|| Error::damaged(&path, reason)));
         }
         let sha256 = entry.sha256.clone();
         Ok(Ok(Self { path, file, bytes: entry.bytes, sha256, hash: Sha256::new() }))
@@ -227,6 +248,18 @@ impl DataFile {
         })?;
         self.hash.update(buffer);
         Ok(())
+    }
+
+    /// Reads all of the file for its checksum alone.
+    fn check(mut self) -> Result<()> {
+        let mut buffer = vec![0; BUFFER_BYTES];
+        let mut remaining = self.bytes;
+        while remaining > 0 {
+            let part = usize::try_from(remaining).unwrap_or(BUFFER_BYTES).min(BUFFER_BYTES);
+            self.read_exact(&mut buffer[..part])?;
+            remaining -= part as u64;
+        }
+        self.finish().map(drop)
     }
 
     /// Compares the checksum of what was read.

@@ -10,22 +10,35 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::folder::{
-    current_manifest, make_folder, refuse_foreign_files, refuse_foreign_folder, remove, sync_folder,
+    make_folder, refuse_foreign_files, refuse_foreign_folder, refuse_links, remove_temporary,
+    sync_folder,
 };
-use super::lock::WriterLock;
+use super::identity::FileIdentity;
+use super::lock::{Journal, WriterLock};
 use super::manifest::{Change, FileEntry, Manifest};
 use super::new_file::NewFile;
-use super::read::Loaded;
+use super::read::{self, Loaded};
 use super::{faiss_file, history, names, records_file};
 use crate::error::{Error, Result};
 use crate::record::Record;
 
+/// What a new generation may take the place of.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Replaces<'a> {
+    /// Any sound store, or none.
+    Anything,
+    /// The generation that the content was made from: where another one is current by now, nothing is written.
+    Generation(&'a Manifest),
+    /// A `manifest.json` that is lost or damaged, beside the manifests of generations that are kept. Nothing is
+    /// written where it is sound.
+    LostManifest,
+}
+
 /// How a store is written over another one.
 #[derive(Debug, Clone)]
 pub struct WriteOptions<'a> {
-    /// The generation that the content was made from: where another one is current by now, nothing is
-    /// written. `None` replaces whatever is there.
-    pub replaces: Option<&'a Manifest>,
+    /// What must be there before.
+    pub replaces: Replaces<'a>,
     /// How many generations there are afterwards at most, the new one among them.
     pub keep_generations: NonZeroUsize,
     /// What the manifest says of how it came about.
@@ -35,7 +48,8 @@ pub struct WriteOptions<'a> {
 impl Default for WriteOptions<'_> {
     /// Replaces whatever is there, and keeps nothing of it.
     fn default() -> Self {
-        Self { replaces: None, keep_generations: NonZeroUsize::MIN, change: None }
+        let replaces = Replaces::Anything;
+        Self { replaces, keep_generations: NonZeroUsize::MIN, change: None }
     }
 }
 
@@ -55,44 +69,95 @@ pub(crate) fn write(dir: &Path, store: &Loaded, options: &WriteOptions<'_>) -> R
         return Err(Error::contents(reason));
     }
     make_folder(dir)?;
+    refuse_links(dir)?;
     refuse_foreign_folder(dir)?;
     let mut lock = WriterLock::acquire(dir)?;
-    let left_behind = lock.journal()?;
-    let current = current_manifest(dir)?;
-    if current.is_none() {
-        refuse_foreign_files(dir, &left_behind)?;
-    }
-    refuse_superseded(dir, current.as_ref(), options)?;
+    let current = replaced(dir, options, lock.journal())?;
     let earlier = history::earlier(dir, current.as_ref())?;
     let generations: Vec<&Manifest> = earlier.iter().chain(&current).collect();
-    let in_use: BTreeSet<String> = earlier
-        .iter()
-        .map(|manifest| names::numbered(names::MANIFEST, manifest.generation))
-        .chain(generations.iter().flat_map(|manifest| manifest.files()).map(|e| e.file.clone()))
-        .collect();
-    remove(dir, left_behind.difference(&in_use))?;
-    remove(dir, [&names::MANIFEST_TEMPORARY.to_owned()])?;
+    clear_left_behind(dir, &lock, &earlier, current.as_ref())?;
 
-    let draft = draft(store, &generations, options)?;
-    let plan = Plan::new(&draft, current.as_ref(), &generations, options.keep_generations);
+    let draft = draft(dir, store, &generations, options)?;
+    let plan = Plan::new(dir, &draft, current.as_ref(), &generations, options.keep_generations);
     refuse_casualties(dir, &plan.made)?;
-    let old = plan.old_manifests.union(&plan.old_files).cloned().collect();
-    lock.set_journal(&plan.made.union(&old).cloned().collect())?;
+    lock.set_journal(plan.journal(dir))?;
     sync_folder(dir)?;
 
-    let manifest = write_files(dir, store, draft, current.as_ref(), &plan).inspect_err(|_| {
-        // The error that is being reported matters more than one of tidying up, which the next
-        // writer does again.
-        let _ = remove(dir, &plan.made);
-        let _ = remove(dir, [&names::MANIFEST_TEMPORARY.to_owned()]);
+    let written = write_files(dir, store, draft, current.as_ref(), &plan, &mut lock);
+    let manifest = written.inspect_err(|_| {
+        // The error that is being reported matters more than one of tidying up, which the next writer does again.
+        let undone = lock.remove_listed(|name| plan.made.contains(name));
+        let _ = remove_temporary(dir).and(undone).and_then(|()| forget_removed(dir, &mut lock));
     })?;
     // From here on the new store is the one that readers see.
     sync_folder(dir)?;
     // If tidying up fails, the journal still lists what the next writer has to remove.
-    if plan.remove_old(dir).is_ok() {
-        let _ = lock.set_journal(&BTreeSet::new());
-    }
+    let _ = plan.remove_old(dir, &lock).and_then(|()| forget_removed(dir, &mut lock));
     Ok(manifest)
+}
+
+/// What writers that were killed left behind, and no generation has.
+fn clear_left_behind(
+    dir: &Path,
+    lock: &WriterLock,
+    earlier: &[Manifest],
+    current: Option<&Manifest>,
+) -> Result<()> {
+    let files = earlier.iter().chain(current).flat_map(Manifest::files).map(|e| e.file.clone());
+    let manifests = earlier.iter().map(|m| names::numbered(names::MANIFEST, m.generation));
+    let in_use: BTreeSet<String> = files.chain(manifests).collect();
+    lock.remove_listed(|name| !in_use.contains(name))?;
+    remove_temporary(dir)?;
+    // Before the list is replaced: after a power cut they would be there again and nobody would know whose they are.
+    sync_folder(dir)
+}
+
+/// The list is emptied only once what it lists is gone for good.
+fn forget_removed(dir: &Path, lock: &mut WriterLock) -> Result<()> {
+    sync_folder(dir)?;
+    lock.set_journal(Journal::new())
+}
+
+/// The manifest of the store that is about to be replaced, if there is one and it may be replaced.
+fn replaced(
+    dir: &Path,
+    options: &WriteOptions<'_>,
+    left_behind: &Journal,
+) -> Result<Option<Manifest>> {
+    let occupied = |error| Error::Occupied {
+        path: dir.to_owned(),
+        reason: history::with_way_back(dir, error).to_string(),
+    };
+    match (read::manifest(dir), options.replaces) {
+        (Ok(manifest), Replaces::LostManifest) => Err(superseded(dir, 0, &manifest)),
+        (Ok(manifest), Replaces::Generation(expected))
+            if expected.checksum != manifest.checksum =>
+        {
+            Err(superseded(dir, expected.generation, &manifest))
+        }
+        (Ok(manifest), _) => Ok(Some(manifest)),
+        (Err(Error::NotAStore { .. } | Error::Damaged { .. }), Replaces::LostManifest) => {
+            history::current(dir)
+        }
+        (Err(error @ Error::NotAStore { .. }), _) => {
+            if !history::earlier(dir, None)?.is_empty() {
+                return Err(occupied(error));
+            }
+            refuse_foreign_files(dir, left_behind)?;
+            match options.replaces {
+                Replaces::Generation(_) => Err(error),
+                _ => Ok(None),
+            }
+        }
+        (Err(error @ (Error::Damaged { .. } | Error::UnsupportedVersion { .. })), _) => {
+            Err(occupied(error))
+        }
+        (Err(error), _) => Err(error),
+    }
+}
+
+fn superseded(dir: &Path, expected: u64, found: &Manifest) -> Error {
+    Error::Superseded { path: dir.to_owned(), expected, found: found.generation }
 }
 
 /// A file that stands where a new one would go is not ours: it must not get into the journal, which would have it
@@ -107,33 +172,16 @@ fn refuse_casualties(dir: &Path, made: &BTreeSet<String>) -> Result<()> {
     Ok(())
 }
 
-fn refuse_superseded(
-    dir: &Path,
-    current: Option<&Manifest>,
-    options: &WriteOptions<'_>,
-) -> Result<()> {
-    match options.replaces {
-        Some(expected) if current.map(|found| &found.checksum) != Some(&expected.checksum) => {
-            Err(Error::Superseded {
-                path: dir.to_owned(),
-                expected: expected.generation,
-                found: current.map_or(0, |found| found.generation),
-            })
-        }
-        _ => Ok(()),
-    }
-}
-
 /// The manifest to be: the files that a kept generation has already, and the names of the others, which have no
 /// checksum yet.
 fn draft(
+    dir: &Path,
     store: &Loaded,
     generations: &[&Manifest],
     options: &WriteOptions<'_>,
 ) -> Result<Manifest> {
-    let last = generations.iter().map(|manifest| manifest.generation).max().unwrap_or(0);
-    let generation =
-        last.checked_add(1).ok_or_else(|| Error::contents("its generations are used up"))?;
+    let content = &store.manifest;
+    let generation = free_number(dir, content, generations)?;
     let known: BTreeSet<(&str, &str)> = generations
         .iter()
         .flat_map(|manifest| manifest.files())
@@ -146,10 +194,8 @@ fn draft(
             FileEntry { file: names::numbered(name, generation), bytes: 0, sha256: String::new() }
         }
     };
-    let content = &store.manifest;
-    let mut draft = Manifest::draft(generation, now()?, content.normalization);
-    (draft.count, draft.dimension) = (content.count, content.dimension);
-    draft.model.clone_from(&content.model);
+    let mut draft = content.unsaved();
+    (draft.generation, draft.created_at) = (generation, now()?);
     draft.change.clone_from(&options.change);
     draft.index = place(&content.index, names::INDEX);
     draft.records = place(&content.records, names::RECORDS);
@@ -163,12 +209,29 @@ fn draft(
     Ok(draft)
 }
 
+/// The first number after those that are kept under which no file stands: somebody's own, or one of a generation
+/// whose manifest is lost.
+fn free_number(dir: &Path, content: &Manifest, generations: &[&Manifest]) -> Result<u64> {
+    let attachments = content.attachments.keys().map(String::as_str);
+    let names: Vec<&str> =
+        [names::INDEX, names::RECORDS, names::MANIFEST].into_iter().chain(attachments).collect();
+    let is_free = |generation: &u64| {
+        let stands = |name: &&str| dir.join(names::numbered(name, *generation)).symlink_metadata();
+        !names.iter().any(|name| stands(name).is_ok())
+    };
+    let last = generations.iter().map(|manifest| manifest.generation).max().unwrap_or(0);
+    // The last one of all would leave none for a next one.
+    let free = (last..u64::MAX).skip(1).find(is_free);
+    free.ok_or_else(|| Error::contents("its generations are used up"))
+}
+
 fn is_new(entry: &FileEntry) -> bool {
     entry.sha256.is_empty()
 }
 
 impl Plan {
     fn new(
+        dir: &Path,
         draft: &Manifest,
         current: Option<&Manifest>,
         generations: &[&Manifest],
@@ -186,7 +249,9 @@ impl Plan {
             draft.files().filter(|e| is_new(e)).map(|e| e.file.clone()).collect();
         let kept_current =
             current.filter(|now| kept.iter().any(|k| k.generation == now.generation));
-        made.extend(kept_current.map(manifest_file));
+        // One that is there already is what a killed writer left, or of a copy of the folder in that state.
+        let is_there = |now: &&Manifest| matches!(read::numbered_manifest(dir, now.generation), Ok(Some(m)) if m == **now);
+        made.extend(kept_current.filter(|now| !is_there(now)).map(manifest_file));
         let old_files = old.iter().copied().flat_map(files);
         Self {
             made,
@@ -201,13 +266,22 @@ impl Plan {
         }
     }
 
+    /// What is to be removed where this goes wrong, and where it does not.
+    fn journal(&self, dir: &Path) -> Journal {
+        let look = |name: &String| dir.join(name).symlink_metadata().ok();
+        let old = self.old_manifests.iter().chain(&self.old_files).filter_map(|name| {
+            look(name).map(|found| (name.clone(), Some(FileIdentity::of(&found))))
+        });
+        self.made.iter().map(|name| (name.clone(), None)).chain(old).collect()
+    }
+
     /// Manifests first: what is left of a generation without one is found by the journal.
-    fn remove_old(&self, dir: &Path) -> Result<()> {
+    fn remove_old(&self, dir: &Path, lock: &WriterLock) -> Result<()> {
         if !self.old_manifests.is_empty() {
-            remove(dir, &self.old_manifests)?;
+            lock.remove_listed(|name| self.old_manifests.contains(name))?;
             sync_folder(dir)?;
         }
-        remove(dir, &self.old_files)
+        lock.remove_listed(|name| self.old_files.contains(name))
     }
 }
 
@@ -218,13 +292,15 @@ fn write_files(
     mut manifest: Manifest,
     current: Option<&Manifest>,
     plan: &Plan,
+    lock: &mut WriterLock,
 ) -> Result<Manifest> {
+    let shared: Vec<FileEntry> = manifest.files().filter(|e| !is_new(e)).cloned().collect();
     if is_new(&manifest.index) {
-        (manifest.index, manifest.records) = write_rows(dir, store, &manifest)?;
+        (manifest.index, manifest.records) = write_rows(dir, store, &manifest, lock)?;
     }
     for (name, bytes) in &store.attachments {
         if let Some(entry) = manifest.attachments.get_mut(name).filter(|entry| is_new(entry)) {
-            let mut file = NewFile::create(dir, entry.file.clone())?;
+            let mut file = NewFile::create(dir, entry.file.clone(), lock)?;
             file.write(bytes)?;
             *entry = file.finish()?;
         }
@@ -232,29 +308,35 @@ fn write_files(
     if let Some(current) = current {
         let name = names::numbered(names::MANIFEST, current.generation);
         if plan.made.contains(&name) {
-            write_manifest(dir, name, &mut current.clone())?;
+            write_manifest(NewFile::create(dir, name, lock)?, &mut current.clone())?;
         }
     }
-    write_manifest(dir, names::MANIFEST_TEMPORARY.to_owned(), &mut manifest)?;
+    let temporary = NewFile::create_unlisted(dir, names::MANIFEST_TEMPORARY.to_owned())?;
+    write_manifest(temporary, &mut manifest)?;
     sync_folder(dir)?;
+    // What others have done to the files that it shares since this store was read must not become its content.
+    shared.iter().try_for_each(|entry| read::check_file(dir, entry))?;
     let path = dir.join(names::MANIFEST);
     fs::rename(dir.join(names::MANIFEST_TEMPORARY), &path).map_err(Error::io("replace", &path))?;
     Ok(manifest)
 }
 
-fn write_manifest(dir: &Path, name: String, manifest: &mut Manifest) -> Result<()> {
-    let bytes = manifest.seal()?;
-    let mut file = NewFile::create(dir, name)?;
-    file.write(&bytes)?;
+fn write_manifest(mut file: NewFile, manifest: &mut Manifest) -> Result<()> {
+    file.write(&manifest.seal()?)?;
     file.finish().map(drop)
 }
 
 /// Writes the FAISS file and the records file.
-fn write_rows(dir: &Path, store: &Loaded, draft: &Manifest) -> Result<(FileEntry, FileEntry)> {
+fn write_rows(
+    dir: &Path,
+    store: &Loaded,
+    draft: &Manifest,
+    lock: &mut WriterLock,
+) -> Result<(FileEntry, FileEntry)> {
     let header = faiss_file::header(draft.dimension, draft.count)
         .ok_or_else(|| Error::contents("more values than a FAISS file can count"))?;
-    let mut index = NewFile::create(dir, draft.index.file.clone())?;
-    let mut records = NewFile::create(dir, draft.records.file.clone())?;
+    let mut index = NewFile::create(dir, draft.index.file.clone(), lock)?;
+    let mut records = NewFile::create(dir, draft.records.file.clone(), lock)?;
     index.write(&header)?;
     for group in &store.groups {
         write_embeddings(&mut index, group.index.rows())?;

@@ -327,8 +327,17 @@ fn links_pipes_folders_and_missing_files() {
         } else {
             assert_damaged(folder.path(), "it is missing");
         }
+        // A link leads to what is then looked at: a file is read, anything else is none.
         symlink(&elsewhere, &path).unwrap();
-        assert_damaged(folder.path(), "found a symbolic link");
+        FileStore::open(folder.path()).unwrap();
+        for target in [folder.path(), Path::new("/dev/zero")] {
+            fs::remove_file(&path).unwrap();
+            symlink(target, &path).unwrap();
+            assert_damaged(folder.path(), "expected a regular file");
+        }
+        fs::remove_file(&path).unwrap();
+        symlink(&path, &path).unwrap();
+        assert!(matches!(FileStore::open(folder.path()), Err(Error::Io { .. })));
         fs::remove_file(&path).unwrap();
         fs::create_dir(&path).unwrap();
         assert_damaged(folder.path(), "expected a regular file");

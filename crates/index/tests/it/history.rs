@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ndarray::{Array2, array};
 use sdd_index::{
-    Change, Error, FileStore, Filter, Manifest, Normalization, Record, ReferenceStore, RowEdit,
-    WriteOptions,
+    Change, Error, FileStore, Filter, Manifest, Normalization, Record, ReferenceStore, Replaces,
+    RowEdit, WriteOptions,
 };
 
 use crate::support::{self, listing};
@@ -78,8 +78,11 @@ fn what_does_not_change_is_shared() {
         .into();
     attachments.insert("calibration.json".into(), b"other".to_vec());
     let base = store.manifest().clone();
-    let options =
-        WriteOptions { change: Some(change("calibrate", 1)), replaces: Some(&base), ..keeping(9) };
+    let options = WriteOptions {
+        change: Some(change("calibrate", 1)),
+        replaces: Replaces::Generation(&base),
+        ..keeping(9)
+    };
     let next = store.with_attachments(attachments).unwrap();
     let manifest = next.save(dir, &options).unwrap();
     assert_eq!((manifest.generation, manifest.format_version), (2, 2));
@@ -193,6 +196,8 @@ fn an_edit_leaves_the_other_rows_as_they_are_to_the_bit() {
         .add(&new, &records)
         .unwrap();
     let edited = edit.apply().unwrap();
+    // It is no generation yet, and has no checksum of another.
+    assert_eq!((edited.manifest().generation, edited.manifest().checksum.as_str()), (0, ""));
     // In memory it answers as it does once it is on disk.
     let query = array![[1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0]];
     let in_memory = edited.search(query.view(), 5, Filter::All).unwrap();
@@ -246,4 +251,116 @@ fn an_edit_that_makes_no_store_is_refused() {
     let long = Change { note: Some("x".repeat(2000)), ..change("add", 1) };
     let options = WriteOptions { change: Some(long), ..WriteOptions::default() };
     assert!(store.save(dir, &options).unwrap_err().to_string().contains("note"));
+}
+
+/// The store with another calibration, which shares all other files.
+fn calibrated_anew(dir: &Path) -> FileStore {
+    let store = FileStore::open(dir).unwrap();
+    let empty = store.attachment("empty.bin").unwrap().to_vec();
+    let attachments =
+        [("calibration.json".to_owned(), b"other".to_vec()), ("empty.bin".to_owned(), empty)];
+    let store = store.with_attachments(attachments.into()).unwrap();
+    assert_eq!((store.manifest().generation, store.manifest().checksum.as_str()), (0, ""));
+    store
+}
+
+#[test]
+fn a_store_is_not_saved_over_shared_files_that_are_gone_or_others() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    write(dir, 1, 9);
+    let options = WriteOptions { change: Some(change("calibrate", 1)), ..keeping(9) };
+    let index = dir.join("index-000001.faiss");
+    let sound = fs::read(&index).unwrap();
+    let mut altered = sound.clone();
+    altered[100] ^= 1;
+    for content in [None, Some(&sound[1..]), Some(&altered[..])] {
+        fs::write(&index, &sound).unwrap();
+        let next = calibrated_anew(dir);
+        let _ = fs::remove_file(&index);
+        if let Some(content) = content {
+            fs::write(&index, content).unwrap();
+        }
+        let (before, manifest) = (listing(dir), support::manifest(dir));
+        let error = next.save(dir, &options).unwrap_err();
+        assert!(matches!(error, Error::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("index-000001.faiss"), "{error}");
+        assert_eq!((listing(dir), support::manifest(dir)), (before, manifest));
+    }
+    fs::write(&index, &sound).unwrap();
+    calibrated_anew(dir).save(dir, &options).unwrap();
+    FileStore::open(dir).unwrap();
+}
+
+#[test]
+fn a_lost_manifest_is_no_lost_store() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    for seed in 1..=3 {
+        write(dir, seed, 9);
+    }
+    let path = dir.join("manifest.json");
+    let sound = fs::read(&path).unwrap();
+    let mend = |generation| {
+        let options = WriteOptions {
+            replaces: Replaces::LostManifest,
+            change: Some(change("rollback", generation)),
+            ..keeping(9)
+        };
+        FileStore::open_generation(dir, generation).unwrap().save(dir, &options)
+    };
+    // Nothing is lost: nobody's store is written over in this way.
+    assert!(matches!(mend(1).unwrap_err(), Error::Superseded { found: 3, .. }));
+    let damages: [Option<&[u8]>; 4] =
+        [None, Some(b""), Some(b"{\"name\": \"a web app\"}"), Some(&sound[..50])];
+    for damage in damages {
+        fs::write(&path, &sound).unwrap();
+        match damage {
+            Some(damage) => fs::write(&path, damage).unwrap(),
+            None => fs::remove_file(&path).unwrap(),
+        }
+        let words = format!("drift-index rollback {} 2", dir.display());
+        let opened = FileStore::open(dir).unwrap_err().to_string();
+        assert!(opened.contains(&words), "{opened}");
+        let written = FileStore::write(dir, &support::contents(4, 30, 8, Normalization::L2));
+        let written = written.unwrap_err().to_string();
+        assert!(written.contains("refused") && written.contains(&words), "{written}");
+        let history = FileStore::history(dir).unwrap();
+        let kept: Vec<_> = history.iter().map(|g| (g.manifest.generation, g.is_current)).collect();
+        assert_eq!(kept, [(1, false), (2, false)]);
+    }
+    // Its files still stand under the number that is lost.
+    assert_eq!(mend(2).unwrap().generation, 4);
+    let text = FileStore::open(dir).unwrap().attachment("calibration.json").unwrap().to_vec();
+    assert_eq!(text, b"{\"seed\":2}");
+    assert!(dir.join("index-000003.faiss").exists());
+    // Without others there is nothing to go back to.
+    write(dir, 5, 1);
+    fs::remove_file(&path).unwrap();
+    assert!(matches!(FileStore::open(dir), Err(Error::NotAStore { .. })));
+    assert!(matches!(FileStore::history(dir), Err(Error::NotAStore { .. })));
+}
+
+#[test]
+fn damage_names_the_generation_that_does_not_have_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    write(dir, 1, 9);
+    calibrated_anew(dir).save(dir, &keeping(9)).unwrap();
+    write(dir, 2, 9);
+    let damage = |name: &str| {
+        let mut bytes = fs::read(dir.join(name)).unwrap();
+        bytes[60] ^= 1;
+        fs::write(dir.join(name), bytes).unwrap();
+        FileStore::open(dir).unwrap_err().to_string()
+    };
+    let said = damage("index-000003.faiss");
+    assert!(said.contains("rollback") && said.contains("generation 2 is kept"), "{said}");
+    // Both others have it in common.
+    let old = FileStore::open_generation(dir, 2).unwrap();
+    let options = WriteOptions { change: Some(change("rollback", 2)), ..keeping(9) };
+    old.save(dir, &options).unwrap();
+    fs::remove_file(dir.join("records-000003.jsonl")).unwrap();
+    let said = damage("index-000001.faiss");
+    assert!(said.contains("backup") && !said.contains("rollback"), "{said}");
 }

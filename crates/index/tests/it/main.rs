@@ -15,4 +15,5 @@ mod history;
 mod laws;
 mod opening;
 mod support;
+mod versioned;
 mod writing;

@@ -1,12 +1,12 @@
 //! Writing: refusals, crashes, full disks, several writers, readers in between.
 
 use std::fs;
-use std::os::unix::fs::PermissionsExt;
+use std::os::unix::fs::{MetadataExt, PermissionsExt};
 use std::os::unix::process::ExitStatusExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, UNIX_EPOCH};
 
 use sdd_index::{
     Change, Error, FileStore, Filter, Normalization, Record, ReferenceStore, StoreContents,
@@ -144,11 +144,10 @@ fn files_of_the_user_in_a_store_stay() {
     expected.extend(foreign.map(str::to_owned));
     expected.sort();
     assert_eq!(listing(folder.path()), expected);
-    // One that stands where the next file would go is an error, not a casualty.
+    // One that stands where the next file would go is gone past.
     fs::write(folder.path().join("records-000003.jsonl"), "mine").unwrap();
-    let error = FileStore::write(folder.path(), &contents(3)).unwrap_err();
-    assert!(matches!(error, Error::Io { action: "create", .. }), "{error}");
-    assert_eq!(open_whole(folder.path()), 2);
+    let manifest = FileStore::write(folder.path(), &contents(3)).unwrap();
+    assert_eq!((manifest.generation, open_whole(folder.path())), (4, 3));
     assert_eq!(fs::read(folder.path().join("records-000003.jsonl")).unwrap(), b"mine");
 }
 
@@ -163,6 +162,35 @@ fn a_second_writer_is_told_so() {
     assert_eq!(open_whole(folder.path()), 1);
     drop(first);
     FileStore::write(folder.path(), &contents(2)).unwrap();
+}
+
+/// The line of the journal for a file that is there.
+fn listed(path: &Path) -> String {
+    let found = fs::symlink_metadata(path).unwrap();
+    let created = found.created().unwrap().duration_since(UNIX_EPOCH).unwrap();
+    let name = path.file_name().unwrap().to_str().unwrap();
+    format!("{name} {}-{}\n", found.ino(), created.as_nanos())
+}
+
+#[test]
+fn another_file_under_a_name_that_a_killed_writer_listed_stays() {
+    let folder = tempfile::tempdir().unwrap();
+    let dir = folder.path();
+    FileStore::write(dir, &contents(1)).unwrap();
+    let names = ["index-000002.faiss", "records-000002.jsonl"];
+    for name in names {
+        fs::write(dir.join(name), "half of").unwrap();
+    }
+    let line = listed(&dir.join(names[0]));
+    let journal = "sdd-reference-store writer lock; files it may leave behind:";
+    // The second was listed before it was there, and is not known to be the writer's.
+    fs::write(dir.join(".lock"), format!("{journal}\n{}\n{line}", names[1])).unwrap();
+    fs::write(dir.join("mine"), "mine").unwrap();
+    fs::rename(dir.join("mine"), dir.join(names[0])).unwrap();
+    let manifest = FileStore::write(dir, &contents(2)).unwrap();
+    assert_eq!((manifest.generation, open_whole(dir)), (3, 2));
+    assert_eq!(fs::read(dir.join(names[0])).unwrap(), b"mine");
+    assert_eq!(fs::read(dir.join(names[1])).unwrap(), b"half of");
 }
 
 #[test]
@@ -181,14 +209,15 @@ fn what_a_killed_writer_left_is_removed_by_the_next() {
         let left = [format!("index-{next:06}.faiss"), format!("other-{next:06}.json")];
         let journal = "sdd-reference-store writer lock; files it may leave behind:\n";
         let cut = "cut-000001.js";
-        fs::write(
-            dir.join(".lock"),
-            format!("{journal}{}\n{}\n../x-000001\n{cut}", left[0], left[1]),
-        )
-        .unwrap();
         for name in &left {
             fs::write(dir.join(name), "half of").unwrap();
         }
+        // The third was made, and nothing was written into it or about it.
+        let made = format!("records-{next:06}.jsonl");
+        fs::write(dir.join(&made), "").unwrap();
+        let lines = left.each_ref().map(|name| listed(&dir.join(name))).concat();
+        let names = format!("{}\n{}\n{made}\n", left[0], left[1]);
+        fs::write(dir.join(".lock"), format!("{journal}{names}{lines}../x-000001\n{cut}")).unwrap();
         fs::write(dir.join("manifest.json.tmp"), "{").unwrap();
         if generation == 1 {
             assert_eq!(open_whole(dir), 1);
@@ -329,12 +358,18 @@ fn a_full_disk_leaves_the_old_store() {
     assert!(status.success(), "{status}");
     assert_eq!(open_whole(dir), 1);
     assert_eq!(listing(dir), files_of_generation(1));
+    // What it had begun is forgotten: a file that somebody puts there afterwards is theirs.
+    let mine = dir.join("index-000002.faiss");
+    fs::write(&mine, "").unwrap();
+    FileStore::write(dir, &contents(1)).unwrap();
+    assert_eq!(fs::read(&mine).unwrap(), b"");
+    fs::remove_file(&mine).unwrap();
     // The same, but the process is killed by the signal.
     let status = helper("helper_runs_out_of_space", dir, "ulimit -f 8;").wait().unwrap();
     assert!(status.signal().is_some() || !status.success(), "{status}");
     assert_eq!(open_whole(dir), 1);
-    FileStore::write(dir, &contents(2)).unwrap();
-    assert_eq!(listing(dir), files_of_generation(2));
+    let manifest = FileStore::write(dir, &contents(2)).unwrap();
+    assert_eq!(listing(dir), files_of_generation(manifest.generation));
 }
 
 #[test]

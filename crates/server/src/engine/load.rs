@@ -70,6 +70,10 @@ impl ServedModel {
 pub struct ServedReference {
     /// The store.
     pub path: PathBuf,
+    /// Which generation of it.
+    pub generation: u64,
+    /// The SHA-256 that its manifest states.
+    pub checksum: String,
     /// Number of reference images.
     pub images: usize,
     /// Name of the score, as `knn`.
@@ -185,8 +189,11 @@ fn load_reference(
 
 fn describe(path: PathBuf, reference: &Reference) -> ServedReference {
     let calibration = reference.calibration();
+    let manifest = reference.store().manifest();
     ServedReference {
         path,
+        generation: manifest.generation,
+        checksum: manifest.checksum.clone(),
         images: reference.store().len(),
         method: reference.score().method().name().to_owned(),
         threshold: calibration.and_then(sdd_drift::Calibration::threshold),

@@ -33,8 +33,11 @@ pub struct ModelDescription {
 /// The reference that images are compared with.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reference {
-    /// The store.
-    pub path: String,
+    /// Which generation of its store, as `drift-index history` numbers them.
+    pub generation: u64,
+    /// SHA-256 of that generation, 64 hexadecimal digits.
+    #[schema(pattern = "^[0-9a-f]{64}$")]
+    pub checksum: String,
     /// Number of reference images.
     pub images: usize,
     /// Name of the score, as `knn`.
@@ -82,7 +85,8 @@ impl From<&ServedModel> for ModelDescription {
 impl From<&ServedReference> for Reference {
     fn from(served: &ServedReference) -> Self {
         Self {
-            path: served.path.display().to_string(),
+            generation: served.generation,
+            checksum: served.checksum.clone(),
             images: served.images,
             method: served.method.clone(),
             threshold: served.threshold,

@@ -42,6 +42,9 @@ fn the_answer_says_why_there_is_no_verdict() {
 
     let reference = server.get("/v1/model").json()["reference"].clone();
     assert_eq!((&reference["threshold"], &reference["alpha"]), (&json!(null), &json!(0.25)));
+    // Which reference it is, and not where it lies on the machine.
+    assert_eq!((&reference["generation"], &reference["path"]), (&json!(2), &json!(null)));
+    assert_eq!(reference["checksum"].as_str().unwrap().len(), 64);
     let numbers = Exposition::of(&server);
     let unknown = [("class", "non_defect"), ("out_of_distribution", "unknown")];
     let count = numbers.value("sdd_images_total", &unknown);

@@ -1,25 +1,24 @@
 //! `drift-index add`: further images in the reference.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
-use anyhow::{Result, bail, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ndarray::{Array2, Axis};
 use sdd_drift::Reference;
-use sdd_index::{Filter, Record, RowEdit};
+use sdd_index::{Filter, Record, RowEdit, RowKey};
 
 use crate::answer::{Answer, count};
 use crate::build::from_images::take;
-use crate::calibrate::same_row;
 use crate::captured;
-use crate::held_out::bits;
 use crate::images::classified::classify;
 use crate::images::folder::{ensure_images, scan};
 use crate::interrupt::Interrupt;
 use crate::model::ModelArguments;
-use crate::remarks::{Duplicate, Part, Remarks};
+use crate::remarks::{Part, Remarks};
 use crate::revision::{Base, ChangeArguments, JSON_HELP, change};
+use crate::sides::{Sides, duplicate};
 use crate::{npy, text_file};
 
 /// How many images are named in an error.
@@ -82,8 +81,13 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let base = Base::open(dir)?;
     let mut remarks = Remarks::default();
     let (embeddings, records) = gather(arguments, &mut remarks, &interrupt)?;
-    refuse_held_out(&base, &embeddings, &records)?;
-    let chosen = choose(&base, &embeddings, &records, arguments.replace, &mut remarks)?;
+    let mut sides = Sides::of_store(&base.store);
+    let keys = sides.keys(&embeddings)?;
+    if let Some(held_out) = base.held_out() {
+        sides = sides.with_held_out(&held_out);
+    }
+    refuse_held_out(&sides, &keys, &records)?;
+    let chosen = choose(&base, &mut sides, &keys, &records, arguments.replace, &mut remarks)?;
     ensure!(
         !chosen.rows.is_empty(),
         "nothing to add: all {} are in the store already",
@@ -111,14 +115,14 @@ fn gather(
     if let Some(matrix) = &arguments.embeddings {
         let embeddings = npy::read(matrix)?;
         let rows = embeddings.nrows();
-        let lines = |file: &Option<PathBuf>| match file {
-            Some(file) => text_file::read(file, rows, matrix),
-            None => Ok(vec![None; rows]),
+        let ids = arguments.ids.as_ref().context("expected --ids")?;
+        let ids = text_file::read_ids(ids, rows, matrix)?;
+        let labels = match &arguments.labels {
+            Some(file) => text_file::read(file, rows, matrix)?,
+            None => vec![None; rows],
         };
-        let ids = lines(&arguments.ids)?.into_iter().zip(lines(&arguments.labels)?);
-        let record =
-            |(id, label): (Option<String>, _)| Record { id: id.unwrap_or_default(), label };
-        return Ok((embeddings, ids.map(record).collect()));
+        let records = ids.into_iter().zip(labels).map(|(id, label)| Record { id, label });
+        return Ok((embeddings, records.collect()));
     }
     let images = match (&arguments.images, &arguments.captured, &arguments.labels) {
         (Some(folder), ..) => {
@@ -139,14 +143,9 @@ fn gather(
     Ok((embeddings, records))
 }
 
-fn refuse_held_out(base: &Base, embeddings: &Array2<f32>, records: &[Record]) -> Result<()> {
-    let Some(held_out) = base.held_out() else { return Ok(()) };
-    let known = held_out.by_embedding();
-    let rows = embeddings.outer_iter().zip(records);
-    let both: Vec<&str> = rows
-        .filter(|(values, _)| known.contains_key(&bits(values.iter())))
-        .map(|(_, record)| record.id.as_str())
-        .collect();
+fn refuse_held_out(sides: &Sides, keys: &[RowKey], records: &[Record]) -> Result<()> {
+    let both = keys.iter().zip(records).filter(|(key, _)| sides.is_held_out(key));
+    let both: Vec<&str> = both.map(|(_, record)| record.id.as_str()).collect();
     ensure!(
         both.is_empty(),
         "{} held out for the calibration, for example {}: an image cannot be on both sides; leave them out, or \
@@ -169,33 +168,31 @@ struct Chosen {
 
 fn choose(
     base: &Base,
-    embeddings: &Array2<f32>,
+    sides: &mut Sides,
+    keys: &[RowKey],
     records: &[Record],
     replace: bool,
     remarks: &mut Remarks,
 ) -> Result<Chosen> {
     let known = base.store.records(Filter::All);
-    let labels: HashMap<&str, Option<&str>> =
-        known.iter().map(|record| (record.id.as_str(), record.label.as_deref())).collect();
+    let ids: HashSet<&str> = known.iter().map(|record| record.id.as_str()).collect();
     let mut chosen = Chosen { rows: Vec::new(), replaced: BTreeSet::new() };
     let mut taken = Vec::new();
-    for (row, record) in records.iter().enumerate() {
-        let same_as = same_row(&base.store, embeddings.row(row))?;
-        let same_label = |id: &String| labels.get(id.as_str()) == Some(&record.label.as_deref());
-        match same_as {
+    for (row, (record, key)) in records.iter().zip(keys).enumerate() {
+        match sides.in_reference(key) {
             // With --replace another class is what is wanted.
-            Some(id) if id != record.id || same_label(&id) || !replace => {
-                let other_class = !same_label(&id);
-                let (part, image) = (Part::Reference, record.id.clone());
-                remarks.duplicates.push(Duplicate { part, image, same_as: id, other_class });
+            Some(same) if same.id != record.id || same.label == record.label || !replace => {
+                remarks.duplicates.push(duplicate(Part::Reference, record, same));
+                continue;
             }
-            _ if labels.contains_key(record.id.as_str()) => {
+            _ if ids.contains(record.id.as_str()) => {
                 taken.push(record.id.as_str());
                 chosen.replaced.insert(record.id.clone());
-                chosen.rows.push(row);
             }
-            _ => chosen.rows.push(row),
+            _ => {}
         }
+        sides.insert(*key, record);
+        chosen.rows.push(row);
     }
     ensure!(
         replace || taken.is_empty(),

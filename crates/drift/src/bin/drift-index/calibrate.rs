@@ -4,14 +4,13 @@ use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
-use ndarray::{ArrayView1, Axis};
 use sdd_drift::calibration::{CalibrationSource, DEFAULT_ALPHA};
 use sdd_drift::p_value::DEFAULT_DELTA;
 use sdd_drift::{PValueKind, PValueWithin, Reference, Score, ScoreMethod, VerdictRule};
-use sdd_index::{FileStore, Filter, ReferenceStore};
+use sdd_index::{FileStore, ReferenceStore};
 
 use crate::answer::Answer;
 use crate::build::arguments::{open_unit_interval, score_parser, within_parser};
@@ -22,8 +21,9 @@ use crate::images::classified::classify;
 use crate::images::folder::{ensure_images, scan};
 use crate::interrupt::Interrupt;
 use crate::model::ModelArguments;
-use crate::remarks::{Duplicate, Part, Remarks};
+use crate::remarks::{Part, Remarks};
 use crate::revision::{Base, ChangeArguments, JSON_HELP, Revision, change};
+use crate::sides::Sides;
 use crate::{npy, text_file};
 
 /// Give a store another calibration
@@ -31,7 +31,7 @@ use crate::{npy, text_file};
 /// Held-out images are scored against the reference as it is: those of --calibration or --embeddings, or, without
 /// either, those that the store keeps, for another score or another rule. What is not asked for stays as it is.
 /// Held-out images must be like production as it is now, and in neither the reference nor the training: an image
-/// that is in the reference is left out. The index is not copied.
+/// that is in the reference, or there twice, is left out. The index is not copied.
 #[derive(Debug, Args)]
 #[command(after_long_help = format!("JSON (--json): {JSON_HELP}\n
 Examples:
@@ -127,10 +127,15 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let rule = arguments.rule.rule(base.calibration.as_ref().map(sdd_drift::Calibration::rule))?;
     let mut remarks = Remarks::default();
     let given = given(arguments, &base, &mut remarks, &interrupt)?;
-    let held_out = match (given, base.held_out()) {
-        (Some(given), Some(kept)) if arguments.extend => kept.followed_by(given)?,
-        (Some(given), _) => given,
-        (None, Some(kept)) => kept,
+    let kept = base.held_out();
+    let mut sides = Sides::of_store(&base.store);
+    let held_out = match (given, kept) {
+        (Some(given), Some(kept)) if arguments.extend => {
+            let kept = sides.hold_out(kept, &mut remarks);
+            kept.followed_by(sides.hold_out(given, &mut remarks))?
+        }
+        (Some(given), _) => sides.hold_out(given, &mut remarks),
+        (None, Some(kept)) => sides.hold_out(kept, &mut remarks),
         (None, None) => anyhow::bail!(
             "{} keeps no held-out images: name some with --calibration or --embeddings",
             dir.display()
@@ -151,15 +156,14 @@ fn given(
     remarks: &mut Remarks,
     interrupt: &Interrupt,
 ) -> Result<Option<HeldOut>> {
-    let held_out = match (&arguments.folder, &arguments.embeddings) {
-        (Some(folder), _) => of_images(folder, arguments, base, remarks, interrupt)?,
-        (None, Some(matrix)) => of_matrix(matrix, arguments, base)?,
+    match (&arguments.folder, &arguments.embeddings) {
+        (Some(folder), _) => of_images(folder, arguments, base, remarks, interrupt).map(Some),
+        (None, Some(matrix)) => of_matrix(matrix, arguments, base).map(Some),
         (None, None) => {
             ensure!(!arguments.extend, "--extend takes --calibration or --embeddings");
-            return Ok(None);
+            Ok(None)
         }
-    };
-    without_reference_images(held_out, &base.store, remarks).map(Some)
+    }
 }
 
 fn of_images(
@@ -218,37 +222,4 @@ fn of_matrix(matrix: &Path, arguments: &Arguments, base: &Base) -> Result<HeldOu
         source: CalibrationSource::Embeddings,
         groups: None,
     })
-}
-
-/// An image of the reference is at distance 0 from it and would make every other one look strange.
-fn without_reference_images(
-    held_out: HeldOut,
-    store: &FileStore,
-    remarks: &mut Remarks,
-) -> Result<HeldOut> {
-    let HeldOut { embeddings, images, classes, source, groups } = held_out;
-    let (mut rows, mut kept) = (Vec::new(), Vec::new());
-    for (row, image) in images.into_iter().enumerate() {
-        if let Some(same_as) = same_row(store, embeddings.row(row))? {
-            let part = Part::Calibration;
-            let image = image.id;
-            remarks.duplicates.push(Duplicate { part, image, same_as, other_class: false });
-        } else {
-            rows.push(row);
-            kept.push(image);
-        }
-    }
-    let embeddings = embeddings.select(Axis(0), &rows);
-    Ok(HeldOut { embeddings, images: kept, classes, source, groups })
-}
-
-/// The id of a row with the same embedding.
-#[expect(clippy::needless_pass_by_value, reason = "a view is a reference already")]
-pub fn same_row(store: &FileStore, embedding: ArrayView1<'_, f32>) -> Result<Option<String>> {
-    let found = store
-        .search(embedding.insert_axis(Axis(0)), 1, Filter::All)
-        .context("cannot search the store")?;
-    let nearest = found.first().and_then(|neighbors| neighbors.first());
-    let same = nearest.filter(|nearest| nearest.distance_squared <= 0.0);
-    Ok(same.map(|nearest| nearest.id.to_string()))
 }

@@ -2,11 +2,15 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::num::NonZeroUsize;
+use std::ops::Range;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::thread;
+use std::time::Duration;
 
-use anyhow::{Context, Result};
-use ndarray::{ArrayView1, Axis};
+use anyhow::{Context, Result, ensure};
+use ndarray::{Axis, s};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry};
 use sdd_drift::calibration_images::{
     CALIBRATION_EMBEDDINGS_ATTACHMENT, CALIBRATION_IMAGES_ATTACHMENT, CalibrationImage,
@@ -17,8 +21,13 @@ use sdd_index::{FileStore, ReferenceStore};
 
 use crate::answer::count;
 use crate::held_out::{HeldOut, HeldOutImage};
+use crate::images::progress::Progress;
 use crate::interrupt::Interrupt;
 use crate::remarks::{Part, Remarks, SkippedImage};
+
+/// Searched together, which shares the reading of the reference among them.
+const IMAGES_AT_A_TIME: usize = 128;
+const TIME_BETWEEN_CHECKS: Duration = Duration::from_millis(100);
 
 /// A calibration and the images that it is of.
 pub struct Calibrated {
@@ -95,7 +104,16 @@ pub fn calibrate(
     let calibration = Calibration::with_rule(score, rule, entries, groups, held_out.source)
         .with_context(|| {
             let left_out = remarks.left_out(Part::Calibration);
-            format!("{} left for the calibration, {left_out} left out", count(rows.len(), "image"))
+            let known =
+                remarks.duplicates.iter().filter(|one| one.part == Part::Calibration).count();
+            let why = match known {
+                0 => String::new(),
+                known => format!(", {known} of them in the reference already or there twice"),
+            };
+            format!(
+                "{} left for the calibration, {left_out} left out{why}",
+                count(rows.len(), "image")
+            )
         })?;
     let embeddings = held_out.embeddings.select(Axis(0), &rows);
     let images = CalibrationImages::new(embeddings, held_out.classes, images)?;
@@ -126,27 +144,58 @@ fn score_all(
     held_out: &HeldOut,
     interrupt: &Interrupt,
 ) -> Result<Vec<sdd_drift::Result<f64>>> {
-    let rows: Vec<_> = held_out.embeddings.rows().into_iter().zip(&held_out.images).collect();
+    let total = held_out.images.len();
+    let starts: Vec<usize> = (0..total).step_by(IMAGES_AT_A_TIME).collect();
+    let next = AtomicUsize::new(0);
+    let mut batches: Vec<Option<Vec<_>>> = starts.iter().map(|_| None).collect();
+    let mut progress = Progress::new(total, "held-out images");
     let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
-    let share = rows.len().div_ceil(threads).max(1);
-    let score_share = |rows: &[(ArrayView1<'_, f32>, &HeldOutImage)]| -> Result<Vec<_>> {
-        sdd_index::limit_threads(1);
-        let scores = rows.iter().map(|(embedding, image)| {
-            interrupt.check()?;
-            let embedding = embedding.to_vec();
-            let assessed = reference.assess(&image.predicted.query(&embedding), 0);
-            Ok(assessed.map(|assessment| assessment.score))
-        });
-        scores.collect()
-    };
-    thread::scope(|scope| {
-        let shares: Vec<_> =
-            rows.chunks(share).map(|rows| scope.spawn(move || score_share(rows))).collect();
-        let mut scores = Vec::with_capacity(rows.len());
-        for share in shares {
-            let share = share.join().map_err(|_| anyhow::anyhow!("a scoring thread failed"))?;
-            scores.extend(share?);
+    thread::scope(|scope| -> Result<()> {
+        let (sender, receiver) = mpsc::channel();
+        for _ in 0..threads.min(starts.len()) {
+            let (sender, starts, next) = (sender.clone(), &starts, &next);
+            scope.spawn(move || {
+                sdd_index::limit_threads(1);
+                loop {
+                    let batch = next.fetch_add(1, Ordering::Relaxed);
+                    let Some(&start) = starts.get(batch) else { return };
+                    let end = total.min(start + IMAGES_AT_A_TIME);
+                    // Nobody listens any more where it was interrupted.
+                    if sender.send((batch, score_some(reference, held_out, start..end))).is_err() {
+                        return;
+                    }
+                }
+            });
         }
-        Ok(scores)
-    })
+        drop(sender);
+        // Leaving this loop early drops the receiver, which stops the threads.
+        loop {
+            interrupt.check()?;
+            match receiver.recv_timeout(TIME_BETWEEN_CHECKS) {
+                Ok((batch, scores)) => {
+                    progress.advance(scores.len());
+                    batches[batch] = Some(scores);
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(()),
+            }
+        }
+    })?;
+    let scores: Vec<_> = batches.into_iter().flatten().flatten().collect();
+    ensure!(scores.len() == total, "a scoring thread failed");
+    Ok(scores)
+}
+
+fn score_some(
+    reference: &Reference,
+    held_out: &HeldOut,
+    rows: Range<usize>,
+) -> Vec<sdd_drift::Result<f64>> {
+    let embeddings = held_out.embeddings.slice(s![rows.clone(), ..]);
+    let embeddings = embeddings.as_standard_layout();
+    let images = held_out.images[rows].iter().zip(embeddings.outer_iter());
+    let queries: Vec<_> = images
+        .map(|(image, row)| image.predicted.query(row.to_slice().unwrap_or_default()))
+        .collect();
+    reference.scores(&queries)
 }

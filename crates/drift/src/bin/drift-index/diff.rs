@@ -5,7 +5,7 @@ use std::fmt;
 
 use anyhow::Result;
 use clap::Args;
-use sdd_index::{FileStore, Filter, ReferenceStore};
+use sdd_index::{FileStore, Filter, Normalization, ReferenceStore, RowKey};
 use serde::Serialize;
 
 use crate::answer::{Answer, count, line};
@@ -92,7 +92,7 @@ impl Difference {
                 let (a, b) = (ours.label.clone(), theirs.label.clone());
                 changed_label.push(ChangedLabel { id: id.clone(), a, b });
             }
-            if ours.bits != theirs.bits {
+            if ours.embedding != theirs.embedding {
                 changed_embedding.push(id.clone());
             }
         }
@@ -127,7 +127,7 @@ impl Difference {
 /// What is known of an image.
 struct Row {
     label: Option<String>,
-    bits: Vec<u32>,
+    embedding: RowKey,
 }
 
 /// Images by id.
@@ -146,8 +146,9 @@ impl Rows {
         let embeddings = store.embeddings(Filter::All)?;
         let records = store.records(Filter::All).into_iter().zip(embeddings.outer_iter());
         let row = |(record, values): (sdd_index::Record, ndarray::ArrayView1<'_, f32>)| {
-            let bits = crate::held_out::bits(values.iter());
-            (record.id, Row { label: record.label, bits })
+            // With its length, which is no part of what is stored where rows are normalized.
+            let embedding = RowKey::new(Normalization::None, values);
+            (record.id, Row { label: record.label, embedding })
         };
         Ok(Self(records.map(row).collect()))
     }

@@ -1,6 +1,5 @@
 //! Held-out images on their way into a calibration.
 
-use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -8,6 +7,8 @@ use ndarray::{Array2, Axis, concatenate};
 use sdd_core::{ModelSpec, Prediction};
 use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::{Calibration, CalibrationImages, Query};
+
+use crate::sides::select;
 
 /// Images for the calibration, which are not in the reference.
 pub struct HeldOut {
@@ -81,20 +82,19 @@ impl HeldOut {
         }
     }
 
-    /// These images and `others` behind them; of images with the same embedding the first counts.
+    /// These of the images.
+    pub fn select(self, rows: &[usize]) -> Self {
+        let mut images: Vec<_> = self.images.into_iter().map(Some).collect();
+        let images = rows.iter().filter_map(|&row| images[row].take()).collect();
+        Self { embeddings: select(self.embeddings, rows), images, ..self }
+    }
+
+    /// These images and `others` behind them, which are none of them.
     pub fn followed_by(self, others: Self) -> Result<Self> {
         let groups = self.groups.zip(others.groups).map(|(ours, theirs)| ours + theirs);
         let embeddings = concatenate(Axis(0), &[self.embeddings.view(), others.embeddings.view()])
             .context("the held-out images have embeddings of different dimensions")?;
-        let mut seen = HashSet::new();
-        let all = self.images.into_iter().chain(others.images);
-        let (mut rows, mut images) = (Vec::new(), Vec::new());
-        for ((row, image), values) in all.enumerate().zip(embeddings.outer_iter()) {
-            if seen.insert(bits(values.iter())) {
-                rows.push(row);
-                images.push(image);
-            }
-        }
+        let mut images: Vec<_> = self.images.into_iter().chain(others.images).collect();
         // Probabilities are kept of all images or of none.
         let all_known = images.iter().all(|image| image.predicted.probabilities().is_some());
         if !all_known {
@@ -104,18 +104,7 @@ impl HeldOut {
             }
         }
         let classes = if self.classes.is_empty() { others.classes } else { self.classes };
-        let embeddings = embeddings.select(Axis(0), &rows);
-        Ok(Self { embeddings, images, classes, source: self.source, groups })
+        let source = self.source.joined_by(others.source);
+        Ok(Self { embeddings, images, classes, source, groups })
     }
-
-    /// The ids of the images by the bits of their embeddings.
-    pub fn by_embedding(&self) -> HashMap<Vec<u32>, &str> {
-        let rows = self.embeddings.outer_iter().zip(&self.images);
-        rows.map(|(values, image)| (bits(values.iter()), image.id.as_str())).collect()
-    }
-}
-
-/// An embedding as something that can be looked up: the same image through the same model has the same bits.
-pub fn bits<'a>(values: impl Iterator<Item = &'a f32>) -> Vec<u32> {
-    values.map(|value| value.to_bits()).collect()
 }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use sdd_drift::Reference;
+use sdd_drift::reference::attached;
 use sdd_index::{FileStore, Generation};
 use serde::Serialize;
 
@@ -29,6 +29,11 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let history = FileStore::history(&arguments.store)?;
+    if !history.iter().any(|generation| generation.is_current) {
+        let opened = FileStore::open(&arguments.store).map(drop);
+        let why = opened.err().map_or_else(String::new, |error| error.to_string());
+        eprintln!("warning: none of these is the current one: {why}");
+    }
     let entry = |generation| Entry::new(&arguments.store, generation);
     let generations = history.into_iter().map(entry).collect();
     let store = arguments.store.display().to_string();
@@ -63,9 +68,9 @@ impl Entry {
         let Generation { manifest, is_current, .. } = generation;
         let opened = FileStore::open_generation(store, manifest.generation)
             .map_err(sdd_drift::Error::from)
-            .and_then(|store| Reference::from_store(Box::new(store)));
+            .and_then(|store| attached(&store));
         let (calibration, problem) = match opened {
-            Ok(reference) => (reference.calibration().map(CalibrationInfo::from), None),
+            Ok((_, calibration)) => (calibration.as_ref().map(CalibrationInfo::from), None),
             Err(error) => (None, Some(error.to_string())),
         };
         let change = manifest.change;

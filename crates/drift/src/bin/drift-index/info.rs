@@ -226,19 +226,7 @@ fn classes_text(classes: &[ClassInfo]) -> String {
 
 fn calibration_text(calibration: &CalibrationInfo) -> String {
     let groups = calibration.groups.map(|groups| format!(" of {}", count(groups, "group")));
-    let source = match &calibration.source {
-        CalibrationSource::Directory => "from a folder of their own".to_owned(),
-        CalibrationSource::Embeddings => "from embeddings".to_owned(),
-        CalibrationSource::Split { group_by, share, seed } => {
-            let by = match group_by {
-                GroupBy::CsvColumn(column) => format!("column {column}"),
-                GroupBy::Regex(regex) => format!("expression {regex}"),
-                _ => "another rule".to_owned(),
-            };
-            format!("share {share} by {by}, seed {seed}")
-        }
-        _ => "chosen in another way".to_owned(),
-    };
+    let source = source_text(&calibration.source);
     let level = match calibration.p_value {
         PValueKind::Marginal => format!("alpha {}", calibration.alpha),
         other => format!("alpha {}, {other}", calibration.alpha),
@@ -249,4 +237,24 @@ fn calibration_text(calibration: &CalibrationInfo) -> String {
     );
     let images = count(calibration.images, "image");
     format!("{images}{}, {source}; {verdict}", groups.unwrap_or_default())
+}
+
+/// How the images were chosen.
+fn source_text(source: &CalibrationSource) -> String {
+    match source {
+        CalibrationSource::Directory => "from a folder of their own".to_owned(),
+        CalibrationSource::Embeddings => "from embeddings".to_owned(),
+        CalibrationSource::Split { group_by, share, seed } => {
+            let by = match group_by {
+                GroupBy::CsvColumn(column) => format!("column {column}"),
+                GroupBy::Regex(regex) => format!("expression {regex}"),
+                _ => "another rule".to_owned(),
+            };
+            format!("share {share} by {by}, seed {seed}")
+        }
+        CalibrationSource::Joined { parts } => {
+            parts.iter().map(source_text).collect::<Vec<_>>().join(" and ")
+        }
+        _ => "chosen in another way".to_owned(),
+    }
 }

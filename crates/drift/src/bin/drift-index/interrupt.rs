@@ -1,10 +1,10 @@
-//! Ctrl-C and SIGTERM: the first asks to stop, the second stops.
+//! Signals: Ctrl-C and SIGTERM, of which the first asks to stop and the second stops, and limits of files.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::{Context, Result};
-use signal_hook::consts::{SIGINT, SIGTERM};
+use signal_hook::consts::{SIGINT, SIGTERM, SIGXFSZ};
 use signal_hook::flag;
 
 /// The error of work that was asked to stop.
@@ -38,4 +38,10 @@ impl Interrupt {
     pub fn check(&self) -> Result<()> {
         if self.0.load(Ordering::Relaxed) { Err(Interrupted.into()) } else { Ok(()) }
     }
+}
+
+/// Writing past the longest file that the system allows (`ulimit -f`) is an error like a full disk, and does not end
+/// the program: what it had begun to write is removed, and the error says what could not be written.
+pub fn survive_file_limits() -> Result<()> {
+    flag::register(SIGXFSZ, Arc::default()).map(drop).context("cannot listen for signals")
 }

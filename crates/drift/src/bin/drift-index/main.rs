@@ -11,6 +11,7 @@ mod calibrate;
 mod calibration;
 mod captured;
 mod check;
+mod csv_list;
 mod diff;
 mod embed;
 mod exit;
@@ -30,6 +31,7 @@ mod remove;
 mod report;
 mod revision;
 mod rollback;
+mod sides;
 mod text_file;
 mod verify;
 mod whole_file;
@@ -86,7 +88,10 @@ fn main() -> ExitCode {
     }
     let Arguments { command, json } = Arguments::parse();
     log_to_stderr();
-    match run(command).and_then(|answer| answer.print(json)) {
+    match interrupt::survive_file_limits()
+        .and_then(|()| run(command))
+        .and_then(|answer| answer.print(json))
+    {
         Ok(status) => status,
         Err(error) => answer::report_failure(&error, json),
     }

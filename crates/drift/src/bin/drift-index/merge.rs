@@ -1,19 +1,19 @@
 //! `drift-index merge`: the images of other stores, too.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use sdd_drift::Error;
 use sdd_index::{FileStore, Filter, ModelIdentity, ReferenceStore, RowEdit};
 
 use crate::answer::Answer;
-use crate::calibrate::same_row;
-use crate::held_out::{HeldOut, bits};
+use crate::held_out::HeldOut;
 use crate::interrupt::Interrupt;
-use crate::remarks::{Duplicate, Part, Remarks};
+use crate::remarks::{Part, Remarks};
 use crate::revision::{Base, ChangeArguments, JSON_HELP, StoreArgument, change};
+use crate::sides::{Sides, duplicate};
 
 /// Add the images of other stores to a store
 ///
@@ -68,7 +68,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         let edit = RowEdit::new(so_far).remove(chosen.replaced);
         let edit = edit.add_rows_of(&other.store, |id| chosen.rows.contains(id))?;
         merged = Some(edit.apply()?);
-        held_out = join(held_out, other, base.calibration.is_some())?;
+        held_out = join(held_out, other, base.calibration.is_some(), &mut remarks)?;
     }
     let further = held_out.as_ref().map_or(0, |held_out| held_out.images.len());
     ensure!(
@@ -110,26 +110,17 @@ fn choose(
     replace: bool,
     remarks: &mut Remarks,
 ) -> Result<Chosen> {
+    let mut sides = Sides::of_store(ours);
     let known = ours.records(Filter::All);
-    let labels: HashMap<&str, Option<&str>> =
-        known.iter().map(|record| (record.id.as_str(), record.label.as_deref())).collect();
+    let ids: HashSet<&str> = known.iter().map(|record| record.id.as_str()).collect();
     let mut chosen = Chosen { rows: BTreeSet::new(), replaced: BTreeSet::new() };
-    let rows = ours.stored_rows(Filter::All);
-    let rows = rows.outer_iter().zip(&known);
-    let by_row: HashMap<Vec<u32>, &str> =
-        rows.map(|(values, record)| (bits(values.iter()), record.id.as_str())).collect();
-    let embeddings = theirs.stored_rows(Filter::All);
-    for (record, values) in theirs.records(Filter::All).into_iter().zip(embeddings.outer_iter()) {
-        let same_as = by_row.get(&bits(values.iter())).map(|id| (*id).to_owned());
-        let is_known = labels.contains_key(record.id.as_str());
-        match same_as {
-            Some(id) if id != record.id || !replace => {
-                let other_class = labels.get(id.as_str()) != Some(&record.label.as_deref());
-                let (part, image) = (Part::Reference, record.id);
-                remarks.duplicates.push(Duplicate { part, image, same_as: id, other_class });
+    for (record, key) in theirs.records(Filter::All).into_iter().zip(theirs.row_keys()) {
+        match sides.in_reference(&key) {
+            Some(same) if same.id != record.id || !replace => {
+                remarks.duplicates.push(duplicate(Part::Reference, &record, same));
                 continue;
             }
-            _ if is_known => {
+            _ if ids.contains(record.id.as_str()) => {
                 ensure!(
                     replace,
                     "another image of the store is called {}: --replace puts the new one in its place",
@@ -139,6 +130,7 @@ fn choose(
             }
             _ => {}
         }
+        sides.insert(key, &record);
         chosen.rows.insert(record.id);
     }
     Ok(chosen)
@@ -146,9 +138,18 @@ fn choose(
 
 /// The held-out images of both. Where one has a calibration without them there are none, and whoever scores them
 /// says so.
-fn join(ours: Option<HeldOut>, other: &Base, calibrated: bool) -> Result<Option<HeldOut>> {
+fn join(
+    ours: Option<HeldOut>,
+    other: &Base,
+    calibrated: bool,
+    remarks: &mut Remarks,
+) -> Result<Option<HeldOut>> {
     match (ours, other.held_out()) {
-        (Some(ours), Some(theirs)) => ours.followed_by(theirs).map(Some),
+        (Some(ours), Some(theirs)) => {
+            let sides = Sides::new(other.store.manifest().normalization);
+            let theirs = sides.with_held_out(&ours).hold_out(theirs, remarks);
+            ours.followed_by(theirs).map(Some)
+        }
         (Some(ours), None) if other.calibration.is_none() => Ok(Some(ours)),
         (None, theirs) if !calibrated => {
             if theirs.is_some() {
@@ -163,14 +164,13 @@ fn join(ours: Option<HeldOut>, other: &Base, calibrated: bool) -> Result<Option<
 }
 
 fn refuse_both_sides(store: &FileStore, held_out: &HeldOut) -> Result<()> {
-    for (values, image) in held_out.embeddings.outer_iter().zip(&held_out.images) {
-        if let Some(id) = same_row(store, values)? {
-            anyhow::bail!(
-                "the held-out image {} of one store is the image {id} of the other's reference: an image cannot be on \
-                 both sides; remove it from the reference (`drift-index remove`) first",
-                image.id
-            );
-        }
-    }
-    Ok(())
+    let sides = Sides::of_store(store).with_held_out(held_out);
+    let first = sides.on_both().min_by_key(|(image, _)| *image);
+    first.map_or(Ok(()), |(image, record)| {
+        bail!(
+            "the held-out image {image} of one store is the image {} of the other's reference: an image cannot be on \
+             both sides; remove it from the reference (`drift-index remove`) first",
+            record.id
+        )
+    })
 }

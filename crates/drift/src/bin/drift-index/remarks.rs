@@ -32,7 +32,7 @@ pub struct SkippedImage {
     pub reason: String,
 }
 
-/// An image that is byte for byte another one.
+/// An image that is another one already, by its bytes or by its embedding.
 #[derive(Debug, Clone, Serialize)]
 pub struct Duplicate {
     pub part: Part,

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
@@ -11,10 +12,13 @@ use serde::Serialize;
 
 use crate::answer::{Answer, count, line};
 use crate::exit::ExitStatus;
+use crate::held_out::HeldOut;
 use crate::info::StoreInfo;
+use crate::sides::Sides;
 
 const AFTER_LONG_HELP: &str = "\
-JSON (--json): as of `info`, and bytes, min_norm, max_norm, zero_rows, earlier_generations (their numbers). A store that is damaged is a
+JSON (--json): as of `info`, and bytes, min_norm, max_norm, zero_rows, on_both_sides (held-out
+images that are in the reference, too), earlier_generations (their numbers). A damaged store is a
 failure: {\"status\":\"error\",\"error\":{\"code\",\"message\"}}, exit code 2.";
 
 /// Check everything in a store: files, checksums, every row, score and calibration
@@ -37,6 +41,7 @@ struct Verified {
     min_norm: f64,
     max_norm: f64,
     zero_rows: usize,
+    on_both_sides: usize,
     earlier_generations: Vec<u64>,
 }
 
@@ -53,12 +58,17 @@ fn earlier(store: &Path) -> Result<Vec<u64>> {
     Ok(earlier.map(|kept| kept.manifest.generation).collect())
 }
 
-fn check(store: &Path, generation: u64) -> Result<(Reference, Verification)> {
+fn check(store: &Path, generation: u64) -> Result<(Reference, Verification, usize)> {
     let found = sdd_index::verify_generation(store, generation)?;
-    let opened = FileStore::open_generation(store, generation)?;
-    let reference = Reference::from_store(Box::new(opened))?;
-    CalibrationImages::from_store(reference.store())?;
-    Ok((reference, found))
+    let opened = Arc::new(FileStore::open_generation(store, generation)?);
+    let reference = Reference::from_store(Box::new(Arc::clone(&opened)))?;
+    let images = CalibrationImages::from_store(reference.store())?;
+    let held_out = images.as_ref().zip(reference.calibration());
+    let on_both = held_out.map_or(0, |(images, calibration)| {
+        let held_out = HeldOut::of_store(images, calibration);
+        Sides::of_store(&opened).with_held_out(&held_out).on_both().count()
+    });
+    Ok((reference, found, on_both))
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
@@ -71,7 +81,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         Some(generation) => generation,
         None => current(store)?,
     };
-    let (reference, found) =
+    let (reference, found, on_both_sides) =
         check(store, generation).with_context(|| format!("{} is not sound", store.display()))?;
     for &generation in &earlier {
         check(store, generation).with_context(|| {
@@ -84,6 +94,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         min_norm: found.min_norm,
         max_norm: found.max_norm,
         zero_rows: found.zero_rows,
+        on_both_sides,
         earlier_generations: earlier,
     };
     Answer::new(ExitStatus::Success, &verified)
@@ -100,6 +111,11 @@ impl fmt::Display for Verified {
             }
         };
         line(f, "sound", format_args!("{} bytes checked{zeros}", self.bytes))?;
+        if self.on_both_sides > 0 {
+            let images = count(self.on_both_sides, "held-out image");
+            let mend = "`drift-index calibrate STORE` leaves them out";
+            line(f, "both sides", format_args!("{images} in the reference, too: {mend}"))?;
+        }
         match self.earlier_generations.len() {
             0 => Ok(()),
             kept => line(f, "earlier", format_args!("{} checked, too", count(kept, "generation"))),

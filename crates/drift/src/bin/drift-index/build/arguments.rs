@@ -31,8 +31,8 @@ Examples:
 /// Build a reference store from a folder of images, or from a matrix of embeddings
 ///
 /// The class of an image is the first folder below DIR on its path; images directly in DIR have
-/// none. Images that cannot be read are listed and left out (exit code 3); of byte-identical images
-/// the first one counts. An existing store is replaced only once the new one is complete.
+/// none. Images that cannot be read are listed and left out (exit code 3). Of images with the same embedding the
+/// first one counts, and one that is in the reference is not held out: these are listed, too. An existing store is replaced only once the new one is complete.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_LONG_HELP)]
 pub struct Arguments {
@@ -199,7 +199,7 @@ pub struct MatrixArguments {
     #[arg(long, value_name = "FILE", requires = "embeddings", conflicts_with = "images")]
     pub labels: Option<PathBuf>,
 
-    /// Their ids, one a line [default: the row numbers, from 0]
+    /// Their ids, one a line, none empty [default: the row numbers, from 0]
     #[arg(long, value_name = "FILE", requires = "embeddings", conflicts_with = "images")]
     pub ids: Option<PathBuf>,
 

@@ -30,10 +30,11 @@ pub fn gather(matrix: &Path, arguments: &Arguments, rule: &VerdictRule) -> Resul
     let embeddings = npy::read(matrix)?;
     let (rows, dimension) = embeddings.dim();
     let labels = optional(arguments.matrix.labels.as_deref(), rows, matrix)?;
-    let ids = optional(arguments.matrix.ids.as_deref(), rows, matrix)?;
-    let records = labels.into_iter().zip(ids).enumerate();
-    let records = records
-        .map(|(row, (label, id))| Record { id: id.unwrap_or_else(|| row.to_string()), label });
+    let ids = match &arguments.matrix.ids {
+        Some(file) => text_file::read_ids(file, rows, matrix)?,
+        None => (0..rows).map(|row| row.to_string()).collect(),
+    };
+    let records = labels.into_iter().zip(ids).map(|(label, id)| Record { id, label });
     Ok(Material {
         model: model_of(arguments, dimension)?,
         records: records.collect(),

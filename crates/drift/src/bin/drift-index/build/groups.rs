@@ -4,7 +4,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Result, bail, ensure};
 use regex::Regex;
 use sdd_drift::calibration::GroupBy;
 use sha2::{Digest, Sha256};
@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use super::arguments::CalibrationArguments;
 pub use super::arguments::CsvColumn;
 use crate::answer::count;
+use crate::csv_list::CsvList;
 use crate::images::folder::ImageFile;
 
 /// How many images without a group are named in the error.
@@ -73,22 +74,16 @@ fn captured(regex: &Regex, id: &str) -> Option<String> {
 /// Image to group.
 fn read_csv(csv: &CsvColumn) -> Result<HashMap<String, String>> {
     let place = csv.file.display();
-    let (file, _) =
-        sdd_core::regular_file::open(&csv.file).with_context(|| format!("cannot read {place}"))?;
-    let mut reader = csv::Reader::from_reader(file);
-    let header = reader.headers().with_context(|| format!("cannot read {place}"))?.clone();
-    let first = header.get(0).unwrap_or_default().trim_start_matches('\u{feff}');
+    let mut list = CsvList::open(&csv.file)?;
+    let first = list.header().get(0).unwrap_or_default();
     ensure!(
         first == "image",
         "the first column of {place} is called `{first}`: expected `image`, with paths relative to the folder"
     );
-    let column = header.iter().position(|name| name == csv.column).with_context(|| {
-        let names = header.iter().collect::<Vec<_>>().join(", ");
-        format!("{place} has no column `{}`; it has {names}", csv.column)
-    })?;
+    let column = list.column(&csv.column)?;
     let mut groups = HashMap::new();
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {place}"))?;
+    for record in list.rows() {
+        let record = record?;
         let field = |position| record.get(position).unwrap_or_default();
         let (image, group) = (normal_path(field(0)), field(column).to_owned());
         if group.is_empty() {
@@ -193,6 +188,7 @@ mod tests {
     fn a_csv_that_does_not_fit_is_explained() {
         for (content, expected) in [
             ("file,item\n", "first column"),
+            ("image;item\na;1\n", "separated by semicolons"),
             ("image,part\n", "no column `item`; it has image, part"),
             ("image,item\na,1\na,2\n", "groups `1` and `2`"),
             ("image,item\na\n", "cannot read"),

@@ -12,6 +12,7 @@ use super::arguments::Arguments;
 use super::summary::Built;
 use crate::calibration::{attachments, calibrate, uncalibrated, warn_of_classes};
 use crate::interrupt::Interrupt;
+use crate::sides::Sides;
 
 pub fn write(
     material: Material,
@@ -21,6 +22,9 @@ pub fn write(
     interrupt: &Interrupt,
 ) -> Result<Built> {
     let Material { model, embeddings, records, held_out, mut remarks } = material;
+    let mut sides = Sides::new(arguments.normalize);
+    let (embeddings, records) = sides.admit(embeddings, records, &mut remarks)?;
+    let held_out = held_out.map(|held_out| sides.hold_out(held_out, &mut remarks));
     let asked_for = score;
     let score = score.at_most(embeddings.nrows());
     if score != asked_for {

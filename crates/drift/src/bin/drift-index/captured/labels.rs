@@ -3,10 +3,11 @@
 use std::collections::HashMap;
 use std::path::Path;
 
-use anyhow::{Context, Result, ensure};
+use anyhow::{Result, ensure};
 use sdd_index::MAX_LABEL_BYTES;
 
 use super::records::is_own_path;
+use crate::csv_list::CsvList;
 
 /// An image that has a label.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -21,22 +22,11 @@ pub struct LabeledImage {
 /// Reads the columns `image` and `label` (and `item`) of a CSV file; rows without a label are left out.
 pub fn read(file: &Path) -> Result<Vec<LabeledImage>> {
     let place = file.display();
-    let (opened, _) =
-        sdd_core::regular_file::open(file).with_context(|| format!("cannot read {place}"))?;
-    let mut reader = csv::Reader::from_reader(opened);
-    let header = reader.headers().with_context(|| format!("cannot read {place}"))?.clone();
-    let column =
-        |name: &str| header.iter().position(|found| found.trim_start_matches('\u{feff}') == name);
-    let missing = |name: &str| {
-        let found = header.iter().collect::<Vec<_>>().join(", ");
-        format!("{place} has no column `{name}`; it has {found}")
-    };
-    let image = column("image").with_context(|| missing("image"))?;
-    let label = column("label").with_context(|| missing("label"))?;
-    let item = column("item");
+    let mut list = CsvList::open(file)?;
+    let (image, label, item) = (list.column("image")?, list.column("label")?, list.find("item"));
     let (mut images, mut labels) = (Vec::new(), HashMap::new());
-    for record in reader.records() {
-        let record = record.with_context(|| format!("cannot read {place}"))?;
+    for record in list.rows() {
+        let record = record?;
         let field = |position| record.get(position).unwrap_or_default().trim().to_owned();
         let (path, label) = (field(image), field(label));
         if label.is_empty() {

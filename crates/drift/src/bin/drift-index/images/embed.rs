@@ -55,7 +55,7 @@ pub fn embed(
 ) -> Result<Vec<Outcome>> {
     let work = Work { files, max_bytes, next: AtomicUsize::new(0), first: Mutex::default() };
     let mut found: Vec<Option<Found>> = files.iter().map(|_| None).collect();
-    let mut progress = Progress::new(files.len());
+    let mut progress = Progress::new(files.len(), "images");
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
         for classifier in classifiers {
@@ -69,7 +69,7 @@ pub fn embed(
             match receiver.recv_timeout(Duration::from_millis(100)) {
                 Ok(one) => {
                     let one: Found = one?;
-                    progress.advance();
+                    progress.advance(1);
                     let position = one.position;
                     found[position] = Some(one);
                 }

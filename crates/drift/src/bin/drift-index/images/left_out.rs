@@ -21,7 +21,7 @@ pub fn fmt(
     }
     if !duplicates.is_empty() {
         let number = count(duplicates.len(), "image");
-        let what = format_args!("{number} left out, byte for byte the same as another");
+        let what = format_args!("{number} left out, the same as another");
         line(f, "duplicates", what)?;
         duplicates.iter().take(LISTED).try_for_each(|one| writeln!(f, "    {one}"))?;
         if let Some(more) = duplicates.len().checked_sub(LISTED).filter(|more| *more > 0) {

@@ -5,4 +5,4 @@ pub mod embed;
 pub mod file;
 pub mod folder;
 pub mod left_out;
-mod progress;
+pub mod progress;

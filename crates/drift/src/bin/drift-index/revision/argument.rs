@@ -8,7 +8,7 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_index::{Change, FileStore, Manifest, WriteOptions};
+use sdd_index::{Change, FileStore, Manifest, Replaces, WriteOptions};
 
 /// A store, or a generation of it, written `STORE@GENERATION`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,7 +87,11 @@ impl KeepArguments {
             replaced: 0,
             note: Some(note),
         });
-        WriteOptions { replaces: None, keep_generations: self.keep_generations, change }
+        WriteOptions {
+            replaces: Replaces::Anything,
+            keep_generations: self.keep_generations,
+            change,
+        }
     }
 }
 
@@ -97,7 +101,7 @@ impl ChangeArguments {
         &self,
         store: &FileStore,
         dir: &Path,
-        base: &Manifest,
+        replaces: Replaces<'_>,
         change: &Change,
     ) -> Result<Option<Manifest>> {
         if self.dry_run {
@@ -105,7 +109,7 @@ impl ChangeArguments {
         }
         let change = Change { note: self.keeping.note.clone(), ..change.clone() };
         let options = WriteOptions {
-            replaces: Some(base),
+            replaces,
             keep_generations: self.keeping.keep_generations,
             change: Some(change),
         };

@@ -7,8 +7,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use sdd_drift::{Calibration, CalibrationImages, Reference, Score, VerdictRule};
-use sdd_index::{Change, FileStore, ReferenceStore};
+use sdd_drift::reference::attached;
+use sdd_drift::{Calibration, CalibrationImages, Score, VerdictRule};
+use sdd_index::{Change, FileStore, ReferenceStore, Replaces};
 
 pub use self::argument::{ChangeArguments, KeepArguments, StoreArgument};
 pub use self::outcome::{JSON_HELP, Revised, change_text};
@@ -42,12 +43,9 @@ impl Base {
     }
 
     pub fn of_store(store: FileStore) -> Result<Self> {
-        let store = Arc::new(store);
-        let reference = Reference::from_store(Box::new(Arc::clone(&store)))?;
-        let (score, calibration) = (reference.score(), reference.calibration().cloned());
-        drop(reference);
-        let images = CalibrationImages::from_store(&*store)?;
-        let store = Arc::into_inner(store).context("the store is still in use")?;
+        // What a score needs beforehand is fitted to what the store becomes, not to what it is.
+        let (score, calibration) = attached(&store)?;
+        let images = CalibrationImages::from_store(&store)?;
         Ok(Self { store, score, calibration, images })
     }
 
@@ -152,7 +150,8 @@ impl Revision {
         let store = store.with_attachments(attachments)?;
         interrupt.check()?;
         let calibration = calibrated.map(|calibrated| calibrated.calibration);
-        let manifest = arguments.save(&store, dir, base.store.manifest(), &change)?;
+        let replaces = Replaces::Generation(base.store.manifest());
+        let manifest = arguments.save(&store, dir, replaces, &change)?;
         Revised::new(dir, &store, score, calibration.as_ref(), change, manifest.as_ref(), remarks)
             .answer()
     }

@@ -1,0 +1,95 @@
+//! Lists that people make: CSV files with names of columns in their first line.
+
+use std::io::Cursor;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+use csv::{Reader, StringRecord};
+
+use crate::text_file;
+
+/// A list that was read.
+pub struct CsvList {
+    path: PathBuf,
+    header: StringRecord,
+    reader: Reader<Cursor<String>>,
+}
+
+impl CsvList {
+    pub fn open(path: &Path) -> Result<Self> {
+        Self::parse(path, text_file::read_text(path)?)
+    }
+
+    /// The list that stands in the file at `path`, without a byte order mark.
+    pub fn parse(path: &Path, text: String) -> Result<Self> {
+        let mut reader = Reader::from_reader(Cursor::new(text));
+        let header = reader.headers().with_context(|| format!("cannot read {}", path.display()));
+        let header = header?.clone();
+        if let Some(separator) = other_separator(&header) {
+            bail!(
+                "the columns of {} are separated by {separator}: save it as CSV in UTF-8 with commas",
+                path.display()
+            );
+        }
+        Ok(Self { path: path.to_owned(), header, reader })
+    }
+
+    pub fn header(&self) -> &StringRecord {
+        &self.header
+    }
+
+    /// Where the column of this name is, if it is there.
+    pub fn find(&self, column: &str) -> Option<usize> {
+        self.header.iter().position(|name| name == column)
+    }
+
+    pub fn column(&self, column: &str) -> Result<usize> {
+        self.find(column).with_context(|| {
+            let names = self.header.iter().collect::<Vec<_>>().join(", ");
+            format!("{} has no column `{column}`; it has {names}", self.path.display())
+        })
+    }
+
+    pub fn rows(&mut self) -> impl Iterator<Item = Result<StringRecord>> {
+        let path = &self.path;
+        let read = move || format!("cannot read {}", path.display());
+        self.reader.records().map(move |row| row.with_context(read))
+    }
+}
+
+/// A header that is one name to us and several to somebody else, as spreadsheets write it where commas are decimal.
+fn other_separator(header: &StringRecord) -> Option<&'static str> {
+    let only = header.get(0).filter(|_| header.len() == 1)?;
+    let separators = [(';', "semicolons"), ('\t', "tabs"), ('|', "vertical bars")];
+    separators.into_iter().find(|(sign, _)| only.contains(*sign)).map(|(_, name)| name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_byte_order_mark_is_no_part_of_a_name() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.csv");
+        std::fs::write(&path, "\u{feff}image,label\n").unwrap();
+        let list = CsvList::open(&path).unwrap();
+        let found = ["image", "label", "item"].map(|name| list.find(name));
+        assert_eq!(found, [Some(0), Some(1), None]);
+        let error = list.column("item").unwrap_err().to_string();
+        assert!(error.ends_with("it has image, label"), "{error}");
+    }
+
+    #[test]
+    fn another_separator_is_named() {
+        for (text, expected) in [
+            ("image;label;item\na;b;c\n", "separated by semicolons"),
+            ("image;label\n", "separated by semicolons"),
+            ("image\tlabel\n", "separated by tabs"),
+        ] {
+            let error = CsvList::parse(Path::new("a.csv"), text.into()).err().unwrap().to_string();
+            assert!(error.contains(expected) && error.contains("with commas"), "{error}");
+        }
+        assert!(CsvList::parse(Path::new("a.csv"), "image\na;b.png\n".into()).is_ok());
+    }
+}
