@@ -52,6 +52,7 @@ mod simd;
 pub mod spec;
 mod thumbnail;
 mod tiff_file;
+mod webp;
 
 pub use classifier::{Classifier, ClassifierOptions};
 pub use device::Device;

@@ -13,7 +13,7 @@ use super::{ImageLimits, Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
 use crate::tiff_file::{self, TiffFile};
-use crate::{buffer, jpeg, luma, orientation, samples};
+use crate::{buffer, jpeg, luma, orientation, samples, webp};
 
 /// What a decoder may allocate before the image's size is known: for tables and metadata.
 const METADATA_BYTES: u64 = 16 << 20;
@@ -136,8 +136,10 @@ impl Decoder {
         format: ImageFormat,
         color: Color,
     ) -> Result<(Decoded, Orientation), ImageError> {
-        let decoder = self.open(bytes, format)?;
         let orientation = orientation::of(bytes, format)?;
+        let webp = (format == ImageFormat::WebP).then(|| webp::adapted(bytes)).flatten();
+        let bytes = webp.as_deref().unwrap_or(bytes);
+        let decoder = self.open(bytes, format)?;
         if format == ImageFormat::Tiff {
             return Ok((self.decode_tiff(bytes, decoder)?, orientation));
         }
