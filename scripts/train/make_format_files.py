@@ -104,6 +104,7 @@ def pngs() -> dict[str, bytes]:
         "png_xmp_text.png": whole[:iend] + chunk(b"tEXt", b"XML:com.adobe.xmp\0" + xmp) + whole[iend:],
         "png_unreadable_exif.png": whole[:idat] + chunk(b"eXIf", b"nothing to read") + whole[idat:],
         "png_bomb.png": whole[:iend] + bomb + whole[iend:],
+        "png_bomb_comment.png": whole[:iend] + chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(3 << 19))) + whole[iend:],
         "png_animated.png": whole[:idat] + animation + whole[idat:iend] + second + whole[iend:],
         "png_no_end.png": whole[:iend],
         "png_cut.png": whole[: idat + 200],

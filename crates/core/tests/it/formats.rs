@@ -75,6 +75,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("PNG", "turned by XMP", "images/png_xmp_6.png"),
     ("PNG", "turned by XMP in a plain text chunk", "formats/png_xmp_text.png"),
     ("PNG", "Exif that cannot be read (not turned)", "formats/png_unreadable_exif.png"),
+    ("PNG", "packed text of more than 1 MiB in other places", "formats/png_bomb_comment.png"),
     ("PNG", "wrong Adler-32", "formats/png_wrong_adler.png"),
     (
         "PNG",
