@@ -21,10 +21,11 @@ SUFFIXES = {"jpeg": ".jpg", "png": ".png", "webp": ".webp", "tiff": ".tiff"}
 
 # What Pillow raises at metadata that it cannot read. We read the picture, and do not turn it.
 UNREADABLE = (
-    "not a TIFF file", "unpack requires", "fromhex", "bytes pattern on a string-like", "bytes-like object", "MAX_TEXT_CHUNK",
+    "not a TIFF file", "unpack requires", "fromhex", "bytes pattern on a string-like", "bytes-like object",
+    "MAX_TEXT_CHUNK",
 )
-# Files with a RIFF length that is not theirs, and TIFF with a mark that Pillow does not know.
-OTHERWISE_REFUSED_BY_PILLOW = ("webp_size_", "tiff_be_big_")
+# Files with a RIFF length that is not theirs, TIFF with a mark that Pillow does not know, or with a tag beyond its end.
+OTHERWISE_REFUSED_BY_PILLOW = ("webp_size_", "tiff_be_big_", "tiff_le_beyond", "tiff_be_beyond")
 # Refused for what has nothing to do with the orientation.
 REFUSED_BY_US = ("tiff_le_big_", "jpeg_extended_xmp", "jpeg_junk", "webp_other_case")
 
