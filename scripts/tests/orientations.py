@@ -192,7 +192,8 @@ def webp(exif_data: bytes | None = None, xmp: bytes | None = None, flags: int | 
     """An extended WebP, by default with the flags of what is in it."""
     chunks = [riff_chunk(name, data) for name, data in ((b"EXIF", exif_data), (b"XMP ", xmp)) if data is not None]
     set_flags = (8 if exif_data is not None else 0) | (4 if xmp is not None else 0)
-    header = bytes([set_flags if flags is None else flags, 0, 0, 0]) + struct.pack("<L", 39)[:3] + struct.pack("<L", 23)[:3]
+    size_less_one = struct.pack("<L", 39)[:3] + struct.pack("<L", 23)[:3]
+    header = bytes([set_flags if flags is None else flags, 0, 0, 0]) + size_less_one
     metadata = b"".join(chunks) + extra
     image = _RIFF[12:]
     body = b"WEBP" + riff_chunk(b"VP8X", header) + (metadata + image if first else image + metadata)

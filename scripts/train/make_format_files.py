@@ -58,7 +58,7 @@ def jpegs() -> dict[str, bytes]:
         "jpeg_411.jpg": encode(picture("RGB"), "JPEG", quality=90, subsampling="4:1:1"),
         "jpeg_restarts.jpg": encode(picture("RGB"), "JPEG", quality=90, restart_marker_blocks=1),
         "jpeg_two_exif_segments.jpg":
-            whole[:app0] + segment(0xE1, b"Exif\0\0" + data[:20]) + segment(0xE1, b"Exif\0\0" + data[20:]) + whole[app0:],
+            whole[:app0] + b"".join(segment(0xE1, b"Exif\0\0" + part) for part in (data[:20], data[20:])) + whole[app0:],
         "jpeg_unreadable_exif.jpg": bytes(dpi) + segment(0xE1, b"Exif\0\0nothing to read") + whole[app0:],
         "jpeg_cut.jpg": whole[: scan + 60],
         "jpeg_no_end.jpg": whole[:-2],
@@ -100,10 +100,11 @@ def pngs() -> dict[str, bytes]:
         "png_exif_behind.png": whole[:iend] + chunk(b"eXIf", data) + whole[iend:],
         "png_exif_profile.png": whole[:idat] + chunk(b"tEXt", profile) + whole[idat:],
         "png_exif_packed_profile.png":
-            whole[:idat] + chunk(b"zTXt", profile.replace(b"\0", b"\0\0", 1)[:23] + zlib.compress(profile[22:])) + whole[idat:],
+            whole[:idat] + chunk(b"zTXt", profile[:22] + b"\0" + zlib.compress(profile[22:])) + whole[idat:],
         "png_xmp_text.png": whole[:iend] + chunk(b"tEXt", b"XML:com.adobe.xmp\0" + xmp) + whole[iend:],
         "png_unreadable_exif.png": whole[:idat] + chunk(b"eXIf", b"nothing to read") + whole[idat:],
         "png_bomb.png": whole[:iend] + bomb + whole[iend:],
+        "png_bomb_comment.png": whole[:iend] + chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(3 << 19))) + whole[iend:],
         "png_animated.png": whole[:idat] + animation + whole[idat:iend] + second + whole[iend:],
         "png_no_end.png": whole[:iend],
         "png_cut.png": whole[: idat + 200],
@@ -137,7 +138,9 @@ def interlaced() -> bytes:
     return b"\x89PNG\r\n\x1a\n" + chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
 
 
-def bmp(bits: int, data: bytes, compression: int = 0, palette: bytes = b"", height: int = HEIGHT, masks: bytes = b"") -> bytes:
+def bmp(
+    bits: int, data: bytes, compression: int = 0, palette: bytes = b"", height: int = HEIGHT, masks: bytes = b""
+) -> bytes:
     header = struct.pack("<LllHHLLllLL", 40, WIDTH, height, 1, bits, compression, len(data), 0, 0, len(palette) // 4, 0)
     start = 14 + len(header) + len(masks) + len(palette)
     return b"BM" + struct.pack("<LHHL", start + len(data), 0, 0, start) + header + masks + palette + data
@@ -153,7 +156,8 @@ def bmps() -> dict[str, bytes]:
     colors = np.asarray(picture("RGB"))[:, :, ::-1]
     grays = b"".join(bytes([level] * 3 + [0]) for level in range(256))
     sixteen_grays = b"".join(bytes([17 * level] * 3 + [0]) for level in range(16))
-    sixteen = ((colors[:, :, 2].astype(np.uint16) >> 3) << 10 | (colors[:, :, 1].astype(np.uint16) >> 3) << 5 | colors[:, :, 0] >> 3)
+    blue, green, red = (colors[:, :, at].astype(np.uint16) >> 3 for at in range(3))
+    sixteen = red << 10 | green << 5 | blue
     sixteen_rows = bmp_rows(np.ascontiguousarray(sixteen.astype("<u2")).view(np.uint8))
     runs = b"".join(bytes([WIDTH, int(row[0])]) + b"\0\0" for row in gray[::-1]) + b"\0\1"
     delta = bytes([WIDTH, 200]) + b"\0\0" + b"\0\2\2\1" + bytes([5, 90]) + b"\0\1"
@@ -198,7 +202,7 @@ def tiffs() -> dict[str, bytes]:
         "tiff_lzma.tiff": encode(color, "TIFF", compression="lzma"),
         "tiff_zstd.tiff": encode(color, "TIFF", compression="zstd"),
         "tiff_big.tiff": encode(gray, "TIFF", big_tiff=True),
-        "tiff_lab.tiff": encode(picture("LAB"), "TIFF"),
+        "tiff_lab.tiff": encode(Image.frombytes("LAB", color.size, color.tobytes()), "TIFF"),
         "tiff_ycbcr.tiff": encode(picture("YCbCr"), "TIFF"),
         "tiff_32bit.tiff": encode(integers, "TIFF"),
         "tiff_float.tiff": encode(integers.convert("F"), "TIFF"),
@@ -234,7 +238,8 @@ def tiff(
 ) -> bytes:
     """A TIFF of uint8 ``[H, W]`` or ``[H, W, 3]``, written by hand: Pillow chooses few layouts."""
     height, width = pixels.shape[:2]
-    planes = [pixels.reshape(height, width, -1)[:, :, at : at + 1] for at in range(samples)] if planar else [pixels.reshape(height, width, -1)]
+    samples_of = pixels.reshape(height, width, -1)
+    planes = [samples_of[:, :, at : at + 1] for at in range(samples)] if planar else [samples_of]
     parts = []
     for plane in planes:
         if tile:
@@ -281,7 +286,8 @@ def packed_samples(part: np.ndarray, bits: int) -> bytes:
     if bits == 8:
         return part.tobytes()
     per_byte = 8 // bits
-    levels = np.pad(part[:, :, 0] >> (8 - bits), ((0, 0), (0, -part.shape[1] % per_byte))).reshape(part.shape[0], -1, per_byte)
+    levels = np.pad(part[:, :, 0] >> (8 - bits), ((0, 0), (0, -part.shape[1] % per_byte)))
+    levels = levels.reshape(part.shape[0], -1, per_byte)
     return sum(levels[:, :, at] << (8 - bits * (at + 1)) for at in range(per_byte)).astype(np.uint8).tobytes()
 
 
@@ -294,10 +300,44 @@ def webps() -> dict[str, bytes]:
         "webp_exif.webp": encode(picture("RGB"), "WEBP", lossless=True, exif=orientation(6)),
         "webp_unreadable_exif.webp": encode(picture("RGB"), "WEBP", lossless=True, exif=b"Exif\0\0nothing to read"),
         "webp_animated.webp": frames.getvalue(),
+        "webp_animated_part.webp": one_frame(picture("RGBA"), at=(4, 6), canvas=(41, 33)),
+        "webp_animated_blended.webp": one_frame(picture("RGBA"), at=(0, 0), canvas=(WIDTH, HEIGHT)),
+        "webp_announced_metadata.webp": announced_metadata(whole),
         "webp_size_too_large.webp": whole[:4] + struct.pack("<L", length + 100) + whole[8:],
         "webp_trailer.webp": whole + b"what a program appends",
         "webp_cut.webp": whole[:-60],
     }
+
+
+def riff(chunks: list[tuple[bytes, bytes]]) -> bytes:
+    body = b"WEBP" + b"".join(
+        name + struct.pack("<L", len(data)) + data + bytes(len(data) % 2) for name, data in chunks
+    )
+    return b"RIFF" + struct.pack("<L", len(body)) + body
+
+
+def extended_header(flags: int, width: int, height: int) -> bytes:
+    return bytes([flags, 0, 0, 0]) + struct.pack("<L", width - 1)[:3] + struct.pack("<L", height - 1)[:3]
+
+
+def one_frame(image: Image.Image, at: tuple[int, int], canvas: tuple[int, int]) -> bytes:
+    """An animation of one image that is blended with the empty canvas, some of it transparent."""
+    alpha = np.asarray(image.getchannel("A")).copy()
+    alpha[: HEIGHT // 3] = 0
+    image.putalpha(Image.fromarray(alpha))
+    whole = encode(image, "WEBP", lossless=True, exact=True)
+    place = b"".join(
+        struct.pack("<L", value)[:3] for value in (at[0] // 2, at[1] // 2, image.width - 1, image.height - 1, 100)
+    )
+    frame = place + b"\0" + whole[whole.index(b"VP8L") :]
+    return riff([(b"VP8X", extended_header(0x12, *canvas)), (b"ANIM", b"\xff" * 4 + b"\0\0"), (b"ANMF", frame)])
+
+
+def announced_metadata(whole: bytes) -> bytes:
+    """Flags of Exif and XMP, and neither."""
+    start = whole.index(b"VP8L")
+    length = struct.unpack("<L", whole[start + 4 : start + 8])[0]
+    return riff([(b"VP8X", extended_header(0x0C, WIDTH, HEIGHT)), (b"VP8L", whole[start + 8 : start + 8 + length])])
 
 
 def others() -> dict[str, bytes]:
@@ -337,7 +377,8 @@ def verdict(data: bytes) -> dict[str, str]:
         pixels = imaging.load(io.BytesIO(data), "rgb")
     except ValueError:
         return {"pillow": "reads"}
-    return {"pillow": "reads", "size": f"{pixels.width}x{pixels.height}", "sha256": hashlib.sha256(pixels.tobytes()).hexdigest()}
+    sha256 = hashlib.sha256(pixels.tobytes()).hexdigest()
+    return {"pillow": "reads", "size": f"{pixels.width}x{pixels.height}", "sha256": sha256}
 
 
 def main() -> None:

@@ -55,6 +55,7 @@ pub mod spec;
 mod thumbnail;
 mod tiff;
 mod warning;
+mod webp;
 
 pub use classifier::{Classifier, ClassifierOptions};
 pub use device::Device;

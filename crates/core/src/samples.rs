@@ -62,8 +62,11 @@ fn narrowed<const CHANNELS: usize, const COLORS: usize>(
 ) -> Result<Vec<u8>, ImageError> {
     const { assert!(COLORS <= CHANNELS, "colors are some of the samples") }
     let colors = |pixel: &[u16; CHANNELS]| std::array::from_fn::<u16, COLORS, _>(|at| pixel[at]);
-    let brightest = pick(samples, |pixel| largest(&colors(pixel)));
-    let narrowing = Narrowing::of(largest(&brightest), bit_depth)?;
+    let brightest = vectorize(
+        #[inline(always)]
+        || samples.as_chunks().0.iter().map(|pixel| largest(&colors(pixel))).max(),
+    );
+    let narrowing = Narrowing::of(brightest.unwrap_or(0), bit_depth)?;
     let narrow = |pixel: &[u16; CHANNELS]| colors(pixel).map(|sample| narrowing.eight_bit(sample));
     Ok(pick(samples, narrow).into_flattened())
 }

@@ -13,7 +13,7 @@ use super::{ImageLimits, Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
 use crate::warning::ImageWarning;
-use crate::{bmp, buffer, jpeg, luma, orientation, png, samples, tiff};
+use crate::{bmp, buffer, jpeg, luma, orientation, png, samples, tiff, webp};
 
 /// What a decoder may allocate before the image's size is known: for tables and metadata.
 const METADATA_BYTES: u64 = 16 << 20;
@@ -156,10 +156,13 @@ impl Decoder {
             }
             _ => {}
         }
-        let ended = if format == ImageFormat::Png { png::with_end(bytes) } else { bytes.into() };
-        let bytes = ended.as_ref();
-        let decoder = self.open(bytes, format)?;
-        let orientation = orientation::of(bytes, format)?;
+        let bytes = match format {
+            ImageFormat::Png => png::with_end(bytes),
+            _ => bytes.into(),
+        };
+        let orientation = orientation::of(&bytes, format)?;
+        let webp = (format == ImageFormat::WebP).then(|| webp::adapted(&bytes)).flatten();
+        let decoder = self.open(webp.as_deref().unwrap_or(&bytes), format)?;
         let size = decoder.dimensions();
         let found = match decoder.color_type() {
             ColorType::L8 if color == Color::Gray => Some(Color::Gray),

@@ -150,6 +150,7 @@ fn bytes_of(kind: u16) -> Option<u64> {
 
 impl Tag<'_> {
     /// What the tag asks for: nothing, if its first value is none of those that have a meaning.
+    #[expect(clippy::float_cmp, reason = "whole numbers, or none that has a meaning")]
     fn orientation(&self) -> Orientation {
         let known = self.number().and_then(|number| {
             (1..=8).find(|code| f64::from(*code) == number).and_then(Orientation::from_exif)

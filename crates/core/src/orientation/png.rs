@@ -76,11 +76,11 @@ fn texts(bytes: &[u8]) -> Result<Texts<'_>, ImageError> {
     let mut walk = Walk::default();
     let mut rest = bytes.get(SIGNATURE_BYTES..).unwrap_or_default();
     while let Some((name, length, after)) = chunk_header(rest) {
-        if name == b"IEND" || name == b"fcTL" && walk.animated {
+        if name == *b"IEND" || name == *b"fcTL" && walk.animated {
             break;
         }
         let Some((content, after)) = after.split_at_checked(length) else {
-            if name == b"IDAT" {
+            if name == *b"IDAT" {
                 break;
             }
             return Err(damaged("it is truncated", name));
@@ -88,7 +88,7 @@ fn texts(bytes: &[u8]) -> Result<Texts<'_>, ImageError> {
         let (checksum, after) = after.split_at(after.len().min(4));
         rest = after;
         walk.pass(name, content);
-        if !matches!(name, b"eXIf" | b"tEXt" | b"zTXt" | b"iTXt") {
+        if !matches!(&name, b"eXIf" | b"tEXt" | b"zTXt" | b"iTXt") {
             continue;
         }
         if !walk.in_pixels && checksum != crc(name, content) {
@@ -100,29 +100,29 @@ fn texts(bytes: &[u8]) -> Result<Texts<'_>, ImageError> {
 }
 
 /// The next chunk's name, the length of its content, and what follows the header.
-fn chunk_header(bytes: &[u8]) -> Option<(&[u8; 4], usize, &[u8])> {
+fn chunk_header(bytes: &[u8]) -> Option<([u8; 4], usize, &[u8])> {
     let (length, rest) = bytes.split_first_chunk()?;
     let (name, rest) = rest.split_first_chunk()?;
     let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
-    is_name.then_some((name, length, rest))
+    is_name.then_some((*name, length, rest))
 }
 
-fn crc(name: &[u8; 4], content: &[u8]) -> [u8; 4] {
+fn crc(name: [u8; 4], content: &[u8]) -> [u8; 4] {
     let mut crc = Crc::new();
-    crc.update(name);
+    crc.update(&name);
     crc.update(content);
     crc.sum().to_be_bytes()
 }
 
-fn damaged(what: &str, name: &[u8; 4]) -> ImageError {
+fn damaged(what: &str, name: [u8; 4]) -> ImageError {
     let reason = format!("{what} (chunk {})", name.escape_ascii());
     ImageError::Damaged { format: "PNG", reason }
 }
 
 impl Walk {
-    fn pass(&mut self, name: &[u8; 4], content: &[u8]) {
-        match name {
+    fn pass(&mut self, name: [u8; 4], content: &[u8]) {
+        match &name {
             b"IDAT" | b"fdAT" if !self.in_pixels => {
                 self.in_pixels = true;
                 let default_image = u32::from(!self.frame_begun);
@@ -143,8 +143,8 @@ impl Walk {
 }
 
 impl<'a> Texts<'a> {
-    fn take(&mut self, name: &[u8; 4], content: &'a [u8]) -> Result<(), ImageError> {
-        match name {
+    fn take(&mut self, name: [u8; 4], content: &'a [u8]) -> Result<(), ImageError> {
+        match &name {
             b"eXIf" => self.exif = Some(Content::Data(Cow::Borrowed(content))),
             b"tEXt" => {
                 let (key, text) = split(content).unwrap_or((content, &[]));
@@ -268,7 +268,7 @@ mod tests {
             file.extend(u32::try_from(content.len()).unwrap().to_be_bytes());
             file.extend_from_slice(*name);
             file.extend_from_slice(content);
-            file.extend(crc(name, content));
+            file.extend(crc(**name, content));
         }
         file
     }
@@ -279,8 +279,8 @@ mod tests {
         encoder.finish().unwrap()
     }
 
-    fn after_pixels(name: &[u8; 4], content: Vec<u8>) -> Vec<u8> {
-        file(&[(b"IDAT", vec![]), (name, content), (b"IEND", vec![])])
+    fn after_pixels(name: [u8; 4], content: Vec<u8>) -> Vec<u8> {
+        file(&[(b"IDAT", vec![]), (&name, content), (b"IEND", vec![])])
     }
 
     #[test]
@@ -291,7 +291,7 @@ mod tests {
         *changed.iter_mut().rev().nth(16).unwrap() ^= 1;
         let error = stated(&changed).unwrap_err();
         assert!(matches!(error, ImageError::Damaged { .. }), "{error}");
-        let cut = after_pixels(b"eXIf", TURNED.to_vec());
+        let cut = after_pixels(*b"eXIf", TURNED.to_vec());
         let error = stated(&cut[..cut.len() - 17]).unwrap_err();
         assert!(error.to_string().contains("truncated (chunk eXIf)"), "{error}");
         for length in 0..cut.len() {
@@ -303,12 +303,13 @@ mod tests {
     fn unpacked_text_is_bounded() {
         let chunk = |key: &[u8], text: &[u8]| [key, b"\0\0", &packed(text)].concat();
         let bomb = vec![b' '; (1 << 20) + 1];
-        let error = stated(&after_pixels(b"zTXt", chunk(b"XML:com.adobe.xmp", &bomb))).unwrap_err();
+        let error =
+            stated(&after_pixels(*b"zTXt", chunk(b"XML:com.adobe.xmp", &bomb))).unwrap_err();
         assert!(matches!(error, ImageError::TooMuchMemory { .. }), "{error}");
         // Nobody asks for this one.
-        assert_eq!(stated(&after_pixels(b"zTXt", chunk(b"Comment", &bomb))).unwrap(), None);
+        assert_eq!(stated(&after_pixels(*b"zTXt", chunk(b"Comment", &bomb))).unwrap(), None);
         let large = chunk(b"XML:com.adobe.xmp", &bomb[1..]);
-        assert_eq!(stated(&after_pixels(b"zTXt", large.clone())).unwrap(), None);
+        assert_eq!(stated(&after_pixels(*b"zTXt", large.clone())).unwrap(), None);
         let many: Vec<_> = (0..65).map(|_| (b"zTXt", large.clone())).collect();
         assert!(matches!(stated(&file(&many)).unwrap_err(), ImageError::TooMuchMemory { .. }));
     }

@@ -75,6 +75,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("PNG", "turned by XMP", "images/png_xmp_6.png"),
     ("PNG", "turned by XMP in a plain text chunk", "formats/png_xmp_text.png"),
     ("PNG", "Exif that cannot be read (not turned)", "formats/png_unreadable_exif.png"),
+    ("PNG", "packed text of more than 1 MiB in other places", "formats/png_bomb_comment.png"),
     ("PNG", "wrong Adler-32", "formats/png_wrong_adler.png"),
     (
         "PNG",
@@ -161,6 +162,9 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("WebP", "lossless", "images/webp_lossless.webp"),
     ("WebP", "with alpha", "images/webp_lossy_alpha.webp"),
     ("WebP", "animated (its first image)", "formats/webp_animated.webp"),
+    ("WebP", "animated, blended with its empty canvas", "formats/webp_animated_blended.webp"),
+    ("WebP", "animated, its first image a part of the canvas", "formats/webp_animated_part.webp"),
+    ("WebP", "metadata that are announced and not there", "formats/webp_announced_metadata.webp"),
     ("WebP", "turned by Exif", "formats/webp_exif.webp"),
     ("WebP", "turned by XMP", "images/webp_xmp_6.webp"),
     ("WebP", "bytes behind the end", "formats/webp_trailer.webp"),

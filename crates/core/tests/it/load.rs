@@ -1,9 +1,13 @@
 //! Loading models: what is accepted, and what a person is told when it is not.
 
 use std::fs;
+use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use sdd_core::{Classifier, ClassifierOptions, Device, Error, ModelSpec};
+use image::{GrayImage, ImageFormat};
+use sdd_core::image::{Decoder, ImageLimits};
+use sdd_core::spec::Color;
+use sdd_core::{Classifier, ClassifierOptions, Device, Error, ImageError, ModelSpec};
 use serde_json::{Value, json};
 
 use crate::{data, tiny};
@@ -48,6 +52,32 @@ fn a_sidecar_describes_a_file_without_metadata() {
     let classifier = open_with_sidecar(&tiny_spec()).unwrap();
     let described: &ModelSpec = classifier.spec();
     assert_eq!(described, tiny().spec());
+}
+
+#[test]
+fn the_description_states_the_bits_of_16_bit_samples() {
+    let twelve_bits = fs::read(data("formats/png_12_in_16.png")).unwrap();
+    let classify = |bit_depth: Value| {
+        let mut spec = tiny_spec();
+        spec["preprocessing"]["bit_depth"] = bit_depth;
+        let mut classifier = open_with_sidecar(&spec).unwrap();
+        classifier.classify(&twelve_bits)
+    };
+    let error = classify(Value::Null).unwrap_err();
+    assert!(matches!(error, Error::Image(ImageError::AmbiguousBitDepth { .. })), "{error}");
+    let error = classify(json!(11)).unwrap_err();
+    assert!(matches!(error, Error::Image(ImageError::BeyondBitDepth { .. })), "{error}");
+    // As the same picture in 8 bits.
+    let limits = ImageLimits::default();
+    let mut decoder = Decoder::new(limits).of_bit_depth(Some(12));
+    let pixels = decoder.decode(&twelve_bits, Color::Gray).unwrap();
+    let picture = GrayImage::from_raw(pixels.width, pixels.height, pixels.data.to_vec()).unwrap();
+    assert!(picture.iter().any(|sample| *sample > 128));
+    let mut eight_bits = Cursor::new(Vec::new());
+    picture.write_to(&mut eight_bits, ImageFormat::Png).unwrap();
+    let expected = tiny().classify(&eight_bits.into_inner()).unwrap();
+    assert_eq!(classify(json!(12)).unwrap().embedding, expected.embedding);
+    assert_ne!(classify(json!(16)).unwrap().embedding, expected.embedding);
 }
 
 #[test]

@@ -36,6 +36,13 @@ fn every_fault_of_an_upload_has_its_code() {
     // 61 x 97 pixels.
     let large = picture("jpeg_rgb_large.jpg");
     assert_refused(&file("image/jpeg", &large), 413, "too_many_pixels");
+    let twelve_bits = picture("../formats/png_12_in_16.png");
+    let answer = file("image/png", &twelve_bits);
+    assert_refused(&answer, 422, "ambiguous_bit_depth");
+    assert!(
+        answer.json()["error"]["message"].as_str().unwrap().contains("bit_depth"),
+        "{answer:?}"
+    );
     let compressed = [("content-type", "image/png"), ("content-encoding", "gzip")];
     let answer = server.post("/predict", &compressed, &image);
     assert_refused(&answer, 415, "unsupported_encoding");
