@@ -66,7 +66,7 @@ train: train-data build ## Train, measure, export and index a model (DATA=Kolekt
 # --- checks ------------------------------------------------------------------------------------------------------
 
 .PHONY: test
-test: fmt-check lint doc test-python test-rust ## Run every check: format, lints, docs, Python comparisons, tests
+test: fmt-check deny lint doc test-python test-rust ## Run every check: format, dependencies, lints, docs, Python comparisons, tests
 
 .PHONY: fmt
 fmt: setup ## Format the code
@@ -96,9 +96,14 @@ test-python: build ## Compare the real programs with Pillow, ONNX Runtime and FA
 	.native/python/bin/python -B -m pytest -p no:cacheprovider scripts/train/tests
 
 .PHONY: deny
-deny: ## Check licenses, bans and sources of the dependencies
-	@cargo deny --version >/dev/null 2>&1 || { echo "cargo-deny is missing: cargo install --locked cargo-deny"; exit 1; }
-	cargo deny check bans licenses sources
+deny: setup ## Check licenses, bans and sources of the dependencies
+	@scripts/setup/run deny
+	.native/cargo/bin/cargo-deny --log-level error check bans licenses sources
+
+.PHONY: fuzz
+fuzz: setup ## Fuzz what strangers send and files hold, MINUTES each (default 1); TARGET=name for one
+	@scripts/setup/run fuzz
+	scripts/fuzz "$(or $(MINUTES),1)" $(TARGET)
 
 # --- ship --------------------------------------------------------------------------------------------------------
 

@@ -1,0 +1,40 @@
+//! What a monitor's database holds.
+
+use std::sync::LazyLock;
+
+use sdd_drift::monitor::{
+    Baseline, CalibratedRate, Monitor, MonitorSettings, MonitorState, Observation,
+};
+
+static MONITOR: LazyLock<Monitor> = LazyLock::new(|| {
+    let baseline = Baseline::new(0.05, vec![CalibratedRate { images: 100, above: 5 }])
+        .with_class_mix([("defect".into(), 20), ("good".into(), 80)]);
+    Monitor::new(MonitorSettings { window: 20, ..MonitorSettings::default() }, Some(baseline))
+        .expect("settings that hold")
+});
+
+/// Reads the input as a state, goes on with it for more than a window, and says what it has seen.
+pub fn monitor_state(input: &[u8]) {
+    let Ok(text) = str::from_utf8(input) else { return };
+    let Ok(mut state) = MonitorState::from_json(text) else { return };
+    let _ = MONITOR.report(&state);
+    for image in 0..25 {
+        let observation = Observation {
+            time_ms: 1000 * image,
+            predicted_class: if image % 3 == 0 { "defect" } else { "good" }.into(),
+            score: 0.5,
+            p_value: Some(0.5),
+            out_of_distribution: Some(image % 2 == 0),
+            ..Observation::default()
+        };
+        // An error leaves the state as it was; what counts is that it is one.
+        if state.observe(&MONITOR, &observation).is_err() {
+            return;
+        }
+    }
+    let report = MONITOR.report(&state);
+    if report.is_ok() {
+        let stored = state.to_json().expect("a state that is reported can be stored");
+        MonitorState::from_json(&stored).expect("and read again");
+    }
+}

@@ -1,0 +1,40 @@
+//! Fuzz targets: each takes any bytes, and panics where the code behind it breaks a promise.
+//!
+//! `make fuzz` runs them under libFuzzer, `MINUTES` each, from the inputs in `seeds/`. The tests of this crate run
+//! each seed once, so that what was found stays mended; an input that a fuzzer found goes there, as small as
+//! `cargo fuzz tmin` makes it.
+
+mod drift;
+mod image;
+/// The reader of the program `drift-index`, which is in no library.
+#[path = "../../drift/src/bin/drift-index/npy/mod.rs"]
+#[allow(dead_code, reason = "only reading is tried here")]
+mod matrix;
+mod server;
+mod store;
+
+pub use drift::monitor_state;
+pub use image::image;
+pub use server::{multipart, v2};
+pub use store::{manifest, records};
+
+/// Reads the input as a `.npy` file.
+pub fn npy(input: &[u8]) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file");
+    std::fs::write(file.path(), input).expect("writing it");
+    if let Ok(matrix) = matrix::read(file.path()) {
+        assert!(matrix.iter().all(|value| value.is_finite()), "numbers are finite");
+        assert!(!matrix.is_empty(), "a matrix has rows and columns");
+    }
+}
+
+/// All targets, by the names of their programs and of their folders of seeds.
+pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+    ("image", image),
+    ("manifest", manifest),
+    ("monitor_state", monitor_state),
+    ("multipart", multipart),
+    ("npy", npy),
+    ("records", records),
+    ("v2", v2),
+];
