@@ -12,6 +12,7 @@ use sdd_index::ReferenceStore;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::npy;
 
 /// Name of the store's attachment with the embeddings: float32, n x D, as the model made them.
 pub const CALIBRATION_EMBEDDINGS_ATTACHMENT: &str = "calibration-embeddings.npy";
@@ -130,7 +131,7 @@ impl CalibrationImages {
     /// As attachments of a store, with their names.
     #[must_use]
     pub fn to_attachments(&self) -> [(&'static str, Vec<u8>); 2] {
-        let mut matrix = npy_header(self.embeddings.dim());
+        let mut matrix = npy::header_of_rows(self.embeddings.dim());
         matrix.extend(self.embeddings.iter().flat_map(|value| value.to_le_bytes()));
         let document = crate::document::write(&Document {
             format_version: FORMAT_VERSION,
@@ -169,27 +170,14 @@ fn read_matrix(file: &[u8], shape: (usize, usize)) -> Result<Array2<f32>> {
         contradiction(CALIBRATION_EMBEDDINGS_ATTACHMENT.into(), expected, found)
     };
     let described = || format!("a float32 matrix of {} x {}", shape.0, shape.1);
-    let values = file.strip_prefix(&*npy_header(shape)).ok_or_else(|| refuse(described()))?;
+    let values =
+        file.strip_prefix(&*npy::header_of_rows(shape)).ok_or_else(|| refuse(described()))?;
     let (numbers, rest) = values.as_chunks::<4>();
     if !rest.is_empty() {
         return Err(refuse(described()));
     }
     let numbers = numbers.iter().map(|bytes| f32::from_le_bytes(*bytes)).collect();
     Array2::from_shape_vec(shape, numbers).map_err(|_| refuse(described()))
-}
-
-/// Magic, version 1.0, and the description padded to a multiple of 64 bytes, as `numpy.save` writes it:
-/// <https://numpy.org/doc/stable/reference/generated/numpy.lib.format.html>.
-fn npy_header((rows, columns): (usize, usize)) -> Vec<u8> {
-    let text =
-        format!("{{'descr': '<f4', 'fortran_order': False, 'shape': ({rows}, {columns}), }}");
-    let unpadded = 10 + text.len() + 1;
-    let length = text.len() + unpadded.next_multiple_of(64) - unpadded + 1;
-    // Two numbers of at most 20 digits each: a header of at most 118 bytes.
-    let mut bytes = b"\x93NUMPY\x01\x00".to_vec();
-    bytes.extend([length.to_le_bytes()[0], 0]);
-    bytes.extend(format!("{text:<width$}\n", width = length - 1).bytes());
-    bytes
 }
 
 fn contradiction(field: String, expected: String, found: String) -> Error {

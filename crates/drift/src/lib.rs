@@ -86,6 +86,7 @@ pub mod mahalanobis;
 pub mod mean_l1;
 pub mod model;
 pub mod monitor;
+pub mod npy;
 pub mod p_value;
 pub mod query;
 pub mod reference;

@@ -6,10 +6,6 @@
 
 mod drift;
 mod image;
-/// The reader of the program `drift-index`, which is in no library.
-#[path = "../../drift/src/bin/drift-index/npy/mod.rs"]
-#[allow(dead_code, reason = "only reading is tried here")]
-mod matrix;
 mod server;
 mod store;
 
@@ -22,7 +18,7 @@ pub use store::{manifest, records};
 pub fn npy(input: &[u8]) {
     let file = tempfile::NamedTempFile::new().expect("a temporary file");
     std::fs::write(file.path(), input).expect("writing it");
-    if let Ok(matrix) = matrix::read(file.path()) {
+    if let Ok(matrix) = sdd_drift::npy::read(file.path()) {
         assert!(matrix.iter().all(|value| value.is_finite()), "numbers are finite");
         assert!(!matrix.is_empty(), "a matrix has rows and columns");
     }

@@ -4,7 +4,9 @@ use std::fs;
 use std::sync::LazyLock;
 
 use ndarray::array;
-use sdd_index::{FileStore, Filter, Manifest, Normalization, Record, ReferenceStore, StoreContents};
+use sdd_index::{
+    FileStore, Filter, Manifest, Normalization, Record, ReferenceStore, StoreContents,
+};
 use sha2::{Digest, Sha256};
 use tempfile::TempDir;
 

@@ -4,24 +4,44 @@
 //! what the header claims before it has seen a byte of it. Here the file's length decides.
 
 mod header;
-mod write;
 
 use std::io::{BufReader, Read};
 use std::path::Path;
 
-use anyhow::{Context, Result, bail};
 use ndarray::{Array2, ShapeBuilder};
 
 use self::header::{Element, Header};
-pub use self::write::{check_destination, write};
+
+/// Why a file is not read as a matrix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NpyError(String);
+
+impl NpyError {
+    fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl From<std::io::Error> for NpyError {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
+
+/// The bytes before the first number of a float32 matrix of that many rows and columns, row after row.
+#[must_use]
+pub fn header_of_rows(shape: (usize, usize)) -> Vec<u8> {
+    Header::of_rows(shape)
+}
 
 /// Reads a matrix of float32 or float64 numbers, all of them finite, with at least one row and one
 /// column.
-pub fn read(path: &Path) -> Result<Array2<f32>> {
-    read_file(path).with_context(|| format!("cannot read the matrix {}", path.display()))
-}
-
-fn read_file(path: &Path) -> Result<Array2<f32>> {
+///
+/// # Errors
+///
+/// [`NpyError`]: the file cannot be read, is none of these, or is not as long as it says.
+pub fn read(path: &Path) -> Result<Array2<f32>, NpyError> {
     let (file, length) = sdd_core::regular_file::open(path)?;
     let mut reader = BufReader::new(file);
     let (header, header_bytes) = Header::read(&mut reader)?;
@@ -29,21 +49,28 @@ fn read_file(path: &Path) -> Result<Array2<f32>> {
 
     let data = read_values(&mut reader, header.element, values)?;
     let shape = (header.rows, header.columns).set_f(header.column_major);
-    let matrix = Array2::from_shape_vec(shape, data)?.as_standard_layout().into_owned();
+    let matrix = Array2::from_shape_vec(shape, data)
+        .map_err(|error| NpyError(error.to_string()))?
+        .as_standard_layout()
+        .into_owned();
     for (row, values) in matrix.rows().into_iter().enumerate() {
         if let Some(column) = values.iter().position(|value| !value.is_finite()) {
-            bail!(
+            return Err(NpyError(format!(
                 "row {row} (counted from 0) has {} in column {column}: expected finite numbers that fit float32",
                 values[column],
-            );
+            )));
         }
     }
     Ok(matrix)
 }
 
-fn read_values(reader: &mut impl Read, element: Element, count: usize) -> Result<Vec<f32>> {
+fn read_values(
+    reader: &mut impl Read,
+    element: Element,
+    count: usize,
+) -> Result<Vec<f32>, NpyError> {
     let mut values = Vec::new();
-    values.try_reserve_exact(count).context("it does not fit into memory")?;
+    values.try_reserve_exact(count).map_err(|_| NpyError::new("it does not fit into memory"))?;
     let mut four = [0; 4];
     let mut eight = [0; 8];
     for _ in 0..count {
@@ -84,7 +111,7 @@ mod tests {
         bytes
     }
 
-    fn read_bytes(bytes: &[u8]) -> Result<Array2<f32>> {
+    fn read_bytes(bytes: &[u8]) -> Result<Array2<f32>, NpyError> {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.npy");
         fs::write(&path, bytes).unwrap();
@@ -92,7 +119,7 @@ mod tests {
     }
 
     fn failure(bytes: &[u8]) -> String {
-        format!("{:#}", read_bytes(bytes).unwrap_err())
+        read_bytes(bytes).unwrap_err().to_string()
     }
 
     fn floats(values: &[f32]) -> Vec<u8> {

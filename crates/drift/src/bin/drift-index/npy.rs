@@ -1,4 +1,4 @@
-//! Writing a matrix, whole or not at all.
+//! Matrices as files: read, and written whole or not at all.
 
 use std::io::{BufWriter, Write};
 use std::path::Path;
@@ -7,8 +7,14 @@ use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
 use tempfile::NamedTempFile;
 
-use super::header::Header;
+use sdd_drift::npy;
+
 use crate::whole_file;
+
+/// Reads a matrix of finite numbers.
+pub fn read(path: &Path) -> Result<Array2<f32>> {
+    npy::read(path).with_context(|| format!("cannot read the matrix {}", path.display()))
+}
 
 /// Finds out before the work, not after it, that nothing can be written there.
 pub fn check_destination(path: &Path) -> Result<()> {
@@ -34,7 +40,7 @@ pub fn write(path: &Path, matrix: &Array2<f32>) -> Result<()> {
 
 fn write_all(file: &mut NamedTempFile, matrix: &Array2<f32>) -> std::io::Result<()> {
     let mut writer = BufWriter::new(file);
-    writer.write_all(&Header::of_rows(matrix.dim()))?;
+    writer.write_all(&npy::header_of_rows(matrix.dim()))?;
     for value in matrix {
         writer.write_all(&value.to_le_bytes())?;
     }
@@ -48,7 +54,6 @@ mod tests {
     use ndarray::array;
 
     use super::*;
-    use crate::npy::read;
 
     #[test]
     fn what_is_written_is_read() {

@@ -2,7 +2,9 @@
 
 use std::io::Read;
 
-use anyhow::{Context, Result, bail, ensure};
+use super::NpyError;
+
+type Result<T, E = NpyError> = std::result::Result<T, E>;
 
 const MAGIC: &[u8; 6] = b"\x93NUMPY";
 
@@ -30,30 +32,39 @@ impl Header {
     /// Reads up to the first number, and says how many bytes that were.
     pub fn read(reader: &mut impl Read) -> Result<(Self, u64)> {
         let mut start = [0; 8];
-        reader.read_exact(&mut start).context("it is too short for a .npy file")?;
-        ensure!(start.starts_with(MAGIC), "it is not a .npy file: numpy.save writes one");
+        let too_short = |_| NpyError::new("it is too short for a .npy file");
+        reader.read_exact(&mut start).map_err(too_short)?;
+        if !start.starts_with(MAGIC) {
+            return Err(NpyError::new("it is not a .npy file: numpy.save writes one"));
+        }
+        let cut = |_| NpyError::new("its header is cut short");
         let (length, length_bytes) = match start[6] {
             1 => {
                 let mut length = [0; 2];
-                reader.read_exact(&mut length).context("its header is cut short")?;
+                reader.read_exact(&mut length).map_err(cut)?;
                 (usize::from(u16::from_le_bytes(length)), 2)
             }
             2 | 3 => {
                 let mut length = [0; 4];
-                reader.read_exact(&mut length).context("its header is cut short")?;
-                (usize::try_from(u32::from_le_bytes(length))?, 4)
+                reader.read_exact(&mut length).map_err(cut)?;
+                (usize::try_from(u32::from_le_bytes(length)).unwrap_or(usize::MAX), 4)
             }
-            version => bail!("it has format version {version}: expected 1, 2 or 3"),
+            version => {
+                let found = format!("it has format version {version}: expected 1, 2 or 3");
+                return Err(NpyError(found));
+            }
         };
-        ensure!(
-            length <= MAX_HEADER_BYTES,
-            "its header claims {length} bytes: expected at most {MAX_HEADER_BYTES}"
-        );
+        if length > MAX_HEADER_BYTES {
+            return Err(NpyError(format!(
+                "its header claims {length} bytes: expected at most {MAX_HEADER_BYTES}"
+            )));
+        }
         let mut text = vec![0; length];
-        reader.read_exact(&mut text).context("its header is cut short")?;
-        let text = str::from_utf8(&text).context("its header is not text")?;
-        let header =
-            Self::parse(text).with_context(|| format!("its header is {:?}", text.trim()))?;
+        reader.read_exact(&mut text).map_err(cut)?;
+        let text = str::from_utf8(&text).map_err(|_| NpyError::new("its header is not text"))?;
+        let header = Self::parse(text).map_err(|NpyError(reason)| {
+            NpyError(format!("its header is {:?}: {reason}", text.trim()))
+        })?;
         Ok((header, (8 + length_bytes + length) as u64))
     }
 
@@ -83,12 +94,11 @@ impl Header {
         let found = file_bytes.saturating_sub(header_bytes);
         match values {
             Some(values) if expected == Some(found) => Ok(values),
-            _ => bail!(
+            _ => Err(NpyError(format!(
                 "its header claims {} x {} numbers of {size} bytes, and {found} bytes follow: \
                  it is cut short or damaged",
-                self.rows,
-                self.columns,
-            ),
+                self.rows, self.columns,
+            ))),
         }
     }
 
@@ -101,22 +111,30 @@ impl Header {
                 "descr" => element = Some(element_of(cursor.after(":")?.string()?)?),
                 "fortran_order" => column_major = Some(cursor.after(":")?.boolean()?),
                 "shape" => shape = Some(cursor.after(":")?.tuple()?),
-                other => bail!("`{other}` is not an entry that was expected"),
+                other => return fault(format!("`{other}` is not an entry that was expected")),
             }
             if !cursor.accept(",") {
                 cursor.expect("}")?;
                 break;
             }
         }
-        ensure!(cursor.0.trim().is_empty(), "something follows the closing brace");
-        let shape = shape.context("`shape` is missing")?;
+        if !cursor.0.trim().is_empty() {
+            return fault("something follows the closing brace");
+        }
+        let missing = |entry| NpyError(format!("`{entry}` is missing"));
+        let shape = shape.ok_or_else(|| missing("shape"))?;
         let [rows, columns] = shape[..] else {
-            bail!("it has {} dimensions: expected a matrix, rows x values", shape.len());
+            return fault(format!(
+                "it has {} dimensions: expected a matrix, rows x values",
+                shape.len()
+            ));
         };
-        ensure!(rows > 0 && columns > 0, "it is empty: {rows} x {columns}");
+        if rows == 0 || columns == 0 {
+            return fault(format!("it is empty: {rows} x {columns}"));
+        }
         Ok(Self {
-            element: element.context("`descr` is missing")?,
-            column_major: column_major.context("`fortran_order` is missing")?,
+            element: element.ok_or_else(|| missing("descr"))?,
+            column_major: column_major.ok_or_else(|| missing("fortran_order"))?,
             rows,
             columns,
         })
@@ -127,10 +145,14 @@ fn element_of(descr: &str) -> Result<Element> {
     match descr {
         "<f4" => Ok(Element::Float32),
         "<f8" => Ok(Element::Float64),
-        _ => bail!(
+        _ => fault(format!(
             "its numbers are of type `{descr}`: expected `<f4` or `<f8`, as .astype('<f4') makes"
-        ),
+        )),
     }
+}
+
+fn fault<T>(reason: impl Into<String>) -> Result<T> {
+    Err(NpyError::new(reason))
 }
 
 /// The rest of the text.
@@ -144,8 +166,10 @@ impl<'a> Cursor<'a> {
     }
 
     fn expect(&mut self, token: &str) -> Result<()> {
-        ensure!(self.accept(token), "expected `{token}` before {:?}", self.0);
-        Ok(())
+        if self.accept(token) {
+            return Ok(());
+        }
+        fault(format!("expected `{token}` before {:?}", self.0))
     }
 
     fn after(&mut self, token: &str) -> Result<&mut Self> {
@@ -158,7 +182,8 @@ impl<'a> Cursor<'a> {
         if quote == '\'' {
             self.expect("'")?;
         }
-        let (text, rest) = self.0.split_once(quote).context("a string does not end")?;
+        let (text, rest) =
+            self.0.split_once(quote).ok_or_else(|| NpyError::new("a string does not end"))?;
         self.0 = rest;
         Ok(text)
     }
@@ -189,7 +214,9 @@ impl<'a> Cursor<'a> {
         let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
         let (digits, rest) = text.split_at(end);
         self.0 = rest;
-        digits.parse().with_context(|| format!("expected a number that fits, found {digits:?}"))
+        digits
+            .parse()
+            .map_err(|_| NpyError(format!("expected a number that fits, found {digits:?}")))
     }
 }
 
@@ -231,7 +258,7 @@ mod tests {
             ("{'names': 1}", "`names`"),
             ("{'shape': (1, 1)} x", "follows"),
         ] {
-            let error = format!("{:#}", Header::parse(text).unwrap_err());
+            let error = Header::parse(text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }
