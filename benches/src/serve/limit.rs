@@ -119,7 +119,7 @@ impl Worker {
             let answers = self.classifier.run(&self.tensor);
             ensure!(answers.iter().all(Result::is_ok), "{answers:?}");
             let all = start.elapsed().as_secs_f64();
-            times.push([read.decode.as_secs_f64(), read.preprocess.as_secs_f64(), all]);
+            times.push([read.times.decode.as_secs_f64(), read.times.preprocess.as_secs_f64(), all]);
         }
         Ok(Work { cpu: own_thread()?.saturating_sub(cpu), times })
     }
