@@ -111,14 +111,14 @@ impl Classifier {
         InputReader::new(self.model.spec(), &self.read)
     }
 
-    /// Runs the model once on a blank input, so that the first image does not pay for what ONNX
-    /// Runtime allocates and chooses at its first run.
+    /// Runs the model once on `count` blank inputs, so that the first images do not pay for what ONNX
+    /// Runtime allocates and chooses at the first run with as many.
     ///
     /// # Errors
     /// [`Error::Inference`] or [`Error::Output`]: the model does not work at all.
-    pub fn warm_up(&mut self) -> Result<()> {
+    pub fn warm_up(&mut self, count: usize) -> Result<()> {
         let [channels, height, width] = self.reader.shape();
-        let blank = Array4::zeros((1, channels, height, width));
+        let blank = Array4::zeros((count, channels, height, width));
         self.run(&blank).into_iter().collect::<Result<Vec<_>>>().map(drop)
     }
 

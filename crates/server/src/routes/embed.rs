@@ -45,7 +45,7 @@ pub async fn embed(
     service: Data<Service>,
     context: RequestContext,
 ) -> Result<Json<Embedding>, ApiError> {
-    let (engine, answer) = classify::one(&request, body, &service, &context, None).await?;
+    let (engine, answer) = classify::one(&request, body, &service, &context, false).await?;
     let served = engine.served();
     let class = served.class_of(&answer).to_owned();
     let embedding = answer.prediction.embedding;

@@ -49,7 +49,7 @@ fn a_request_is_a_span_below_its_callers_and_its_stages_are_below_it() {
     let answer = predict(&server, &[("traceparent", &caller), ("x-request-id", "part-7")]);
     assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("part-7")));
 
-    let spans = collector.spans(7);
+    let spans = collector.spans(6);
     let request = named(&spans, "POST /predict");
     assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE));
     assert_eq!(hex(&request.parent_span_id), CALLER);
@@ -68,7 +68,7 @@ fn a_request_is_a_span_below_its_callers_and_its_stages_are_below_it() {
         assert_eq!(attribute(&request.attributes, key).as_deref(), Some(value), "{key}");
     }
     let mut last_end = request.start_time_unix_nano;
-    for stage in ["read", "queue", "decode", "preprocess", "infer", "drift"] {
+    for stage in ["read", "queue", "decode", "preprocess", "infer"] {
         let span = named(&spans, stage);
         assert_eq!(span.parent_span_id, request.span_id, "{stage}");
         assert!(span.start_time_unix_nano >= last_end, "{stage} begins when the last has ended");
