@@ -103,7 +103,8 @@ impl<'a> Budget<'a> {
     fn refuse(&mut self, why: Refusal) {
         let stop_at = match why {
             Refusal::TooManyBytes | Refusal::OtherFields => {
-                self.limit.max(self.limits.max_bytes.saturating_mul(DRAIN_FACTOR))
+                let images = self.limits.max_bytes.saturating_mul(DRAIN_FACTOR);
+                self.limit.max(images).saturating_add(OVERHEAD + OTHER_FIELDS)
             }
             Refusal::Overloaded(_) | Refusal::EngineFailing(_) => {
                 self.read().saturating_add(OVERLOAD_DRAIN)
