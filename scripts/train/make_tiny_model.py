@@ -3,8 +3,9 @@
     python make_tiny_model.py --out ../../crates/core/tests/data
 
 Fixed, seeded weights; no torch. `tiny.onnx` (binary, with metadata),
-`tiny_no_metadata.onnx` (the same graph, bare) and `tiny_softmax.onnx` (three
-labels). Input `image` [N, 3, 32, 24], outputs `probability` [N, 1] or [N, 3]
+`tiny_no_metadata.onnx` (the same graph, bare), `tiny_softmax.onnx` (three
+labels), and `tiny_failing.onnx`, which answers as `tiny.onnx` does while no
+value of its input is 1 or more, and fails otherwise. Input `image` [N, 3, 32, 24], outputs `probability` [N, 1] or [N, 3]
 and `embedding` [N, 16].
 """
 
@@ -81,6 +82,22 @@ def build(kind: str) -> onnx.ModelProto:
     return model
 
 
+def fail_on_bright(model: onnx.ModelProto) -> None:
+    """Makes a pass fail where any value of the batch is 1 or more: an index past the end of a list of one."""
+    nodes = [
+        helper.make_node("ReduceMax", ["image"], ["brightest"], keepdims=0),
+        helper.make_node("Cast", ["brightest"], ["index"], to=TensorProto.INT64),
+        helper.make_node("Gather", ["nothing", "index"], ["zero"], axis=0),
+        helper.make_node("Add", ["image", "zero"], ["checked"]),
+    ]
+    graph = model.graph
+    graph.initializer.append(numpy_helper.from_array(np.zeros(1, np.float32), "nothing"))
+    graph.node[0].input[0] = "checked"
+    for node in reversed(nodes):
+        graph.node.insert(0, node)
+    onnx.checker.check_model(model, full_check=True)
+
+
 def description(kind: str) -> dict[str, object]:
     """The metadata of a tiny model."""
     decision = (
@@ -101,13 +118,17 @@ def description(kind: str) -> dict[str, object]:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, required=True, help="folder for the three files")
+    parser.add_argument("--out", type=Path, required=True, help="folder for the files")
     out = parser.parse_args().out
     out.mkdir(parents=True, exist_ok=True)
 
     onnx.save(build("binary"), out / "tiny_no_metadata.onnx")
-    for kind, file in (("binary", "tiny.onnx"), ("softmax", "tiny_softmax.onnx")):
+    for kind, file in (
+        ("binary", "tiny.onnx"), ("softmax", "tiny_softmax.onnx"), ("binary", "tiny_failing.onnx"),
+    ):
         model = build(kind)
+        if file == "tiny_failing.onnx":
+            fail_on_bright(model)
         metadata.attach(model, description(kind))
         onnx.save(model, out / file)
 

@@ -6,7 +6,7 @@ use ndarray::Array4;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::input::{InputReader, ReadOptions};
+use crate::input::{InputReader, ReadImage, ReadOptions};
 use crate::model::{Model, ModelOptions};
 use crate::prediction::Prediction;
 use crate::spec::{Decision, ModelSpec};
@@ -111,14 +111,14 @@ impl Classifier {
         InputReader::new(self.model.spec(), &self.read)
     }
 
-    /// Runs the model once on a blank input, so that the first image does not pay for what ONNX
-    /// Runtime allocates and chooses at its first run.
+    /// Runs the model once on `count` blank inputs, so that the first images do not pay for what ONNX
+    /// Runtime allocates and chooses at the first run with as many.
     ///
     /// # Errors
     /// [`Error::Inference`] or [`Error::Output`]: the model does not work at all.
-    pub fn warm_up(&mut self) -> Result<()> {
+    pub fn warm_up(&mut self, count: usize) -> Result<()> {
         let [channels, height, width] = self.reader.shape();
-        let blank = Array4::zeros((1, channels, height, width));
+        let blank = Array4::zeros((count, channels, height, width));
         self.run(&blank).into_iter().collect::<Result<Vec<_>>>().map(drop)
     }
 
@@ -138,7 +138,7 @@ impl Classifier {
     pub fn classify_batch(&mut self, images: &[&[u8]]) -> Vec<Result<Prediction>> {
         let [channels, height, width] = self.reader.shape();
         let mut tensor = Vec::with_capacity(images.len() * self.reader.tensor_len());
-        let read: Vec<Result<()>> = images
+        let read: Vec<Result<ReadImage>> = images
             .iter()
             .map(|bytes| {
                 let start = tensor.len();
@@ -147,7 +147,7 @@ impl Classifier {
                 if read.is_err() {
                     tensor.truncate(start);
                 }
-                read.map(drop).map_err(Error::from)
+                read.map_err(Error::from)
             })
             .collect();
         let count = tensor.len() / self.reader.tensor_len();
@@ -156,9 +156,10 @@ impl Classifier {
         let mut predictions = self.run(&tensor).into_iter();
         read.into_iter()
             .map(|read| {
-                read.and_then(|()| {
-                    predictions.next().unwrap_or_else(|| unreachable!("one answer a tensor"))
-                })
+                let ReadImage { warning, .. } = read?;
+                let answer = predictions.next();
+                let prediction = answer.unwrap_or_else(|| unreachable!("one answer a tensor"))?;
+                Ok(Prediction { warning, ..prediction })
             })
             .collect()
     }
@@ -232,6 +233,7 @@ impl Classifier {
             confidence: probabilities[class_index],
             probabilities,
             embedding,
+            warning: None,
         })
     }
 }

@@ -13,7 +13,8 @@ pub enum Device {
     Cpu,
     /// The NVIDIA GPU of this ordinal; loading fails when it cannot be used.
     Cuda(u16),
-    /// The first NVIDIA GPU if it can be used, else the CPU, with a line in the log.
+    /// The first NVIDIA GPU if a session can be made on it, else the CPU, with a line in the log: there
+    /// is none, it is full, or another program has it to itself.
     Auto,
 }
 

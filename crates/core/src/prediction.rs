@@ -3,6 +3,8 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::warning::ImageWarning;
+
 /// The answer for one image.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Prediction {
@@ -15,6 +17,8 @@ pub struct Prediction {
     pub probabilities: Vec<f32>,
     /// The penultimate average pool, `embedding_dimension` finite values, not normalized.
     pub embedding: Vec<f32>,
+    /// What is odd about the image, where it was read here.
+    pub warning: Option<ImageWarning>,
 }
 
 impl Prediction {

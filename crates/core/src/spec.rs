@@ -20,6 +20,9 @@ pub const FORMAT_VERSION: u32 = 1;
 /// Largest input side that a description may ask for; it bounds the memory of one tensor.
 const MAX_INPUT_SIDE: u32 = 8192;
 
+/// Largest embedding that a description may promise, in values: as large as an index takes.
+const MAX_EMBEDDING_DIMENSION: usize = 65_536;
+
 /// The description of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -174,8 +177,12 @@ impl ModelSpec {
         if self.labels.iter().collect::<BTreeSet<_>>().len() != self.labels.len() {
             return Err("`labels` names a label twice".into());
         }
-        if self.embedding_dimension == 0 {
-            return Err("`embedding_dimension` is 0".into());
+        // A graph whose output is of any length does not bound it, and there is memory for each image's.
+        if !(1..=MAX_EMBEDDING_DIMENSION).contains(&self.embedding_dimension) {
+            return Err(format!(
+                "`embedding_dimension` is {}, expected 1 to {MAX_EMBEDDING_DIMENSION}",
+                self.embedding_dimension
+            ));
         }
         self.check_decision()?;
         self.preprocessing.check()
@@ -246,7 +253,7 @@ impl Preprocessing {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::{Decision, ModelSpec};
+    use super::{Decision, MAX_EMBEDDING_DIMENSION, ModelSpec};
 
     fn valid() -> Value {
         json!({
@@ -284,6 +291,7 @@ mod tests {
             ("/decision/threshold", json!(1.5), "threshold"),
             ("/decision/kind", json!("guess"), "guess"),
             ("/embedding_dimension", json!(0), "embedding_dimension"),
+            ("/embedding_dimension", json!(MAX_EMBEDDING_DIMENSION + 1), "embedding_dimension"),
             ("/preprocessing/width", json!(0), "width"),
             ("/preprocessing/height", json!(1_000_000), "height"),
             ("/preprocessing/std", json!([1, 0, 1]), "std"),

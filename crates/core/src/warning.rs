@@ -1,5 +1,8 @@
 //! What is odd about images that are read all the same.
 
+use serde::ser::SerializeStruct;
+use serde::{Serialize, Serializer};
+
 /// What is odd about an image that was read all the same.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, thiserror::Error)]
 #[non_exhaustive]
@@ -19,5 +22,15 @@ impl ImageWarning {
         match self {
             Self::StrayBytes => "stray_bytes",
         }
+    }
+}
+
+/// As `{"code": …, "message": …}`.
+impl Serialize for ImageWarning {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("ImageWarning", 2)?;
+        fields.serialize_field("code", self.code())?;
+        fields.serialize_field("message", &self.to_string())?;
+        fields.end()
     }
 }

@@ -73,6 +73,12 @@ pub enum ApiError {
         /// The limit, in bytes.
         limit: usize,
     },
+    /// The fields of a form beside its images are larger than they may be.
+    #[error("the form's fields beside `file` have more than the limit of {limit} bytes together")]
+    TooLargeFields {
+        /// The limit, in bytes.
+        limit: usize,
+    },
     /// The body did not come in time.
     #[error("the upload took longer than {limit:?}")]
     UploadTimeout {
@@ -217,6 +223,15 @@ pub enum ApiError {
     /// The server is about to stop.
     #[error("the server is stopping")]
     Stopping,
+    /// The model fails, whatever it is asked, also in new sessions.
+    #[error(
+        "the model fails again and again, in new sessions, too: it is tried again in {} s, and the server's log has the details",
+        whole_seconds(*retry_after)
+    )]
+    EngineFailing {
+        /// When it is tried again.
+        retry_after: Duration,
+    },
     /// The server has lost one of its threads: it should be replaced.
     #[error("a thread of the server has ended: restart it")]
     ThreadLost,
@@ -254,7 +269,9 @@ impl ApiError {
             Self::MalformedMultipart { .. } => (StatusCode::BAD_REQUEST, "malformed_multipart"),
             Self::MalformedBody { .. } => (StatusCode::BAD_REQUEST, "malformed_body"),
             Self::InvalidHeader { .. } => (StatusCode::BAD_REQUEST, "invalid_header"),
-            Self::TooManyBytes { .. } => (StatusCode::PAYLOAD_TOO_LARGE, "too_large"),
+            Self::TooManyBytes { .. } | Self::TooLargeFields { .. } => {
+                (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
+            }
             Self::UploadTimeout { .. } => (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
             Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
             Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
@@ -284,6 +301,7 @@ impl ApiError {
             }
             Self::InvalidQuery { .. } => (StatusCode::BAD_REQUEST, "invalid_query"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
+            Self::EngineFailing { .. } => (StatusCode::SERVICE_UNAVAILABLE, "engine_failing"),
             Self::ThreadLost => (StatusCode::SERVICE_UNAVAILABLE, "thread_lost"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -462,7 +480,9 @@ impl ResponseError for ApiError {
         self.log_internal();
         let mut response = HttpResponse::build(self.status_code());
         match self {
-            Self::Overloaded { retry_after, .. } | Self::RateLimited { retry_after } => {
+            Self::Overloaded { retry_after, .. }
+            | Self::EngineFailing { retry_after }
+            | Self::RateLimited { retry_after } => {
                 response.insert_header((header::RETRY_AFTER, whole_seconds(*retry_after)));
             }
             Self::Unauthorized => {

@@ -1,6 +1,7 @@
 //! The program `sdd-server`.
 
 use std::io::Write;
+use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -9,6 +10,7 @@ use sdd_server::error::causes_of;
 use sdd_server::security::keys;
 use sdd_server::settings::{Cli, Command};
 use sdd_server::{Application, Settings, health, telemetry};
+use signal_hook::low_level;
 
 /// 0: served until told to stop, or healthy. 2: could not start, or is not healthy.
 fn main() -> ExitCode {
@@ -30,16 +32,23 @@ fn main() -> ExitCode {
     }
 }
 
+/// Ends the process once it has been told to stop; returns only where something went wrong.
 fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
-    let _log = telemetry::init(settings.telemetry.log_format);
+    let log = telemetry::init(settings.telemetry.log_format);
     // Writing past the longest file that the system allows (`ulimit -f`) is an error like a full disk, of one capture
     // or of the monitor, and no end of the server.
     signal_hook::flag::register(signal_hook::consts::SIGXFSZ, Arc::default())?;
     sdd_index::check_cpu()?;
-    actix_web::rt::System::new().block_on(async {
+    // Dropping it would wait for what its threads have begun, as a reload that nothing can interrupt.
+    let system = ManuallyDrop::new(actix_web::rt::System::new());
+    system.block_on(async {
         let application = Application::build(settings)?;
-        Ok(application.run_until_stopped().await?)
-    })
+        Ok::<_, Box<dyn std::error::Error>>(application.run_until_stopped().await?)
+    })?;
+    drop(log);
+    // All that is to be kept has been written by now. No hooks of libraries: they would take apart what
+    // a thread that still loads a model is using.
+    low_level::exit(0)
 }
 
 fn make_key() -> Result<(), Box<dyn std::error::Error>> {

@@ -117,7 +117,8 @@ impl Service {
         Ok(engine)
     }
 
-    /// Has the monitor remember the answers of one request, before its client sees them.
+    /// Has the answers of one request kept and remembered, all that the client is about to see and
+    /// nothing else: capture and monitor tell the same.
     pub async fn remember(
         &self,
         context: &RequestContext,
@@ -125,6 +126,12 @@ impl Service {
         answers: impl IntoIterator<Item = &Answer>,
     ) {
         let served = engine.served();
+        let answers: Vec<_> = answers.into_iter().collect();
+        if let Some(capture) = &self.capture {
+            for answer in &answers {
+                capture.offer(context.id(), answer, served);
+            }
+        }
         let (Some(monitor), Some(pair)) = (&self.monitor, &served.watched) else { return };
         let of = |answer| observation(answer, context.id(), served);
         let observations: Vec<_> = answers.into_iter().filter_map(of).collect();
@@ -160,18 +167,26 @@ impl Service {
     /// Whether new work is welcome.
     ///
     /// # Errors
-    /// Why not: [`ApiError::Stopping`] or [`ApiError::ThreadLost`].
+    /// Why not: [`ApiError::Stopping`], [`ApiError::ThreadLost`] or [`ApiError::EngineFailing`].
     pub fn readiness(&self) -> Result<(), ApiError> {
-        if self.is_stopping() { Err(ApiError::Stopping) } else { self.liveness() }
+        if self.is_stopping() {
+            return Err(ApiError::Stopping);
+        }
+        self.liveness()?;
+        self.engine().check()
     }
 
-    /// Whether the server can answer all that it takes on: with a thread lost images might wait for
-    /// ever.
+    /// Whether the process should go on. With a thread lost images might wait for ever, and where the
+    /// model fails on a blank input in any new session, a new process is likely to do better.
     ///
     /// # Errors
-    /// [`ApiError::ThreadLost`]: it should be restarted.
+    /// [`ApiError::ThreadLost`], [`ApiError::EngineFailing`]: it should be restarted.
     pub fn liveness(&self) -> Result<(), ApiError> {
-        if self.engine().is_whole() { Ok(()) } else { Err(ApiError::ThreadLost) }
+        let engine = self.engine();
+        if !engine.is_whole() {
+            return Err(ApiError::ThreadLost);
+        }
+        if engine.needs_restart() { engine.check() } else { Ok(()) }
     }
 
     /// From now on each connection is closed after its next answer.

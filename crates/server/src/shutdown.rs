@@ -180,7 +180,8 @@ impl Signals {
                 turn = service.reload_turn(), if is_reload_due => {
                     is_reload_due = false;
                     let service = service.clone();
-                    // Not awaited, so that it can be told to stop meanwhile.
+                    // Not awaited, so that it can be told to stop meanwhile: nothing can interrupt it, and
+                    // the end of the program does not wait for it.
                     drop(actix_web::rt::task::spawn_blocking(move || {
                         if let Err(error) = service.reload(turn) {
                             tracing::error!("the old model goes on answering: {}", chain_of(&error));

@@ -4,11 +4,13 @@
 //! # Warnings
 //!
 //! libjpeg makes a picture of nearly anything and tells of the first thing that it stumbled over, and of that alone.
-//! What is odd about headers means nothing to the pixels, so a stream that it warns of is decoded once more without
-//! its oddities ([`Stream::plain`]). What it warns of then is the data: some of it is missing or wrong, which is
-//! damage, or there is some more than the image takes. The last may be padding, or the end of data that went wrong
-//! before: no decoder can tell, and Pillow, as others, gives the picture. So do we, and say so.
+//! What is odd about headers, and zeros before a marker, mean nothing to the pixels, so a stream that it warns of is
+//! decoded once more without them ([`Stream::plain`]). What it warns of then is the data: some of it is missing or
+//! wrong, which is damage, or there is some more than the image takes. The last may be padding of another kind, or the
+//! end of data that went wrong before: no decoder can tell, and Pillow, as others, gives the picture. So do we, and
+//! say so, unless restart markers are missing or too many.
 
+mod restarts;
 mod stream;
 
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
@@ -63,9 +65,9 @@ pub(crate) fn decode(
     match attempt(&plain, samples)? {
         (decoded, None) => Ok(decoded),
         (decoded, Some(complaint)) if complaint.contains(STRAY_BYTES) => {
-            // What it would say of a marker that is missing is not said any more.
-            if !Stream::has_all_restarts(&plain) {
-                return Err(Refusal::Damaged("a restart marker is missing".into()));
+            // What it would say of markers that are missing is not said any more.
+            if !restarts::are_complete(&plain) {
+                return Err(Refusal::Damaged("its restart markers do not fit its size".into()));
             }
             Ok(Decoded { warning: Some(ImageWarning::StrayBytes), ..decoded })
         }

@@ -8,8 +8,8 @@ use memchr::memchr;
 use super::Refusal;
 
 const SOI: u8 = 0xD8;
-const EOI: u8 = 0xD9;
-const SOS: u8 = 0xDA;
+pub(super) const EOI: u8 = 0xD9;
+pub(super) const SOS: u8 = 0xDA;
 const TEM: u8 = 0x01;
 const DHT: u8 = 0xC4;
 /// Reserved for extensions of JPEG.
@@ -30,9 +30,9 @@ pub(super) struct Frame {
     /// In pixels.
     pub width: u16,
     /// In pixels; 0 where it comes after the first scan.
-    height: u16,
+    pub height: u16,
     precision: u8,
-    components: u8,
+    pub components: u8,
 }
 
 /// A stream that is complete, and of a kind that is decoded here.
@@ -48,12 +48,12 @@ pub struct Stream {
 }
 
 /// A marker and what belongs to it.
-struct Segment<'a> {
-    marker: u8,
+pub(super) struct Segment<'a> {
+    pub marker: u8,
     /// What follows the segment's length; empty for markers that stand alone.
-    content: &'a [u8],
+    pub content: &'a [u8],
     /// The data of a scan, up to the next marker.
-    data: &'a [u8],
+    pub data: &'a [u8],
 }
 
 impl Stream {
@@ -85,8 +85,8 @@ impl Stream {
         Err(truncated())
     }
 
-    /// The same image in a stream without what is odd about its headers and means nothing to the pixels, so that
-    /// what the decoder still complains of is the data. Metadata is left out.
+    /// The same image in a stream without what is odd about its headers and means nothing to the pixels, and without
+    /// padding, so that what the decoder still complains of is the data. Metadata is left out.
     pub fn plain(&self, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
         let mut plain = vec![0xFF, SOI];
         for segment in Segments::of(bytes)? {
@@ -99,23 +99,12 @@ impl Stream {
                 plain.extend(length.to_be_bytes());
                 plain.extend(content);
             }
-            plain.extend(data);
+            plain.extend(without_padding(data));
             if marker == EOI {
                 break;
             }
         }
         Ok(plain)
-    }
-
-    /// Whether the restart markers of each scan are numbered in a row, as they are where none is missing.
-    pub fn has_all_restarts(bytes: &[u8]) -> bool {
-        let numbered = |data: &[u8]| {
-            let pairs = data.windows(2).filter(|pair| pair[0] == 0xFF);
-            let restarts = pairs.map(|pair| pair[1]).filter(|code| matches!(code, 0xD0..=0xD7));
-            restarts.zip((0xD0..=0xD7).cycle()).all(|(found, expected)| found == expected)
-        };
-        let segments = Segments::of(bytes).into_iter().flatten().flatten();
-        segments.take_while(|segment| segment.marker != EOI).all(|segment| numbered(segment.data))
     }
 
     /// A segment's content as a plain encoder would have written it; none for what tells nothing of pixels.
@@ -143,7 +132,7 @@ impl Stream {
 }
 
 impl Frame {
-    fn of(process: u8, content: &[u8]) -> Result<Self, Refusal> {
+    pub fn of(process: u8, content: &[u8]) -> Result<Self, Refusal> {
         let [precision, h1, h0, w1, w0, components, ..] = *content else {
             return Err(damaged("its frame header is too short"));
         };
@@ -182,18 +171,44 @@ impl Frame {
     }
 }
 
+/// A scan's data without the zeros before its markers and its end: no coded data end in several of them, as the last
+/// byte is filled with ones.
+fn without_padding(data: &[u8]) -> Vec<u8> {
+    let mut plain = Vec::with_capacity(data.len());
+    for (place, byte) in data.iter().enumerate() {
+        let marker = matches!(data.get(place + 1), Some(0xD0..=0xD7));
+        if *byte == 0xFF && marker {
+            drop_zeros(&mut plain);
+        }
+        plain.push(*byte);
+    }
+    drop_zeros(&mut plain);
+    plain
+}
+
+/// Two or more at the end, but for one that is stuffed behind 0xFF.
+fn drop_zeros(data: &mut Vec<u8>) {
+    let zeros = data.iter().rev().take_while(|byte| **byte == 0).count();
+    if zeros > 1 {
+        data.truncate(data.len() - zeros);
+        if data.last() == Some(&0xFF) {
+            data.push(0);
+        }
+    }
+}
+
 /// Whether a marker begins a frame.
-fn is_frame(marker: u8) -> bool {
+pub(super) fn is_frame(marker: u8) -> bool {
     marker == SOF_LS || matches!(marker, 0xC0..=0xCF) && !matches!(marker, DHT | JPG | DAC)
 }
 
 /// The segments of a stream behind SOI; after what is missing there are no more.
-struct Segments<'a> {
+pub(super) struct Segments<'a> {
     rest: Option<&'a [u8]>,
 }
 
 impl<'a> Segments<'a> {
-    fn of(bytes: &'a [u8]) -> Result<Self, Refusal> {
+    pub fn of(bytes: &'a [u8]) -> Result<Self, Refusal> {
         let rest = bytes.strip_prefix(&[0xFF, SOI]).ok_or_else(truncated)?;
         Ok(Self { rest: Some(rest) })
     }

@@ -104,11 +104,13 @@ impl Model {
         let (device, session) = match options.device {
             Device::Auto => match start(Device::Cuda(0)) {
                 Ok(session) => (Device::Cuda(0), session),
-                Err(error @ Error::Device { .. }) => {
-                    tracing::info!("running on the CPU: {error}");
-                    (Device::Cpu, start(Device::Cpu)?)
+                // Also where the session fails and not the provider: a GPU that is full, or that another
+                // program has to itself. What is the model's fault is the CPU's error, too.
+                Err(error) => {
+                    let session = start(Device::Cpu)?;
+                    tracing::warn!("running on the CPU: {}", chain(&error));
+                    (Device::Cpu, session)
                 }
-                Err(error) => return Err(error),
             },
             device => (device, start(device)?),
         };
@@ -228,7 +230,7 @@ fn start_session(source: &Source, device: Device, write_to: Option<&Path>) -> Re
     let environment = environment()?;
     let load = |error: ort::Error| Error::Load {
         path: source.path.clone(),
-        reason: "ONNX Runtime refuses it".into(),
+        reason: format!("ONNX Runtime refuses it on `{device}`"),
         source: Box::new(error),
     };
     let configure = || -> ort::Result<SessionBuilder> {
@@ -316,6 +318,12 @@ fn copy_output(
     }
     target.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
     Ok(())
+}
+
+/// An error with its causes, in one line.
+fn chain(error: &Error) -> String {
+    let causes = std::iter::successors(Some(error as &dyn std::error::Error), |e| e.source());
+    causes.map(ToString::to_string).collect::<Vec<_>>().join(": ")
 }
 
 fn inference(error: ort::Error) -> Error {

@@ -12,6 +12,7 @@ const RST0: u8 = 0xD0;
 const EOI: u8 = 0xD9;
 const SOS: u8 = 0xDA;
 const DQT: u8 = 0xDB;
+const DRI: u8 = 0xDD;
 
 /// Baseline, with restart markers.
 fn clean() -> Vec<u8> {
@@ -53,11 +54,30 @@ fn odd_headers_are_read_without_a_word() {
 }
 
 #[test]
-fn bytes_that_belong_to_nothing_are_read_with_a_warning() {
+fn zeros_before_markers_are_read_without_a_word_and_hide_no_damage() {
+    let clean = clean();
+    let (restart, end) = (first(&clean, RST0), clean.len() - 2);
+    let padded = with(&clean, restart, &[0; 64]);
+    let padded = with_odd_headers(&with(&padded, padded.len() - 2, &[0; 64]));
+    assert!(decoded(&padded).unwrap() == (decoded(&clean).unwrap().0, None));
+    let cut = [&clean[..end - 30], &clean[end..]].concat();
+    assert!(matches!(decoded(&with(&cut, restart, &[0; 64])), Err(ImageError::Damaged { .. })));
+}
+
+#[test]
+fn an_interval_between_restart_markers_that_is_not_theirs_is_damage() {
+    let mut file = clean();
+    let interval = first(&file, DRI) + 5;
+    file[interval] += 1;
+    assert!(matches!(decoded(&file), Err(ImageError::Damaged { .. })));
+}
+
+#[test]
+fn other_bytes_that_belong_to_nothing_are_read_with_a_warning() {
     let (pixels, warning) = decoded(&clean()).unwrap();
     assert_eq!(warning, None);
     for marker in [RST0, EOI] {
-        for padding in [&[0; 64][..], &[0x55; 9]] {
+        for padding in [&[0x55; 9][..], &[1, 2, 3, 4, 5, 6, 7]] {
             let padded = with(&clean(), first(&clean(), marker), padding);
             for file in [padded.clone(), with_odd_headers(&padded)] {
                 let (found, warning) = decoded(&file).unwrap();

@@ -21,7 +21,6 @@ mod writer;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub use counts::CaptureCounts;
@@ -32,7 +31,7 @@ use self::record::Observation;
 use self::retention::Retention;
 use self::selection::Selection;
 use self::writer::{Entry, Message, Writer, WriterOptions};
-use crate::engine::{Answer, ServedModel};
+use crate::engine::{Answer, AnsweredImage, ServedModel};
 use crate::memory_budget::MemoryBudget;
 use crate::settings::CaptureSettings;
 
@@ -78,9 +77,11 @@ impl Capture {
         Ok(Some(Self { selection, queue, memory, counts, ended }))
     }
 
-    /// Hands in the answer to an image, to be kept if it is one of those that are. Never waits.
-    pub fn offer(&self, image: Bytes, request_id: &str, answer: &Answer, served: &ServedModel) {
-        let reasons = self.selection.reasons(&image, answer);
+    /// Hands in the answer to an image, to be kept if it is one of those that are. A tensor is none: nobody
+    /// could look at it. Never waits.
+    pub fn offer(&self, request_id: &str, answer: &Answer, served: &ServedModel) {
+        let Some(AnsweredImage { bytes: image, sha256 }) = &answer.image else { return };
+        let reasons = self.selection.reasons(sha256, answer);
         if reasons.is_empty() {
             return;
         }
@@ -93,7 +94,8 @@ impl Capture {
             return;
         }
         let observed = Observation::new(request_id, answer, served, reasons);
-        let entry = Box::new(Entry { observed, image, _room: room });
+        let (sha256, image) = (sha256.clone(), image.bytes());
+        let entry = Box::new(Entry { observed, sha256, image, _room: room });
         if let Err(refused) = self.queue.try_send(Message::Keep(entry)) {
             self.counts.count_dropped();
             if refused.is_disconnected() {

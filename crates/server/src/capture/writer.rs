@@ -7,7 +7,6 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use sdd_core::image::file_extension;
-use sha2::{Digest, Sha256};
 
 use super::counts::CaptureCounts;
 use super::error::CaptureError;
@@ -34,6 +33,8 @@ pub(super) enum Message {
 /// One prediction and its image.
 pub(super) struct Entry {
     pub observed: Observation,
+    /// Of the image, 64 hexadecimal digits.
+    pub sha256: String,
     pub image: Bytes,
     /// The room in the queue, given back when the entry is dropped.
     pub _room: Reservation,
@@ -202,13 +203,13 @@ fn keep(
     options: &WriterOptions,
     counts: &CaptureCounts,
 ) -> Result<(), CaptureError> {
-    let Entry { observed, image, .. } = entry;
+    let Entry { observed, sha256, image, .. } = entry;
     let Some(extension) = file_extension(image) else {
         // Only images are answered, so this is for a format that the model's side learned alone.
         counts.count_dropped();
         return Ok(());
     };
-    let name = ImageName { sha256: format!("{:x}", Sha256::digest(image)), extension };
+    let name = ImageName { sha256: sha256.clone(), extension };
     let day = observed.time.date();
     let mut line = serde_json::to_vec(&Record::new(observed, &name, image.len()))
         .map_err(|error| CaptureError::io("write a record into", &folder.path)(error.into()))?;
@@ -236,6 +237,7 @@ mod tests {
 
     use bytes::Bytes;
     use sdd_core::Probabilities;
+    use sha2::{Digest, Sha256};
     use time::OffsetDateTime;
 
     use super::{CaptureCounts, Entry, Message, Writer, WriterOptions};
@@ -257,7 +259,9 @@ mod tests {
         };
         let mut room = room.reserve();
         assert!(room.grow(image.len()));
-        Message::Keep(Box::new(Entry { observed, image: Bytes::from_static(image), _room: room }))
+        let sha256 = format!("{:x}", Sha256::digest(image));
+        let image = Bytes::from_static(image);
+        Message::Keep(Box::new(Entry { observed, sha256, image, _room: room }))
     }
 
     /// Writes what is handed in, and then ends; meanwhile `disturb` is called once.

@@ -47,6 +47,12 @@ pub(super) const GUARDED: &[Documented] = &[
     ),
 ];
 
+const ENGINE_FAILING: Documented = fault(
+    503,
+    "engine_failing",
+    "the model fails again and again: `retry-after` says when it is tried again",
+);
+
 /// Of every body with images, whatever its form.
 pub(super) const IMAGES: &[Documented] = &[
     fault(400, "malformed_body", "the body broke off or is not what its type says"),
@@ -70,6 +76,7 @@ pub(super) const IMAGES: &[Documented] = &[
     fault(422, "beyond_bit_depth", "a 16-bit image has more bits than the model takes"),
     fault(422, "unusable_output", "the model has no finite answer for this input"),
     fault(503, "overloaded", "there is no room now: `retry-after` says when to return"),
+    ENGINE_FAILING,
     fault(504, "deadline_exceeded", "the request's time was over before it was answered"),
 ];
 
@@ -115,8 +122,10 @@ pub(super) const INFERENCE: &[Documented] =
 pub(super) const NOT_SUPPORTED: &[Documented] =
     &[fault(400, "not_supported", "a part of the protocol that this server does not have")];
 
-pub(super) const LIVENESS: &[Documented] =
-    &[fault(503, "thread_lost", "a thread of the server has ended: it should be restarted")];
+pub(super) const LIVENESS: &[Documented] = &[
+    fault(503, "thread_lost", "a thread of the server has ended: it should be restarted"),
+    ENGINE_FAILING,
+];
 
 /// Beside those of [`LIVENESS`].
 pub(super) const READINESS: &[Documented] =
@@ -249,7 +258,10 @@ fn own_content(faults: &[&Documented]) -> Content {
 }
 
 fn with_retry_after(response: ResponseBuilder, faults: &[&Documented]) -> ResponseBuilder {
-    if !faults.iter().any(|fault| matches!(fault.code, "overloaded" | "rate_limited")) {
+    if !faults
+        .iter()
+        .any(|fault| matches!(fault.code, "overloaded" | "rate_limited" | "engine_failing"))
+    {
         return response;
     }
     let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
@@ -285,6 +297,7 @@ mod tests {
             ApiError::InvalidHeader { name: "x", reason: text() },
             ApiError::NotAnImageType { found: text() },
             ApiError::TooManyBytes { limit: 1 },
+            ApiError::TooLargeFields { limit: 1 },
             ApiError::UploadTimeout { limit: Duration::ZERO },
             ApiError::Image(ImageError::Empty),
             ApiError::Image(ImageError::NotAnImage),
@@ -314,6 +327,7 @@ mod tests {
             ApiError::InvalidQuery { reason: text() },
             ApiError::Stopping,
             ApiError::ThreadLost,
+            ApiError::EngineFailing { retry_after: Duration::ZERO },
             ApiError::Internal("".into()),
         ]
     }

@@ -41,33 +41,70 @@ impl Admission {
     /// [`ApiError::Overloaded`] when there is not that much room, or when so many are before them
     /// that `deadline` would pass.
     pub fn admit(&self, count: usize, deadline: Instant) -> Result<Vec<Permit>, ApiError> {
-        let overloaded = |shortage| ApiError::Overloaded {
-            shortage,
-            retry_after: self.pace.expected_wait(self.limit),
-        };
-        let before = self.occupied();
-        // Where nothing waits there is nothing to wait for; and only what is admitted tells whether
-        // images have become faster again.
-        let likely = self.pace.expected_wait(before + count);
-        let time_left = deadline.saturating_duration_since(Instant::now());
-        if before > 0 && likely.saturating_add(likely / MARGIN) > time_left {
+        self.admit_more(Vec::new(), count, deadline)
+    }
+
+    /// Room for `count` images, all or none, for who `held` some of it already.
+    ///
+    /// # Errors
+    /// As [`admit`](Self::admit); then what was held is given back.
+    pub fn admit_more(
+        &self,
+        mut held: Vec<Permit>,
+        count: usize,
+        deadline: Instant,
+    ) -> Result<Vec<Permit>, ApiError> {
+        let overloaded = |shortage| ApiError::Overloaded { shortage, retry_after: self.wait() };
+        let others = self.occupied().saturating_sub(held.len());
+        if self.is_late(others, count, deadline) {
             return Err(overloaded(Shortage::Time));
         }
         let full = || overloaded(Shortage::Room);
-        let count = u32::try_from(count).map_err(|_| full())?;
-        let mut all =
-            Arc::clone(&self.permits).try_acquire_many_owned(count).map_err(|_| full())?;
-        let mut permits = Vec::new();
+        let more = u32::try_from(count.saturating_sub(held.len())).map_err(|_| full())?;
+        let mut all = Arc::clone(&self.permits).try_acquire_many_owned(more).map_err(|_| full())?;
         while let Some(one) = all.split(1) {
-            permits.push(Permit { _permit: one });
+            held.push(Permit { _permit: one });
         }
-        Ok(permits)
+        Ok(held)
     }
 
-    /// Whether there is room for one more at this moment.
+    /// What there is too little of for one more image at this moment, if anything.
     #[must_use]
-    pub fn has_room(&self) -> bool {
-        self.permits.available_permits() > 0
+    pub fn shortage(&self, deadline: Instant) -> Option<Shortage> {
+        if self.is_late(self.occupied(), 1, deadline) {
+            return Some(Shortage::Time);
+        }
+        (self.permits.available_permits() == 0).then_some(Shortage::Room)
+    }
+
+    /// Whether the last of `count` images behind `others` would probably be answered after `deadline`.
+    fn is_late(&self, others: usize, count: usize, deadline: Instant) -> bool {
+        // Where nothing waits there is nothing to wait for; and only what is admitted tells whether
+        // images have become faster again.
+        if others == 0 {
+            return false;
+        }
+        let likely = self.pace.expected_wait(others + count);
+        let time_left = deadline.saturating_duration_since(Instant::now());
+        likely.saturating_add(likely / MARGIN) > time_left
+    }
+
+    /// The same error; one of too little memory says when there is likely to be more, as what waits holds
+    /// it.
+    #[must_use]
+    pub fn with_wait(&self, error: ApiError) -> ApiError {
+        match error {
+            ApiError::Overloaded { shortage: shortage @ Shortage::Memory, .. } => {
+                ApiError::Overloaded { shortage, retry_after: self.wait() }
+            }
+            error => error,
+        }
+    }
+
+    /// The time until the images that wait or are in work now are likely to be done.
+    #[must_use]
+    pub fn wait(&self) -> Duration {
+        self.pace.expected_wait(self.occupied())
     }
 
     /// Images waiting or in work at most.
@@ -93,7 +130,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{Admission, Lanes};
-    use crate::error::ApiError;
+    use crate::error::{ApiError, Shortage};
 
     fn in_s(seconds: u64) -> Instant {
         Instant::now() + Duration::from_secs(seconds)
@@ -107,7 +144,7 @@ mod tests {
         assert!(matches!(admission.admit(2, in_s(60)), Err(ApiError::Overloaded { .. })));
         assert_eq!(admission.occupied(), 4, "all or none");
         let last = admission.admit(1, in_s(60)).unwrap();
-        assert!(!admission.has_room());
+        assert_eq!(admission.shortage(in_s(60)), Some(Shortage::Room));
         drop((permits, last));
         assert_eq!(admission.occupied(), 0);
     }
@@ -119,10 +156,39 @@ mod tests {
         note(Duration::from_secs(1));
         let waiting = admission.admit(20, in_s(60)).unwrap();
         assert!(admission.admit(1, in_s(5)).is_err(), "a wait of 11 s");
+        assert_eq!(admission.shortage(in_s(5)), Some(Shortage::Time));
+        assert_eq!(admission.shortage(in_s(20)), None);
         assert!(admission.admit(1, in_s(20)).is_ok());
         drop(waiting);
         assert!(admission.admit(1, in_s(5)).is_ok());
         note(Duration::from_mins(10));
         assert!(admission.admit(1, in_s(5)).is_ok(), "nothing is before it");
+    }
+
+    #[test]
+    fn a_client_is_told_when_what_waits_is_likely_to_be_done() {
+        let admission = Admission::new(2, 10);
+        let lanes = Lanes::Whole { threads: 2 };
+        admission.note_times(lanes, Duration::ZERO, Duration::from_secs(4));
+        let _waiting = admission.admit(12, in_s(60)).unwrap();
+        let Err(ApiError::Overloaded { shortage, retry_after }) = admission.admit(1, in_s(600))
+        else {
+            panic!("there is no room");
+        };
+        assert_eq!((shortage, retry_after), (Shortage::Room, Duration::from_secs(4 + 11 * 2)));
+    }
+
+    #[test]
+    fn what_is_held_counts_and_is_not_in_its_own_way() {
+        let admission = Admission::new(1, 3);
+        admission.note_times(Lanes::Whole { threads: 1 }, Duration::ZERO, Duration::from_secs(10));
+        let first = admission.admit(1, in_s(1)).unwrap();
+        let all = admission.admit_more(first, 4, in_s(1)).unwrap();
+        assert_eq!((all.len(), admission.occupied()), (4, 4));
+        drop(all);
+        let (other, first) = (admission.admit(1, in_s(60)), admission.admit(1, in_s(60)).unwrap());
+        assert!(admission.admit_more(first, 3, in_s(15)).is_err(), "another one is before them");
+        drop(other);
+        assert_eq!(admission.occupied(), 0, "what was held is given back");
     }
 }

@@ -8,22 +8,26 @@ use prometheus_client::metrics::histogram::Histogram;
 pub struct Instruments {
     /// Images in one pass of the model.
     pub batch_images: Histogram,
+    /// Passes of the model that failed with all their images.
+    pub failed_passes: Counter,
     /// Panics of its threads, each of which cost the images in work an error and nothing else.
     pub panics: Counter,
     /// How long images spent in each stage.
     pub stages: StageHistograms,
 }
 
-/// The seconds that images spent in each stage, whatever became of them: those that wait too long are
-/// in it, too.
+/// The seconds that images spent in each stage that they went through, whatever became of them: those
+/// that wait too long are in it, too.
 #[derive(Debug, Clone)]
 pub struct StageHistograms {
-    /// Waiting before decoding; what waits after it, in a batch, is not counted.
+    /// Waiting for a thread.
     pub queue: Histogram,
     /// From a file's bytes to pixels; all of reading, for a file that cannot be read.
     pub decode: Histogram,
     /// From pixels to the model's input.
     pub preprocess: Histogram,
+    /// Waiting, once read, for the model, where it takes images in batches.
+    pub batch: Histogram,
     /// The pass of the model.
     pub infer: Histogram,
     /// The comparison with the reference.

@@ -2,8 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use sdd_core::Prediction;
+use sdd_core::{ImageWarning, Prediction};
 use sdd_drift::Assessment;
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::admission::Permit;
@@ -26,6 +27,24 @@ pub struct Ticket {
     pub permit: Permit,
     /// After it the answer is of no use to the client.
     pub deadline: Instant,
+    /// Whether the image may be kept, and so comes back with the answer.
+    pub keep_image: bool,
+}
+
+/// An image file that was answered, and that may be kept.
+#[derive(Debug)]
+pub struct AnsweredImage {
+    /// The file.
+    pub bytes: UploadedBytes,
+    /// SHA-256 of the file, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+impl AnsweredImage {
+    pub(super) fn new(bytes: UploadedBytes) -> Self {
+        let sha256 = format!("{:x}", Sha256::digest(&*bytes));
+        Self { bytes, sha256 }
+    }
 }
 
 /// An answer and what it took.
@@ -37,36 +56,44 @@ pub struct Answer {
     pub drift: Option<Assessment>,
     /// How long each stage took.
     pub times: StageTimes,
-    /// SHA-256 of the image file, 64 hexadecimal digits, where the image may be kept.
-    pub image_sha256: Option<String>,
+    /// The image file, where it may be kept.
+    pub image: Option<AnsweredImage>,
 }
 
-/// How long one image spent in each stage of the engine.
+/// How long one image spent in each stage of the engine; `None` for a stage that it did not go through.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct StageTimes {
-    /// Waiting, before decoding and between preprocessing and inference.
+    /// Waiting for a thread.
     pub queue: Duration,
-    /// From the file's bytes to pixels.
-    pub decode: Duration,
-    /// From pixels to the model's input.
-    pub preprocess: Duration,
+    /// From the file's bytes to pixels; a tensor has none.
+    pub decode: Option<Duration>,
+    /// From pixels to the model's input; a tensor is that already.
+    pub preprocess: Option<Duration>,
+    /// Waiting, once read, for the model that takes images in batches; without batches nothing waits here.
+    pub batch: Option<Duration>,
     /// The pass of the model that the image was in, with the others of its batch.
     pub infer: Duration,
-    /// The comparison with the reference.
-    pub drift: Duration,
+    /// The comparison with the reference; without one there is none.
+    pub drift: Option<Duration>,
 }
 
 impl StageTimes {
-    /// Each stage by its name, in their order.
-    #[must_use]
-    pub fn named(&self) -> [(&'static str, Duration); 5] {
-        [
-            ("queue", self.queue),
+    /// Each stage that the image went through by its name, in their order.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let stages = [
+            ("queue", Some(self.queue)),
             ("decode", self.decode),
             ("preprocess", self.preprocess),
-            ("infer", self.infer),
+            ("batch", self.batch),
+            ("infer", Some(self.infer)),
             ("drift", self.drift),
-        ]
+        ];
+        stages.into_iter().filter_map(|(name, time)| Some((name, time?)))
+    }
+
+    /// The time of a thread that reading the image took.
+    pub(super) fn read(&self) -> Duration {
+        self.decode.unwrap_or_default() + self.preprocess.unwrap_or_default()
     }
 }
 
@@ -100,6 +127,11 @@ impl Order {
         Some(self)
     }
 
+    /// Whether the image may be kept.
+    pub fn keeps_image(&self) -> bool {
+        self.ticket.keep_image
+    }
+
     pub fn answer(self, answer: Result<Answer, ApiError>) {
         // The room is free before the client hears of it: its next request finds it so.
         drop(self.ticket);
@@ -112,6 +144,10 @@ impl Order {
 pub(super) struct Prepared {
     pub order: Order,
     pub tensor: Vec<f32>,
+    /// Where it may be kept.
+    pub image: Option<AnsweredImage>,
+    /// What is odd about it.
+    pub warning: Option<ImageWarning>,
     pub times: StageTimes,
     /// Since when it waits.
     pub ready: Instant,

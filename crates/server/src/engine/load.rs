@@ -10,6 +10,7 @@ use sdd_drift::monitor::MonitorSettings;
 use thiserror::Error;
 
 use super::job::Answer;
+use crate::error::chain_of;
 use crate::monitor::WatchedPair;
 use crate::settings::ModelSettings;
 
@@ -94,17 +95,16 @@ impl Pair {
     /// [`LoadError`] says which of the two, and why.
     pub fn load(settings: &ModelSettings) -> Result<Self, LoadError> {
         let started = Instant::now();
-        let mut first =
+        let first =
             Classifier::open(&settings.model, &options(settings)).map_err(LoadError::Model)?;
         // Before the sessions, which take longer.
         let reference = load_reference(settings, &first)?;
-        // The first pass allocates and chooses kernels: not at the cost of the first client.
-        first.warm_up().map_err(LoadError::Model)?;
+        let first = warm_up_or_fall_back(first, settings).map_err(LoadError::Model)?;
         let sessions = settings.sessions(first.device());
         let mut classifiers = Vec::with_capacity(sessions);
         for _ in 1..sessions {
             let mut fork = first.fork().map_err(LoadError::Model)?;
-            fork.warm_up().map_err(LoadError::Model)?;
+            warm_up(&mut fork, settings).map_err(LoadError::Model)?;
             classifiers.push(fork);
         }
         classifiers.push(first);
@@ -148,6 +148,35 @@ impl Pair {
     #[must_use]
     pub fn served(&self) -> &ServedModel {
         &self.served
+    }
+}
+
+/// Runs the model on as many images at a time as it will be: the first pass of each number allocates
+/// and chooses kernels, not at the cost of the first clients, and what does not fit onto the device is
+/// found now.
+fn warm_up(classifier: &mut Classifier, settings: &ModelSettings) -> sdd_core::Result<()> {
+    let batches = settings.warm_up_batches(classifier.device());
+    batches.into_iter().try_for_each(|count| classifier.warm_up(count))
+}
+
+/// Warms the model up, on the CPU where the device was left to the program and the one found turns out
+/// not to work.
+fn warm_up_or_fall_back(
+    mut classifier: Classifier,
+    settings: &ModelSettings,
+) -> sdd_core::Result<Classifier> {
+    let warmed = warm_up(&mut classifier, settings);
+    match warmed {
+        Err(error) if settings.device == Device::Auto && classifier.device() != Device::Cpu => {
+            tracing::warn!("running on the CPU: {}", chain_of(&error));
+            let options = ClassifierOptions { device: Device::Cpu, ..options(settings) };
+            // The memory of the device is others' again.
+            drop(classifier);
+            let mut classifier = Classifier::open(&settings.model, &options)?;
+            warm_up(&mut classifier, settings)?;
+            Ok(classifier)
+        }
+        warmed => warmed.map(|()| classifier),
     }
 }
 

@@ -6,6 +6,7 @@
 //! waits for a batch to fill.
 
 pub mod admission;
+mod health;
 mod instruments;
 mod isolation;
 mod job;
@@ -23,9 +24,10 @@ use tokio::sync::oneshot;
 
 pub use admission::{Admission, Permit};
 pub use instruments::{Instruments, StageHistograms};
-pub use job::{Answer, Input, StageTimes, Ticket};
+pub use job::{Answer, AnsweredImage, Input, StageTimes, Ticket};
 pub use load::{LoadError, Pair, ServedModel, ServedReference};
 
+use self::health::Health;
 use self::isolation::isolate;
 use self::job::{Job, Order, Prepared};
 use self::pace::Lanes;
@@ -38,6 +40,7 @@ use crate::error::ApiError;
 pub struct Engine {
     served: ServedModel,
     queue: Sender<Job>,
+    health: Arc<Health>,
     threads: Vec<JoinHandle<()>>,
 }
 
@@ -61,17 +64,18 @@ impl Engine {
             ..=1 => Lanes::Whole { threads: classifiers.len() },
             _ => Lanes::Stages { readers, runners: classifiers.len() },
         };
-        let new_preparer = |_| {
-            let reader = classifiers[0].input_reader();
-            Preparer::new(reader, lanes, Arc::clone(admission), instruments.clone())
-        };
+        let new_preparer = |_| Preparer::new(classifiers[0].input_reader(), instruments.clone());
         let mut preparers: Vec<Preparer> = (0..readers).map(new_preparer).collect();
+        let health = Arc::new(Health::new());
         let runners = classifiers.into_iter().map(|classifier| Runner {
             classifier,
             reference: reference.clone(),
             neighbors,
             lanes,
             admission: Arc::clone(admission),
+            health: Arc::clone(&health),
+            generation: health.generation(),
+            tries: false,
             instruments: instruments.clone(),
         });
         let mut threads = Threads::default();
@@ -93,7 +97,7 @@ impl Engine {
                 threads.start("inference", move || answer_singly(preparer, runner, &jobs))?;
             }
         }
-        Ok(Self { served, queue, threads: threads.0 })
+        Ok(Self { served, queue, health, threads: threads.0 })
     }
 
     /// The model and the reference that answer.
@@ -113,8 +117,10 @@ impl Engine {
     /// Dropping the future before the work has begun takes it out of the queue.
     ///
     /// # Errors
-    /// What is wrong with the image, [`ApiError::DeadlineExceeded`] or [`ApiError::Internal`].
+    /// What is wrong with the image, [`ApiError::DeadlineExceeded`], [`ApiError::EngineFailing`] or
+    /// [`ApiError::Internal`].
     pub async fn answer(&self, input: Input, ticket: Ticket) -> Result<Answer, ApiError> {
+        self.check()?;
         let deadline = ticket.deadline;
         let (reply, answer) = oneshot::channel();
         let order = Order::new(ticket, reply);
@@ -126,6 +132,24 @@ impl Engine {
             Ok(Err(_)) => Err(ApiError::Internal("the worker panicked".into())),
             Err(_) => Err(ApiError::DeadlineExceeded),
         }
+    }
+
+    /// Whether images are taken.
+    ///
+    /// # Errors
+    /// [`ApiError::EngineFailing`]: the model fails, whatever it is asked.
+    pub fn check(&self) -> Result<(), ApiError> {
+        match self.health.failing_for() {
+            Some(retry_after) => Err(ApiError::EngineFailing { retry_after }),
+            None => Ok(()),
+        }
+    }
+
+    /// Whether a new process is likely to answer where this one does not: it has had new sessions, and a
+    /// blank input fails in each of them, as it did not at the start.
+    #[must_use]
+    pub fn needs_restart(&self) -> bool {
+        self.health.needs_restart()
     }
 
     /// Threads that are there to answer: as many as were started, unless something has gone very
@@ -160,7 +184,7 @@ impl Threads {
 
 /// Each returns when nobody can add to its queue any more and it is empty.
 fn answer_singly(mut preparer: Preparer, mut runner: Runner, jobs: &Receiver<Job>) {
-    for job in jobs {
+    while let Some(job) = runner.next(jobs) {
         if let Some(Some(prepared)) = isolate(&mut preparer, |stage| stage.prepare(job)) {
             runner.answer(vec![prepared]);
         }
@@ -178,7 +202,7 @@ fn prepare_all(mut preparer: Preparer, jobs: &Receiver<Job>, ready: &Sender<Prep
 }
 
 fn run_batches(mut runner: Runner, prepared: &Receiver<Prepared>, max_batch: usize) {
-    for first in prepared {
+    while let Some(first) = runner.next(prepared) {
         let batch = std::iter::once(first).chain(prepared.try_iter()).take(max_batch).collect();
         runner.answer(batch);
     }

@@ -1,35 +1,26 @@
 //! The first stage: from an encoded image to the model's input.
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use sdd_core::{InputReader, ReadTimes};
+use sdd_core::{ImageWarning, InputReader, ReadImage, ReadTimes};
 
-use super::admission::Admission;
 use super::instruments::Instruments;
 use super::isolation::Stage;
-use super::job::{Input, Job, Prepared, StageTimes};
-use super::pace::Lanes;
+use super::job::{AnsweredImage, Input, Job, Prepared, StageTimes};
 use crate::error::ApiError;
+use crate::uploads::UploadedBytes;
 
 /// Reads images, on one thread.
 pub(super) struct Preparer {
     reader: InputReader,
     /// To start afresh from: a panic may have left the other's buffers half-written.
     unused: InputReader,
-    lanes: Lanes,
-    admission: Arc<Admission>,
     instruments: Instruments,
 }
 
 impl Preparer {
-    pub fn new(
-        reader: InputReader,
-        lanes: Lanes,
-        admission: Arc<Admission>,
-        instruments: Instruments,
-    ) -> Self {
-        Self { unused: reader.clone(), reader, lanes, admission, instruments }
+    pub fn new(reader: InputReader, instruments: Instruments) -> Self {
+        Self { unused: reader.clone(), reader, instruments }
     }
 
     /// Reads the image of a job. `None` when nobody wants it any more, or when it cannot be read;
@@ -40,30 +31,46 @@ impl Preparer {
         // Also of those that have waited too long: they more than any.
         self.instruments.stages.queue.observe(queue.as_secs_f64());
         let order = order.if_wanted()?;
-        let start = Instant::now();
-        let (read, tensor) = match input {
-            Input::Tensor(tensor) => (Ok(ReadTimes::default()), tensor),
-            Input::Encoded(image) => {
-                let mut tensor = vec![0.0; self.reader.tensor_len()];
-                (self.reader.read(&image, &mut tensor).map(|read| read.times), tensor)
-            }
-        };
-        match read {
-            Ok(ReadTimes { decode, preprocess }) => {
-                self.instruments.stages.decode.observe(decode.as_secs_f64());
-                self.instruments.stages.preprocess.observe(preprocess.as_secs_f64());
-                let times = StageTimes { queue, decode, preprocess, ..StageTimes::default() };
-                Some(Prepared { order, tensor, times, ready: Instant::now() })
-            }
-            Err(error) => {
-                // A large file that turns out to be damaged keeps others waiting as a good one does.
-                let spent = start.elapsed();
-                self.instruments.stages.decode.observe(spent.as_secs_f64());
-                self.admission.note_times(self.lanes, spent, Duration::ZERO);
-                order.answer(Err(ApiError::Image(error)));
-                None
-            }
+        let times = StageTimes { queue, ..StageTimes::default() };
+        match input {
+            Input::Tensor(tensor) => Some(Prepared {
+                order,
+                tensor,
+                image: None,
+                warning: None,
+                times,
+                ready: Instant::now(),
+            }),
+            Input::Encoded(image) => match self.read(&image, times) {
+                Ok((tensor, times, warning)) => {
+                    let image = order.keeps_image().then(|| AnsweredImage::new(image));
+                    Some(Prepared { order, tensor, image, warning, times, ready: Instant::now() })
+                }
+                Err(error) => {
+                    order.answer(Err(error));
+                    None
+                }
+            },
         }
+    }
+
+    fn read(
+        &mut self,
+        image: &UploadedBytes,
+        times: StageTimes,
+    ) -> Result<(Vec<f32>, StageTimes, Option<ImageWarning>), ApiError> {
+        let stages = &self.instruments.stages;
+        let mut tensor = vec![0.0; self.reader.tensor_len()];
+        let start = Instant::now();
+        let read = self.reader.read(image, &mut tensor).map_err(|error| {
+            stages.decode.observe(start.elapsed().as_secs_f64());
+            ApiError::Image(error)
+        })?;
+        let ReadImage { times: ReadTimes { decode, preprocess }, warning } = read;
+        stages.decode.observe(decode.as_secs_f64());
+        stages.preprocess.observe(preprocess.as_secs_f64());
+        let (decode, preprocess) = (Some(decode), Some(preprocess));
+        Ok((tensor, StageTimes { decode, preprocess, ..times }, warning))
     }
 }
 

@@ -3,14 +3,16 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use crossbeam_channel::{Receiver, RecvTimeoutError};
 use ndarray::Array4;
-use sdd_core::{Classifier, Prediction};
+use sdd_core::{Classifier, ImageWarning, Prediction};
 use sdd_drift::{Assessment, Query, Reference};
 
 use super::admission::Admission;
+use super::health::{Consequence, Health};
 use super::instruments::Instruments;
 use super::isolation::{Stage, isolate};
-use super::job::{Answer, Order, Prepared, StageTimes};
+use super::job::{Answer, AnsweredImage, Order, Prepared, StageTimes};
 use super::pace::Lanes;
 use crate::error::{ApiError, chain_of};
 
@@ -22,78 +24,180 @@ pub(super) struct Runner {
     pub neighbors: usize,
     pub lanes: Lanes,
     pub admission: Arc<Admission>,
+    pub health: Arc<Health>,
+    /// The generation of the health that the session was made in.
+    pub generation: u64,
+    /// Whether this one tries the model while it is failing.
+    pub tries: bool,
     pub instruments: Instruments,
 }
 
 impl Runner {
+    /// What comes next in `queue`; while the model is failing it is tried meanwhile. `None` when nobody
+    /// can add to the queue any more and it is empty.
+    pub fn next<T>(&mut self, queue: &Receiver<T>) -> Option<T> {
+        loop {
+            let trial = if self.tries { self.health.next_trial() } else { None };
+            let Some(trial) = trial else { return queue.recv().ok() };
+            match queue.recv_deadline(trial) {
+                Ok(next) => return Some(next),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.try_again(),
+            }
+        }
+    }
+
     /// Answers all of a batch. A panic in the model costs all of its images an error, one in the
     /// comparison that image alone.
     pub fn answer(&mut self, batch: Vec<Prepared>) {
         let mut waiting = Vec::with_capacity(batch.len());
         let mut tensors = Vec::new();
-        for Prepared { order, tensor, mut times, ready } in batch {
+        for Prepared { order, tensor, image, warning, mut times, ready } in batch {
+            if matches!(self.lanes, Lanes::Stages { .. }) {
+                let batch = ready.elapsed();
+                self.instruments.stages.batch.observe(batch.as_secs_f64());
+                times.batch = Some(batch);
+            }
             let Some(order) = order.if_wanted() else { continue };
-            times.queue += ready.elapsed();
             // The common case, a batch of one, is not copied.
             if tensors.is_empty() {
                 tensors = tensor;
             } else {
                 tensors.extend(tensor);
             }
-            waiting.push((order, times));
+            waiting.push(Asked { order, image, warning, times });
         }
         if waiting.is_empty() {
             return;
         }
+        if let Some(retry_after) = self.health.failing_for() {
+            // They were taken before it was known.
+            let refuse =
+                |asked: Asked| asked.order.answer(Err(ApiError::EngineFailing { retry_after }));
+            waiting.into_iter().for_each(refuse);
+            return;
+        }
+        self.renew();
         let count = waiting.len();
         self.instruments.batch_images.observe(f64::from(as_u32(count)));
         let start = Instant::now();
         let Some(predictions) = isolate(self, |runner| runner.run(count, tensors)) else { return };
         let infer = start.elapsed();
-        for ((order, times), prediction) in waiting.into_iter().zip(predictions) {
+        self.note(&predictions);
+        for (mut asked, prediction) in waiting.into_iter().zip(predictions) {
             self.instruments.stages.infer.observe(infer.as_secs_f64());
-            let (times, share) = (StageTimes { infer, ..times }, infer / as_u32(count));
-            isolate(self, |runner| runner.finish(order, times, share, prediction));
+            asked.times.infer = infer;
+            let share = infer / as_u32(count);
+            isolate(self, |runner| runner.finish(asked, share, prediction));
         }
     }
 
-    fn run(&mut self, count: usize, tensors: Vec<f32>) -> Vec<Result<Prediction, ApiError>> {
+    fn run(&mut self, count: usize, tensors: Vec<f32>) -> Vec<sdd_core::Result<Prediction>> {
         let [channels, height, width] = self.classifier.input_shape();
         match Array4::from_shape_vec((count, channels, height, width), tensors) {
-            Ok(tensors) => {
-                let predictions = self.classifier.run(&tensors).into_iter();
-                predictions.map(|answer| answer.map_err(ApiError::from)).collect()
-            }
+            Ok(tensors) => self.classifier.run(&tensors),
             // Handlers check the length of what clients send.
-            Err(error) => vec![Err(ApiError::Internal(error.into()))],
+            Err(error) => vec![Err(sdd_core::Error::Inference(error.into()))],
+        }
+    }
+
+    /// Takes note of whether the model answers.
+    fn note(&mut self, predictions: &[sdd_core::Result<Prediction>]) {
+        let is_failure = |answer: &sdd_core::Result<Prediction>| {
+            matches!(answer, Err(sdd_core::Error::Inference(_)))
+        };
+        if !predictions.iter().all(is_failure) {
+            self.health.passed();
+            return;
+        }
+        self.instruments.failed_passes.inc();
+        match self.health.failed(Instant::now()) {
+            Consequence::None => {}
+            Consequence::Renewal => {
+                tracing::warn!("the model fails again and again: it gets new sessions");
+            }
+            Consequence::Failing => {
+                self.tries = true;
+                tracing::error!(
+                    "the model fails in new sessions, too: no images are taken until it answers when it is tried"
+                );
+            }
+        }
+    }
+
+    /// Replaces a session that is not to be used any more.
+    fn renew(&mut self) {
+        let generation = self.health.generation();
+        if generation != self.generation {
+            self.generation = generation;
+            isolate(self, Stage::start_afresh);
+        }
+    }
+
+    /// Tries the model on a blank input, in a new session.
+    fn try_again(&mut self) {
+        let tried = isolate(self, |runner| {
+            let mut classifier = runner.classifier.fork()?;
+            classifier.warm_up(1)?;
+            Ok::<_, sdd_core::Error>(classifier)
+        });
+        let succeeded = match tried {
+            Some(Ok(classifier)) => {
+                tracing::info!("the model answered when it was tried: images are taken again");
+                self.classifier = classifier;
+                true
+            }
+            Some(Err(error)) => {
+                tracing::warn!("the model was tried and fails: {}", chain_of(&error));
+                false
+            }
+            None => false,
+        };
+        self.health.tried(succeeded, Instant::now());
+        if succeeded {
+            self.tries = false;
+            self.generation = self.health.generation();
         }
     }
 
     /// Compares with the reference and answers. `share` is the image's part of its batch's time.
-    fn finish(
-        &self,
-        order: Order,
-        mut times: StageTimes,
-        share: Duration,
-        prediction: Result<Prediction, ApiError>,
-    ) {
-        let start = Instant::now();
-        let assess = || {
-            let prediction = prediction?;
-            let drift = self.assess(&prediction)?;
-            Ok((prediction, drift))
+    fn finish(&self, asked: Asked, share: Duration, prediction: sdd_core::Result<Prediction>) {
+        let Asked { order, image, warning, mut times } = asked;
+        let prediction = match prediction {
+            Ok(prediction) => Prediction { warning, ..prediction },
+            Err(error) => {
+                order.answer(Err(self.error_of(error)));
+                return;
+            }
         };
-        let answer = assess();
-        times.drift = start.elapsed();
-        self.instruments.stages.drift.observe(times.drift.as_secs_f64());
-        let read = times.decode + times.preprocess;
-        self.admission.note_times(self.lanes, read, share + times.drift);
-        order.answer(answer.map(|(prediction, drift)| Answer {
-            prediction,
-            drift,
-            times,
-            image_sha256: None,
-        }));
+        let start = Instant::now();
+        let drift = match self.assess(&prediction) {
+            Ok(drift) => drift,
+            Err(error) => {
+                order.answer(Err(error));
+                return;
+            }
+        };
+        let compared = start.elapsed();
+        if drift.is_some() {
+            self.instruments.stages.drift.observe(compared.as_secs_f64());
+            times.drift = Some(compared);
+        }
+        // Only of what has gone all the way: what is refused half-way would make the next seem fast.
+        self.admission.note_times(self.lanes, times.read(), share + compared);
+        order.answer(Ok(Answer { prediction, drift, times, image }));
+    }
+
+    /// What the client is told of a model's error: where it is the last of many, that there is no use in
+    /// asking again at once.
+    fn error_of(&self, error: sdd_core::Error) -> ApiError {
+        if matches!(error, sdd_core::Error::Inference(_))
+            && let Some(retry_after) = self.health.failing_for()
+        {
+            tracing::error!("{}", chain_of(&error));
+            return ApiError::EngineFailing { retry_after };
+        }
+        ApiError::from(error)
     }
 
     fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, ApiError> {
@@ -105,6 +209,14 @@ impl Runner {
             .transpose()
             .map_err(|error| ApiError::Internal(error.into()))
     }
+}
+
+/// An image in a pass of the model.
+struct Asked {
+    order: Order,
+    image: Option<AnsweredImage>,
+    warning: Option<ImageWarning>,
+    times: StageTimes,
 }
 
 impl Stage for Runner {

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ndarray::{Array2, ArrayView2};
 use sdd_core::{Classifier, ClassifierOptions};
@@ -18,12 +19,15 @@ use sdd_index::{
     FileStore, Filter, LabelCount, Manifest, Neighbor, Normalization, Record, ReferenceStore,
     StoreContents,
 };
+use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::job::{Job, Order};
 use super::{Admission, Answer, Engine, Input, Pair, ServedModel, Ticket};
 use crate::error::ApiError;
+use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
+use crate::uploads::UploadedBytes;
 
 /// What a search does.
 enum Step {
@@ -129,7 +133,7 @@ impl Rig {
 
     fn ticket(&self, deadline: Instant) -> Ticket {
         let permit = self.admission.admit(1, in_a_minute()).unwrap().pop().unwrap();
-        Ticket { permit, deadline }
+        Ticket { permit, deadline, keep_image: false }
     }
 
     fn input(&self) -> Input {
@@ -266,6 +270,46 @@ async fn what_comes_too_late_is_not_begun() {
         rig.idle().await;
         rig.wait_for_search();
         assert!(rig.began.is_empty(), "two searches for three requests");
+    }
+}
+
+/// Files that are refused in no time say nothing about how long images take.
+#[actix_web::test]
+async fn only_what_went_through_the_model_makes_the_pace() {
+    let rig = Rig::start(1);
+    rig.tell(Step::Search);
+    assert!(rig.answer().await.is_ok());
+    rig.idle().await;
+    let wait = rig.admission.wait();
+    assert!(wait > Duration::ZERO);
+    for _ in 0..20 {
+        let room = MemoryBudget::new(1).reserve();
+        let file =
+            Input::Encoded(UploadedBytes::new(Bytes::from_static(b"\x89PNG\r\n\x1a\n"), room));
+        let refused = rig.engine.answer(file, rig.ticket(in_a_minute())).await;
+        assert!(matches!(refused, Err(ApiError::Image(_))), "{refused:?}");
+    }
+    rig.idle().await;
+    assert_eq!(rig.admission.wait(), wait);
+}
+
+#[actix_web::test]
+async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
+    let rig = Rig::start(1);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/images/png_rgb.png");
+    let content = std::fs::read(path).unwrap();
+    for keep_image in [true, false] {
+        let memory = MemoryBudget::new(1 << 20);
+        let mut room = memory.reserve();
+        assert!(room.grow(content.len()));
+        let file = Input::Encoded(UploadedBytes::new(content.clone().into(), room));
+        let ticket = Ticket { keep_image, ..rig.ticket(in_a_minute()) };
+        rig.tell(Step::Search);
+        let answer = rig.engine.answer(file, ticket).await.unwrap();
+        let found = answer.image.map(|image| (image.bytes.to_vec(), image.sha256));
+        let sha256 = format!("{:x}", Sha256::digest(&content));
+        assert_eq!(found, keep_image.then(|| (content.clone(), sha256)));
+        assert_eq!(memory.used(), 0, "its room is given back");
     }
 }
 

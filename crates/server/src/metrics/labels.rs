@@ -30,8 +30,23 @@ impl RequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct RouteLabels {
+pub(super) struct DurationLabels {
     pub route: String,
+    /// The first digit of the status, as `2xx`.
+    pub status: &'static str,
+}
+
+impl DurationLabels {
+    pub fn of(route: String, status: u16) -> Self {
+        let status = match status {
+            ..=199 => "1xx",
+            200..=299 => "2xx",
+            300..=399 => "3xx",
+            400..=499 => "4xx",
+            500.. => "5xx",
+        };
+        Self { route, status }
+    }
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]

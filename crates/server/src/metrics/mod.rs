@@ -19,7 +19,7 @@ use sdd_drift::monitor::Observation;
 pub use exposition::{Format, expose};
 
 use self::labels::{
-    ErrorLabel, ImageLabels, OutcomeLabel, RequestLabels, RouteLabels, ShortageLabel, StageLabel,
+    DurationLabels, ErrorLabel, ImageLabels, OutcomeLabel, RequestLabels, ShortageLabel, StageLabel,
 };
 use crate::engine::{Instruments, StageHistograms};
 use crate::request::Finished;
@@ -48,7 +48,7 @@ const SCORES: [f64; 18] = [
 pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
-    request_duration: Family<RouteLabels, Histogram>,
+    request_duration: Family<DurationLabels, Histogram>,
     read_duration: Histogram,
     engine: Instruments,
     shortages: Family<ShortageLabel, Counter>,
@@ -72,31 +72,35 @@ impl Metrics {
         let request_duration = Family::new_with_constructor(durations);
         registry.register_with_unit(
             "http_request_duration",
-            "Time from a request's head to its answer",
+            "Time from a request's head to its answer, by the answer's status class: refusals are fast",
             Unit::Seconds,
             request_duration.clone(),
         );
         let stages = Family::new_with_constructor(durations);
         registry.register_with_unit(
             "stage_duration",
-            "Time that a request's body (read) or an image (the others) spent in a stage",
+            "Time that a request's body (read) or an image (the others) spent in a stage that it went through",
             Unit::Seconds,
             stages.clone(),
         );
         let of = |stage| stages.get_or_create_owned(&StageLabel { stage });
         let engine = Instruments {
             batch_images: Histogram::new(IMAGES),
+            failed_passes: Counter::default(),
             panics: Counter::default(),
             stages: StageHistograms {
                 queue: of("queue"),
                 decode: of("decode"),
                 preprocess: of("preprocess"),
+                batch: of("batch"),
                 infer: of("infer"),
                 drift: of("drift"),
             },
         };
         let help = "Images in one pass of the model";
         registry.register("batch_images", help, engine.batch_images.clone());
+        let help = "Passes of the model that failed with all their images";
+        registry.register("failed_passes", help, engine.failed_passes.clone());
         let help = "Panics that cost the images in work an error, and nothing else";
         registry.register("engine_panics", help, engine.panics.clone());
         let shortages = Family::default();
@@ -152,8 +156,8 @@ impl Metrics {
     pub fn request(&self, finished: &Finished<'_>) {
         let labels = RequestLabels::of(finished);
         self.requests.get_or_create(&labels).inc();
-        let route = RouteLabels { route: labels.route };
-        self.request_duration.get_or_create(&route).observe(finished.total.as_secs_f64());
+        let labels = DurationLabels::of(labels.route, finished.status);
+        self.request_duration.get_or_create(&labels).observe(finished.total.as_secs_f64());
         if let Some(read) = finished.context.read_time() {
             self.read_duration.observe(read.as_secs_f64());
             self.upload_bytes.inc_by(finished.context.bytes() as u64);

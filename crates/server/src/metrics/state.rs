@@ -37,7 +37,7 @@ fn add_load(registry: &mut Registry, service: &Service, engine: &Engine) {
     let mut add = |name, help, value| registry.register(name, help, gauge(value));
     add(
         "ready",
-        "1 while new work is welcome, 0 once the server has been told to stop or has lost a thread",
+        "1 while new work is welcome, 0 once the server has been told to stop or has lost a thread, and while the model fails",
         usize::from(service.readiness().is_ok()),
     );
     add(

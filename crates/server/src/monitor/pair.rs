@@ -58,7 +58,7 @@ pub fn observation(answer: &Answer, request_id: &str, served: &ServedModel) -> O
     Some(Observation {
         time_ms: now_ms(),
         request_id: request_id.to_owned(),
-        image_sha256: answer.image_sha256.clone(),
+        image_sha256: answer.image.as_ref().map(|image| image.sha256.clone()),
         ..Observation::new(class, answer.prediction.confidence, drift)
     })
 }

@@ -14,8 +14,8 @@ pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
     macro_rules! line {
         ($level:ident) => {{
             let outcomes = finished.context.outcomes();
-            let stage = |stage: fn(&StageTimes) -> Duration| {
-                finished.stages.engine.as_ref().map(stage).map(milliseconds)
+            let stage = |stage: fn(&StageTimes) -> Option<Duration>| {
+                finished.stages.engine.as_ref().and_then(stage).map(milliseconds)
             };
             tracing::$level!(
                 target: "sdd_server::request",
@@ -39,10 +39,11 @@ pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
                 },
                 out_of_distribution = finished.out_of_distribution(),
                 read_ms = finished.stages.read.map(milliseconds),
-                queue_ms = stage(|times| times.queue),
+                queue_ms = stage(|times| Some(times.queue)),
                 decode_ms = stage(|times| times.decode),
                 preprocess_ms = stage(|times| times.preprocess),
-                infer_ms = stage(|times| times.infer),
+                batch_ms = stage(|times| times.batch),
+                infer_ms = stage(|times| Some(times.infer)),
                 drift_ms = stage(|times| times.drift),
                 duration_ms = milliseconds(finished.total),
                 "request"

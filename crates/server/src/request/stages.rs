@@ -24,6 +24,7 @@ impl RequestStages {
             queue: a.queue.max(b.queue),
             decode: a.decode.max(b.decode),
             preprocess: a.preprocess.max(b.preprocess),
+            batch: a.batch.max(b.batch),
             infer: a.infer.max(b.infer),
             drift: a.drift.max(b.drift),
         };

@@ -7,30 +7,41 @@ use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use futures_util::future::join_all;
 use sdd_core::ImageError;
-use sha2::{Digest, Sha256};
 
-use super::blocking::off_async;
-use crate::capture::Capture;
 use crate::engine::{Answer, Engine, Input, Permit, Ticket};
 use crate::error::{ApiError, Shortage};
 use crate::request::RequestContext;
 use crate::service::Service;
-use crate::uploads::{self, Upload, UploadLimits, may_be_image};
+use crate::uploads::{self, Refusal, Upload, UploadLimits, may_be_image};
 
-/// What the uploads of a request may cost: `max_images` of `max_bytes` each.
-pub fn upload_limits(
+/// Reads a body in the time and the memory that there is for it: `max_images` of `max_bytes` each.
+///
+/// # Errors
+/// As `read`.
+pub async fn receive<T>(
     service: &Service,
     context: &RequestContext,
-    max_bytes: usize,
-    max_images: usize,
-) -> UploadLimits {
-    UploadLimits {
+    (max_bytes, max_images): (usize, usize),
+    read: impl AsyncFnOnce(&UploadLimits<'_>) -> Result<T, ApiError>,
+) -> Result<T, ApiError> {
+    let shortage = || service.admission.shortage(context.deadline());
+    let refusal = match service.engine().check() {
+        Err(ApiError::EngineFailing { retry_after }) => Some(Refusal::EngineFailing(retry_after)),
+        _ => shortage().map(Refusal::Overloaded),
+    };
+    let limits = UploadLimits {
         max_bytes,
         max_images,
         timeout: service.settings.limits.upload_timeout,
         deadline: context.deadline(),
-        keep: service.admission.has_room(),
-    }
+        refusal,
+        shortage: &shortage,
+        wait: &|| service.admission.wait(),
+    };
+    let start = Instant::now();
+    let received = read(&limits).await;
+    context.note_read(start.elapsed());
+    received
 }
 
 async fn read_images(
@@ -40,16 +51,16 @@ async fn read_images(
     context: &RequestContext,
     max_images: usize,
 ) -> Result<Vec<Upload>, ApiError> {
-    let start = Instant::now();
-    let limits = upload_limits(service, context, service.settings.model.max_bytes, max_images);
-    let images = uploads::read(request, body, &limits, &service.uploads).await;
-    context.note_read(start.elapsed());
-    let images = images?;
+    let read = async |limits: &UploadLimits<'_>| {
+        uploads::read(request, body, limits, &service.uploads).await
+    };
+    let most = (service.settings.model.max_bytes, max_images);
+    let images = receive(service, context, most, read).await?;
     context.note_upload(images.iter().map(|image| image.bytes.len()).sum());
     Ok(images)
 }
 
-/// Reads and classifies the one image of a request, and hands the answer in to `capture`.
+/// Reads and classifies the one image of a request; `keep` where it may be kept.
 ///
 /// # Errors
 /// As [`uploads::read`]; [`ApiError::Overloaded`]; what is wrong with the image.
@@ -58,14 +69,14 @@ pub async fn one(
     body: Payload,
     service: &Service,
     context: &RequestContext,
-    capture: Option<&Capture>,
+    keep: bool,
 ) -> Result<(Arc<Engine>, Answer), ApiError> {
     let mut images = read_images(request, body, service, context, 1).await?;
     let image = images.pop().ok_or(ApiError::MissingFile)?;
     let engine = service.engine();
     let permit = service.admission.admit(1, context.deadline())?.pop();
     let permit = permit.ok_or_else(|| ApiError::overloaded(Shortage::Room))?;
-    let answer = classify(&engine, context, image, permit, capture).await?;
+    let answer = classify(&engine, context, image, permit, keep).await?;
     Ok((engine, answer))
 }
 
@@ -77,8 +88,8 @@ pub struct Item {
     pub answer: Result<Answer, ApiError>,
 }
 
-/// Reads and classifies all images of a request, and hands the answers in to `capture`. They are
-/// taken on all or none; what is wrong with one does no harm to the others.
+/// Reads and classifies all images of a request; `keep` where they may be kept. They are taken on all or
+/// none; what is wrong with one does no harm to the others.
 ///
 /// # Errors
 /// As [`uploads::read`]; [`ApiError::Overloaded`].
@@ -87,17 +98,18 @@ pub async fn many(
     body: Payload,
     service: &Service,
     context: &RequestContext,
-    capture: Option<&Capture>,
+    keep: bool,
 ) -> Result<(Arc<Engine>, Vec<Item>), ApiError> {
     let images = read_images(request, body, service, context, service.max_images()).await?;
     let engine = service.engine();
     let permits = service.admission.admit(images.len(), context.deadline())?;
-    let items = images.into_iter().zip(permits).map(|(mut image, permit)| {
-        let (engine, file_name) = (&engine, image.file_name.take());
-        async move {
-            Item { file_name, answer: classify(engine, context, image, permit, capture).await }
-        }
-    });
+    let items =
+        images.into_iter().zip(permits).map(|(mut image, permit)| {
+            let (engine, file_name) = (&engine, image.file_name.take());
+            async move {
+                Item { file_name, answer: classify(engine, context, image, permit, keep).await }
+            }
+        });
     let items = join_all(items).await;
     Ok((engine, items))
 }
@@ -107,11 +119,11 @@ async fn classify(
     context: &RequestContext,
     image: Upload,
     permit: Permit,
-    capture: Option<&Capture>,
+    keep: bool,
 ) -> Result<Answer, ApiError> {
     let Upload { bytes, content_type, .. } = image;
-    let ticket = Ticket { permit, deadline: context.deadline() };
-    let answer = self::answer(engine, context, Input::Encoded(bytes), ticket, capture).await;
+    let ticket = Ticket { permit, deadline: context.deadline(), keep_image: keep };
+    let answer = self::answer(engine, context, Input::Encoded(bytes), ticket).await;
     let answer = answer.map_err(|error| match (error, content_type) {
         // What is no image and was not sent as one has the wrong type, rather than being broken.
         (ApiError::Image(ImageError::NotAnImage), Some(found)) if !may_be_image(&found) => {
@@ -132,7 +144,7 @@ pub fn of_image(error: ApiError, index: usize, count: usize) -> ApiError {
     }
 }
 
-/// Classifies one image, and hands the answer in to `capture`.
+/// Classifies one image.
 ///
 /// # Errors
 /// As [`Engine::answer`]; the caller notes them.
@@ -141,22 +153,8 @@ pub async fn answer(
     context: &RequestContext,
     input: Input,
     ticket: Ticket,
-    capture: Option<&Capture>,
 ) -> Result<Answer, ApiError> {
-    let captured = match (capture, &input) {
-        (Some(capture), Input::Encoded(image)) => Some((capture, image.bytes())),
-        // A tensor is no image that anyone could look at.
-        (_, Input::Tensor(_)) | (None, _) => None,
-    };
-    let mut answer = engine.answer(input, ticket).await?;
-    if let Some((_, image)) = &captured {
-        let image = image.clone();
-        answer.image_sha256 =
-            Some(off_async(move || format!("{:x}", Sha256::digest(&image))).await?);
-    }
+    let answer = engine.answer(input, ticket).await?;
     context.note_answer(engine.served().class_of(&answer), &answer);
-    if let Some((capture, image)) = captured {
-        capture.offer(image, context.id(), &answer, engine.served());
-    }
     Ok(answer)
 }

@@ -2,11 +2,12 @@
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Payload};
+use sdd_core::Prediction;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::classify;
-use super::prediction::Model;
+use super::prediction::{Model, Warning};
 use crate::contract::{ImageForm, UploadFaults};
 use crate::error::ApiError;
 use crate::request::RequestContext;
@@ -22,6 +23,10 @@ pub struct Embedding {
     pub dimension: usize,
     /// The decided class of the image.
     pub class: String,
+    /// What is odd about the image, which was read all the same; left out where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub warnings: Vec<Warning>,
     /// The model that answered.
     pub model: Model,
 }
@@ -45,9 +50,15 @@ pub async fn embed(
     service: Data<Service>,
     context: RequestContext,
 ) -> Result<Json<Embedding>, ApiError> {
-    let (engine, answer) = classify::one(&request, body, &service, &context, None).await?;
+    let (engine, answer) = classify::one(&request, body, &service, &context, false).await?;
     let served = engine.served();
     let class = served.class_of(&answer).to_owned();
-    let embedding = answer.prediction.embedding;
-    Ok(Json(Embedding { dimension: embedding.len(), embedding, class, model: Model::from(served) }))
+    let Prediction { embedding, warning, .. } = answer.prediction;
+    Ok(Json(Embedding {
+        dimension: embedding.len(),
+        embedding,
+        class,
+        warnings: warning.map(Warning::from).into_iter().collect(),
+        model: Model::from(served),
+    }))
 }

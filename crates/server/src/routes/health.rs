@@ -27,10 +27,11 @@ pub enum Status {
 
 /// Whether the process answers
 ///
-/// 503 should one of its threads have ended: then it should be restarted.
+/// 503 should one of its threads have ended, or the model fail in any new session: then it should be
+/// restarted.
 ///
 /// # Errors
-/// [`ApiError::ThreadLost`].
+/// [`ApiError::ThreadLost`], [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/livez",
@@ -46,7 +47,7 @@ pub async fn livez(service: Data<Service>) -> Result<Json<Health>, ApiError> {
 /// The same as `/livez`
 ///
 /// # Errors
-/// [`ApiError::ThreadLost`].
+/// [`ApiError::ThreadLost`], [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/healthz",
@@ -61,10 +62,10 @@ pub async fn healthz(service: Data<Service>) -> Result<Json<Health>, ApiError> {
 /// Whether images are classified
 ///
 /// The model is loaded and has answered once: the server listens only after that. 503 once it has
-/// been told to stop, or should one of its threads have ended.
+/// been told to stop, while the model fails again and again, or should one of its threads have ended.
 ///
 /// # Errors
-/// [`ApiError::Stopping`], [`ApiError::ThreadLost`].
+/// [`ApiError::Stopping`], [`ApiError::ThreadLost`], [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/readyz",

@@ -32,8 +32,8 @@ pub async fn predict(
     service: Data<Service>,
     context: RequestContext,
 ) -> Result<Json<Prediction>, ApiError> {
-    let (engine, answer) =
-        classify::one(&request, body, &service, &context, service.capture.as_ref()).await?;
+    let keep = service.capture.is_some();
+    let (engine, answer) = classify::one(&request, body, &service, &context, keep).await?;
     service.remember(&context, &engine, [&answer]).await;
     Ok(Json(Prediction::new(answer, engine.served())))
 }
@@ -90,8 +90,8 @@ pub async fn predict_batch(
     service: Data<Service>,
     context: RequestContext,
 ) -> Result<Json<Predictions>, ApiError> {
-    let (engine, items) =
-        classify::many(&request, body, &service, &context, service.capture.as_ref()).await?;
+    let keep = service.capture.is_some();
+    let (engine, items) = classify::many(&request, body, &service, &context, keep).await?;
     let items = some_answered(items)?;
     let answers = items.iter().filter_map(|item| item.answer.as_ref().ok());
     service.remember(&context, &engine, answers).await;

@@ -1,6 +1,6 @@
 //! An answer as clients see it.
 
-use sdd_core::Probabilities;
+use sdd_core::{ImageWarning, Probabilities};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -22,8 +22,28 @@ pub struct Prediction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub drift: Option<Drift>,
+    /// What is odd about the image, which was read all the same; left out where there is nothing.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    #[schema(required = false)]
+    pub warnings: Vec<Warning>,
     /// The model that answered.
     pub model: Model,
+}
+
+/// What is odd about an image that was read all the same.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct Warning {
+    /// What it is, for programs.
+    #[schema(value_type = String, example = "stray_bytes")]
+    pub code: &'static str,
+    /// What it is, for people.
+    pub message: String,
+}
+
+impl From<ImageWarning> for Warning {
+    fn from(warning: ImageWarning) -> Self {
+        Self { code: warning.code(), message: warning.to_string() }
+    }
 }
 
 /// The model that answered.
@@ -46,6 +66,7 @@ impl Prediction {
             confidence: prediction.confidence,
             probabilities: prediction.probabilities_of(&served.spec.labels),
             drift: drift.map(Drift::from),
+            warnings: prediction.warning.map(Warning::from).into_iter().collect(),
             model: Model::from(served),
         }
     }

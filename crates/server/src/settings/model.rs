@@ -13,6 +13,10 @@ pub const DEFAULT_REFERENCE: &str = "models/reference";
 /// Images that one pass of the model takes at most on a GPU, which a batch keeps busy.
 const MAX_BATCH_CUDA: usize = 16;
 
+/// Up to as many images in a pass, a GPU is tried with each number before it serves; beyond it with
+/// powers of two, so that it starts within seconds.
+const EVERY_BATCH: usize = 64;
+
 /// What is served, and on what.
 #[derive(Debug, Clone, Args)]
 pub struct ModelSettings {
@@ -96,6 +100,18 @@ impl ModelSettings {
     pub fn max_batch(&self, device: Device) -> usize {
         self.max_batch.unwrap_or(if device == Device::Cpu { 1 } else { MAX_BATCH_CUDA })
     }
+
+    /// The numbers of images that the model is tried with before it serves. A GPU allocates and chooses
+    /// kernels for each number of images, the CPU hardly: there the largest one is enough, for its memory.
+    #[must_use]
+    pub fn warm_up_batches(&self, device: Device) -> Vec<usize> {
+        let largest = self.max_batch(device);
+        let is_tried = |count: &usize| match device {
+            Device::Cpu => *count == 1 || *count == largest,
+            _ => *count <= EVERY_BATCH || count.is_power_of_two() || *count == largest,
+        };
+        (1..=largest).filter(is_tried).collect()
+    }
 }
 
 #[cfg(test)]
@@ -126,5 +142,15 @@ mod tests {
         let gpu = Device::Cuda(0);
         assert_eq!((settings.sessions(gpu), settings.max_batch(gpu)), (1, 16));
         assert_eq!(parse(&["--max-batch", "8"]).max_batch(Device::Cpu), 8);
+    }
+
+    #[test]
+    fn every_batch_that_a_gpu_will_see_is_tried() {
+        let gpu = Device::Cuda(0);
+        assert_eq!(parse(&[]).warm_up_batches(gpu), (1..=16).collect::<Vec<_>>());
+        let many = parse(&["--max-batch", "1000"]).warm_up_batches(gpu);
+        assert_eq!((many.len(), &many[62..]), (68, &[63, 64, 128, 256, 512, 1000][..]));
+        assert_eq!(parse(&[]).warm_up_batches(Device::Cpu), [1]);
+        assert_eq!(parse(&["--max-batch", "8"]).warm_up_batches(Device::Cpu), [1, 8]);
     }
 }

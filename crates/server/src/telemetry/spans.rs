@@ -56,8 +56,7 @@ impl Traces {
                 KeyValue::new("sdd.image", number),
                 KeyValue::new("sdd.class", outcome.class.clone()),
             ];
-            // One after the other; the waiting between preprocessing and inference, if any, counts as
-            // before decoding.
+            // One after the other.
             let mut at = read_end;
             for (name, time) in outcome.times.named() {
                 at = self.stage(name, request, at, time, &image);

@@ -1,5 +1,7 @@
 //! How many bytes a body may still bring, and the bytes that it has brought.
 
+use std::time::Duration;
+
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_LENGTH;
 use bytes::BytesMut;
@@ -11,6 +13,9 @@ use crate::memory_budget::{MemoryBudget, Reservation};
 
 /// Bytes that the parts' headers and boundaries may take.
 const OVERHEAD: usize = 64 << 10;
+
+/// Bytes that the fields beside the images may bring together: browsers' forms have some, of a few bytes.
+const OTHER_FIELDS: usize = 64 << 10;
 
 /// How much of a body that is refused is read all the same, as a multiple of an image's limit: a
 /// client that is cut off while it sends does not see the answer.
@@ -28,13 +33,14 @@ const MAX_PREALLOCATION: usize = 4 << 20;
 /// The bytes of a request's body as they come.
 pub(super) struct Budget<'a> {
     memory: &'a MemoryBudget,
-    max_bytes: usize,
-    /// For all of the body.
+    limits: &'a UploadLimits<'a>,
+    /// For all images together.
     limit: usize,
     announced: Option<usize>,
-    /// Where there may be several images, their lengths are not known from the body's.
-    is_one_image: bool,
+    /// Bytes of images that have come.
     spent: usize,
+    /// Bytes of other fields that have come.
+    others: usize,
     refusal: Option<Refused>,
 }
 
@@ -46,10 +52,16 @@ struct Refused {
 }
 
 /// Why nothing more of a body is kept.
-#[derive(Clone, Copy)]
-enum Refusal {
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Refusal {
+    /// The images are too large.
     TooManyBytes,
+    /// The fields beside the images are.
+    OtherFields,
+    /// There is too little of something.
     Overloaded(Shortage),
+    /// The model does not answer, for as long as this at the least.
+    EngineFailing(Duration),
 }
 
 /// One image as it comes.
@@ -59,7 +71,11 @@ pub(super) struct Receiving {
 }
 
 impl<'a> Budget<'a> {
-    pub fn new(request: &HttpRequest, limits: &UploadLimits, memory: &'a MemoryBudget) -> Self {
+    pub fn new(
+        request: &HttpRequest,
+        limits: &'a UploadLimits<'a>,
+        memory: &'a MemoryBudget,
+    ) -> Self {
         let announced = request
             .headers()
             .get(CONTENT_LENGTH)
@@ -68,30 +84,38 @@ impl<'a> Budget<'a> {
         // What exceeds all memory for uploads will never fit, however long one waits.
         let limit = limits.max_bytes.saturating_mul(limits.max_images).min(memory.limit());
         // A body announced as too large is known to be before its first byte is kept.
-        let too_large = announced.is_some_and(|bytes| bytes > limit.saturating_add(OVERHEAD));
-        let mut budget = Self {
-            memory,
-            max_bytes: limits.max_bytes,
-            limit,
-            announced,
-            is_one_image: limits.max_images == 1,
-            spent: 0,
-            refusal: None,
-        };
-        match (limits.keep, too_large) {
-            (false, _) => budget.refuse(Refusal::Overloaded(Shortage::Room)),
-            (true, true) => budget.refuse(Refusal::TooManyBytes),
-            (true, false) => {}
+        let too_large =
+            announced.is_some_and(|bytes| bytes > limit.saturating_add(OVERHEAD + OTHER_FIELDS));
+        let mut budget =
+            Self { memory, limits, limit, announced, spent: 0, others: 0, refusal: None };
+        let refusal = limits.refusal.or_else(|| too_large.then_some(Refusal::TooManyBytes));
+        if let Some(why) = refusal {
+            budget.refuse(why);
         }
         budget
     }
 
+    /// Bytes that have come.
+    fn read(&self) -> usize {
+        self.spent.saturating_add(self.others)
+    }
+
     fn refuse(&mut self, why: Refusal) {
         let stop_at = match why {
-            Refusal::TooManyBytes => self.limit.max(self.max_bytes.saturating_mul(DRAIN_FACTOR)),
-            Refusal::Overloaded(_) => self.spent.saturating_add(OVERLOAD_DRAIN),
+            Refusal::TooManyBytes | Refusal::OtherFields => {
+                let images = self.limits.max_bytes.saturating_mul(DRAIN_FACTOR);
+                self.limit.max(images).saturating_add(OVERHEAD + OTHER_FIELDS)
+            }
+            Refusal::Overloaded(_) | Refusal::EngineFailing(_) => {
+                self.read().saturating_add(OVERLOAD_DRAIN)
+            }
         };
         self.refusal = Some(Refused { why, stop_at });
+    }
+
+    /// Whether it was known before the body that nothing of it would be looked at.
+    pub fn is_refused_beforehand(&self) -> bool {
+        self.limits.refusal.is_some()
     }
 
     /// Whether what comes is only thrown away.
@@ -106,16 +130,21 @@ impl<'a> Budget<'a> {
     pub fn check_announced(&self) -> Result<(), ApiError> {
         let Some(Refused { why, stop_at }) = &self.refusal else { return Ok(()) };
         let is_hopeless = match why {
-            Refusal::Overloaded(_) => self.announced.is_none_or(|all| all > *stop_at),
-            Refusal::TooManyBytes => self.announced.is_some_and(|all| all > *stop_at),
+            Refusal::Overloaded(_) | Refusal::EngineFailing(_) => {
+                self.announced.is_none_or(|all| all > *stop_at)
+            }
+            Refusal::TooManyBytes | Refusal::OtherFields => {
+                self.announced.is_some_and(|all| all > *stop_at)
+            }
         };
         if is_hopeless { self.check() } else { Ok(()) }
     }
 
     /// The beginning of an image.
     pub fn begin(&self) -> Receiving {
-        let expected = self.announced.unwrap_or(0).min(self.max_bytes);
-        let is_known = self.is_one_image && !self.is_refused();
+        let expected = self.announced.unwrap_or(0).min(self.limits.max_bytes);
+        // Where there may be several images, their lengths are not known from the body's.
+        let is_known = self.limits.max_images == 1 && !self.is_refused();
         let capacity = if is_known && expected <= MAX_PREALLOCATION { expected } else { 0 };
         Receiving { bytes: BytesMut::with_capacity(capacity), reservation: self.memory.reserve() }
     }
@@ -125,10 +154,13 @@ impl<'a> Budget<'a> {
     /// # Errors
     /// When there has been too much for reading on to make sense.
     pub fn keep(&mut self, image: &mut Receiving, chunk: &[u8]) -> Result<(), ApiError> {
-        self.pass(chunk)?;
-        if !self.is_refused() && image.bytes.len() + chunk.len() > self.max_bytes {
+        self.spent = self.spent.saturating_add(chunk.len());
+        if !self.is_refused()
+            && (self.spent > self.limit || image.bytes.len() + chunk.len() > self.limits.max_bytes)
+        {
             self.refuse(Refusal::TooManyBytes);
         }
+        self.check_time();
         if !self.is_refused() && !image.reservation.grow(chunk.len()) {
             self.refuse(Refusal::Overloaded(Shortage::Memory));
         }
@@ -138,20 +170,33 @@ impl<'a> Budget<'a> {
         } else {
             image.bytes.extend_from_slice(chunk);
         }
-        Ok(())
+        self.check_read()
     }
 
-    /// Takes note of what has come and is not kept.
+    /// Takes note of what has come of another field, which is not kept.
     ///
     /// # Errors
     /// As [`keep`](Self::keep).
     pub fn pass(&mut self, chunk: &[u8]) -> Result<(), ApiError> {
-        self.spent = self.spent.saturating_add(chunk.len());
-        if self.spent > self.limit && !self.is_refused() {
-            self.refuse(Refusal::TooManyBytes);
+        self.others = self.others.saturating_add(chunk.len());
+        if self.others > OTHER_FIELDS && !self.is_refused() {
+            self.refuse(Refusal::OtherFields);
         }
+        self.check_time();
+        self.check_read()
+    }
+
+    /// Looks at whether there is still time for an answer. Room may still come free until the body is
+    /// there; time does not come back.
+    fn check_time(&mut self) {
+        if !self.is_refused() && (self.limits.shortage)() == Some(Shortage::Time) {
+            self.refuse(Refusal::Overloaded(Shortage::Time));
+        }
+    }
+
+    fn check_read(&self) -> Result<(), ApiError> {
         match &self.refusal {
-            Some(refused) if self.spent > refused.stop_at => self.check(),
+            Some(refused) if self.read() > refused.stop_at => self.check(),
             _ => Ok(()),
         }
     }
@@ -168,15 +213,20 @@ impl<'a> Budget<'a> {
     /// Whether all that has come so far was within the limits.
     ///
     /// # Errors
-    /// [`ApiError::TooManyBytes`], [`ApiError::Overloaded`].
+    /// [`ApiError::TooManyBytes`], [`ApiError::TooLargeFields`], [`ApiError::Overloaded`],
+    /// [`ApiError::EngineFailing`].
     pub fn check(&self) -> Result<(), ApiError> {
-        match self.refusal.as_ref().map(|refused| refused.why) {
-            None => Ok(()),
-            Some(Refusal::TooManyBytes) => {
-                Err(ApiError::TooManyBytes { limit: self.max_bytes.min(self.limit) })
+        let Some(Refused { why, .. }) = self.refusal else { return Ok(()) };
+        Err(match why {
+            Refusal::TooManyBytes => {
+                ApiError::TooManyBytes { limit: self.limits.max_bytes.min(self.limit) }
             }
-            Some(Refusal::Overloaded(shortage)) => Err(ApiError::overloaded(shortage)),
-        }
+            Refusal::OtherFields => ApiError::TooLargeFields { limit: OTHER_FIELDS },
+            Refusal::Overloaded(shortage) => {
+                ApiError::Overloaded { shortage, retry_after: (self.limits.wait)() }
+            }
+            Refusal::EngineFailing(retry_after) => ApiError::EngineFailing { retry_after },
+        })
     }
 }
 
@@ -187,17 +237,26 @@ mod tests {
     use actix_web::test::TestRequest;
 
     use super::super::UploadLimits;
-    use super::{Budget, OVERLOAD_DRAIN};
+    use super::{Budget, OTHER_FIELDS, OVERLOAD_DRAIN};
+    use crate::error::{ApiError, Shortage};
     use crate::memory_budget::MemoryBudget;
 
-    fn limits(max_images: usize) -> UploadLimits {
+    fn limits(shortage: &dyn Fn() -> Option<Shortage>, max_images: usize) -> UploadLimits<'_> {
         UploadLimits {
             max_bytes: 8 << 20,
             max_images,
             timeout: Duration::from_secs(30),
             deadline: Instant::now() + Duration::from_secs(30),
-            keep: true,
+            refusal: None,
+            shortage,
+            wait: &|| Duration::from_secs(7),
         }
+    }
+
+    /// Bytes of an image that are still read.
+    fn read_on(budget: &mut Budget<'_>) -> usize {
+        let (mut image, chunk) = (budget.begin(), vec![0; 1 << 19]);
+        (0..1000).take_while(|_| budget.keep(&mut image, &chunk).is_ok()).count() * chunk.len()
     }
 
     #[test]
@@ -206,7 +265,8 @@ mod tests {
         let mut others = memory.reserve();
         assert!(others.grow(3 << 20));
         let request = TestRequest::default().to_http_request();
-        let mut budget = Budget::new(&request, &limits(2), &memory);
+        let limits = limits(&|| None, 2);
+        let mut budget = Budget::new(&request, &limits, &memory);
         let chunk = vec![0; 1 << 19];
         let mut image = budget.begin();
         for _ in 0..2 {
@@ -215,12 +275,45 @@ mod tests {
         assert_eq!((memory.used(), budget.is_refused()), (4 << 20, false));
         budget.keep(&mut image, &chunk).unwrap();
         assert_eq!((memory.used(), budget.is_refused()), (3 << 20, true));
-        let mut more = 0;
-        while budget.keep(&mut image, &chunk).is_ok() {
-            more += chunk.len();
-        }
+        let more = read_on(&mut budget);
         assert!(more <= OVERLOAD_DRAIN, "{more} bytes were read on");
         assert_eq!(memory.used(), 3 << 20);
-        assert_eq!(budget.end(image).unwrap_err().code(), "overloaded");
+        let Err(ApiError::Overloaded { shortage, retry_after }) = budget.end(image) else {
+            panic!("there was no room");
+        };
+        assert_eq!((shortage, retry_after), (Shortage::Memory, Duration::from_secs(7)));
+    }
+
+    #[test]
+    fn an_image_for_which_there_is_no_time_any_more_is_not_read_to_its_end() {
+        let (memory, request) = (MemoryBudget::new(64 << 20), TestRequest::default());
+        let shortage = std::cell::Cell::new(Some(Shortage::Room));
+        let now = || shortage.get();
+        let limits = limits(&now, 1);
+        let request = request.to_http_request();
+        let mut budget = Budget::new(&request, &limits, &memory);
+        let (mut image, chunk) = (budget.begin(), vec![0; 1 << 19]);
+        budget.keep(&mut image, &chunk).unwrap();
+        assert!(!budget.is_refused(), "there may be room when it is there");
+        shortage.set(Some(Shortage::Time));
+        budget.keep(&mut image, &chunk).unwrap();
+        assert!(budget.is_refused());
+        let more = read_on(&mut budget);
+        assert!(more <= OVERLOAD_DRAIN, "{more} bytes were read on");
+    }
+
+    #[test]
+    fn other_fields_have_a_limit_of_their_own() {
+        let (memory, limits) = (MemoryBudget::new(64 << 20), limits(&|| None, 1));
+        let whole = limits.max_bytes;
+        let announced = ("content-length", (whole + OTHER_FIELDS + 500).to_string());
+        let request = TestRequest::default().insert_header(announced).to_http_request();
+        let mut budget = Budget::new(&request, &limits, &memory);
+        budget.pass(&vec![0; OTHER_FIELDS]).unwrap();
+        let mut image = budget.begin();
+        budget.keep(&mut image, &vec![0; whole]).unwrap();
+        budget.check().unwrap();
+        budget.pass(b"1").unwrap();
+        assert!(matches!(budget.check(), Err(ApiError::TooLargeFields { .. })));
     }
 }

@@ -15,9 +15,10 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::Payload;
 
+pub use budget::Refusal;
 pub use uploaded_bytes::UploadedBytes;
 
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortage};
 use crate::memory_budget::MemoryBudget;
 
 /// An uploaded image.
@@ -32,8 +33,7 @@ pub struct Upload {
 }
 
 /// What the uploads of one request may cost.
-#[derive(Debug, Clone)]
-pub struct UploadLimits {
+pub struct UploadLimits<'a> {
     /// Length of one image, in bytes.
     pub max_bytes: usize,
     /// Number of images.
@@ -42,21 +42,26 @@ pub struct UploadLimits {
     pub timeout: Duration,
     /// When the answer would come too late.
     pub deadline: Instant,
-    /// Whether the images are kept; where not, the body is read, so that the client sees the
-    /// answer, and thrown away.
-    pub keep: bool,
+    /// Why the images will not be looked at, where that is known before they have come. Then the body is
+    /// read, so that the client sees the answer, and thrown away.
+    pub refusal: Option<Refusal>,
+    /// What there is too little of at a moment for an image that comes to be answered in time, if anything.
+    /// Asked while it comes.
+    pub shortage: &'a dyn Fn() -> Option<Shortage>,
+    /// When there is likely to be room again.
+    pub wait: &'a dyn Fn() -> Duration,
 }
 
 /// Reads the images of a request, at least one.
 ///
 /// # Errors
 /// [`ApiError`]: the body is of another type, malformed, too large or too slow, or has no image.
-/// [`ApiError::Overloaded`] when the uploads of all requests together take too much memory, and
-/// always where `limits.keep` is not set.
+/// [`ApiError::Overloaded`] when the uploads of all requests together take too much memory, or when the
+/// answer would come too late; and what `limits.refusal` says.
 pub async fn read(
     request: &HttpRequest,
     body: Payload,
-    limits: &UploadLimits,
+    limits: &UploadLimits<'_>,
     memory: &MemoryBudget,
 ) -> Result<Vec<Upload>, ApiError> {
     let reading = async {
@@ -78,7 +83,7 @@ pub async fn read(
 pub async fn read_whole(
     request: &HttpRequest,
     body: Payload,
-    limits: &UploadLimits,
+    limits: &UploadLimits<'_>,
     memory: &MemoryBudget,
 ) -> Result<UploadedBytes, ApiError> {
     let reading = raw::read(request, body, String::new(), limits, memory);
@@ -86,7 +91,7 @@ pub async fn read_whole(
 }
 
 async fn in_time<T>(
-    limits: &UploadLimits,
+    limits: &UploadLimits<'_>,
     reading: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, ApiError> {
     let time_left = limits.deadline.saturating_duration_since(Instant::now());

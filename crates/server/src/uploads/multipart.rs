@@ -22,7 +22,7 @@ const MAX_OTHER_PARTS: usize = 16;
 pub(super) async fn read(
     request: &HttpRequest,
     body: Payload,
-    limits: &UploadLimits,
+    limits: &UploadLimits<'_>,
     memory: &MemoryBudget,
 ) -> Result<Vec<Upload>, ApiError> {
     let mut budget = Budget::new(request, limits, memory);
@@ -32,7 +32,7 @@ pub(super) async fn read(
     let form = PlainForm::new(body.into_inner(), &boundary);
     let mut multipart = Multipart::new(&form.headers(), form);
     let mut images = Vec::new();
-    let mut others = 0;
+    let (mut files, mut others) = (0, 0);
     while let Some(mut part) = multipart.try_next().await.map_err(|error| malformed(&error))? {
         if part.name() != Some(FIELD) {
             others += 1;
@@ -42,19 +42,21 @@ pub(super) async fn read(
             pass(&mut part, &mut budget).await?;
             continue;
         }
-        if images.len() == limits.max_images {
+        if files == limits.max_images {
             return Err(ApiError::TooManyFiles { limit: limits.max_images });
         }
+        files += 1;
         images.push(receive(&mut part, &mut budget).await?);
         if budget.is_refused() {
             // None of them will be looked at.
             images.clear();
         }
     }
-    budget.check()?;
-    if images.is_empty() {
+    // Rather than that another field is too large: it may be the image under a wrong name.
+    if files == 0 && !budget.is_refused_beforehand() {
         return Err(ApiError::MissingFile);
     }
+    budget.check()?;
     let finish = |(image, content_type, file_name): (Receiving, _, _)| {
         Ok(Upload { bytes: budget.end(image)?, content_type, file_name })
     };

@@ -13,7 +13,7 @@ pub(super) async fn read(
     request: &HttpRequest,
     mut body: Payload,
     content_type: String,
-    limits: &UploadLimits,
+    limits: &UploadLimits<'_>,
     memory: &MemoryBudget,
 ) -> Result<Upload, ApiError> {
     let mut budget = Budget::new(request, limits, memory);

@@ -124,9 +124,9 @@ fn every_answer_has_a_name_and_its_times() {
     let answer = client.post("/predict", &headers, &image).unwrap();
     assert_eq!(answer.header("x-request-id"), Some("part-17"));
     let timing = answer.header("server-timing").unwrap();
-    for stage in ["read", "queue", "decode", "preprocess", "infer", "drift", "total"] {
-        assert!(timing.contains(&format!("{stage};dur=")), "{timing}");
-    }
+    let stages: Vec<_> =
+        timing.split(", ").map(|time| time.split_once(";dur=").unwrap().0).collect();
+    assert_eq!(stages, ["read", "queue", "decode", "preprocess", "infer", "total"], "no reference");
     let lost = client.get("/nowhere").unwrap();
     assert_eq!(lost.header("x-request-id").unwrap().len(), 36);
     assert!(lost.header("server-timing").unwrap().starts_with("total;dur="));

@@ -14,6 +14,7 @@ mod drain;
 mod errors;
 mod eventually;
 mod exposition;
+mod failing;
 mod forms;
 mod hold;
 mod hostile;

@@ -1,11 +1,13 @@
 //! `GET /metrics`: numbers that move as things happen.
 
+use serde_json::json;
+
 use crate::eventually::eventually;
 use crate::exposition::Exposition;
 use crate::hold::Hold;
 use crate::leaving;
 use crate::server::{Server, command, data, multipart, picture};
-use crate::store;
+use crate::{store, v2};
 
 fn requests(numbers: &Exposition, route: &str, method: &str, status: &str, error: &str) -> f64 {
     let labels = [("route", route), ("method", method), ("status", status), ("error", error)];
@@ -94,10 +96,14 @@ fn every_stage_and_every_batch_is_timed() {
         let count = numbers.value("sdd_stage_duration_seconds_count", &[("stage", stage)]);
         assert_counts(count, 4, stage);
     }
+    let batch = numbers.value("sdd_stage_duration_seconds_count", &[("stage", "batch")]);
+    assert_counts(batch, 0, "without batches nothing waits for them");
     let read = numbers.value("sdd_stage_duration_seconds_count", &[("stage", "read")]);
     assert_counts(read, 3, "read");
-    let total =
-        |route| numbers.value("sdd_http_request_duration_seconds_count", &[("route", route)]);
+    let total = |route| {
+        let labels = [("route", route), ("status", "2xx")];
+        numbers.value("sdd_http_request_duration_seconds_count", &labels)
+    };
     assert_counts(total("/predict"), 2, "total");
     assert_counts(total("/predict/batch"), 1, "total");
     assert_counts(numbers.value("sdd_batch_images_sum", &[]), 4, "batches");
@@ -109,6 +115,37 @@ fn every_stage_and_every_batch_is_timed() {
         numbers.value("sdd_images_total", &labels).unwrap_or(0.0)
     };
     assert_counts(Some(known("yes") + known("no")), 4, "verdicts");
+}
+
+#[test]
+fn what_did_not_happen_is_not_timed() {
+    let server = Server::start(&["--workers", "1", "--max-batch", "4"]);
+    let counts = || {
+        let numbers = Exposition::of(&server);
+        ["queue", "decode", "preprocess", "batch", "infer", "drift"].map(|stage| {
+            let labels = [("stage", stage)];
+            numbers.value("sdd_stage_duration_seconds_count", &labels).unwrap().to_string()
+        })
+    };
+    let values = 3 * 32 * 24;
+    let tensor = v2::binary_input("image", "FP32", &json!([1, 3, 32, 24]), 4 * values);
+    let answer = v2::post_binary(&server, &tensor, &vec![0; 4 * values]);
+    assert_eq!(answer.status, 200, "{answer:?}");
+    assert_eq!(counts(), ["1", "0", "0", "1", "1", "0"], "a tensor, and no reference");
+    let timing = answer.header("server-timing").unwrap();
+    assert!(timing.contains("batch;dur=") && !timing.contains("decode"), "{timing}");
+    assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
+    assert_eq!(counts(), ["2", "1", "1", "2", "2", "0"]);
+    let mut damaged = picture("png_rgb.png");
+    damaged.truncate(damaged.len() / 2);
+    assert_eq!(server.predict(&damaged).code(), "damaged_image");
+    assert_eq!(counts(), ["3", "2", "1", "2", "2", "0"], "it was read as far as it went");
+    let numbers = Exposition::of(&server);
+    for (status, expected) in [("2xx", 1), ("4xx", 1)] {
+        let labels = [("route", "/predict"), ("status", status)];
+        let found = numbers.value("sdd_http_request_duration_seconds_count", &labels);
+        assert_counts(found, expected, status);
+    }
 }
 
 #[test]

@@ -6,11 +6,14 @@ use std::time::Duration;
 use crate::answer::Answer;
 use crate::client::Client;
 use crate::hold::{Hold, slow_batch, slow_picture};
-use crate::server::{Server, picture};
+use crate::server::{Server, multipart, picture};
+use crate::socket::answer_to;
 
 /// With one worker.
 const QUEUE: usize = 8;
 const CAPACITY: usize = 1 + QUEUE;
+
+const MEBIBYTE: usize = 1 << 20;
 
 fn start() -> Server {
     Server::start(&["--workers", "1", "--queue", &QUEUE.to_string()])
@@ -94,6 +97,62 @@ fn at_three_times_its_capacity_no_answer_is_late() {
     }
     assert!(answers.iter().any(|answer| answer.status != 200));
     assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
+}
+
+/// By how fast images have gone, and how many wait: 30 of a tenth of a second and more each.
+#[test]
+fn a_full_queue_says_when_it_is_likely_to_be_done() {
+    let server = Server::start(&["--workers", "1", "--queue", "40"]);
+    let slow = || server.post("/predict", &[("content-type", "image/png")], slow_picture());
+    let one_ms = total_ms(&slow());
+    let images = 41;
+    let hold = Hold::start(&server, 32);
+    let second = Hold::start(&server, images - 32);
+    let refused = slow();
+    assert_overloaded(&refused);
+    let seconds: f64 = refused.header("retry-after").unwrap().parse().unwrap();
+    assert!(!hold.is_answered() && !second.is_answered());
+    let all = one_ms * 1e-3 * 41.0;
+    assert!(seconds > 1.0 && seconds > all / 8.0, "{seconds} of {all} s");
+}
+
+/// Nothing of the body is sent: a client with a large one would hear of it only after that.
+#[test]
+fn what_would_come_too_late_is_refused_before_its_body() {
+    let server = Server::start(&["--workers", "1", "--queue", "64"]);
+    let image = [("content-type", "image/png")];
+    assert_eq!(server.post("/predict", &image, slow_picture()).status, 200);
+    let _hold = Hold::start(&server, 32);
+    let length = 15 * MEBIBYTE;
+    let head = |path| {
+        format!(
+            "POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-type: image/png\r\n\
+             content-length: {length}\r\nx-request-timeout-ms: 500\r\n\r\n"
+        )
+    };
+    for path in ["/predict", "/predict/batch", "/embed", "/v2/models/sdd-tiny/infer"] {
+        let answer = answer_to(&server, head(path).as_bytes());
+        assert_eq!(answer.status, 503, "{path}: {answer:?}");
+        assert!(answer.text().contains("too late"), "{path}: {answer:?}");
+        assert!(answer.header("retry-after").is_some());
+    }
+}
+
+#[test]
+fn other_fields_do_not_count_against_the_image() {
+    let image = picture("png_rgb.png");
+    let server = Server::start(&["--max-bytes", &image.len().to_string()]);
+    let long = vec![b'x'; MEBIBYTE];
+    let file = ("file", Some("image/png"), image.as_slice());
+    let post = |fields: &[_]| server.post_form("/predict", &multipart(fields));
+    assert_eq!(post(&[("note", None, &long[..10_000]), file]).status, 200);
+    assert_eq!(post(&[file, ("note", None, &long[..60_000])]).status, 200);
+    let answer = post(&[file, ("note", None, &long[..70_000])]);
+    assert_eq!((answer.status, answer.code()), (413, "too_large"));
+    assert!(answer.text().contains("beside `file`"), "{answer:?}");
+    // The image under another name.
+    let answer = post(&[("image", Some("image/png"), &long[..70_000])]);
+    assert_eq!((answer.status, answer.code()), (422, "missing_file"));
 }
 
 #[test]

@@ -49,7 +49,7 @@ fn a_request_is_a_span_below_its_callers_and_its_stages_are_below_it() {
     let answer = predict(&server, &[("traceparent", &caller), ("x-request-id", "part-7")]);
     assert_eq!((answer.status, answer.header("x-request-id")), (200, Some("part-7")));
 
-    let spans = collector.spans(7);
+    let spans = collector.spans(6);
     let request = named(&spans, "POST /predict");
     assert!(spans.iter().all(|span| hex(&span.trace_id) == TRACE));
     assert_eq!(hex(&request.parent_span_id), CALLER);
@@ -68,7 +68,7 @@ fn a_request_is_a_span_below_its_callers_and_its_stages_are_below_it() {
         assert_eq!(attribute(&request.attributes, key).as_deref(), Some(value), "{key}");
     }
     let mut last_end = request.start_time_unix_nano;
-    for stage in ["read", "queue", "decode", "preprocess", "infer", "drift"] {
+    for stage in ["read", "queue", "decode", "preprocess", "infer"] {
         let span = named(&spans, stage);
         assert_eq!(span.parent_span_id, request.span_id, "{stage}");
         assert!(span.start_time_unix_nano >= last_end, "{stage} begins when the last has ended");
@@ -104,7 +104,7 @@ fn callers_decide_what_is_traced_and_nonsense_starts_a_trace_of_its_own() {
     let broken = format!("00-{TRACE}-{CALLER}");
     assert_eq!(predict(&server, &[("traceparent", &broken)]).status, 200);
     // The two before would have come before it.
-    let spans = collector.spans(7);
+    let spans = collector.spans(6);
     assert!(spans.iter().all(|span| hex(&span.trace_id) != TRACE));
     assert!(named(&spans, "POST /predict").parent_span_id.is_empty());
 }
@@ -118,7 +118,7 @@ fn what_was_not_sent_is_sent_when_the_server_stops() {
     assert_eq!(predict(&server, &[]).status, 200);
     server.signal("-TERM");
     assert_eq!(server.wait(Duration::from_secs(20)).0.code(), Some(0));
-    assert_eq!(collector.spans(7).len(), 7);
+    assert_eq!(collector.spans(6).len(), 6);
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ndarray::Array2;
-use sdd_core::{DEFAULT_MODEL, ModelSpec, Prediction, Probabilities};
+use sdd_core::{DEFAULT_MODEL, ImageWarning, ModelSpec, Prediction, Probabilities};
 use sdd_drift::model::identity;
 use serde::Serialize;
 
@@ -159,6 +159,8 @@ struct Embedding {
     class: Option<String>,
     confidence: Option<f32>,
     probabilities: Option<Probabilities>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<ImageWarning>,
     error: Option<Failure>,
 }
 
@@ -171,6 +173,7 @@ impl Embedding {
             class: Some(class.context("the model has no such class")?.clone()),
             confidence: Some(prediction.confidence),
             probabilities: Some(prediction.probabilities_of(&spec.labels)),
+            warnings: prediction.warning.into_iter().collect(),
             error: None,
         })
     }
@@ -182,6 +185,7 @@ impl Embedding {
             class: None,
             confidence: None,
             probabilities: None,
+            warnings: Vec::new(),
             error: Some(failure),
         }
     }
@@ -246,6 +250,9 @@ impl fmt::Display for Embedding {
         if let Some(Probabilities(found)) = &self.probabilities {
             let texts: Vec<_> = found.iter().map(|(label, p)| format!("{label} {p:.6}")).collect();
             line(f, "probability", texts.join(", "))?;
+        }
+        for warning in &self.warnings {
+            line(f, "warning", warning)?;
         }
         Ok(())
     }

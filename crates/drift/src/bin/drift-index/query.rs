@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_core::Classifier;
+use sdd_core::{Classifier, ImageWarning, Prediction};
 use sdd_drift::{Assessment, NearestImage, Query, Reference, Unavailable};
 use serde::Serialize;
 
@@ -103,7 +103,8 @@ fn ask_image(
     let query = Query::of_prediction(&prediction, classifier.spec());
     let class = query.predicted_class.context("the model has no such class")?.to_owned();
     let assessment = reference.assess(&query, arguments.neighbors)?;
-    Ok(Found { class: Some(class), confidence: Some(prediction.confidence), assessment })
+    let Prediction { confidence, warning, .. } = prediction;
+    Ok(Found { class: Some(class), confidence: Some(confidence), assessment, warning })
 }
 
 fn ask_rows(arguments: &Arguments, matrix: &Path, reference: &Reference) -> Result<Vec<Queried>> {
@@ -113,8 +114,12 @@ fn ask_rows(arguments: &Arguments, matrix: &Path, reference: &Reference) -> Resu
         let embedding = embedding.to_vec();
         let query = Query { predicted_class: class.as_deref(), ..Query::new(&embedding) };
         let assessed = reference.assess(&query, arguments.neighbors);
-        let found =
-            assessed.map(|assessment| Found { class: class.clone(), confidence: None, assessment });
+        let found = assessed.map(|assessment| Found {
+            class: class.clone(),
+            confidence: None,
+            assessment,
+            warning: None,
+        });
         Queried::new(Subject::Row(row), found.map_err(anyhow::Error::from))
     };
     Ok(rows.rows().into_iter().enumerate().map(ask).collect())
@@ -125,6 +130,7 @@ struct Found {
     class: Option<String>,
     confidence: Option<f32>,
     assessment: Assessment,
+    warning: Option<ImageWarning>,
 }
 
 #[derive(Serialize)]
@@ -146,13 +152,15 @@ struct Queried {
     out_of_distribution: Option<bool>,
     unavailable: Option<Unavailable>,
     neighbors: Vec<NearestImage>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    warnings: Vec<ImageWarning>,
     error: Option<Failure>,
 }
 
 impl Queried {
     fn new(subject: Subject, found: Result<Found>) -> Self {
         match found {
-            Ok(Found { class, confidence, assessment }) => Self {
+            Ok(Found { class, confidence, assessment, warning }) => Self {
                 subject,
                 class,
                 confidence,
@@ -162,6 +170,7 @@ impl Queried {
                 out_of_distribution: assessment.out_of_distribution,
                 unavailable: assessment.unavailable,
                 neighbors: assessment.neighbors,
+                warnings: warning.into_iter().collect(),
                 error: None,
             },
             Err(error) => Self {
@@ -174,6 +183,7 @@ impl Queried {
                 out_of_distribution: None,
                 unavailable: None,
                 neighbors: Vec::new(),
+                warnings: Vec::new(),
                 error: Some(Failure::from(&error)),
             },
         }
@@ -250,6 +260,9 @@ impl Answered {
             let name = if rank == 0 { "nearest" } else { "" };
             let label = neighbor.label.as_deref().unwrap_or("-");
             line(f, name, format_args!("{:.6}  {label}  {}", neighbor.distance, neighbor.id))?;
+        }
+        for warning in &result.warnings {
+            line(f, "warning", warning)?;
         }
         Ok(())
     }

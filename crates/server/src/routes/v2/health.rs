@@ -32,10 +32,11 @@ pub struct ModelReady {
 
 /// Whether the process answers
 ///
-/// 503 should one of its threads have ended: then it should be restarted.
+/// 503 should one of its threads have ended, or the model fail in any new session: then it should be
+/// restarted.
 ///
 /// # Errors
-/// [`ApiError::ThreadLost`].
+/// [`ApiError::ThreadLost`], [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/v2/health/live",
@@ -51,10 +52,12 @@ pub async fn live(service: Data<Service>) -> Result<Json<Live>, ApiError> {
 
 /// Whether the server takes requests
 ///
-/// 503 once it has been told to stop, or should one of its threads have ended.
+/// 503 once it has been told to stop, while the model fails again and again, or should one of its threads
+/// have ended.
 ///
 /// # Errors
-/// [`ApiError::Stopping`], [`ApiError::ThreadLost`].
+/// [`ApiError::Stopping`], [`ApiError::ThreadLost`],
+/// [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/v2/health/ready",
@@ -71,7 +74,8 @@ pub async fn ready(service: Data<Service>) -> Result<Json<Ready>, ApiError> {
 /// Whether the model takes requests
 ///
 /// # Errors
-/// [`ApiError::UnknownModel`], [`ApiError::Stopping`], [`ApiError::ThreadLost`].
+/// [`ApiError::UnknownModel`], [`ApiError::Stopping`], [`ApiError::ThreadLost`],
+/// [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/v2/models/{name}/ready",

@@ -17,11 +17,11 @@ use super::output::WantedOutput;
 use super::request::{InferRequest, invalid};
 use super::response::{AnswerForm, InferResponse};
 use crate::contract::{EncodedImage, InferenceFaults, JsonAndTensors};
-use crate::engine::{Answer, Engine, Ticket};
+use crate::engine::{Answer, Engine, Permit, Ticket};
 use crate::error::ApiError;
 use crate::request::RequestContext;
 use crate::service::Service;
-use crate::uploads::{self, UploadedBytes};
+use crate::uploads::{self, UploadLimits, UploadedBytes};
 
 /// Bytes of JSON beside the tensors' values.
 const JSON_BYTES: usize = 64 << 10;
@@ -84,24 +84,28 @@ pub async fn infer(
     path.check(engine.served())?;
     let limits = BodyLimits::new(&service, &engine);
     let transfer = Transfer::of(&request)?;
-    let start = Instant::now();
     let max_bytes = match transfer.request_coding {
         Some(_) => limits.decompressed.min(limits.bytes),
         None => limits.bytes,
     };
-    let upload_limits = classify::upload_limits(&service, &context, max_bytes, 1);
-    let body = uploads::read_whole(&request, body, &upload_limits, &service.uploads).await;
-    context.note_read(start.elapsed());
-    let body = body?;
+    let read = async |limits: &UploadLimits<'_>| {
+        uploads::read_whole(&request, body, limits, &service.uploads).await
+    };
+    let body = classify::receive(&service, &context, (max_bytes, 1), read).await?;
     context.note_upload(body.len());
+    // Before it is decompressed and parsed, which cost more than some images do.
+    let first = service.admission.admit(1, context.deadline())?;
     let decoding = {
         let (service, engine) = (service.clone(), Arc::clone(&engine));
-        move || decode(body, &transfer, &limits, &service, &engine)
+        // With its room: the work goes on when the client has left.
+        move || Ok((decode(body, &transfer, &limits, &service, &engine)?, first))
     };
-    let Inference { inputs, form, timeout } = off_async(decoding).await??;
+    let decoded = off_async(decoding).await?;
+    let decoded = decoded.map_err(|error| service.admission.with_wait(error));
+    let (Inference { inputs, form, timeout }, first) = decoded?;
     let deadline = timeout.and_then(|timeout| context.started().checked_add(timeout));
     let deadline = deadline.map_or(context.deadline(), |asked| asked.min(context.deadline()));
-    let answers = answer_all(&engine, &service, &context, inputs, deadline).await?;
+    let answers = answer_all(&engine, &service, &context, inputs, (first, deadline)).await?;
     service.remember(&context, &engine, &answers).await;
     let written = off_async(move || form.write(&answers, engine.served())).await??;
     Ok(written.into())
@@ -205,18 +209,18 @@ async fn answer_all(
     service: &Service,
     context: &RequestContext,
     inputs: Inputs,
-    deadline: Instant,
+    (first, deadline): (Vec<Permit>, Instant),
 ) -> Result<Vec<Answer>, ApiError> {
     if deadline <= Instant::now() {
         return Err(ApiError::DeadlineExceeded);
     }
     let count = inputs.images.len();
-    let permits = service.admission.admit(count, deadline)?;
+    let permits = service.admission.admit_more(first, count, deadline)?;
+    let keep_image = service.capture.is_some();
     let images = inputs.images.into_iter().zip(permits).enumerate();
     let answers = images.map(|(index, (image, permit))| async move {
-        let ticket = Ticket { permit, deadline };
-        let answer =
-            classify::answer(engine, context, image, ticket, service.capture.as_ref()).await;
+        let ticket = Ticket { permit, deadline, keep_image };
+        let answer = classify::answer(engine, context, image, ticket).await;
         let answer = answer.map_err(|error| classify::of_image(error, index, count));
         answer.inspect_err(|error| context.note_error(error.code()))
     });

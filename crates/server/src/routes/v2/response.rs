@@ -25,9 +25,33 @@ pub struct InferResponse<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>, nullable = false)]
     id: Option<&'a str>,
+    /// Beside the outputs; left out where there is nothing to say.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parameters: Option<ResponseParameters>,
     /// One tensor for each output, in the order in which they were asked for.
     #[schema(value_type = Vec<TensorJson>)]
     outputs: Vec<TensorJson<'a>>,
+}
+
+/// What is said beside the outputs.
+#[derive(Serialize, ToSchema)]
+pub struct ResponseParameters {
+    /// What is odd about images, which were read all the same: each by its place from 0, with its code.
+    #[schema(example = "0: stray_bytes")]
+    warnings: String,
+}
+
+impl ResponseParameters {
+    fn of(answers: &[Answer]) -> Option<Self> {
+        let warnings: Vec<String> = answers
+            .iter()
+            .enumerate()
+            .filter_map(|(place, answer)| Some((place, answer.prediction.warning?)))
+            .map(|(place, warning)| format!("{place}: {}", warning.code()))
+            .collect();
+        (!warnings.is_empty()).then(|| Self { warnings: warnings.join(", ") })
+    }
 }
 
 /// An output with its values.
@@ -111,6 +135,7 @@ impl AnswerForm {
             model_name: &served.spec.name,
             model_version: &served.spec.version,
             id: self.id.as_deref(),
+            parameters: ResponseParameters::of(answers),
             outputs,
         };
         let mut bytes = serde_json::to_vec(&response).map_err(internal)?;

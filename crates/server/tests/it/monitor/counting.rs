@@ -104,6 +104,35 @@ fn a_captured_image_is_found_by_its_sha256() {
     eventually("the captured image", || file.exists());
 }
 
+/// All images of a request under `/v2` are answered or none, and so it is with what is kept of them.
+#[test]
+fn what_is_captured_and_what_is_remembered_is_the_same() {
+    let watched = Watched::new();
+    let capture = watched.folder.path().join("capture");
+    let server = watched.serve(&["--workers", "1", "--capture", capture.to_str().unwrap()]);
+    let damaged = picture("png_rgb.png")[..60].to_vec();
+    let [sound, other] = ["png_rgb.png", "jpeg_rgb_444.jpg"].map(picture);
+    let infer = |images: [&[u8]; 2]| {
+        let elements = images
+            .map(|image| [&u32::try_from(image.len()).unwrap().to_le_bytes()[..], image].concat());
+        let binary = elements.concat();
+        let request = v2::binary_input("encoded_image", "BYTES", &json!([2]), binary.len());
+        v2::post_binary(&server, &request, &binary).status
+    };
+    assert_eq!(infer([&sound, &damaged]), 400);
+    assert_eq!(infer([&damaged, &sound]), 400);
+    assert_eq!(images_ever(&server), 0);
+    assert_eq!(infer([&sound, &other]), 200);
+    assert_eq!(images_ever(&server), 2);
+    server.stop();
+    let files = std::fs::read_dir(&capture).unwrap().map(|file| file.unwrap().path());
+    let records: String = files
+        .filter(|file| file.extension().is_some_and(|end| end == "jsonl"))
+        .map(|file| std::fs::read_to_string(file).unwrap())
+        .collect();
+    assert_eq!(records.lines().count(), 2, "{records}");
+}
+
 #[test]
 fn requests_at_once_are_counted_each_and_a_stop_loses_none() {
     let watched = Watched::new();

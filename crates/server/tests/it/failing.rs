@@ -1,0 +1,85 @@
+//! A model that fails: with images of a kind, and for as long as they come.
+
+use std::io::Cursor;
+
+use image::{DynamicImage, GrayImage, ImageFormat, Luma};
+
+use crate::eventually::eventually;
+use crate::exposition::Exposition;
+use crate::server::{Server, command, data};
+
+/// Serves a model that fails where a pixel is bright.
+fn start(arguments: &[&str]) -> Server {
+    let model = data("tiny_failing.onnx");
+    Server::start_command(command().env("SDD_MODEL", model).args(arguments))
+}
+
+fn picture(gray: u8) -> Vec<u8> {
+    let mut file = Cursor::new(Vec::new());
+    let image = DynamicImage::from(GrayImage::from_pixel(24, 32, Luma([gray])));
+    image.write_to(&mut file, ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
+const GOOD: u8 = 100;
+const BAD: u8 = 255;
+
+#[test]
+fn a_model_that_fails_again_and_again_is_not_ready_until_it_answers_a_trial() {
+    for arguments in [&["--workers", "1"][..], &["--workers", "2", "--max-batch", "4"]] {
+        let server = start(arguments);
+        let ask = |gray| server.predict(&picture(gray));
+        assert_eq!(ask(GOOD).status, 200);
+        for _ in 0..5 {
+            let answer = ask(BAD);
+            assert_eq!((answer.status, answer.code()), (500, "internal"), "{answer:?}");
+            assert_eq!(server.get("/readyz").status, 200);
+        }
+        // Half of them before there were new sessions, half of them after.
+        server.wait_for("new sessions");
+        let (last, next) = (ask(BAD), ask(GOOD));
+        for answer in [&last, &next, &server.get("/readyz")] {
+            assert_eq!((answer.status, answer.code()), (503, "engine_failing"), "{answer:?}");
+            let seconds: u64 = answer.header("retry-after").unwrap().parse().unwrap();
+            assert!((1..=5).contains(&seconds), "{seconds}");
+        }
+        assert_eq!(server.get("/v2/health/ready").status, 503);
+        assert_eq!(server.get("/livez").status, 200, "it is not known that a restart would help");
+        let numbers = Exposition::of(&server);
+        assert_eq!(
+            (numbers.number("sdd_ready"), numbers.number("sdd_failed_passes_total")),
+            (0, 6)
+        );
+        eventually("a trial", || server.get("/readyz").status == 200);
+        assert_eq!(ask(GOOD).status, 200);
+    }
+}
+
+#[test]
+fn after_a_trial_one_failure_is_enough() {
+    let server = start(&["--workers", "2"]);
+    let ask = |gray| server.predict(&picture(gray)).status;
+    eventually("the failure", || ask(BAD) == 503);
+    eventually("a trial", || server.get("/readyz").status == 200);
+    assert_eq!((ask(BAD), server.get("/readyz").status), (503, 503));
+}
+
+#[test]
+fn failures_between_answers_keep_nobody_from_being_answered() {
+    let server = start(&["--workers", "1"]);
+    for _ in 0..10 {
+        assert_eq!(server.predict(&picture(BAD)).status, 500);
+        assert_eq!(server.predict(&picture(BAD)).status, 500);
+        assert_eq!(server.predict(&picture(GOOD)).status, 200);
+    }
+    assert_eq!(server.get("/readyz").status, 200);
+}
+
+#[test]
+fn a_reload_is_a_new_beginning() {
+    let server = start(&["--workers", "1"]);
+    eventually("the failure", || server.predict(&picture(BAD)).status == 503);
+    assert_eq!(server.post("/admin/reload", &[], b"").status, 200);
+    assert_eq!(server.get("/readyz").status, 200);
+    assert_eq!(server.predict(&picture(GOOD)).status, 200);
+}
