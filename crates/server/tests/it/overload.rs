@@ -1,5 +1,7 @@
 //! More than the server can do: some requests are refused at once, and all others answered in time.
 
+use std::io::{BufReader, Write};
+use std::net::TcpStream;
 use std::sync::Mutex;
 use std::time::Duration;
 
@@ -7,7 +9,7 @@ use crate::answer::Answer;
 use crate::client::Client;
 use crate::hold::{Hold, slow_batch, slow_picture};
 use crate::server::{Server, multipart, picture};
-use crate::socket::answer_to;
+use crate::socket::{answer, answer_to, connect};
 
 /// With one worker.
 const QUEUE: usize = 8;
@@ -136,6 +138,29 @@ fn what_would_come_too_late_is_refused_before_its_body() {
         assert!(answer.text().contains("too late"), "{path}: {answer:?}");
         assert!(answer.header("retry-after").is_some());
     }
+}
+
+/// The queue fills up while the body is on its way; then nobody finds out what is in it.
+#[test]
+fn the_inference_protocol_needs_room_before_it_decompresses() {
+    let server = Server::start(&["--workers", "1", "--queue", "31"]);
+    let head = "POST /v2/models/sdd-tiny/infer HTTP/1.1\r\nhost: localhost\r\n\
+                content-encoding: gzip\r\ncontent-length: 20\r\n\r\n";
+    let begin = || {
+        let mut connection = connect(&server);
+        connection.write_all(&[head.as_bytes(), b"no gzip"].concat()).unwrap();
+        BufReader::new(connection)
+    };
+    let end = |mut connection: BufReader<TcpStream>| {
+        connection.get_mut().write_all(b", not at all.").unwrap();
+        answer(&mut connection)
+    };
+    assert_eq!(end(begin()).status, 400);
+    let begun = begin();
+    server.wait_until_in_flight(1);
+    let hold = Hold::start(&server, 32);
+    assert_eq!(end(begun).status, 503);
+    assert!(!hold.is_answered());
 }
 
 #[test]
