@@ -301,7 +301,7 @@ impl ApiError {
             }
             Self::InvalidQuery { .. } => (StatusCode::BAD_REQUEST, "invalid_query"),
             Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
-            Self::EngineFailing { .. } => (StatusCode::SERVICE_UNAVAILABLE, "engine_failing"),
+            Self::EngineFailing { .. } => (StatusCode::SERVICE_UNAVAILABLE, ENGINE_FAILING),
             Self::ThreadLost => (StatusCode::SERVICE_UNAVAILABLE, "thread_lost"),
             Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
             Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
@@ -378,6 +378,9 @@ impl Shortage {
         }
     }
 }
+
+/// The code of [`ApiError::EngineFailing`].
+pub const ENGINE_FAILING: &str = "engine_failing";
 
 /// The status of a request whose client left before the answer, as nginx writes it into its log; there
 /// is no standard one. Nobody is sent it.

@@ -100,7 +100,7 @@ impl Observer {
         let noted = response.extensions();
         let fault = noted.get::<Fault>();
         self.tell(End {
-            outcome: RequestOutcome::of(status),
+            outcome: RequestOutcome::of(status, fault.map(|fault| fault.code)),
             status: status.as_u16(),
             error: fault.map(|fault| fault.code),
             reason: fault.map(|fault| beginning_of(&fault.message)),

@@ -6,7 +6,7 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 
 use super::{RequestContext, RequestStages};
-use crate::error::{CLIENT_LEFT, Shortage};
+use crate::error::{CLIENT_LEFT, ENGINE_FAILING, Shortage};
 
 /// The paths that are asked by machines, again and again.
 const PROBES: [&str; 6] =
@@ -57,11 +57,12 @@ pub enum RequestOutcome {
 }
 
 impl RequestOutcome {
-    /// By the answer's status.
+    /// By the answer's status, and the code of what went wrong.
     #[must_use]
-    pub fn of(status: StatusCode) -> Self {
+    pub fn of(status: StatusCode, error: Option<&str>) -> Self {
         match status {
             status if status.as_u16() == CLIENT_LEFT => Self::Left,
+            StatusCode::SERVICE_UNAVAILABLE if error == Some(ENGINE_FAILING) => Self::Failed,
             // The server is well, and has said so in time.
             StatusCode::SERVICE_UNAVAILABLE => Self::Refused,
             status if status.is_server_error() => Self::Failed,
