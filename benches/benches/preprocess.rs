@@ -36,7 +36,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let model =
         std::env::var_os("SDD_MODEL").map_or_else(|| workspace.join(DEFAULT_MODEL), PathBuf::from);
     let mut classifier = Classifier::open(&model, &ClassifierOptions::default())?;
-    classifier.warm_up()?;
+    classifier.warm_up(1)?;
     let preprocessing = classifier.spec().preprocessing.clone();
     println!("one image, one thread, medians; JPEG of quality {QUALITY}; {}", processor());
     println!(

@@ -84,7 +84,7 @@ class Classifier:
 
 
 classifier = Classifier(os.environ["PEER_MODEL"])
-classifier.warm_up()
+classifier.warm_up(1)
 app = FastAPI()
 
 

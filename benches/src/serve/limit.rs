@@ -67,7 +67,7 @@ impl Bare {
             (1..cores).map(|_| first.fork()).collect::<sdd_core::Result<Vec<_>>>()?;
         classifiers.push(first);
         let workers = classifiers.into_iter().map(|mut classifier| {
-            classifier.warm_up()?;
+            classifier.warm_up(1)?;
             let reader = classifier.input_reader();
             let [channels, height, width] = reader.shape();
             Ok(Worker { classifier, reader, tensor: Array4::zeros((1, channels, height, width)) })
