@@ -119,7 +119,7 @@ async fn ask(engine: &Engine, admission: &Admission, clients: usize) -> Result<(
             for _ in (client..IMAGES).step_by(clients) {
                 let deadline = Instant::now() + Duration::from_mins(10);
                 for permit in admission.admit(1, deadline)? {
-                    let ticket = Ticket { permit, deadline };
+                    let ticket = Ticket { permit, deadline, keep_image: false };
                     engine.answer(Input::Tensor(tensor.clone()), ticket).await?;
                 }
             }
