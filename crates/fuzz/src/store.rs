@@ -1,5 +1,6 @@
 //! Files of a reference store, forged so that their checksums fit: what is left to check is the content.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::sync::LazyLock;
 
@@ -19,10 +20,10 @@ static STORE: LazyLock<TempDir> = LazyLock::new(|| {
         model: None,
         normalization: Normalization::L2,
         embeddings: array![[1.0, 2.0], [3.0, -4.0], [0.5, 0.25]],
-        records: ["a", "b", "c"]
-            .map(|id| Record { id: id.into(), label: (id != "c").then(|| "good".into()) })
+        records: ["0", "1", "2"]
+            .map(|id| Record { id: id.into(), label: Some("good".into()) })
             .into(),
-        attachments: [("note.txt".to_owned(), b"attached".to_vec())].into(),
+        attachments: BTreeMap::new(),
     };
     FileStore::write(folder.path(), &contents).expect("a store");
     folder
