@@ -1,5 +1,6 @@
 //! Decoding one image after another, in buffers that are kept.
 
+use std::cell::Cell;
 use std::io::Cursor;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
@@ -21,6 +22,17 @@ const METADATA_BYTES: u64 = 16 << 20;
 /// Scans that a progressive JPEG of the largest size may have. Encoders make about ten; libjpeg makes 18 of
 /// four components.
 const MAX_FULL_SCANS: u64 = 18;
+
+thread_local! {
+    static DECODING: Cell<bool> = const { Cell::new(false) };
+}
+
+/// Whether this thread is decoding an image, so that a panic is caught, and is what the image's sender is told: for
+/// whoever reports panics.
+#[must_use]
+pub fn is_decoding() -> bool {
+    DECODING.get()
+}
 
 /// Decodes images, each into the buffer of the one before.
 #[derive(Debug, Clone)]
@@ -74,7 +86,9 @@ impl Decoder {
         // A decoder that panics has met data that its authors did not think of: that is damage to
         // us, and must not take the worker with it. Only the buffer is shared with the closure, and
         // what is left in that has no meaning.
+        DECODING.set(true);
         let decoded = catch_unwind(AssertUnwindSafe(|| self.decode_upright(bytes, format, color)));
+        DECODING.set(false);
         let (width, height) = decoded
             .unwrap_or_else(|_| {
                 Err(ImageError::Damaged {
@@ -150,9 +164,10 @@ impl Decoder {
                 let image = tiff::decode(bytes, &self.limits, self.bit_depth)?;
                 return Ok((Decoded::Image(image), orientation::of(bytes, format)?));
             }
-            ImageFormat::Bmp if bmp::has_sixteen_bits(bytes) => {
-                let image = bmp::decode(bytes, &self.limits)?;
-                return Ok((Decoded::Image(image), Orientation::NoTransforms));
+            ImageFormat::Bmp => {
+                if let Some(image) = bmp::decode(bytes, &self.limits) {
+                    return Ok((Decoded::Image(image?), Orientation::NoTransforms));
+                }
             }
             _ => {}
         }

@@ -74,9 +74,9 @@ fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
 const OTHER_KINDS: [(usize, &[u8], &str); 16] = [
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypavis", "AVIF"),
-    (4, b"ftyphei", "HEIF, as phones make it"),
-    (4, b"ftyphev", "HEIF, as phones make it"),
-    (4, b"ftypmif1", "HEIF, as phones make it"),
+    (4, b"ftyphei", "HEIF"),
+    (4, b"ftyphev", "HEIF"),
+    (4, b"ftypmif1", "HEIF"),
     (4, b"ftyp", "a video or another ISO media file"),
     (0, b"\0\0\0\x0CjP  ", "JPEG 2000"),
     (0, b"\xFF\x4F\xFF\x51", "JPEG 2000"),

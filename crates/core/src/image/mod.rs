@@ -9,7 +9,7 @@
 mod decoder;
 mod format;
 
-pub use decoder::Decoder;
+pub use decoder::{Decoder, is_decoding};
 pub use format::{FILE_EXTENSIONS, file_extension};
 
 use crate::error::ImageError;

@@ -87,9 +87,8 @@ impl<'a> Directory<'a> {
         self.order
     }
 
-    /// The whole numbers of a tag, none where it is absent. They take no more memory than the file has bytes for
-    /// them.
-    pub fn numbers(&self, tag: u16) -> Result<Vec<u64>, Refusal> {
+    /// The first whole numbers of a tag, `most` of them; none where it is absent.
+    pub fn numbers(&self, tag: u16, most: usize) -> Result<Vec<u64>, Refusal> {
         let Some(Entry { kind, count, offset }) = self.entries.get(&tag).copied() else {
             return Ok(Vec::new());
         };
@@ -99,12 +98,13 @@ impl<'a> Directory<'a> {
             return Err(Refusal::damaged(format!("the values of tag {tag} are beyond its end")));
         }
         let file = Reader { bytes: self.bytes, order: self.order };
-        (0..count).map(|place| file.number(offset + place * size, size)).collect()
+        let numbers = (0..count).take(most);
+        numbers.map(|place| file.number(offset + place * size, size)).collect()
     }
 
     /// The first number of a tag.
     pub fn number(&self, tag: u16) -> Result<Option<u64>, Refusal> {
-        Ok(self.numbers(tag)?.first().copied())
+        Ok(self.numbers(tag, 1)?.first().copied())
     }
 }
 

@@ -101,9 +101,10 @@ impl<'a> Layout<'a> {
             }
         };
         let planes = number(tag::PLANAR_CONFIGURATION, 1)? == 2 && shape.samples > 1;
-        if planes && shape.bits > 8 {
+        let reversed = number(tag::FILL_ORDER, 1)? == 2;
+        if planes && (shape.bits > 8 || reversed) {
             // Pillow scrambles them, or leaves the alpha in the colors.
-            return Err(Refusal::unsupported("planes of 16 bits a sample"));
+            return Err(Refusal::unsupported("planes of 16 bits a sample, or of reversed bits"));
         }
         let tiled = directory.number(tag::TILE_WIDTH)?.is_some();
         let side = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
@@ -115,19 +116,20 @@ impl<'a> Layout<'a> {
             let rows = side(rows).min(shape.height);
             (shape.width, rows, tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS)
         };
+        let most = MAX_CHUNKS * shape.samples;
         let layout = Self {
             file,
             order: directory.order(),
             shape,
             compression,
-            reversed: number(tag::FILL_ORDER, 1)? == 2,
+            reversed,
             differences,
             planes,
             tiled,
             chunk_width,
             chunk_height,
-            offsets: directory.numbers(offsets)?,
-            lengths: directory.numbers(lengths)?,
+            offsets: directory.numbers(offsets, most)?,
+            lengths: directory.numbers(lengths, most)?,
         };
         layout.check(max_bytes)?;
         Ok(layout)

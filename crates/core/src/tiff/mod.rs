@@ -23,6 +23,12 @@ const FORMAT: &str = "TIFF";
 /// Samples of a pixel that are read at most, as by Pillow.
 const MAX_SAMPLES: u64 = 6;
 
+/// Numbers that are read of a tag that has one for each sample: enough to see that there are too many.
+const MANY: usize = 16;
+
+/// Numbers in the largest palette.
+const PALETTE: usize = 3 * 256;
+
 /// Of `ExtraSamples`: the colors have been multiplied by the alpha.
 const ASSOCIATED_ALPHA: u64 = 1;
 
@@ -98,7 +104,7 @@ pub(crate) fn decode(
     let image = if bits == 16 {
         of_sixteen_bits((width, height), colors, samples, layout.samples()?, bit_depth)?
     } else {
-        let palette = directory.numbers(tag::COLOR_MAP)?;
+        let palette = directory.numbers(tag::COLOR_MAP, PALETTE)?;
         of_eight_bits((width, height), colors, shape, &layout.samples()?, &palette)?
     };
     image.ok_or_else(|| Refusal::damaged("it has not as many samples as pixels").into())
@@ -106,11 +112,11 @@ pub(crate) fn decode(
 
 /// What the samples mean, how many a pixel has, and their bits.
 fn kind(directory: &Directory<'_>) -> Result<(Colors, usize, u8), Refusal> {
-    let extra = directory.numbers(tag::EXTRA_SAMPLES)?;
-    let bits = directory.numbers(tag::BITS_PER_SAMPLE)?;
+    let extra = directory.numbers(tag::EXTRA_SAMPLES, MANY)?;
+    let bits = directory.numbers(tag::BITS_PER_SAMPLE, MANY)?;
     let first_bits = bits.first().copied().unwrap_or(1);
     let samples = directory.number(tag::SAMPLES_PER_PIXEL)?.unwrap_or(1);
-    if directory.numbers(tag::SAMPLE_FORMAT)?.iter().any(|format| *format != UNSIGNED) {
+    if directory.numbers(tag::SAMPLE_FORMAT, MANY)?.iter().any(|format| *format != UNSIGNED) {
         return Err(Refusal::unsupported("signed or floating-point samples"));
     }
     if bits.iter().any(|bits| *bits != first_bits) {

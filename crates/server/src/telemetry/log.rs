@@ -83,6 +83,11 @@ pub fn dropped_lines() -> usize {
 /// A panic goes the way of all lines: in their format, and without waiting for a reader. Images can
 /// cause one in a decoder, which is caught there.
 fn log_panic(panic: &PanicHookInfo<'_>) {
+    if sdd_core::image::is_decoding() {
+        let location = panic.location().map(tracing::field::display);
+        tracing::warn!(location, "a decoder cannot cope with an image, which counts as damaged");
+        return;
+    }
     let backtrace = Backtrace::capture();
     tracing::error!(
         target: "sdd_server::panic",

@@ -1,16 +1,13 @@
-//! BMP of 16 bits a pixel, whose 5 and 6 bits Pillow spreads over 8 in another way than the crate `image`.
+//! BMP of 16 bits a pixel, whose 5 and 6 bits are spread over 8 as Pillow does it.
 
 use image::{DynamicImage, RgbImage};
 
+use super::{
+    COMPRESSION, DATA, FILE_HEADER, SHORTEST_HEADER, damaged, number, short, truncated, unsupported,
+};
 use crate::error::ImageError;
 use crate::image::ImageLimits;
 
-const FORMAT: &str = "BMP";
-
-/// The file's header, before the bitmap's.
-const FILE_HEADER: usize = 14;
-/// The bitmap's header as OS/2 1 wrote it.
-const SHORTEST_HEADER: u32 = 12;
 /// Where the masks stand, behind or in the bitmap's header.
 const MASKS: usize = FILE_HEADER + 40;
 
@@ -26,18 +23,12 @@ enum Fields {
     FiveSixFive,
 }
 
-/// Whether a file has 16 bits a pixel, which is said in another place behind the oldest header.
-pub(crate) fn has_sixteen_bits(bytes: &[u8]) -> bool {
-    let place = if number(bytes, FILE_HEADER) == Some(SHORTEST_HEADER) { 24 } else { 28 };
-    short(bytes, place) == Some(16)
-}
-
 /// Decodes a BMP of 16 bits a pixel.
-pub(crate) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<DynamicImage, ImageError> {
+pub(super) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<DynamicImage, ImageError> {
     let Header { width, height, from_the_top, fields } = Header::read(bytes)?;
     limits.check(width, height)?;
     let row_bytes = (2 * width as usize).next_multiple_of(4);
-    let start = number(bytes, 10).map_or(usize::MAX, |start| start as usize);
+    let start = number(bytes, DATA).map_or(usize::MAX, |start| start as usize);
     let stored = bytes.get(start..).and_then(|rest| rest.get(..row_bytes * height as usize));
     let stored = stored.ok_or_else(truncated)?;
     let rows = stored.chunks_exact(row_bytes);
@@ -72,7 +63,7 @@ impl Header {
         }
         let (width, height) = (word(18)?, word(22)?.cast_signed());
         let masks = [MASKS, MASKS + 4, MASKS + 8];
-        let fields = match word(30)? {
+        let fields = match word(COMPRESSION)? {
             RAW => Fields::Five,
             BIT_FIELDS => match [word(masks[0])?, word(masks[1])?, word(masks[2])?] {
                 [0x7C00, 0x03E0, 0x001F] => Fields::Five,
@@ -87,7 +78,7 @@ impl Header {
 
     fn checked(self) -> Result<Self, ImageError> {
         if self.width == 0 || self.height == 0 {
-            return Err(ImageError::Damaged { format: FORMAT, reason: "it has no size".into() });
+            return Err(damaged("it has no size"));
         }
         Ok(self)
     }
@@ -105,20 +96,4 @@ impl Fields {
             Self::FiveSixFive => [level(11, 5), level(5, 6), level(0, 5)],
         }
     }
-}
-
-fn number(bytes: &[u8], place: usize) -> Option<u32> {
-    Some(u32::from_le_bytes(*bytes.get(place..)?.first_chunk()?))
-}
-
-fn short(bytes: &[u8], place: usize) -> Option<u16> {
-    Some(u16::from_le_bytes(*bytes.get(place..)?.first_chunk()?))
-}
-
-fn truncated() -> ImageError {
-    ImageError::Damaged { format: FORMAT, reason: "it is truncated".into() }
-}
-
-fn unsupported(what: &str) -> ImageError {
-    ImageError::Unsupported { what: what.into() }
 }

@@ -1,0 +1,58 @@
+//! Kinds of BMP that the crate `image` gives other pixels for than Pillow.
+
+mod run_lengths;
+mod sixteen_bits;
+
+use image::DynamicImage;
+
+use crate::error::ImageError;
+use crate::image::ImageLimits;
+
+const FORMAT: &str = "BMP";
+
+/// The file's header, before the bitmap's.
+const FILE_HEADER: usize = 14;
+/// The bitmap's header as OS/2 1 wrote it.
+const SHORTEST_HEADER: u32 = 12;
+
+/// Where it says in which place the pixels begin.
+const DATA: usize = 10;
+/// Where the compression stands, behind a longer header than the shortest.
+const COMPRESSION: usize = 30;
+
+/// Decodes a file of such a kind; `None` for another, which `image` decodes.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: &ImageLimits,
+) -> Option<Result<DynamicImage, ImageError>> {
+    let shortest = number(bytes, FILE_HEADER)? == SHORTEST_HEADER;
+    let bits = short(bytes, if shortest { 24 } else { 28 })?;
+    if bits == 16 {
+        return Some(sixteen_bits::decode(bytes, limits));
+    }
+    let compression = if shortest { 0 } else { number(bytes, COMPRESSION)? };
+    match (compression, bits) {
+        (1, 8) | (2, 4) => Some(run_lengths::decode(bytes, limits, bits)),
+        _ => None,
+    }
+}
+
+fn number(bytes: &[u8], place: usize) -> Option<u32> {
+    Some(u32::from_le_bytes(*bytes.get(place..)?.first_chunk()?))
+}
+
+fn short(bytes: &[u8], place: usize) -> Option<u16> {
+    Some(u16::from_le_bytes(*bytes.get(place..)?.first_chunk()?))
+}
+
+fn damaged(reason: &str) -> ImageError {
+    ImageError::Damaged { format: FORMAT, reason: reason.into() }
+}
+
+fn truncated() -> ImageError {
+    damaged("it is truncated")
+}
+
+fn unsupported(what: &str) -> ImageError {
+    ImageError::Unsupported { what: what.into() }
+}
