@@ -38,7 +38,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("JPEG", "turned by Exif in several segments", "formats/jpeg_two_exif_segments.jpg"),
     ("JPEG", "turned by XMP", "images/jpeg_xmp_6.jpg"),
     ("JPEG", "bytes behind the end", "formats/jpeg_trailer.jpg"),
-    ("JPEG", "bytes before the end (with a warning)", "formats/jpeg_bytes_before_end.jpg"),
+    ("JPEG", "bytes before the end", "formats/jpeg_bytes_before_end.jpg"),
     ("JPEG", "bytes between segments", "formats/jpeg_bytes_between.jpg"),
     (
         "JPEG",

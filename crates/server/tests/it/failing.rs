@@ -79,7 +79,7 @@ fn failures_between_answers_keep_nobody_from_being_answered() {
 fn a_reload_is_a_new_beginning() {
     let server = start(&["--workers", "1"]);
     eventually("the failure", || server.predict(&picture(BAD)).status == 503);
-    assert_eq!(server.post("/admin/reload", &[], b"").status, 200);
+    assert_eq!(server.administer("/admin/reload").status, 200);
     assert_eq!(server.get("/readyz").status, 200);
     assert_eq!(server.predict(&picture(GOOD)).status, 200);
 }
