@@ -184,19 +184,15 @@ impl Decoder {
             ColorType::Rgb8 => Some(Color::Rgb),
             _ => None,
         };
-        let decoded = match found {
-            Some(color) => {
-                let length =
-                    usize::try_from(decoder.total_bytes()).map_err(|_| wrong_size(format))?;
-                decoder
-                    .read_image(buffer::first(&mut self.samples, length))
-                    .map_err(|error| explain(error, format))?;
-                Decoded::Samples(size, color)
-            }
-            None => {
-                let image = DynamicImage::from_decoder(decoder);
-                Decoded::Image(image.map_err(|error| explain(error, format))?)
-            }
+        let decoded = if let Some(color) = found {
+            let length = usize::try_from(decoder.total_bytes()).map_err(|_| wrong_size(format))?;
+            decoder
+                .read_image(buffer::first(&mut self.samples, length))
+                .map_err(|error| explain(error, format))?;
+            Decoded::Samples(size, color)
+        } else {
+            let image = DynamicImage::from_decoder(decoder);
+            Decoded::Image(image.map_err(|error| explain(error, format))?)
         };
         Ok((decoded, orientation))
     }

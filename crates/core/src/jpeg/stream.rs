@@ -141,8 +141,8 @@ impl Frame {
     }
 
     /// Whether it is of a kind that is decoded here, and to the same pixels as by Pillow.
-    fn check(&self) -> Result<(), Refusal> {
-        let Self { process, width, height, precision, components } = *self;
+    fn check(self) -> Result<(), Refusal> {
+        let Self { process, width, height, precision, components } = self;
         match process {
             SOF_LS => return Err(unsupported("JPEG-LS")),
             0xC5..=0xC7 | 0xCD..=0xCF => return Err(unsupported("a hierarchical JPEG")),
@@ -166,7 +166,7 @@ impl Frame {
     }
 
     /// Whether each scan has all coefficients of its components.
-    fn is_sequential(&self) -> bool {
+    fn is_sequential(self) -> bool {
         matches!(self.process, 0xC0 | 0xC1 | 0xC9)
     }
 }

@@ -71,9 +71,10 @@ pub(super) struct Layout<'a> {
     differences: bool,
     /// One sample of all pixels after the other.
     planes: bool,
-    tiled: bool,
     chunk_width: usize,
     chunk_height: usize,
+    /// Rows of each tile, also of those that hang over; strips end with the image.
+    whole: Option<usize>,
     offsets: Vec<u64>,
     /// Empty where nothing is said.
     lengths: Vec<u64>,
@@ -125,9 +126,9 @@ impl<'a> Layout<'a> {
             reversed,
             differences,
             planes,
-            tiled,
             chunk_width,
             chunk_height,
+            whole: tiled.then_some(chunk_height),
             offsets: directory.numbers(offsets, most)?,
             lengths: directory.numbers(lengths, most)?,
         };
@@ -197,7 +198,7 @@ impl<'a> Layout<'a> {
             let top = place / self.across() * self.chunk_height;
             let rows = self.chunk_height.min(height - top);
             let columns = self.chunk_width.min(width - left);
-            let bytes = self.unpacked(chunk, if self.tiled { self.chunk_height } else { rows })?;
+            let bytes = self.unpacked(chunk, self.whole.unwrap_or(rows))?;
             for (y, bytes) in (top..top + rows).zip(bytes.chunks_exact(self.row_bytes())) {
                 S::unpack(bytes, bits, self.order, &mut row);
                 self.add_up(&mut row);

@@ -102,7 +102,7 @@ pub(crate) fn decode(
     let max_bytes = limits.max_decoded_bytes().saturating_mul(2);
     let layout = Layout::read(bytes, &directory, shape, max_bytes)?;
     let image = if bits == 16 {
-        of_sixteen_bits((width, height), colors, samples, layout.samples()?, bit_depth)?
+        of_sixteen_bits((width, height), colors, samples, &layout.samples()?, bit_depth)?
     } else {
         let palette = directory.numbers(tag::COLOR_MAP, PALETTE)?;
         of_eight_bits((width, height), colors, shape, &layout.samples()?, &palette)?
@@ -200,12 +200,12 @@ fn of_sixteen_bits(
     (width, height): (u32, u32),
     colors: Colors,
     channels: usize,
-    samples: Vec<u16>,
+    samples: &[u16],
     bit_depth: Option<u8>,
 ) -> Result<Option<DynamicImage>, ImageError> {
     let pixels = samples.chunks_exact(channels);
     let narrowed = |color: &dyn Fn([u8; 4]) -> [u8; 3]| -> Result<_, ImageError> {
-        let narrowing = Narrowing::of(largest(&samples), bit_depth)?;
+        let narrowing = Narrowing::of(largest(samples), bit_depth)?;
         let narrow = |pixel: &[u16]| {
             color(std::array::from_fn(|channel| narrowing.eight_bit(pixel[channel])))
         };
