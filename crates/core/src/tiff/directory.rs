@@ -2,7 +2,8 @@
 
 use std::collections::HashMap;
 
-use super::Refusal;
+use super::layout::MAX_CHUNKS;
+use super::{MAX_SAMPLES, Refusal};
 
 /// Tags that say how an image is stored (TIFF 6.0, section 8 and after).
 pub(super) mod tag {
@@ -29,6 +30,9 @@ pub(super) mod tag {
 
 /// Tags that a directory may have: far more than any program writes.
 const MAX_TAGS: u64 = 4096;
+
+/// Numbers that a tag may have: offsets of the most strips or tiles that are read, of the most planes.
+const MAX_NUMBERS: u64 = (MAX_CHUNKS * MAX_SAMPLES) as u64;
 
 /// In which order the bytes of a number stand.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -87,9 +91,18 @@ impl<'a> Directory<'a> {
         self.order
     }
 
-    /// The whole numbers of a tag, none where it is absent. They take no more memory than the file has bytes for
-    /// them.
+    /// The whole numbers of a tag, none where it is absent.
     pub fn numbers(&self, tag: u16) -> Result<Vec<u64>, Refusal> {
+        self.first_numbers(tag, MAX_NUMBERS)
+    }
+
+    /// The first number of a tag.
+    pub fn number(&self, tag: u16) -> Result<Option<u64>, Refusal> {
+        Ok(self.first_numbers(tag, 1)?.first().copied())
+    }
+
+    /// At most so many, since a number takes more memory here than it may take bytes in the file.
+    fn first_numbers(&self, tag: u16, most: u64) -> Result<Vec<u64>, Refusal> {
         let Some(Entry { kind, count, offset }) = self.entries.get(&tag).copied() else {
             return Ok(Vec::new());
         };
@@ -99,12 +112,7 @@ impl<'a> Directory<'a> {
             return Err(Refusal::damaged(format!("the values of tag {tag} are beyond its end")));
         }
         let file = Reader { bytes: self.bytes, order: self.order };
-        (0..count).map(|place| file.number(offset + place * size, size)).collect()
-    }
-
-    /// The first number of a tag.
-    pub fn number(&self, tag: u16) -> Result<Option<u64>, Refusal> {
-        Ok(self.numbers(tag)?.first().copied())
+        (0..count.min(most)).map(|place| file.number(offset + place * size, size)).collect()
     }
 }
 
@@ -138,5 +146,28 @@ impl Reader<'_> {
             ByteOrder::Little => digits.iter().rev().fold(0, add),
             ByteOrder::Big => digits.iter().fold(0, add),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Directory, MAX_NUMBERS, tag};
+
+    #[test]
+    fn a_tag_of_a_million_numbers_is_read_in_part() {
+        let count = 1_000_000_u32;
+        let mut file = b"II*\0\x08\0\0\0\x01\0".to_vec();
+        file.extend(tag::STRIP_OFFSETS.to_le_bytes());
+        // Of a byte each, behind the directory.
+        file.extend([1, 0]);
+        file.extend(count.to_le_bytes());
+        file.extend(26_u32.to_le_bytes());
+        file.extend([0; 4]);
+        file.resize(file.len() + count as usize, 7);
+        let directory = Directory::read(&file).unwrap();
+        assert_eq!(directory.number(tag::STRIP_OFFSETS).unwrap(), Some(7));
+        let numbers = directory.numbers(tag::STRIP_OFFSETS).unwrap();
+        assert_eq!(numbers.len() as u64, MAX_NUMBERS);
+        assert!(directory.numbers(tag::WIDTH).unwrap().is_empty());
     }
 }
