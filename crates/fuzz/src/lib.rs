@@ -4,6 +4,11 @@
 //! each seed once, so that what was found stays mended; an input that a fuzzer found goes there, as small as
 //! `cargo fuzz tmin` makes it.
 
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "to panic where a promise is broken is what a target is for"
+)]
+
 mod drift;
 mod image;
 mod server;
@@ -24,8 +29,11 @@ pub fn npy(input: &[u8]) {
     }
 }
 
+/// What is run with each input.
+pub type Target = fn(&[u8]);
+
 /// All targets, by the names of their programs and of their folders of seeds.
-pub const TARGETS: [(&str, fn(&[u8])); 7] = [
+pub const TARGETS: [(&str, Target); 7] = [
     ("image", image),
     ("manifest", manifest),
     ("monitor_state", monitor_state),

@@ -78,9 +78,11 @@ fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
 }
 
 fn post(path: &str, headers: &[(&str, &[u8])], body: &[u8]) {
-    let mut request = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\n");
-    request += &format!("content-length: {}\r\n", body.len());
-    let mut request = request.into_bytes();
+    let length = body.len();
+    let mut request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n"
+    )
+    .into_bytes();
     for (name, value) in headers {
         request.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }

@@ -8,7 +8,7 @@ use image::{
     ColorType, DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage,
 };
 
-use super::format::{explain, explain_jpeg, name, recognize};
+use super::format::{explain, name, recognize};
 use super::{ImageLimits, Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
@@ -169,19 +169,15 @@ impl Decoder {
             ColorType::Rgb8 => Some(Color::Rgb),
             _ => None,
         };
-        let decoded = match found {
-            Some(color) => {
-                let length =
-                    usize::try_from(decoder.total_bytes()).map_err(|_| wrong_size(format))?;
-                decoder
-                    .read_image(buffer::first(&mut self.samples, length))
-                    .map_err(|error| explain(error, format))?;
-                Decoded::Samples(size, color)
-            }
-            None => {
-                let image = DynamicImage::from_decoder(decoder);
-                Decoded::Image(image.map_err(|error| explain(error, format))?)
-            }
+        let decoded = if let Some(color) = found {
+            let length = usize::try_from(decoder.total_bytes()).map_err(|_| wrong_size(format))?;
+            decoder
+                .read_image(buffer::first(&mut self.samples, length))
+                .map_err(|error| explain(error, format))?;
+            Decoded::Samples(size, color)
+        } else {
+            let image = DynamicImage::from_decoder(decoder);
+            Decoded::Image(image.map_err(|error| explain(error, format))?)
         };
         Ok((decoded, orientation))
     }
@@ -191,21 +187,20 @@ impl Decoder {
         bytes: &[u8],
         color: Color,
     ) -> Result<(Decoded, Orientation), ImageError> {
-        let stream = jpeg::Stream::read(bytes).map_err(explain_jpeg)?;
+        let stream = jpeg::Stream::read(bytes)?;
         self.limits.check(stream.width, stream.height)?;
         let pixels = u64::from(stream.width) * u64::from(stream.height);
         if pixels.saturating_mul(stream.scans)
             > self.limits.max_pixels.saturating_mul(MAX_FULL_SCANS)
         {
             let reason = format!("it has {} scans, more than an encoder makes", stream.scans);
-            return Err(explain_jpeg(jpeg::Refusal::Damaged(reason)));
+            return Err(jpeg::Refusal::Damaged(reason).into());
         }
         let orientation = orientation::of(bytes, ImageFormat::Jpeg)?;
         let upright = orientation.to_exif() < Orientation::Rotate90FlipH.to_exif();
         let smallest = self.smallest.map(|(w, h)| if upright { (w, h) } else { (h, w) });
         let jpeg::Decoded { size, color, warning } =
-            jpeg::decode(bytes, &stream, color, smallest, &mut self.samples)
-                .map_err(explain_jpeg)?;
+            jpeg::decode(bytes, &stream, color, smallest, &mut self.samples)?;
         self.warning = warning;
         Ok((Decoded::Samples(size, color), orientation))
     }

@@ -4,7 +4,7 @@ use image::ImageFormat;
 
 use super::ImageLimits;
 use crate::error::ImageError;
-use crate::{jpeg, tiff};
+use crate::tiff;
 
 /// Checks the length and finds the format by the first bytes, whatever the file's name says.
 pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageError> {
@@ -56,15 +56,6 @@ pub(super) fn explain(error: image::ImageError, format: ImageFormat) -> ImageErr
     }
 }
 
-pub(super) fn explain_jpeg(refusal: jpeg::Refusal) -> ImageError {
-    match refusal {
-        jpeg::Refusal::Damaged(reason) => {
-            ImageError::Damaged { format: name(ImageFormat::Jpeg), reason }
-        }
-        jpeg::Refusal::Unsupported(what) => ImageError::Unsupported { what },
-    }
-}
-
 /// The format by the first bytes, of those that the crate `image` knows.
 fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
     image::guess_format(bytes).ok().or_else(|| tiff::is_tiff(bytes).then_some(ImageFormat::Tiff))
@@ -74,9 +65,9 @@ fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
 const OTHER_KINDS: [(usize, &[u8], &str); 16] = [
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypavis", "AVIF"),
-    (4, b"ftyphei", "HEIF, as phones make it"),
-    (4, b"ftyphev", "HEIF, as phones make it"),
-    (4, b"ftypmif1", "HEIF, as phones make it"),
+    (4, b"ftyphei", "HEIF (as phones make it)"),
+    (4, b"ftyphev", "HEIF (as phones make it)"),
+    (4, b"ftypmif1", "HEIF (as phones make it)"),
     (4, b"ftyp", "a video or another ISO media file"),
     (0, b"\0\0\0\x0CjP  ", "JPEG 2000"),
     (0, b"\xFF\x4F\xFF\x51", "JPEG 2000"),

@@ -1,4 +1,4 @@
-//! The first directory of a TIFF or BigTIFF file: its tags with whole numbers.
+//! The first directory of a TIFF or `BigTIFF` file: its tags with whole numbers.
 
 use std::collections::HashMap;
 

@@ -60,6 +60,10 @@ impl Sample for u16 {
 }
 
 /// How the samples are stored.
+#[expect(
+    clippy::struct_excessive_bools,
+    reason = "each is what one tag says, whatever the others say"
+)]
 pub(super) struct Layout<'a> {
     file: &'a [u8],
     order: ByteOrder,

@@ -1,4 +1,4 @@
-//! TIFF and BigTIFF, as Pillow reads them with libtiff.
+//! TIFF and `BigTIFF`, as Pillow reads them with libtiff.
 //!
 //! A reader of our own: the crate `tiff` takes tiles of planes and LZW as libtiff writes it for damage, and gives the
 //! pixels of several kinds in another way than Pillow. What is read here is read to the bit; the rest is named.
@@ -96,7 +96,7 @@ pub(crate) fn decode(
     let max_bytes = limits.max_decoded_bytes().saturating_mul(2);
     let layout = Layout::read(bytes, &directory, shape, max_bytes)?;
     let image = if bits == 16 {
-        of_sixteen_bits((width, height), colors, samples, layout.samples()?, bit_depth)?
+        of_sixteen_bits((width, height), colors, samples, &layout.samples()?, bit_depth)?
     } else {
         let palette = directory.numbers(tag::COLOR_MAP)?;
         of_eight_bits((width, height), colors, shape, &layout.samples()?, &palette)?
@@ -194,12 +194,12 @@ fn of_sixteen_bits(
     (width, height): (u32, u32),
     colors: Colors,
     channels: usize,
-    samples: Vec<u16>,
+    samples: &[u16],
     bit_depth: Option<u8>,
 ) -> Result<Option<DynamicImage>, ImageError> {
     let pixels = samples.chunks_exact(channels);
     let narrowed = |color: &dyn Fn([u8; 4]) -> [u8; 3]| -> Result<_, ImageError> {
-        let narrowing = Narrowing::of(largest(&samples), bit_depth)?;
+        let narrowing = Narrowing::of(largest(samples), bit_depth)?;
         let narrow = |pixel: &[u16]| {
             color(std::array::from_fn(|channel| narrowing.eight_bit(pixel[channel])))
         };
