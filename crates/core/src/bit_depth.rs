@@ -1,4 +1,4 @@
-//! From the samples of 16-bit files to 8 bits.
+//! The way from the samples of 16-bit files to 8 bits.
 //!
 //! Nothing in a file says how many of the 16 bits a camera filled. Of samples that use all of them the high byte
 //! is taken, as Pillow does; a picture of 12 bits would come out nearly black of that, and be judged as such. So a

@@ -1,4 +1,4 @@
-//! What the decoder of WebP does in another way than libwebp, done as libwebp does it.
+//! WebP files made such that the decoder, where it differs from libwebp, does as that does.
 //!
 //! The decoder blends the first image of an animation with its empty canvas, and is off by a gray level, where
 //! libwebp copies it. And it refuses files without the metadata that they announce, which nobody asks it for.

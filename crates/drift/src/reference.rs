@@ -229,7 +229,14 @@ impl Reference {
         class: Option<&str>,
     ) -> Option<Vec<f64>> {
         let shape = (embeddings.len(), self.store.dimension());
-        let values: Vec<f32> = embeddings.flatten().copied().collect();
+        let mut values = Vec::with_capacity(shape.0 * shape.1);
+        for embedding in embeddings {
+            // One too short and one too long would make a matrix, too.
+            if embedding.len() != shape.1 {
+                return None;
+            }
+            values.extend_from_slice(embedding);
+        }
         let matrix = Array2::from_shape_vec(shape, values).ok()?;
         let filter = class.map_or(Filter::All, Filter::Label);
         let found = self.store.search(matrix.view(), self.k(), filter).ok()?;

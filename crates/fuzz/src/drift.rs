@@ -1,4 +1,4 @@
-//! What a monitor's database holds.
+//! The target of what a monitor's database holds.
 
 use std::sync::LazyLock;
 

@@ -1,4 +1,4 @@
-//! Image files.
+//! The target of image files.
 
 use sdd_core::ImageLimits;
 use sdd_core::image::Decoder;

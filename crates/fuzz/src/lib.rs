@@ -4,7 +4,10 @@
 //! each seed once, so that what was found stays mended; an input that a fuzzer found goes there, as small as
 //! `cargo fuzz tmin` makes it.
 
-#![allow(clippy::missing_panics_doc, reason = "panicking is how a target tells of a fault")]
+#![expect(
+    clippy::missing_panics_doc,
+    reason = "to panic where a promise is broken is what a target is for"
+)]
 
 mod drift;
 mod image;
@@ -26,7 +29,7 @@ pub fn npy(input: &[u8]) {
     }
 }
 
-/// Takes any bytes.
+/// What is run with each input.
 pub type Target = fn(&[u8]);
 
 /// All targets, by the names of their programs and of their folders of seeds.

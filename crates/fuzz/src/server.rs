@@ -79,9 +79,10 @@ fn first_line(input: &[u8]) -> (&[u8], &[u8]) {
 
 fn post(path: &str, headers: &[(&str, &[u8])], body: &[u8]) {
     let length = body.len();
-    let start = format!("POST {path} HTTP/1.1\r\nhost: localhost\r\ncontent-length: {length}\r\n");
-    let mut request = start.into_bytes();
-    request.extend(b"connection: close\r\n");
+    let mut request = format!(
+        "POST {path} HTTP/1.1\r\nhost: localhost\r\nconnection: close\r\ncontent-length: {length}\r\n"
+    )
+    .into_bytes();
     for (name, value) in headers {
         request.extend([name.as_bytes(), b": ", value, b"\r\n"].concat());
     }

@@ -92,8 +92,12 @@ fn inode(path: &Path) -> io::Result<(u64, u64)> {
 
 fn bind_socket(path: &Path, take_over: bool) -> io::Result<UnixListener> {
     let is_socket = fs::symlink_metadata(path).is_ok_and(|found| found.file_type().is_socket());
-    // A server that was killed leaves its socket behind.
-    if is_socket && (take_over || UnixStream::connect(path).is_err()) {
+    // A server that was killed leaves its socket behind, and nobody listens there.
+    let is_left_behind = || {
+        UnixStream::connect(path)
+            .is_err_and(|error| error.kind() == io::ErrorKind::ConnectionRefused)
+    };
+    if is_socket && (take_over || is_left_behind()) {
         fs::remove_file(path)?;
     }
     // Before the file is there: it is made with the mode of its socket.

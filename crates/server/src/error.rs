@@ -68,7 +68,7 @@ pub enum ApiError {
         found: String,
     },
     /// The body is larger than an upload may be.
-    #[error("the upload is larger than the limit of {} (see --max-bytes)", size(*limit))]
+    #[error("the upload is larger than the limit of {} (see --max-bytes)", readable_size(*limit))]
     TooManyBytes {
         /// The limit, in bytes.
         limit: usize,
@@ -102,7 +102,8 @@ pub enum ApiError {
     AdminDisabled,
     /// The request is for a name that may be a page's that leads here.
     #[error(
-        "{host} is no name that this server goes by: start it with --allowed-hosts and the name, without a port, or *"
+        "the server does not answer to the name {host}: if that name is meant to lead here, start it with \
+         --allowed-hosts and the name, without a port, or *"
     )]
     HostNotAllowed {
         /// The name.
@@ -110,7 +111,7 @@ pub enum ApiError {
     },
     /// A page of another site made the browser send the request.
     #[error(
-        "pages of other sites may not do this, and {origin} is one: --cors-origins allows sites. Of a page of this \
+        "pages of other sites may not do this, and {origin} is one: --cors-origins allows sites. If it is a page of this \
          server behind a proxy, the proxy has to pass on the header Host"
     )]
     CrossSiteRequest {
@@ -446,7 +447,7 @@ fn too_many_files(limit: usize) -> String {
 }
 
 /// Bytes, for people: in the largest unit that they are a multiple of, or nearly.
-pub fn size(bytes: usize) -> String {
+pub fn readable_size(bytes: usize) -> String {
     const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
     match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
         Some((name, unit)) if bytes.is_multiple_of(unit) => format!("{} {name}", bytes / unit),

@@ -9,7 +9,7 @@ use image::{
     ColorType, DynamicImage, GrayImage, ImageDecoder, ImageFormat, ImageReader, Limits, RgbImage,
 };
 
-use super::format::{explain, explain_jpeg, name, recognize};
+use super::format::{explain, name, recognize};
 use super::{ImageLimits, Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
@@ -202,21 +202,20 @@ impl Decoder {
         bytes: &[u8],
         color: Color,
     ) -> Result<(Decoded, Orientation), ImageError> {
-        let stream = jpeg::Stream::read(bytes).map_err(explain_jpeg)?;
+        let stream = jpeg::Stream::read(bytes)?;
         self.limits.check(stream.width, stream.height)?;
         let pixels = u64::from(stream.width) * u64::from(stream.height);
         if pixels.saturating_mul(stream.scans)
             > self.limits.max_pixels.saturating_mul(MAX_FULL_SCANS)
         {
             let reason = format!("it has {} scans, more than an encoder makes", stream.scans);
-            return Err(explain_jpeg(jpeg::Refusal::Damaged(reason)));
+            return Err(jpeg::Refusal::Damaged(reason).into());
         }
         let orientation = orientation::of(bytes, ImageFormat::Jpeg)?;
         let upright = orientation.to_exif() < Orientation::Rotate90FlipH.to_exif();
         let smallest = self.smallest.map(|(w, h)| if upright { (w, h) } else { (h, w) });
         let jpeg::Decoded { size, color, warning } =
-            jpeg::decode(bytes, &stream, color, smallest, &mut self.samples)
-                .map_err(explain_jpeg)?;
+            jpeg::decode(bytes, &stream, color, smallest, &mut self.samples)?;
         self.warning = warning;
         Ok((Decoded::Samples(size, color), orientation))
     }

@@ -4,7 +4,7 @@ use image::ImageFormat;
 
 use super::ImageLimits;
 use crate::error::ImageError;
-use crate::{jpeg, tiff};
+use crate::tiff;
 
 /// Checks the length and finds the format by the first bytes, whatever the file's name says.
 pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageFormat, ImageError> {
@@ -56,27 +56,18 @@ pub(super) fn explain(error: image::ImageError, format: ImageFormat) -> ImageErr
     }
 }
 
-pub(super) fn explain_jpeg(refusal: jpeg::Refusal) -> ImageError {
-    match refusal {
-        jpeg::Refusal::Damaged(reason) => {
-            ImageError::Damaged { format: name(ImageFormat::Jpeg), reason }
-        }
-        jpeg::Refusal::Unsupported(what) => ImageError::Unsupported { what },
-    }
-}
-
 /// The format by the first bytes, of those that the crate `image` knows.
 fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
     image::guess_format(bytes).ok().or_else(|| tiff::is_tiff(bytes).then_some(ImageFormat::Tiff))
 }
 
 /// Where the signature of a kind of file stands, what it is, and the kind.
-const OTHER_KINDS: [(usize, &[u8], &str); 16] = [
+const OTHER_KINDS: [(usize, &[u8], &str); 15] = [
     (4, b"ftypavif", "AVIF"),
     (4, b"ftypavis", "AVIF"),
-    (4, b"ftyphei", "HEIF"),
-    (4, b"ftyphev", "HEIF"),
-    (4, b"ftypmif1", "HEIF"),
+    (4, b"ftyphei", "HEIF (as phones make it)"),
+    (4, b"ftyphev", "HEIF (as phones make it)"),
+    (4, b"ftypmif1", "HEIF (as phones make it)"),
     (4, b"ftyp", "a video or another ISO media file"),
     (0, b"\0\0\0\x0CjP  ", "JPEG 2000"),
     (0, b"\xFF\x4F\xFF\x51", "JPEG 2000"),
@@ -85,7 +76,6 @@ const OTHER_KINDS: [(usize, &[u8], &str); 16] = [
     (0, b"8BPS", "a Photoshop document"),
     (128, b"DICM", "DICOM"),
     (0, b"%PDF", "PDF"),
-    (0, b"<svg", "SVG"),
     (0, b"SIMPLE  =", "FITS"),
     (0, b"\x89HDF\r\n\x1A\n", "HDF5"),
 ];
@@ -95,7 +85,8 @@ fn other_kind(bytes: &[u8]) -> Option<&'static str> {
     let found = |(place, signature, _): &&(usize, &[u8], &str)| {
         bytes.get(*place..).is_some_and(|rest| rest.starts_with(signature))
     };
-    OTHER_KINDS.iter().find(found).map(|(.., kind)| *kind)
+    let svg = || memchr::memmem::find(&bytes[..bytes.len().min(1024)], b"<svg").map(|_| "SVG");
+    OTHER_KINDS.iter().find(found).map(|(.., kind)| *kind).or_else(svg)
 }
 
 /// A format that is not read here.

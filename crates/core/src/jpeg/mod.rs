@@ -16,6 +16,7 @@ mod stream;
 use turbojpeg::{Colorspace, DecompressHeader, Decompressor, Image, PixelFormat, ScalingFactor};
 
 pub(crate) use self::stream::Stream;
+use crate::error::ImageError;
 use crate::spec::Color;
 use crate::warning::ImageWarning;
 use crate::{buffer, cmyk, samples};
@@ -34,6 +35,15 @@ pub(crate) enum Refusal {
     Damaged(String),
     /// It is of a kind that is not decoded here: which.
     Unsupported(String),
+}
+
+impl From<Refusal> for ImageError {
+    fn from(refusal: Refusal) -> Self {
+        match refusal {
+            Refusal::Damaged(reason) => Self::Damaged { format: "JPEG", reason },
+            Refusal::Unsupported(what) => Self::Unsupported { what },
+        }
+    }
 }
 
 /// What was decoded.

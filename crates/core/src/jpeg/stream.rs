@@ -91,10 +91,9 @@ impl Stream {
         let mut plain = vec![0xFF, SOI];
         for segment in Segments::of(bytes)? {
             let Segment { marker, content, data } = segment?;
-            let stands_alone = matches!(marker, EOI | TEM | SOI | 0xD0..=0xD7);
             let Some(content) = self.plain_content(marker, content) else { continue };
             plain.extend([0xFF, marker]);
-            if !stands_alone {
+            if !stands_alone(marker) {
                 let length = u16::try_from(content.len() + 2).unwrap_or(u16::MAX);
                 plain.extend(length.to_be_bytes());
                 plain.extend(content);
@@ -197,6 +196,11 @@ fn drop_zeros(data: &mut Vec<u8>) {
     }
 }
 
+/// Whether a marker has neither a length nor content. 0xD0 to 0xD7 are the restart markers.
+fn stands_alone(marker: u8) -> bool {
+    matches!(marker, SOI | EOI | TEM | 0xD0..=0xD7)
+}
+
 /// Whether a marker begins a frame.
 pub(super) fn is_frame(marker: u8) -> bool {
     marker == SOF_LS || matches!(marker, 0xC0..=0xCF) && !matches!(marker, DHT | JPG | DAC)
@@ -232,7 +236,7 @@ impl<'a> Iterator for Segments<'a> {
 /// The first segment, and what follows it; `None` where bytes are missing.
 fn segment(bytes: &[u8]) -> Option<(Segment<'_>, &[u8])> {
     let (marker, after) = next_marker(bytes)?;
-    if matches!(marker, EOI | TEM | SOI | 0xD0..=0xD7) {
+    if stands_alone(marker) {
         return Some((Segment { marker, content: &[], data: &[] }, after));
     }
     let length = usize::from(u16::from_be_bytes(after.first_chunk().copied()?)).max(2);

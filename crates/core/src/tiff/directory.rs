@@ -1,4 +1,4 @@
-//! The first directory of a TIFF or BigTIFF file: its tags with whole numbers.
+//! The first directory of a TIFF or `BigTIFF` file: its tags with whole numbers.
 
 use std::collections::HashMap;
 
@@ -138,5 +138,28 @@ impl Reader<'_> {
             ByteOrder::Little => digits.iter().rev().fold(0, add),
             ByteOrder::Big => digits.iter().fold(0, add),
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::{Directory, tag};
+
+    #[test]
+    fn a_tag_of_a_million_numbers_is_read_in_part() {
+        let count = 1_000_000_u32;
+        let mut file = b"II*\0\x08\0\0\0\x01\0".to_vec();
+        file.extend(tag::STRIP_OFFSETS.to_le_bytes());
+        // Of a byte each, behind the directory.
+        file.extend([1, 0]);
+        file.extend(count.to_le_bytes());
+        file.extend(26_u32.to_le_bytes());
+        file.extend([0; 4]);
+        file.resize(file.len() + count as usize, 7);
+        let directory = Directory::read(&file).unwrap();
+        assert_eq!(directory.number(tag::STRIP_OFFSETS).unwrap(), Some(7));
+        let numbers = directory.numbers(tag::STRIP_OFFSETS, 5).unwrap();
+        assert_eq!(numbers, [7; 5]);
+        assert!(directory.numbers(tag::WIDTH, 5).unwrap().is_empty());
     }
 }

@@ -1,4 +1,4 @@
-//! TIFF and BigTIFF, as Pillow reads them with libtiff.
+//! TIFF and `BigTIFF`, as Pillow reads them with libtiff.
 //!
 //! A reader of our own: the crate `tiff` takes tiles of planes and LZW as libtiff writes it for damage, and gives the
 //! pixels of several kinds in another way than Pillow. What is read here is read to the bit; the rest is named.
@@ -21,7 +21,7 @@ use crate::samples::largest;
 const FORMAT: &str = "TIFF";
 
 /// Samples of a pixel that are read at most, as by Pillow.
-const MAX_SAMPLES: u64 = 6;
+const MAX_SAMPLES: usize = 6;
 
 /// Numbers that are read of a tag that has one for each sample: enough to see that there are too many.
 const MANY: usize = 16;
@@ -138,7 +138,7 @@ fn kind(directory: &Directory<'_>) -> Result<(Colors, usize, u8), Refusal> {
     let extra_samples = samples.checked_sub(least);
     // Of RGB alone a fourth sample need not be declared.
     let undeclared = least == 3 && extra.is_empty() && extra_samples == Some(1);
-    if samples > MAX_SAMPLES || extra_samples != Some(extra.len() as u64) && !undeclared {
+    if samples > MAX_SAMPLES as u64 || extra_samples != Some(extra.len() as u64) && !undeclared {
         return Err(Refusal::unsupported(format!("{samples} samples a pixel of these colors")));
     }
     let bits = match (colors, first_bits) {

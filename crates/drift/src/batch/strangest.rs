@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use ndarray::ArrayView1;
+use sdd_index::{Normalization, RowKey};
 
 use crate::error::{Error, Result};
 use crate::query::{ClassProbabilities, Query};
@@ -31,7 +32,7 @@ pub(super) fn assess(
     neighbors: usize,
 ) -> Result<Vec<Option<Assessment>>> {
     let classes = batch.classes();
-    let assess = |(row, embedding): (usize, ndarray::ArrayView1<'_, f32>)| {
+    let assess = |(row, embedding): (usize, ArrayView1<'_, f32>)| {
         let (embedding, probabilities) =
             (embedding.to_vec(), batch.probabilities.as_ref().map(|all| all.row(row).to_vec()));
         let query = Query {
@@ -75,8 +76,7 @@ impl Strangest {
         order.sort_by(|(_, a), (_, b)| b.score.total_cmp(&a.score));
         // An image that is there several times is one.
         let mut seen = HashSet::new();
-        let is_new =
-            |(row, _): &(usize, Assessment)| seen.insert(bits(&batch.embeddings.row(*row)));
+        let is_new = |(row, _): &(usize, Assessment)| seen.insert(key(&batch.embeddings.row(*row)));
         let images =
             order.into_iter().filter(is_new).take(listed).map(|(row, found)| StrangeImage {
                 image: batch.names.as_ref().map(|names| names[row].clone()),
@@ -99,11 +99,11 @@ impl Strangest {
 /// How many rows of the batch are held-out images.
 fn count_of(held_out: &HeldOut<'_>, batch: &Batch) -> usize {
     let Some(held_out) = held_out.embeddings() else { return 0 };
-    let known: HashSet<Vec<u32>> = held_out.rows().into_iter().map(|row| bits(&row)).collect();
-    batch.embeddings.rows().into_iter().filter(|row| known.contains(&bits(row))).count()
+    let known: HashSet<RowKey> = held_out.rows().into_iter().map(|row| key(&row)).collect();
+    batch.embeddings.rows().into_iter().filter(|row| known.contains(&key(row))).count()
 }
 
-/// What equal embeddings have in common.
-fn bits(embedding: &ArrayView1<'_, f32>) -> Vec<u32> {
-    embedding.iter().map(|value| value.to_bits()).collect()
+/// What equal embeddings have in common, as models make them: held-out ones are kept so.
+fn key(embedding: &ArrayView1<'_, f32>) -> RowKey {
+    RowKey::new(Normalization::None, embedding.view())
 }

@@ -363,7 +363,7 @@ pub enum Error {
 
     /// A monitor's state that no stream of images leads to.
     #[error(
-        "the monitor's stored state is damaged or forged; begin a new epoch (POST /admin/drift/reset)"
+        "the monitor's stored state is damaged or forged; begin a new epoch (POST /admin/drift/reset, see --admin-address)"
     )]
     InvalidMonitorState {
         /// What contradicts what.

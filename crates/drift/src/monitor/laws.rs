@@ -298,12 +298,14 @@ fn pairs_that_nobody_serves_go_and_the_current_one_stays(place: &dyn Place) {
         }
         tidied
     };
+    // What another server has served a moment ago stays, for however short a time pairs are kept.
+    assert_eq!(store.tidy(&pair("current"), day(0), 1).unwrap(), Tidied::default());
     // However often it is looked on a day, and whatever day a clock says that it is: it is one.
-    for now_ms in [day(0), day(0) + 60_000, day(200), day(200) + 60_000] {
+    for now_ms in [day(0), day(0) + 60_000, day(200), day(200) + 60_000, day(100)] {
         assert_eq!(tidy(&mut *store, now_ms), []);
     }
     store.declare(&pair("served"), &monitor, day(1)).unwrap();
-    // A clock that goes back, too, and the third day. Two steps for 6,000 rows, and one for the pair.
+    // A clock that goes back, too, after three whole days. Two steps for 6,000 rows, and one for the pair.
     assert_eq!(tidy(&mut *store, day(-400)), [None, None, Some(pair("old"))]);
     assert_eq!(tidy(&mut *store, day(2)), []);
     store.apply(&pair("served"), &monitor, &observations(0..1)).unwrap();

@@ -53,9 +53,10 @@ impl UnseenDays {
         is_new.then(text)
     }
 
-    /// How many they are.
-    pub fn count(&self) -> u64 {
-        self.0.len() as u64
+    /// Whether they are more than a pair is kept for. The last one does not count: it is not over, and the pair may have
+    /// been served on it already, by another server a moment ago or by this one before a reload.
+    pub fn are_more_than(&self, keep_days: u64) -> bool {
+        self.0.len() as u64 > keep_days
     }
 }
 

@@ -1,5 +1,5 @@
-//! Whether a stored state is one that a stream of images may lead to: it comes from a file or a database that others
-//! may have written to, and is trusted only after this.
+//! The check that a stored state is one that a stream of images may lead to: it comes from a file or a database that
+//! others may have written to, and is trusted only after this.
 
 use super::report::Alarm;
 use super::ring::MAX_CLASSES;

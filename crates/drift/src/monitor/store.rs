@@ -186,9 +186,9 @@ pub trait MonitorStore: Send {
     fn change_notice(&mut self, pair: &PairId, change: &mut dyn FnMut(&mut Notice)) -> Result<()>;
 
     /// Notes that `current` is served today and the other pairs are not, and removes some of what is kept of one pair
-    /// that was not served and had no image on `keep_days` days of these: the pair itself once nothing is left of it.
-    /// Days count on which this is called, whatever lies between them. One short transaction; to be called again while
-    /// there is more.
+    /// that was not served and had no image on more than `keep_days` days of these: the pair itself once nothing is left
+    /// of it. Days count on which this is called, whatever lies between them. One short transaction; to be called again
+    /// while there is more.
     ///
     /// # Errors
     ///

@@ -58,12 +58,12 @@ fn appearance(drift: &MonitorReport) -> Vec<String> {
     }
     steps.push(
         "If something is wrong with camera, light or parts: mend it, then begin a new epoch \
-         (POST /admin/drift/reset). Do not trust the classes of these images meanwhile."
+         (POST /admin/drift/reset, see --admin-address). Do not trust the classes of these images meanwhile."
             .into(),
     );
     steps.push(if drift.retrain_recommended {
         "If this is how images will look from now on: label some of them, train anew, build a new reference and load it \
-         (POST /admin/reload)."
+         (SIGHUP, or POST /admin/reload, see --admin-address)."
             .into()
     } else {
         "The last images do not confirm the alarm yet. If they look as before, begin a new epoch; if not, wait for more."

@@ -66,6 +66,7 @@ fn scores_of_many_are_those_of_each() {
         .map(|(row, values)| query(values.to_slice().unwrap(), ["a", "b", "nowhere"][row % 3]))
         .collect();
     let (nan, short) = ([f32::NAN; 64], [1.0; 3]);
+    let (shorter, longer) = ([1.0; 63], [1.0; 65]);
     for method in ScoreMethod::ALL {
         let score = Score::new(method, 3).unwrap();
         let reference = Reference::uncalibrated(Box::new(Arc::clone(&store)), score).unwrap();
@@ -78,6 +79,9 @@ fn scores_of_many_are_those_of_each() {
             assert_eq!(together.collect::<Vec<_>>(), alone.collect::<Vec<_>>(), "{method}");
         };
         compare(&queries);
+        queries.extend([query(&shorter, "a"), query(&longer, "a")]);
+        compare(&queries);
+        queries.truncate(100);
         queries.push(query(&nan, "a"));
         queries.push(query(&short, "a"));
         queries.push(Query::new(&nan[..0]));

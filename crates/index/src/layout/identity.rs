@@ -1,4 +1,4 @@
-//! Which file it is that stands under a name.
+//! The identity of a file, whatever its name.
 
 use std::fmt;
 use std::fs::Metadata;

@@ -52,7 +52,7 @@ mod names;
 mod new_file;
 mod read;
 mod records_file;
-mod versioned;
+mod unfetched;
 mod write;
 
 pub use contents::StoreContents;

@@ -14,7 +14,7 @@ use super::contents::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
 use super::faiss_file::{HEADER_BYTES, check_header};
 use super::manifest::{FileEntry, Manifest};
 use super::records_file::{self, MAX_LINE_BYTES, Rows};
-use super::{history, names, versioned};
+use super::{history, names, unfetched};
 use crate::error::{Error, Result};
 use crate::flat::FlatIndex;
 use crate::normalize::{Normalization, norm};
@@ -179,7 +179,7 @@ fn open(path: &Path) -> Result<Option<File>> {
     let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
     let file = match opened {
         Ok(file) => file,
-        Err(error) => match versioned::dangling_link(path, &error) {
+        Err(error) => match unfetched::dangling_link(path, &error) {
             Some(error) => return Err(error),
             None if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             None => return Err(Error::io("open", path)(error)),
@@ -211,7 +211,7 @@ impl DataFile {
         let found = file.metadata().map_err(Error::io("examine", &path))?.len();
         if found != entry.bytes {
             let reason = format!("expected {} bytes, found {found}", entry.bytes);
-            let pointer = versioned::pointer(&path, &file);
+            let pointer = unfetched::pointer(&path, &file);
             return Err(pointer.unwrap_or_else(|| Error::damaged(&path, reason)));
         }
         let sha256 = entry.sha256.clone();

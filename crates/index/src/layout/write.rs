@@ -249,8 +249,11 @@ impl Plan {
             draft.files().filter(|e| is_new(e)).map(|e| e.file.clone()).collect();
         let kept_current =
             current.filter(|now| kept.iter().any(|k| k.generation == now.generation));
-        // One that is there already is what a killed writer left, or of a copy of the folder in that state.
-        let is_there = |now: &&Manifest| matches!(read::numbered_manifest(dir, now.generation), Ok(Some(m)) if m == **now);
+        // One that is there already was left by a writer that was killed, here or where the folder was copied from.
+        let is_there = |now: &&Manifest| {
+            read::numbered_manifest(dir, now.generation)
+                .is_ok_and(|found| found.as_ref() == Some(*now))
+        };
         made.extend(kept_current.filter(|now| !is_there(now)).map(manifest_file));
         let old_files = old.iter().copied().flat_map(files);
         Self {

@@ -15,5 +15,5 @@ mod history;
 mod laws;
 mod opening;
 mod support;
-mod versioned;
+mod unfetched;
 mod writing;

@@ -1,4 +1,4 @@
-//! When the folder was looked through for what is too old: the clock by which files go.
+//! The moments at which the capture folder was looked through, by which files are too old.
 //!
 //! What a clock that is ahead deletes is gone for good. So a file goes for its age only where it was too old at three
 //! sweeps that lie apart, by a day or by a tenth of that age: the age is counted to the last but two of them. A clock

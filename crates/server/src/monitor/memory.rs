@@ -71,11 +71,6 @@ impl Memory {
         Self { open, store: None, rest }
     }
 
-    /// What was opened is closed; the next one who asks opens it anew.
-    pub fn close(&mut self) {
-        self.store = None;
-    }
-
     /// Whether whoever asks now is told that it could not be used a moment ago.
     pub fn rests(&self) -> bool {
         self.rest.0.load().as_deref().is_some_and(|until| Instant::now() < *until)

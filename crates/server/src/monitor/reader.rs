@@ -82,9 +82,8 @@ impl Reader {
 
 fn answer(mut memory: Memory, jobs: &Receiver<Job>) {
     for job in jobs {
-        // It costs the one who asked, and nobody else.
-        if catch_unwind(AssertUnwindSafe(|| job(&mut memory))).is_err() {
-            memory.close();
-        }
+        // A panic costs the one who asked, and nobody else: the store that it was met in is gone, and the next one
+        // who asks opens another.
+        drop(catch_unwind(AssertUnwindSafe(|| job(&mut memory))));
     }
 }

@@ -166,7 +166,7 @@ impl Security {
         if !keys.for_clients {
             tracing::warn!(
                 "whoever reaches {listening_on} can use this server: --api-key-hashes asks for keys, --allowed-hosts \
-                 keeps out pages that lead a name of theirs here"
+                 keeps out web pages that point a name of their own at it (DNS rebinding)"
             );
         }
         if self.tls.is_none() && (keys.for_clients || keys.for_admins) {

@@ -13,7 +13,7 @@ use crate::revision::{Base, ChangeArguments, JSON_HELP, Revised, change};
 /// Bring the content of an earlier generation back
 ///
 /// It becomes a new generation, so that the way back is in the history, too, and can be gone back on. No file is
-/// copied. This also mends a store whose manifest.json is lost or damaged, or a file of whose current generation is.
+/// copied. This also mends a store whose manifest.json, or a file of whose current generation, is lost or damaged.
 #[derive(Debug, Args)]
 #[command(after_long_help = format!("JSON (--json): {JSON_HELP}"))]
 pub struct Arguments {

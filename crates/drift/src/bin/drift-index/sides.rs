@@ -1,4 +1,4 @@
-//! On which side an image is, in the reference or held out: never on both, and on neither twice.
+//! The two sides of a store, reference and held-out images: an image is on one of them, and there once.
 //!
 //! What counts is the embedding as the store keeps it, and not a file's name or bytes: a picture that was saved anew is
 //! at distance 0 from itself all the same. All subcommands decide here.
@@ -20,7 +20,7 @@ pub struct Sides {
 }
 
 impl Sides {
-    /// Of a store that normalizes so and has nothing yet.
+    /// Of a store that has nothing yet, and keeps embeddings in this way.
     pub fn new(normalization: Normalization) -> Self {
         Self { normalization, reference: HashMap::new(), held_out: HashMap::new() }
     }

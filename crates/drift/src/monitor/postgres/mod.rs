@@ -315,7 +315,7 @@ async fn tidy(
         if let Some(unseen_days) = days.add(now_ms) {
             client.execute(handle.statement(Name::NoteUnseen), &[&id, &unseen_days]).await?;
         }
-        gone = gone.or((days.count() >= keep_days).then_some((id, pair)));
+        gone = gone.or(days.are_more_than(keep_days).then_some((id, pair)));
     }
     let Some((id, pair)) = gone else { return Ok(Tidied::default()) };
     if client.execute(handle.statement(Name::RemoveOldest), &[&id]).await? > 0 {

@@ -1,5 +1,5 @@
-//! Which files a connection has open, and whether they are still those at their paths: an open handle goes on working
-//! on a file that was moved or removed, and nobody who asks by the path sees what is written.
+//! The files that a connection has open, which may no longer be those at their paths: an open handle goes on working on
+//! a file that was moved or removed, and nobody who asks by the path sees what is written.
 
 use std::ffi::OsString;
 use std::fs;

@@ -230,7 +230,7 @@ impl MonitorStore for SqliteMonitorStore {
                 if let Some(unseen_days) = days.add(now_ms) {
                     rows::note_unseen(transaction, id, &unseen_days)?;
                 }
-                gone = gone.or((days.count() >= keep_days).then_some((id, pair)));
+                gone = gone.or(days.are_more_than(keep_days).then_some((id, pair)));
             }
             let Some((id, pair)) = gone else { return Ok(Tidied::default()) };
             // Numbers have no gaps, so that this is about as many rows.

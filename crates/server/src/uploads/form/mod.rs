@@ -1,4 +1,4 @@
-//! A form's body as clients write it, made into one that the library's parser takes.
+//! The body of a form as clients write it, made into one that the HTTP library's parser takes.
 //!
 //! actix-multipart asks for what the standards ask of a sender, and passes over parts whose boundary it does not
 //! know. Clients are otherwise: white space after a boundary (RFC 2046 allows it), line feeds alone, names of files

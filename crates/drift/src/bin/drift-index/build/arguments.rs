@@ -32,7 +32,8 @@ Examples:
 ///
 /// The class of an image is the first folder below DIR on its path; images directly in DIR have
 /// none. Images that cannot be read are listed and left out (exit code 3). Of images with the same embedding the
-/// first one counts, and one that is in the reference is not held out: these are listed, too. An existing store is replaced only once the new one is complete.
+/// first one counts, and one that is in the reference is not held out: these are listed, too. An existing store is
+/// replaced only once the new one is complete.
 #[derive(Debug, Args)]
 #[command(after_long_help = AFTER_LONG_HELP)]
 pub struct Arguments {

@@ -1,4 +1,4 @@
-//! Files that a tool which versions data keeps elsewhere, and what stands in their place until they are fetched.
+//! What stands in place of files that a data versioning tool keeps elsewhere, until they are fetched.
 
 use std::fs::{self, File};
 use std::io;
