@@ -6,7 +6,7 @@ use super::directory::{ByteOrder, Directory, tag};
 
 /// Strips or tiles that a plane may have, each of which costs a start of the decoder: a strip for each row of the
 /// longest side.
-pub(super) const MAX_CHUNKS: usize = 65_536;
+const MAX_CHUNKS: usize = 65_536;
 
 /// The size and kind of an image's samples.
 #[derive(Debug, Clone, Copy)]
@@ -60,10 +60,6 @@ impl Sample for u16 {
 }
 
 /// How the samples are stored.
-#[expect(
-    clippy::struct_excessive_bools,
-    reason = "each is what one tag says, whatever the others say"
-)]
 pub(super) struct Layout<'a> {
     file: &'a [u8],
     order: ByteOrder,
