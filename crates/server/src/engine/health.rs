@@ -84,10 +84,11 @@ impl Health {
         }
     }
 
-    /// Takes note of a pass that failed with all its images.
-    pub fn failed(&self, now: Instant) -> Consequence {
+    /// Takes note of a pass that failed with all its images, in a session of `generation`. What an older
+    /// session does, which other threads may still be at, says nothing about the new ones.
+    pub fn failed(&self, generation: u64, now: Instant) -> Consequence {
         let mut state = self.state();
-        if state.failing.is_some() {
+        if state.failing.is_some() || generation != self.generation() {
             return Consequence::None;
         }
         state.failed_passes = state.failed_passes.saturating_add(1);
@@ -143,7 +144,7 @@ mod tests {
 
     /// Fails until no images are taken.
     fn fail(health: &Health, now: Instant) -> u32 {
-        (1..100).find(|_| health.failed(now) == Consequence::Failing).unwrap()
+        (1..100).find(|_| health.failed(health.generation(), now) == Consequence::Failing).unwrap()
     }
 
     fn wait(health: &Health, now: Instant) -> Duration {
@@ -154,20 +155,43 @@ mod tests {
     fn passes_in_a_row_count_and_sessions_are_made_anew_once() {
         let (health, now) = (Health::new(), Instant::now());
         for _ in 0..10 {
-            (1..PASSES).for_each(|_| assert_eq!(health.failed(now), Consequence::None));
+            (1..PASSES).for_each(|_| {
+                assert_eq!(health.failed(health.generation(), now), Consequence::None)
+            });
             health.passed();
         }
         assert_eq!(health.generation(), 0);
-        (1..PASSES).for_each(|_| assert_eq!(health.failed(now), Consequence::None));
-        assert_eq!((health.failed(now), health.generation()), (Consequence::Renewal, 1));
-        (1..PASSES).for_each(|_| assert_eq!(health.failed(now), Consequence::None));
+        (1..PASSES)
+            .for_each(|_| assert_eq!(health.failed(health.generation(), now), Consequence::None));
         assert_eq!(
-            (health.failed(now), health.next_trial().is_some()),
+            (health.failed(health.generation(), now), health.generation()),
+            (Consequence::Renewal, 1)
+        );
+        (1..PASSES)
+            .for_each(|_| assert_eq!(health.failed(health.generation(), now), Consequence::None));
+        assert_eq!(
+            (health.failed(health.generation(), now), health.next_trial().is_some()),
             (Consequence::Failing, true)
         );
-        assert_eq!((health.failed(now), health.generation()), (Consequence::None, 1));
+        assert_eq!(
+            (health.failed(health.generation(), now), health.generation()),
+            (Consequence::None, 1)
+        );
         health.passed();
         assert!(health.next_trial().is_some(), "a pass that began before");
+    }
+
+    #[test]
+    fn passes_that_began_in_older_sessions_do_not_count() {
+        let (health, now) = (Health::new(), Instant::now());
+        let old = health.generation();
+        (1..PASSES).for_each(|_| assert_eq!(health.failed(old, now), Consequence::None));
+        assert_eq!(health.failed(old, now), Consequence::Renewal);
+        (0..100).for_each(|_| assert_eq!(health.failed(old, now), Consequence::None));
+        assert_eq!(health.next_trial(), None, "no new session has been asked");
+        fail(&health, now);
+        health.tried(true, now);
+        assert_eq!((health.failed(old, now), health.next_trial()), (Consequence::None, None));
     }
 
     #[test]

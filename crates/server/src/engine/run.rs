@@ -111,7 +111,7 @@ impl Runner {
             return;
         }
         self.instruments.failed_passes.inc();
-        match self.health.failed(Instant::now()) {
+        match self.health.failed(self.generation, Instant::now()) {
             Consequence::None => {}
             Consequence::Renewal => {
                 tracing::warn!("the model fails again and again: it gets new sessions");
