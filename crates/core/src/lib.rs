@@ -48,7 +48,7 @@ pub mod prediction;
 pub mod preprocess;
 pub mod regular_file;
 mod resample;
-mod runtime;
+pub mod runtime;
 mod samples;
 mod simd;
 pub mod spec;

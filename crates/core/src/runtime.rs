@@ -1,7 +1,9 @@
 //! Where ONNX Runtime's shared library is.
 
 use std::env;
+use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// Environment variables that name the library, the first one set wins.
 pub const LIBRARY_VARIABLES: [&str; 2] = ["SDD_ONNXRUNTIME", "ORT_DYLIB_PATH"];
@@ -11,6 +13,27 @@ const LIBRARY: &str =
 
 /// Where `make setup` puts the library, below the workspace.
 const SETUP_FOLDER: &str = ".native/onnxruntime";
+
+/// Keeps ONNX Runtime's library from reporting to its makers that it was loaded.
+const NO_TELEMETRY: &str = "ORT_DISABLE_TELEMETRY";
+
+/// Sees to it that ONNX Runtime writes and sends nothing about this machine: its library makes an event when it is
+/// loaded, with a file of its own in the user's home, before a program can ask it not to. Only the environment that the
+/// process began with keeps it from that, so a program that was started without is started once more, as the same
+/// process; where that is not possible it goes on as it is. To be called first of all.
+pub fn without_telemetry() {
+    if env::var_os(NO_TELEMETRY).is_some() {
+        return;
+    }
+    let Ok(program) = env::current_exe() else { return };
+    let mut arguments = env::args_os();
+    let mut command = Command::new(program);
+    if let Some(name) = arguments.next() {
+        command.arg0(name);
+    }
+    let failed = command.args(arguments).env(NO_TELEMETRY, "1").exec();
+    tracing::debug!("not started without telemetry: {failed}");
+}
 
 /// The library named by the environment, else the first that is there: beside the program, in `lib`
 /// beside the program's folder, or where `make setup` put it above the program.

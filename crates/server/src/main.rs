@@ -14,6 +14,7 @@ use signal_hook::low_level;
 
 /// 0: served until told to stop, or healthy. 2: could not start, or is not healthy.
 fn main() -> ExitCode {
+    sdd_core::runtime::without_telemetry();
     let cli = Cli::parse();
     let outcome = match &cli.command {
         Some(Command::Health) => health::check(&cli.settings),

@@ -1,4 +1,4 @@
-//! Kinds of BMP that the crate `image` gives other pixels for than Pillow.
+//! Kinds of BMP that the crate `image` gives other pixels for than Pillow: read here, or refused.
 
 mod run_lengths;
 mod sixteen_bits;
@@ -17,16 +17,25 @@ const SHORTEST_HEADER: u32 = 12;
 
 /// Where it says in which place the pixels begin.
 const DATA: usize = 10;
+/// Where the number of colors in the palette stands, behind a longer header than the shortest.
+const COLORS: usize = 46;
 /// Where the compression stands, behind a longer header than the shortest.
 const COMPRESSION: usize = 30;
 
-/// Decodes a file of such a kind; `None` for another, which `image` decodes.
+/// Decodes or refuses a file of such a kind; `None` for another, which `image` decodes.
 pub(crate) fn decode(
     bytes: &[u8],
     limits: &ImageLimits,
 ) -> Option<Result<DynamicImage, ImageError>> {
-    let shortest = number(bytes, FILE_HEADER)? == SHORTEST_HEADER;
+    let header = number(bytes, FILE_HEADER)?;
+    let shortest = header == SHORTEST_HEADER;
     let bits = short(bytes, if shortest { 24 } else { 28 })?;
+    if u64::from(number(bytes, DATA)?) < FILE_HEADER as u64 + u64::from(header) {
+        return Some(Err(damaged("its pixels begin within its header")));
+    }
+    if bits == 1 && !shortest && number(bytes, COLORS)? == 1 {
+        return Some(Err(unsupported("a BMP of 1 bit a pixel and a single color")));
+    }
     if bits == 16 {
         return Some(sixteen_bits::decode(bytes, limits));
     }

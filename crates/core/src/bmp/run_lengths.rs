@@ -2,12 +2,9 @@
 
 use image::{DynamicImage, RgbImage};
 
-use super::{DATA, FILE_HEADER, damaged, number, truncated};
+use super::{COLORS, DATA, FILE_HEADER, damaged, number, truncated};
 use crate::error::ImageError;
 use crate::image::ImageLimits;
-
-/// Where the number of colors in the palette stands.
-const COLORS: usize = 46;
 
 /// Decodes a BMP of `bits` bits a pixel, 4 or 8.
 pub(super) fn decode(
@@ -53,7 +50,7 @@ fn palette(bytes: &[u8], bits: u16) -> Result<Vec<[u8; 3]>, ImageError> {
 }
 
 /// The index of each pixel, `length` of them, rows from the first stored one on. `None` where the runs end before the
-/// bitmap does and do not say so.
+/// bitmap does.
 fn unpack(packed: &[u8], bits: u16, width: usize, length: usize) -> Option<Vec<u8>> {
     let mut indices = Vec::with_capacity(length);
     let mut column = 0;
@@ -67,8 +64,8 @@ fn unpack(packed: &[u8], bits: u16, width: usize, length: usize) -> Option<Vec<u
                 indices.resize(indices.len().next_multiple_of(width), 0);
                 column = 0;
             }
-            // The end of the bitmap.
-            (0, 1) => indices.resize(length, 0),
+            // The end of the bitmap, before its last pixel.
+            (0, 1) => return None,
             // A jump to the right and up.
             (0, 2) => {
                 let [right, up] = *packed.get(place..)?.first_chunk()?;

@@ -203,13 +203,17 @@ impl Decoder {
         color: Color,
     ) -> Result<(Decoded, Orientation), ImageError> {
         let stream = jpeg::Stream::read(bytes)?;
-        self.limits.check(stream.width, stream.height)?;
+        let libjpeg = ImageLimits {
+            max_side: self.limits.max_side.min(jpeg::MAX_SIDE),
+            ..self.limits.clone()
+        };
+        libjpeg.check(stream.width, stream.height)?;
         let pixels = u64::from(stream.width) * u64::from(stream.height);
         if pixels.saturating_mul(stream.scans)
             > self.limits.max_pixels.saturating_mul(MAX_FULL_SCANS)
         {
-            let reason = format!("it has {} scans, more than an encoder makes", stream.scans);
-            return Err(jpeg::Refusal::Damaged(reason).into());
+            let kind = format!("a JPEG of {} scans at this size", stream.scans);
+            return Err(jpeg::Refusal::Unsupported(kind).into());
         }
         let orientation = orientation::of(bytes, ImageFormat::Jpeg)?;
         let upright = orientation.to_exif() < Orientation::Rotate90FlipH.to_exif();

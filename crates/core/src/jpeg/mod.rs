@@ -28,6 +28,9 @@ const SCALES: [ScalingFactor; 3] =
 /// What libjpeg says of bytes before a marker that belong to nothing (`JWRN_EXTRANEOUS_DATA`).
 const STRAY_BYTES: &str = "extraneous bytes before marker";
 
+/// The longest side that libjpeg decodes, in pixels.
+pub(crate) const MAX_SIDE: u32 = 65_500;
+
 /// Why a JPEG is not decoded.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Refusal {

@@ -1,7 +1,11 @@
 //! The bytes of strips and tiles, unpacked.
 
+use std::cell::Cell;
+use std::convert::Infallible;
 use std::io::Read;
 
+use fax::Color;
+use fax::decoder::{DecodeStatus, Group4Decoder, pels};
 use flate2::read::ZlibDecoder;
 use weezl::{BitOrder, LzwStatus};
 
@@ -57,20 +61,29 @@ impl Compression {
     }
 }
 
+/// Only what ends as it should, at the end of the block or of the data: the decoder goes on after some codes that
+/// cannot be, and leaves what is missing white.
 fn group_4(packed: &[u8], width: u16, length: usize) -> Option<Vec<u8>> {
     let row_bytes = usize::from(width).div_ceil(8);
+    let read = Cell::new(0);
+    let bytes = packed.iter().inspect(|_| read.set(read.get() + 1));
+    let mut decoder =
+        Group4Decoder::new(bytes.map(|byte| Ok::<u8, Infallible>(*byte)), width).ok()?;
     let mut unpacked = Vec::with_capacity(length);
-    let rows = u16::try_from(length / row_bytes.max(1)).ok()?;
-    fax::decoder::decode_g4(packed.iter().copied(), width, Some(rows), |transitions| {
+    while unpacked.len() < length {
+        if decoder.advance().ok()? == DecodeStatus::End {
+            return None;
+        }
         let mut row = vec![0; row_bytes];
-        for (x, color) in fax::decoder::pels(transitions, width).enumerate() {
-            if color == fax::Color::Black {
+        for (x, color) in pels(decoder.transition(), width).enumerate() {
+            if color == Color::Black {
                 row[x / 8] |= 0x80 >> (x % 8);
             }
         }
         unpacked.extend(row);
-    });
-    (unpacked.len() == length).then_some(unpacked)
+    }
+    let ended = matches!(decoder.advance(), Ok(DecodeStatus::End));
+    (ended || read.get() == packed.len()).then_some(unpacked)
 }
 
 /// Ends where there is enough: libtiff writes tiles whose end code stands in a width that other decoders do not

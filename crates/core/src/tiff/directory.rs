@@ -78,7 +78,10 @@ impl<'a> Directory<'a> {
             let Some(size) = size_of_kind(kind) else { continue };
             let fits = values.checked_mul(size).is_some_and(|length| length <= offset_size);
             let offset = if fits { place } else { file.number(place, offset_size)? };
-            entries.insert(tag, Entry { kind, count: values, offset });
+            if entries.insert(tag, Entry { kind, count: values, offset }).is_some() {
+                // Readers disagree about which one counts.
+                return Err(Refusal::damaged(format!("tag {tag} is there twice")));
+            }
         }
         Ok(Self { bytes, order, entries })
     }

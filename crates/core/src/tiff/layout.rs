@@ -108,6 +108,9 @@ impl<'a> Layout<'a> {
             return Err(Refusal::unsupported("planes of 16 bits a sample, or of reversed bits"));
         }
         let tiled = directory.number(tag::TILE_WIDTH)?.is_some();
+        if tiled && directory.number(tag::STRIP_OFFSETS)?.is_some() {
+            return Err(Refusal::unsupported("strips beside tiles"));
+        }
         let side = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let (chunk_width, chunk_height, offsets, lengths) = if tiled {
             let (width, height) = (number(tag::TILE_WIDTH, 0)?, number(tag::TILE_HEIGHT, 0)?);
@@ -117,7 +120,7 @@ impl<'a> Layout<'a> {
             let rows = side(rows).min(shape.height);
             (shape.width, rows, tag::STRIP_OFFSETS, tag::STRIP_BYTE_COUNTS)
         };
-        let most = MAX_CHUNKS * shape.samples;
+        let most = MAX_CHUNKS * shape.samples + 1;
         let layout = Self {
             file,
             order: directory.order(),
@@ -150,6 +153,9 @@ impl<'a> Layout<'a> {
         let chunks = self.chunk_count();
         if self.offsets.len() < chunks {
             return Err(Refusal::damaged("strips or tiles are missing"));
+        }
+        if self.offsets.len() > chunks {
+            return Err(Refusal::unsupported("more strips or tiles than it needs"));
         }
         let unpacked = (self.row_bytes() as u64)
             .saturating_mul(self.chunk_height as u64)

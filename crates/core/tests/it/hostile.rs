@@ -28,7 +28,7 @@ fn a_jpeg_of_more_scans_than_an_encoder_makes_is_refused() {
         jpeg.splice(end..end, scan.iter().copied());
     }
     let error = decode(&jpeg, Color::Gray, &limits).unwrap_err();
-    assert!(matches!(error, ImageError::Damaged { .. }), "{error}");
+    assert!(matches!(error, ImageError::Unsupported { .. }), "{error}");
     assert!(error.to_string().contains("scans"), "{error}");
 }
 
@@ -172,5 +172,23 @@ fn a_tiff_that_has_the_decoder_read_the_same_bytes_again_and_again_is_refused() 
         let error = decode(&file, Color::Gray, &limits).unwrap_err();
         assert!(matches!(error, ImageError::Damaged { .. }), "{error}");
         assert!(error.to_string().contains(reason), "{error}");
+    }
+}
+
+/// The decoder goes on after some codes that cannot be.
+#[test]
+fn a_fax_page_whose_codes_do_not_end_where_it_does_is_damage() {
+    let limits = ImageLimits::default();
+    let page = fs::read(data("formats/tiff_1bit_group4.tiff")).unwrap();
+    let intact = decode(&page, Color::Gray, &limits).unwrap();
+    // The one strip stands right behind the header.
+    for from in [8, 12, 20] {
+        let mut zeroed = page.clone();
+        zeroed[from..from + 8].fill(0);
+        match decode(&zeroed, Color::Gray, &limits) {
+            Err(ImageError::Damaged { .. }) => {}
+            Err(other) => panic!("{other}"),
+            Ok(found) => assert!(found == intact, "other pixels, from {from} on"),
+        }
     }
 }

@@ -36,6 +36,11 @@ impl Location {
     /// [`Error::InvalidMonitorLocation`](crate::Error::InvalidMonitorLocation) for a connection string that cannot be read.
     pub fn parse(text: &str) -> Result<Self> {
         if !is_connection_string(text) {
+            if text.contains("://") {
+                return Err(crate::Error::InvalidMonitorLocation {
+                    reason: "it begins with a scheme that is not known: expected postgres://… or a file's path".into(),
+                });
+            }
             return Ok(Self::File(PathBuf::from(text)));
         }
         #[cfg(feature = "monitor-postgres")]
@@ -70,6 +75,10 @@ impl Location {
     /// [`PostgresMonitorStore::open`](super::PostgresMonitorStore::open).
     pub fn open(&self, keep: u64) -> Result<Box<dyn MonitorStore>> {
         match self {
+            // Opening a pipe would wait for its other end.
+            Self::File(path) if is_special(path) => Err(crate::Error::InvalidMonitorLocation {
+                reason: format!("{} is neither a regular file nor new", path.display()),
+            }),
             #[cfg(feature = "monitor-sqlite")]
             Self::File(path) => Ok(Box::new(SqliteMonitorStore::open(path, keep)?)),
             #[cfg(not(feature = "monitor-sqlite"))]
@@ -122,6 +131,11 @@ impl fmt::Display for Location {
             Self::Postgres(address) => address.fmt(f),
         }
     }
+}
+
+/// Whether something is there that is neither a file nor a folder, which has an error of its own.
+fn is_special(path: &std::path::Path) -> bool {
+    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
 }
 
 fn is_connection_string(text: &str) -> bool {

@@ -9,7 +9,7 @@ use ndarray::Array2;
 use sdd_core::{Classifier, ClassifierOptions};
 use serde_json::{Value, json};
 
-use crate::support::{Said, folder, parts, run, save, tiny_model};
+use crate::support::{Said, command, folder, parts, run, save, tiny_model};
 
 fn embed(folder: &Path, arguments: &str) -> Said {
     run(folder, &format!("embed --model MODEL --json {arguments}"))
@@ -204,4 +204,24 @@ fn wrong_usage_is_an_error() {
         assert!(said.err.contains("Usage: ") || said.err.contains("try '--help'"), "{}", said.err);
     }
     assert!(!folder.path().join("e.npy").exists());
+}
+
+#[test]
+fn nothing_is_left_in_the_home_of_whoever_runs_it() {
+    let folder = folder();
+    parts(folder.path(), &["a"], 1);
+    let home = tempfile::tempdir().unwrap();
+    let arguments = ["embed", "parts/a/000.png", "--out", "e.npy", "--model"];
+    let said: Said = command(folder.path())
+        .args(arguments)
+        .arg(tiny_model())
+        // As outside of cargo, whose configuration sets it.
+        .env_remove("ORT_DISABLE_TELEMETRY")
+        .env("HOME", home.path())
+        .output()
+        .unwrap()
+        .into();
+    said.expect_code(0);
+    let left: Vec<_> = fs::read_dir(home.path()).unwrap().collect();
+    assert!(left.is_empty(), "{left:?}");
 }

@@ -13,8 +13,10 @@ use tracing_subscriber::EnvFilter;
 use crate::settings::LogFormat;
 
 /// What is logged unless `RUST_LOG` says otherwise: the libraries' own notes are for developers, and
-/// what is wrong with a collector's certificate is told once, not at each attempt.
-const DEFAULT_FILTER: &str = "info,actix_server=warn,ort=error,rustls_platform_verifier=off";
+/// what is wrong with a collector's certificate is told once, not at each attempt. Requests that are no HTTP
+/// are their clients' fault, which the HTTP library calls an error.
+const DEFAULT_FILTER: &str =
+    "info,actix_server=warn,actix_http::h1::dispatcher=off,ort=error,rustls_platform_verifier=off";
 
 /// Lines that wait for a reader of standard error at most; then they are dropped, requests go on.
 const MAX_WAITING_LINES: usize = 8192;

@@ -82,6 +82,8 @@ enum Command {
 }
 
 fn main() -> ExitCode {
+    sdd_core::runtime::without_telemetry();
+    quiet_decoders();
     if let Err(error) = sdd_index::check_cpu() {
         eprintln!("error: {error}");
         return ExitStatus::Error.into();
@@ -118,6 +120,16 @@ fn run(command: Command) -> Result<Answer> {
         Command::Info(arguments) => info::run(&arguments),
         Command::Verify(arguments) => verify::run(&arguments),
     }
+}
+
+/// What a decoder cannot cope with is the image's fault, and told as such.
+fn quiet_decoders() {
+    let report = std::panic::take_hook();
+    std::panic::set_hook(Box::new(move |panic| {
+        if !sdd_core::image::is_decoding() {
+            report(panic);
+        }
+    }));
 }
 
 /// Warnings of the libraries, unless `SDD_LOG` asks for more or less.
