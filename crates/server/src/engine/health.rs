@@ -156,7 +156,7 @@ mod tests {
         let (health, now) = (Health::new(), Instant::now());
         for _ in 0..10 {
             (1..PASSES).for_each(|_| {
-                assert_eq!(health.failed(health.generation(), now), Consequence::None)
+                assert_eq!(health.failed(health.generation(), now), Consequence::None);
             });
             health.passed();
         }
