@@ -51,6 +51,8 @@ struct Entry {
     count: u64,
     /// In bytes from the file's start.
     offset: u64,
+    /// Whether the tag is there once more.
+    twice: bool,
 }
 
 impl<'a> Directory<'a> {
@@ -78,10 +80,8 @@ impl<'a> Directory<'a> {
             let Some(size) = size_of_kind(kind) else { continue };
             let fits = values.checked_mul(size).is_some_and(|length| length <= offset_size);
             let offset = if fits { place } else { file.number(place, offset_size)? };
-            if entries.insert(tag, Entry { kind, count: values, offset }).is_some() {
-                // Readers disagree about which one counts.
-                return Err(Refusal::damaged(format!("tag {tag} is there twice")));
-            }
+            let twice = entries.contains_key(&tag);
+            entries.insert(tag, Entry { kind, count: values, offset, twice });
         }
         Ok(Self { bytes, order, entries })
     }
@@ -92,9 +92,13 @@ impl<'a> Directory<'a> {
 
     /// The first whole numbers of a tag, `most` of them; none where it is absent.
     pub fn numbers(&self, tag: u16, most: usize) -> Result<Vec<u64>, Refusal> {
-        let Some(Entry { kind, count, offset }) = self.entries.get(&tag).copied() else {
+        let Some(Entry { kind, count, offset, twice }) = self.entries.get(&tag).copied() else {
             return Ok(Vec::new());
         };
+        if twice {
+            // Readers disagree about which one counts.
+            return Err(Refusal::damaged(format!("tag {tag} is there twice")));
+        }
         let size = size_of_kind(kind).unwrap_or(1);
         let end = count.checked_mul(size).and_then(|length| length.checked_add(offset));
         if end.is_none_or(|end| end > self.bytes.len() as u64) {
