@@ -3,7 +3,7 @@
 mod run_lengths;
 mod sixteen_bits;
 
-use image::DynamicImage;
+use image::{DynamicImage, RgbImage};
 
 use crate::error::ImageError;
 use crate::image::ImageLimits;
@@ -43,6 +43,47 @@ pub(crate) fn decode(
     match (compression, bits) {
         (1, 8) | (2, 4) => Some(run_lengths::decode(bytes, limits, bits)),
         _ => None,
+    }
+}
+
+/// The size of a picture, and in which order its rows are stored.
+struct Size {
+    width: u32,
+    height: u32,
+    from_the_top: bool,
+}
+
+impl Size {
+    /// Of the header, within the limits.
+    fn read(bytes: &[u8], limits: &ImageLimits) -> Result<Self, ImageError> {
+        let word = |place| number(bytes, place).ok_or_else(truncated);
+        let size = if word(FILE_HEADER)? == SHORTEST_HEADER {
+            let side = |place| short(bytes, place).map(u32::from).ok_or_else(truncated);
+            Self { width: side(18)?, height: side(20)?, from_the_top: false }
+        } else {
+            let (width, height) = (word(18)?, word(22)?.cast_signed());
+            Self { width, height: height.unsigned_abs(), from_the_top: height < 0 }
+        };
+        if size.width == 0 || size.height == 0 {
+            return Err(damaged("it has no size"));
+        }
+        limits.check(size.width, size.height)?;
+        Ok(size)
+    }
+
+    /// The picture of its pixels, row after row as they are stored.
+    fn picture<Row: IntoIterator<Item = [u8; 3]>>(
+        &self,
+        rows: impl DoubleEndedIterator<Item = Row>,
+    ) -> Result<DynamicImage, ImageError> {
+        let samples: Vec<[u8; 3]> = if self.from_the_top {
+            rows.flatten().collect()
+        } else {
+            rows.rev().flatten().collect()
+        };
+        RgbImage::from_raw(self.width, self.height, samples.into_flattened())
+            .map(DynamicImage::from)
+            .ok_or_else(truncated)
     }
 }
 

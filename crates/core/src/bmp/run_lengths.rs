@@ -1,8 +1,8 @@
 //! BMP of 4 or 8 bits a pixel in run lengths. What they skip is the palette's first color, as for Pillow, not black.
 
-use image::{DynamicImage, RgbImage};
+use image::DynamicImage;
 
-use super::{COLORS, DATA, FILE_HEADER, damaged, number, truncated};
+use super::{COLORS, DATA, FILE_HEADER, Size, number, truncated};
 use crate::error::ImageError;
 use crate::image::ImageLimits;
 
@@ -12,27 +12,15 @@ pub(super) fn decode(
     limits: &ImageLimits,
     bits: u16,
 ) -> Result<DynamicImage, ImageError> {
-    let word = |place| number(bytes, place).ok_or_else(truncated);
-    let (width, height) = (word(18)?, word(22)?.cast_signed());
-    let (from_the_top, height) = (height < 0, height.unsigned_abs());
-    if width == 0 || height == 0 {
-        return Err(damaged("it has no size"));
-    }
-    limits.check(width, height)?;
+    let size = Size::read(bytes, limits)?;
     let palette = palette(bytes, bits)?;
-    let packed = bytes.get(word(DATA)? as usize..).ok_or_else(truncated)?;
-    let (width_, length) = (width as usize, width as usize * height as usize);
-    let indices = unpack(packed, bits, width_, length).ok_or_else(truncated)?;
+    let start = number(bytes, DATA).ok_or_else(truncated)?;
+    let packed = bytes.get(start as usize..).ok_or_else(truncated)?;
+    let width = size.width as usize;
+    let indices = unpack(packed, bits, width, width * size.height as usize);
+    let indices = indices.ok_or_else(truncated)?;
     let color = |index: &u8| palette.get(usize::from(*index)).copied().unwrap_or_default();
-    let rows = indices.chunks_exact(width_);
-    let samples: Vec<[u8; 3]> = if from_the_top {
-        rows.flatten().map(color).collect()
-    } else {
-        rows.rev().flatten().map(color).collect()
-    };
-    RgbImage::from_raw(width, height, samples.into_flattened())
-        .map(DynamicImage::from)
-        .ok_or_else(truncated)
+    size.picture(indices.chunks_exact(width).map(|row| row.iter().map(color)))
 }
 
 /// Red, green and blue of each index; behind the header, blue first.
