@@ -5,7 +5,7 @@ use fastrand::Rng;
 use sdd_drift::monitor::{
     Baseline, CalibratedRate, MixStatus, Monitor, MonitorSettings, MonitorState, Observation,
 };
-use sdd_drift::statistics::ConditionalRate;
+use sdd_stats::conformal::ConditionalRate;
 
 use super::Section;
 use super::draws::{count, image, rate_of_calibration};

@@ -7,13 +7,13 @@
 //! found to look unlike the held-out ones, as every two parts do.
 //!
 //! **Appearance**: are the images of each predicted class like the held-out images of that class? One test
-//! decides, by default MMD² within classes ([`stratified_mmd`](crate::two_sample::stratified_mmd)); the
+//! decides, by default MMD² within classes ([`stratified_mmd`](sdd_stats::two_sample::stratified_mmd)); the
 //! others are computed beside it, to explain and to compare, and raise no alarm. A pure change of the
 //! shares of the classes leaves all of them alone, up to what the classifier mixes up.
 //!
 //! **Mix**: are the predicted classes as frequent as among the held-out images? Its p-value is from permutations, so
 //! that it holds for small counts, by statistics that also see a class come up among many that have an image each
-//! ([`permuted`](crate::statistics::class_mix::permuted)).
+//! ([`permuted`](sdd_stats::contingency::permuted)).
 //!
 //! **False alarms**: where both are tested, each is tested at α/2, so that a batch without drift raises an
 //! alarm with probability α at most, as the two together.
@@ -40,10 +40,11 @@ pub use self::report::{
 pub use crate::status::Status;
 
 use crate::calibration::DEFAULT_ALPHA;
-use crate::conformal::{check_alpha, required_calibration_images};
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 use images::HeldOut;
+use sdd_stats::check_open_unit;
+use sdd_stats::conformal::required_calibration_images;
 
 /// Fewer images than this in the batch, or among the held-out ones, are no evidence: the verdict is
 /// [`Status::InsufficientData`].
@@ -137,7 +138,7 @@ impl Default for Options {
 
 impl Options {
     fn check(&self) -> Result<()> {
-        check_alpha(self.alpha)?;
+        check_open_unit("alpha", self.alpha)?;
         // (1 + 0)/(B + 1) ≤ α/2: the same bound as for conformal p-values.
         let required = required_calibration_images(self.alpha / 2.0);
         if self.permutations < required {
@@ -155,7 +156,7 @@ impl Options {
 ///
 /// # Errors
 ///
-/// [`Error::NoHeldOutImages`]; [`Error::TestUnavailable`]; [`Error::InvalidAlpha`];
+/// [`Error::NoHeldOutImages`]; [`Error::TestUnavailable`]; [`sdd_stats::Error::InvalidArgument`];
 /// [`Error::TooFewPermutations`]; [`Error::UnequalBatch`]; [`Error::WrongDimension`] or
 /// [`Error::NotFinite`] for the batch's embeddings; and what the store reports.
 pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<BatchReport> {

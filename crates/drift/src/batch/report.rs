@@ -6,7 +6,7 @@ use super::strangest::Strangest;
 use super::{Options, Test};
 use crate::reference::NearestImage;
 use crate::status::Status;
-use crate::two_sample::component_ks;
+use sdd_stats::two_sample::component_ks;
 
 /// The verdicts on a batch, and the reasons.
 #[derive(Debug, Clone, PartialEq, Serialize)]

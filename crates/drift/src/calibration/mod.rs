@@ -7,11 +7,11 @@ use serde::{Deserialize, Serialize};
 
 pub use self::classes::ClassCalibration;
 use self::classes::Judges;
-use crate::conformal::CalibrationScores;
 use crate::error::Result;
-use crate::p_value::VerdictRule;
 use crate::score::Score;
 use crate::verdict::{Unavailable, Verdict};
+use sdd_stats::conformal::CalibrationScores;
+use sdd_stats::conformal::VerdictRule;
 
 /// Name of the store's attachment that holds the calibration.
 pub const CALIBRATION_ATTACHMENT: &str = "calibration.json";
@@ -140,9 +140,9 @@ impl Calibration {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidAlpha`](crate::Error::InvalidAlpha),
-    /// [`Error::InvalidDelta`](crate::Error::InvalidDelta);
-    /// [`Error::CalibrationTooSmall`](crate::Error::CalibrationTooSmall), or
+    /// [`sdd_stats::Error::InvalidArgument`],
+    /// [`sdd_stats::Error::InvalidArgument`];
+    /// [`sdd_stats::Error::CalibrationTooSmall`], or
     /// [`Error::NoClassCalibrated`](crate::Error::NoClassCalibrated), where no score could raise an
     /// alarm; [`Error::InvalidCalibration`](crate::Error::InvalidCalibration) for a score that is not
     /// finite, and for an image without predicted class where p-values are within it.

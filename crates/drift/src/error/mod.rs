@@ -2,7 +2,7 @@
 
 mod code;
 
-use crate::p_value::PValueKind;
+use sdd_stats::conformal::PValueKind;
 
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
@@ -17,6 +17,10 @@ pub enum Error {
     /// The reference store refused or failed.
     #[error(transparent)]
     Store(#[from] sdd_index::Error),
+
+    /// A statistic was asked for what it is not defined for.
+    #[error(transparent)]
+    Stats(#[from] sdd_stats::Error),
 
     /// No score has this name.
     #[error("no score is called `{found}`: expected one of {}", crate::score::ScoreMethod::names())]
@@ -44,51 +48,6 @@ pub enum Error {
     )]
     EmptyReference,
 
-    /// A level that is no share strictly between 0 and 1.
-    #[error(
-        "expected alpha strictly between 0 and 1, found {found}: it is the tolerated share of false alarms, for example 0.05"
-    )]
-    InvalidAlpha {
-        /// The level given.
-        found: f64,
-    },
-
-    /// A failure probability that is not strictly between 0 and 1.
-    #[error(
-        "expected delta strictly between 0 and 1, found {found}: it is the probability that the guarantee fails, for example 0.01"
-    )]
-    InvalidDelta {
-        /// The probability given.
-        found: f64,
-    },
-
-    /// No kind of p-value, or set of images for it, has this name.
-    #[error(
-        "no kind of p-value is called `{found}`: expected one of {}, within {}",
-        PValueKind::NAMES.join(", "),
-        crate::p_value::PValueWithin::ALL.map(crate::p_value::PValueWithin::name).join(" or ")
-    )]
-    UnknownPValue {
-        /// The name given.
-        found: String,
-    },
-
-    /// With so few calibration images no score could ever raise an alarm.
-    #[error(
-        "the calibration is too small for alpha = {alpha}: it has {images} images, and with p-values of \
-         kind {p_value} an alarm is possible from at least {required} on; add held-out images or choose a larger alpha"
-    )]
-    CalibrationTooSmall {
-        /// Calibration images at hand.
-        images: usize,
-        /// The level asked for.
-        alpha: f64,
-        /// The kind of p-value.
-        p_value: PValueKind,
-        /// Images that this level takes.
-        required: usize,
-    },
-
     /// P-values within the predicted class, and every class has too few calibration images.
     #[error(
         "no class has enough calibration images for alpha = {alpha}: the largest has {images}, and with p-values of \
@@ -104,36 +63,6 @@ pub enum Error {
         images: usize,
         /// Images that this level takes.
         required: usize,
-    },
-
-    /// The Simes correction of fewer than two images.
-    #[error("expected at least 2 calibration images for the Simes correction, found {images}")]
-    TooFewForSimes {
-        /// Calibration images at hand.
-        images: usize,
-    },
-
-    /// A number that a statistic is not defined for.
-    #[error("expected {expected} as `{name}`, found {found}")]
-    InvalidArgument {
-        /// What the number is called in the function's documentation.
-        name: &'static str,
-        /// What would be right.
-        expected: &'static str,
-        /// What was given.
-        found: String,
-    },
-
-    /// Two rates that no detector tells apart in reasonable time.
-    #[error(
-        "the rates p0 = {p0} and p1 = {p1} are too close for run lengths to be computed: choose a larger p1, \
-         the share of out-of-distribution images that shall be noticed"
-    )]
-    RatesTooClose {
-        /// The rate without drift.
-        p0: f64,
-        /// The rate to be noticed.
-        p1: f64,
     },
 
     /// The stored calibration contradicts itself or the rest of the store.
@@ -241,70 +170,6 @@ pub enum Error {
         method: &'static str,
     },
 
-    /// A score of the prediction for an embedding without probabilities.
-    #[error(
-        "the score `{method}` is one of the model's probabilities, and none were given: ask with images and the \
-         model, not with embeddings alone"
-    )]
-    ProbabilitiesRequired {
-        /// The score's name.
-        method: &'static str,
-    },
-
-    /// A score of the logits for a model that gives none.
-    #[error(
-        "the score `{method}` needs logits, and this model gives the probabilities of a softmax, from which they \
-         cannot be computed: a softmax forgets a constant that all logits share. Build the store with \
-         `max-probability`, or use a model with two classes and a sigmoid"
-    )]
-    LogitsUnavailable {
-        /// The score's name.
-        method: &'static str,
-    },
-
-    /// A sample of a two-sample test that has no values.
-    #[error("expected at least one value in {sample}, found none: there is nothing to compare")]
-    EmptySample {
-        /// Which sample.
-        sample: String,
-    },
-
-    /// A sample of a two-sample test that is too small for it.
-    #[error("expected at least {required} rows in the {sample} sample, found {found}: add images")]
-    SampleTooSmall {
-        /// Which sample.
-        sample: String,
-        /// Rows that the test takes.
-        required: usize,
-        /// Rows at hand.
-        found: usize,
-    },
-
-    /// More rows than can be numbered.
-    #[error("expected fewer than 2^32 rows in a sample, found {found}: test a part of them")]
-    SampleTooLarge {
-        /// Rows given.
-        found: usize,
-    },
-
-    /// A kernel whose width is not positive.
-    #[error("expected a positive, finite bandwidth of the kernel, found {found}")]
-    InvalidBandwidth {
-        /// The bandwidth given.
-        found: f64,
-    },
-
-    /// A relabeling that is none.
-    #[error(
-        "expected permutations as columns of {rows} numbers, {current} of them 1 and the others 0"
-    )]
-    InvalidPermutation {
-        /// Rows of the pooled sample.
-        rows: usize,
-        /// Rows that are called current.
-        current: usize,
-    },
-
     /// With so few permutations no p-value could be as small as the level.
     #[error(
         "{found} permutations are too few for alpha = {alpha}: the smallest p-value would be 1/({found} + 1); \
@@ -359,6 +224,17 @@ pub enum Error {
         reference: String,
         /// The model in use.
         model: String,
+    },
+
+    /// What a monitor cannot be asked to state.
+    #[error("expected {expected} as `{name}`, found {found}")]
+    InvalidSetting {
+        /// The setting.
+        name: &'static str,
+        /// What would be right.
+        expected: &'static str,
+        /// What was given.
+        found: String,
     },
 
     /// A monitor's state that no stream of images leads to.
@@ -502,15 +378,4 @@ pub enum Error {
         /// What the database says.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-}
-
-impl Error {
-    /// [`Error::InvalidArgument`] of anything that can be printed.
-    pub(crate) fn invalid_argument(
-        name: &'static str,
-        expected: &'static str,
-        found: impl std::fmt::Display,
-    ) -> Self {
-        Self::InvalidArgument { name, expected, found: found.to_string() }
-    }
 }

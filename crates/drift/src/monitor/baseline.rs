@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use crate::calibration::{Calibration, CalibrationEntry};
-use crate::error::Result;
-use crate::statistics::ConditionalRate;
+use sdd_stats::Result;
+use sdd_stats::conformal::ConditionalRate;
 
 /// A threshold among calibration scores.
 ///
@@ -126,8 +126,8 @@ fn rate<'a>(entries: impl Iterator<Item = &'a CalibrationEntry>, threshold: f64)
 mod tests {
     use super::*;
     use crate::calibration::CalibrationSource;
-    use crate::p_value::{PValueKind, PValueWithin, VerdictRule};
     use crate::score::Score;
+    use sdd_stats::conformal::{PValueKind, PValueWithin, VerdictRule};
 
     #[test]
     fn a_calibrations_rate_is_the_one_of_its_size_and_level() {

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 use super::judge::INTERVAL_ALPHA;
 use super::plan::Tests;
 use crate::error::Result;
-use crate::statistics::ClassMixTest;
-use crate::statistics::class_mix::MIN_EXPECTED;
-use crate::statistics::distributions::chi_square_upper_tail;
+use sdd_stats::contingency::ContingencyTest;
+use sdd_stats::contingency::MIN_EXPECTED;
+use sdd_stats::distributions::chi_square_upper_tail;
 
 /// Permutations behind a p-value where counts are small, at the usual sizes of the test and at most: it happens while
 /// an answer waits.
@@ -51,7 +51,7 @@ impl<'a> MixCounts<'a> {
 
     /// By permutations, where an expected count is too small for the chi-square distribution.
     pub fn permutation_p_value(&self, size: f64) -> Option<f64> {
-        let test = ClassMixTest::new(&self.calibration, &self.window).ok()?;
+        let test = ContingencyTest::new(&self.calibration, &self.window).ok()?;
         (test.min_expected < MIN_EXPECTED).then(|| {
             let images = |row: &[u64]| row.iter().sum::<u64>();
             let smaller = images(&self.calibration).min(images(&self.window));
@@ -62,7 +62,7 @@ impl<'a> MixCounts<'a> {
 
     /// The test, with the p-value by permutations where that was made.
     pub fn test(&self, permuted: Option<f64>, size: f64) -> Result<MixTest> {
-        let test = ClassMixTest::new(&self.calibration, &self.window)?;
+        let test = ContingencyTest::new(&self.calibration, &self.window)?;
         let permuted = permuted.or_else(|| self.permutation_p_value(size));
         Ok(MixTest {
             statistic: test.contingency.statistic,
@@ -82,7 +82,7 @@ impl<'a> MixCounts<'a> {
                 continue;
             }
             let of_two = |row: usize| [counts[row], totals[row] - counts[row]];
-            let test = ClassMixTest::new(&of_two(0), &of_two(1))?;
+            let test = ContingencyTest::new(&of_two(0), &of_two(1))?;
             found.push((test.contingency.statistic, (*class).to_owned()));
         }
         found.sort_by(|a, b| b.0.total_cmp(&a.0).then_with(|| a.1.cmp(&b.1)));

@@ -9,8 +9,8 @@ use super::report::{
 use super::settings::ClassMixRule;
 use super::state::{MonitorState, WindowCheck};
 use crate::error::Result;
-use crate::statistics::clopper_pearson;
 use crate::status::Status;
+use sdd_stats::sequential::clopper_pearson;
 
 const FORMAT_VERSION: u32 = 1;
 
@@ -39,7 +39,7 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`](crate::Error::InvalidArgument) for a state that was changed from outside.
+    /// [`sdd_stats::Error::InvalidArgument`] for a state that was changed from outside.
     pub fn report(&self, state: &MonitorState) -> Result<MonitorReport> {
         if state.basis != self.basis() {
             let mut state = state.clone();

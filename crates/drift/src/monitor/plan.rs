@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 use super::baseline::Baseline;
 use super::settings::MonitorSettings;
 use super::state::{EpochStart, MonitorState};
-use crate::error::{Error, Result};
-use crate::statistics::distributions::beta_cdf;
-use crate::statistics::{CusumDesign, Guarantee, WindowTest};
+use crate::error::Result;
+use sdd_stats::distributions::beta_cdf;
+use sdd_stats::sequential::{CusumDesign, Guarantee, WindowTest};
 
 /// The share of calibrations for which the CUSUM may run shorter than stated.
 const CUSUM_CALIBRATIONS: f64 = 0.05;
@@ -78,7 +78,7 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// As [`MonitorSettings::check`]; [`Error::RatesTooClose`](crate::Error::RatesTooClose) for a share to be found
+    /// As [`MonitorSettings::check`]; [`sdd_stats::Error::RatesTooClose`] for a share to be found
     /// that is too close to what is tolerated, and what the statistics refuse of the calibration.
     pub fn new(settings: MonitorSettings, baseline: Option<Baseline>) -> Result<Self> {
         settings.check()?;
@@ -144,7 +144,7 @@ impl Monitor {
 
 impl Tests {
     fn new(settings: &MonitorSettings, baseline: Baseline) -> Result<Self> {
-        let none = || Error::invalid_argument("rates", "a calibrated threshold", "none");
+        let none = || sdd_stats::Error::invalid_argument("rates", "a calibrated threshold", "none");
         let widest = baseline.widest()?.ok_or_else(none)?;
         let delta = settings.false_alarm_probability;
         let stated = settings.tolerated_share.unwrap_or(0.0);

@@ -4,8 +4,8 @@ use serde::{Deserialize, Serialize};
 
 use super::settings::MonitorSettings;
 use super::state::EpochStart;
-use crate::statistics::window::Interval;
 use crate::status::Status;
+use sdd_stats::sequential::window::Interval;
 
 /// A test by its name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]

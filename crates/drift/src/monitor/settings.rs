@@ -66,7 +66,7 @@ impl FromStr for ClassMixRule {
         match text {
             "alarm" => Ok(Self::Alarm),
             "report" => Ok(Self::Report),
-            _ => Err(Error::invalid_argument("class_mix", "`alarm` or `report`", text)),
+            _ => Err(invalid("class_mix", "`alarm` or `report`", text)),
         }
     }
 }
@@ -89,7 +89,7 @@ impl Default for MonitorSettings {
 impl MonitorSettings {
     /// # Errors
     ///
-    /// [`Error::InvalidArgument`] names the setting.
+    /// [`Error::InvalidSetting`] names the setting.
     pub fn check(&self) -> Result<()> {
         let shares = [
             ("tolerated_share", self.tolerated_share),
@@ -99,35 +99,31 @@ impl MonitorSettings {
         ];
         for (name, share) in shares {
             if let Some(share) = share.filter(|share| !(*share > 0.0 && *share < 1.0)) {
-                return Err(Error::invalid_argument(
-                    name,
-                    "a number strictly between 0 and 1",
-                    share,
-                ));
+                return Err(invalid(name, "a number strictly between 0 and 1", share));
             }
         }
         if let (Some(tolerated), Some(found)) = (self.tolerated_share, self.share_to_find)
             && found <= tolerated
         {
-            return Err(Error::invalid_argument(
-                "share_to_find",
-                "more than the tolerated share",
-                found,
-            ));
+            return Err(invalid("share_to_find", "more than the tolerated share", found));
         }
         if !WINDOW.contains(&self.window) {
-            return Err(Error::invalid_argument("window", "10 to 10,000 images", self.window));
+            return Err(invalid("window", "10 to 10,000 images", self.window));
         }
         if self.minimum_images == 0 {
-            return Err(Error::invalid_argument("minimum_images", "at least 1", 0));
+            return Err(invalid("minimum_images", "at least 1", 0));
         }
         let between = self.images_between_false_alarms;
         if !(10.0..=1e9).contains(&between) {
             let expected = "10 to 1e9 images";
-            return Err(Error::invalid_argument("images_between_false_alarms", expected, between));
+            return Err(invalid("images_between_false_alarms", expected, between));
         }
         Ok(())
     }
+}
+
+fn invalid(name: &'static str, expected: &'static str, found: impl std::fmt::Display) -> Error {
+    Error::InvalidSetting { name, expected, found: found.to_string() }
 }
 
 #[cfg(test)]
@@ -163,7 +159,7 @@ mod tests {
         ];
         for (expected, settings) in cases {
             match settings.check() {
-                Err(Error::InvalidArgument { name, .. }) => assert_eq!(name, expected),
+                Err(Error::InvalidSetting { name, .. }) => assert_eq!(name, expected),
                 other => panic!("{expected}: {other:?}"),
             }
         }

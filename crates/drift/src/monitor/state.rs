@@ -10,7 +10,7 @@ use super::ring::{MAX_CLASSES, Ring};
 use super::settings::MonitorSettings;
 use super::strangest::{Candidate, Strangest};
 use crate::error::{Error, Result};
-use crate::statistics::{SequentialState, SequentialTest};
+use sdd_stats::sequential::{SequentialState, SequentialTest};
 
 /// The version of the stored form.
 const FORMAT_VERSION: u32 = 1;
@@ -253,7 +253,7 @@ impl MonitorState {
 
     pub(super) fn sequential_test(&self, tests: &Tests) -> Result<SequentialTest> {
         match &self.e_process {
-            Some(state) => SequentialTest::resume(tests.guarantee, state),
+            Some(state) => Ok(SequentialTest::resume(tests.guarantee, state)?),
             None => Ok(SequentialTest::new(tests.guarantee)),
         }
     }

@@ -12,7 +12,6 @@
 //! | `pictures` | thumbnails |
 //! | `folders` | where their files are |
 //! | `page` | the HTML |
-//! | `raster` | PNG |
 
 mod advice;
 mod chart;
@@ -21,7 +20,6 @@ mod folders;
 mod p_values;
 mod page;
 mod pictures;
-mod raster;
 mod scores;
 
 pub use document::{CalibrationFacts, PathPoint, ReferenceFacts, Report, StrangeImage, Subject};
@@ -29,7 +27,6 @@ pub use folders::{PictureFolders, small};
 pub use p_values::PValueHistogram;
 pub use page::html;
 pub use pictures::{NoPictures, Pictures};
-pub use raster::png;
 pub use scores::{Sample, ScoreBox};
 
 /// The box plot alone, readable as it stands: SVG with its own colors.

@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use crate::calibration::Calibration;
 use crate::monitor::SeriesPoint;
-use crate::p_value::{PValueKind, PValueWithin};
+use sdd_stats::conformal::{PValueKind, PValueWithin};
 
 /// Bins of the histogram.
 const BINS: usize = 20;

@@ -8,7 +8,7 @@ use crate::calibration::CalibrationEntry;
 use crate::error::Result;
 use crate::monitor::SeriesPoint;
 use crate::reference::Reference;
-use crate::statistics::BoxPlot;
+use sdd_stats::box_plot::BoxPlot;
 
 /// Reference images that are scored for the plot at most; evenly spaced ones of a larger reference.
 const MOST_REFERENCE_IMAGES: usize = 500;

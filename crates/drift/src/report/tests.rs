@@ -159,15 +159,9 @@ fn the_document_has_the_samples_the_path_and_the_histogram() {
 }
 
 #[test]
-fn the_box_plot_stands_alone_as_svg_and_png() {
+fn the_box_plot_stands_alone() {
     for report in [made(600, 90).report, made(0, 0).report] {
         let svg = box_plot_svg(&report);
         assert!(svg.starts_with("<svg xmlns") && svg.contains("<style>"));
-        let png = png(&svg).unwrap();
-        let picture = image::load_from_memory(&png).unwrap().to_luma8();
-        assert_eq!(picture.width(), 1520);
-        // Text and boxes are there: not all is white.
-        let dark = picture.pixels().filter(|pixel| pixel.0[0] < 100).count();
-        assert!(dark > 500, "{dark}");
     }
 }

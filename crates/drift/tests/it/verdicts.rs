@@ -5,7 +5,7 @@ use std::path::Path;
 
 use serde_json::json;
 
-use crate::support::{Random, Said, folder, model, parts, run, save_npy};
+use crate::support::{Random, Said, folder, run, save_npy};
 
 /// 60 reference rows and 200 held-out ones in two classes, the second with only 12.
 fn write(path: &Path) {
@@ -43,11 +43,11 @@ fn a_promise_for_this_calibration_takes_more_images() {
     assert!((found.unwrap() - (1.0 - 0.01_f64.powf(0.01))).abs() < 1e-12, "{found:?}");
     assert!(run(path, "info store").out.contains("alpha 0.05, simes with delta 0.01"));
 
-    let refused = build(path, "--p-value dkwm").expect_code(2).json();
+    let refused = build(path, "--p-value simes --delta 1e-5").expect_code(2).json();
     assert_eq!(refused["error"]["code"], "calibration_too_small");
     let message = refused["error"]["message"].as_str().unwrap();
-    assert!(message.contains("it has 200 images") && message.contains("1100"), "{message}");
-    build(path, "--p-value dkwm --delta 0.3 --alpha 0.2").expect_code(0);
+    assert!(message.contains("it has 200 images") && message.contains("450"), "{message}");
+    build(path, "--p-value simes --delta 0.3 --alpha 0.2").expect_code(0);
 }
 
 #[test]
@@ -116,21 +116,4 @@ fn the_mahalanobis_score_needs_classes() {
     assert_eq!(code(build), "too_few_classes");
     assert_eq!(code(&format!("{build} --calibration-embeddings held_out.npy")), "too_few_classes");
     assert!(!path.join("other").exists());
-}
-
-#[test]
-fn scores_of_the_prediction_need_images_and_energy_a_sigmoid() {
-    let folder = folder();
-    let path = folder.path();
-    write(path);
-    let refused = build(path, "--score energy").expect_code(2).json();
-    assert_eq!(refused["error"]["code"], "probabilities_required");
-    parts(path, &["a"], 2);
-    let softmax = model("tiny_softmax.onnx");
-    let build = |score: &str| {
-        let model = softmax.display();
-        run(path, &format!("build --model {model} --images parts --out s --json --score {score}"))
-    };
-    assert_eq!(build("energy").expect_code(2).json()["error"]["code"], "logits_unavailable");
-    build("max-probability").expect_code(0);
 }

@@ -59,7 +59,6 @@ pub(crate) fn routes() -> Vec<(String, &'static str, Route)> {
         ("/drift/report", READ, get(report::page)),
         ("/drift/report.json", READ, get(report::json)),
         ("/drift/box-plot.svg", READ, get(report::box_plot_svg)),
-        ("/drift/box-plot.png", READ, get(report::box_plot_png)),
         ("/admin/drift/reset", "POST", web::post().to(monitor::reset)),
         ("/admin/reload", "POST", web::post().to(admin::reload)),
         ("/v1/model", READ, get(model::model)),

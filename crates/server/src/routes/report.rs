@@ -1,5 +1,4 @@
-//! `GET /drift/report`, `/drift/report.json`, `/drift/box-plot.svg`, `/drift/box-plot.png`: drift over time, to look at
-//! and to send.
+//! `GET /drift/report`, `/drift/report.json`, `/drift/box-plot.svg`: drift over time, to look at and to send.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{
@@ -11,7 +10,7 @@ use tokio::sync::Semaphore;
 
 use super::blocking::off_async;
 use super::monitor::{monitor, unread, watched};
-use crate::contract::{EncodedImage, MonitorFaults};
+use crate::contract::MonitorFaults;
 use crate::error::{ApiError, Shortage};
 use crate::service::Service;
 
@@ -74,24 +73,6 @@ pub async fn json(service: Data<Service>) -> Result<Json<Report>, ApiError> {
 pub async fn box_plot_svg(service: Data<Service>) -> Result<HttpResponse, ApiError> {
     let svg = made(service, |report| Ok(report::box_plot_svg(&report))).await?;
     Ok(document("image/svg+xml", svg.into_bytes()))
-}
-
-/// The same as PNG
-///
-/// # Errors
-/// As [`page`].
-#[utoipa::path(
-    get,
-    path = "/drift/box-plot.png",
-    tag = "Drift",
-    responses(
-        (status = 200, description = "The drawing", body = EncodedImage, content_type = "image/png"),
-        MonitorFaults,
-    ),
-)]
-pub async fn box_plot_png(service: Data<Service>) -> Result<HttpResponse, ApiError> {
-    let png = made(service, |report| report::png(&report::box_plot_svg(&report))).await?;
-    Ok(document("image/png", png))
 }
 
 /// Makes a report, and of it what is asked for, off the threads that answer.

@@ -8,9 +8,9 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use sdd_drift::calibration::{CalibrationSource, DEFAULT_ALPHA};
-use sdd_drift::p_value::DEFAULT_DELTA;
 use sdd_drift::{PValueKind, PValueWithin, Reference, Score, ScoreMethod, VerdictRule};
 use sdd_index::{FileStore, ReferenceStore};
+use sdd_stats::conformal::p_value::DEFAULT_DELTA;
 
 use crate::answer::Answer;
 use crate::build::arguments::{open_unit_interval, score_parser, within_parser};
@@ -87,7 +87,7 @@ struct RuleArguments {
     #[arg(long, value_name = "KIND", value_parser = PossibleValuesParser::new(PValueKind::NAMES))]
     p_value: Option<String>,
 
-    /// The probability that the promise of simes or dkwm fails
+    /// The probability that the promise of simes fails
     #[arg(long, value_name = "PROBABILITY", value_parser = open_unit_interval)]
     delta: Option<f64>,
 
@@ -105,7 +105,7 @@ impl RuleArguments {
     fn rule(&self, before: Option<&VerdictRule>) -> sdd_drift::Result<VerdictRule> {
         let before = before.copied().unwrap_or_else(|| VerdictRule::marginal(DEFAULT_ALPHA));
         let delta_before = match before.p_value {
-            PValueKind::Simes { delta } | PValueKind::Dkwm { delta } => delta,
+            PValueKind::Simes { delta } => delta,
             _ => DEFAULT_DELTA,
         };
         let delta = self.delta.unwrap_or(delta_before);
@@ -157,7 +157,7 @@ fn given(
     interrupt: &Interrupt,
 ) -> Result<Option<HeldOut>> {
     match (&arguments.folder, &arguments.embeddings) {
-        (Some(folder), _) => of_images(folder, arguments, base, remarks, interrupt).map(Some),
+        (Some(folder), _) => of_images(folder, arguments, remarks, interrupt).map(Some),
         (None, Some(matrix)) => of_matrix(matrix, arguments, base).map(Some),
         (None, None) => {
             ensure!(!arguments.extend, "--extend takes --calibration or --embeddings");
@@ -169,7 +169,6 @@ fn given(
 fn of_images(
     folder: &Path,
     arguments: &Arguments,
-    base: &Base,
     remarks: &mut Remarks,
     interrupt: &Interrupt,
 ) -> Result<HeldOut> {
@@ -178,7 +177,6 @@ fn of_images(
     let reference = Reference::open(&arguments.store)?;
     let model = &arguments.model;
     let classified = classify(&images, Part::Calibration, model, &reference, remarks, interrupt)?;
-    arguments.rule.score(base.score)?.method().check_spec(&classified.spec)?;
     let embeddings = classified.embeddings()?;
     let spec = classified.spec;
     let image = |(file, prediction): (crate::images::folder::ImageFile, _)| HeldOutImage {

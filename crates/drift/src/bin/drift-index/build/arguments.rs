@@ -8,9 +8,9 @@ use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
 use regex::Regex;
 use sdd_drift::calibration::DEFAULT_ALPHA;
-use sdd_drift::p_value::DEFAULT_DELTA;
 use sdd_drift::{PValueKind, PValueWithin, ScoreMethod, VerdictRule};
 use sdd_index::Normalization;
+use sdd_stats::conformal::p_value::DEFAULT_DELTA;
 
 use crate::model::InferenceArguments;
 use crate::revision::KeepArguments;
@@ -60,8 +60,7 @@ pub struct Arguments {
 
     /// How an image is compared with the reference
     ///
-    /// mahalanobis needs images of two classes at least; max-probability and energy do not look at the
-    /// reference, and energy needs a model with two classes and a sigmoid.
+    /// mahalanobis needs images of two classes at least.
     #[arg(
         long,
         default_value = ScoreMethod::Knn.name(),
@@ -154,7 +153,7 @@ pub struct CalibrationArguments {
     pub alpha: f64,
 
     /// What the false alarms are promised: alpha on average over calibrations (marginal), or with
-    /// probability 1 - delta given this one, which takes more images (simes 180, dkwm 1100 at the
+    /// probability 1 - delta given this one, which takes more images (simes 180 at the
     /// default alpha and delta)
     #[arg(
         long,
@@ -164,7 +163,7 @@ pub struct CalibrationArguments {
     )]
     pub p_value: String,
 
-    /// The probability that the promise of simes or dkwm fails
+    /// The probability that the promise of simes fails
     #[arg(long, default_value_t = DEFAULT_DELTA, value_name = "PROBABILITY", value_parser = open_unit_interval)]
     pub delta: f64,
 

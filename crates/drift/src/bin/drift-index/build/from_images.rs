@@ -43,7 +43,6 @@ pub(super) fn gather(
 
     let model = arguments.model.as_ref().context("expected --model")?;
     let first = arguments.inference.open(model, 1)?;
-    arguments.score.check_spec(first.spec())?;
     plan.check_classes(&first.spec().labels, arguments.score)?;
     let (model, spec) = (identity(&first), Arc::new(first.spec().clone()));
 

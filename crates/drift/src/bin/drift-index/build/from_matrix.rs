@@ -5,7 +5,7 @@ use std::path::Path;
 use anyhow::{Result, ensure};
 use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::model::identity;
-use sdd_drift::{Error, PValueWithin, VerdictRule};
+use sdd_drift::{PValueWithin, VerdictRule};
 use sdd_index::{ModelIdentity, Record};
 
 use super::Material;
@@ -15,10 +15,6 @@ use crate::remarks::Remarks;
 use crate::{npy, text_file};
 
 pub fn gather(matrix: &Path, arguments: &Arguments, rule: &VerdictRule) -> Result<Material> {
-    let score = arguments.score;
-    if score.is_of_prediction() {
-        return Err(Error::ProbabilitiesRequired { method: score.name() }.into());
-    }
     let calibration = &arguments.matrix.calibration_embeddings;
     ensure!(
         rule.within != PValueWithin::PredictedClass

@@ -1,6 +1,5 @@
 //! `drift-index export`: embeddings for other programs.
 
-mod parquet_file;
 mod table;
 
 use std::fmt;
@@ -19,8 +18,7 @@ use crate::revision::{Base, StoreArgument};
 
 const AFTER_LONG_HELP: &str = "\
 FILE.npy is float32 [N, D] for numpy.load, with a table of the rows beside it in FILE.csv; FILE.csv has both, the
-values in columns e0, e1, …, for pandas.read_csv; FILE.parquet has both, too, the values as a list in the column
-embedding. Columns of the reference: id, label, norm (the embedding's
+values in columns e0, e1, …, for pandas.read_csv. Columns of the reference: id, label, norm (the embedding's
 Euclidean norm); of the calibration: id, label, predicted_class, norm, and p_CLASS where probabilities are kept.
 Embeddings are as the model made them, also where the store keeps unit vectors: up to the last place then.
 
@@ -34,7 +32,7 @@ pub struct Arguments {
     store: StoreArgument,
 
     /// The file to write, which is replaced
-    #[arg(long, value_name = "FILE.{npy,csv,parquet}")]
+    #[arg(long, value_name = "FILE.{npy,csv}")]
     out: PathBuf,
 
     /// The reference images, or the held-out ones
@@ -68,11 +66,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
             write_whole(out, |file| table.write_csv(file, true))?;
             vec![out.display().to_string()]
         }
-        Some("parquet") => {
-            write_whole(out, |file| parquet_file::write(&table, file))?;
-            vec![out.display().to_string()]
-        }
-        _ => bail!("{} ends in none of .npy, .csv and .parquet", out.display()),
+        _ => bail!("{} ends in neither .npy nor .csv", out.display()),
     };
     let (rows, dimension) = table.embeddings.dim();
     let store = arguments.store.to_string();

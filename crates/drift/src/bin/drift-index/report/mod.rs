@@ -5,7 +5,7 @@ mod play;
 mod recorded;
 mod text;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, ensure};
@@ -34,7 +34,7 @@ stretches, path, scores, p_values, strangest, skipped, duplicates.
 Examples:
   drift-index report reference --monitor sdd-monitor.sqlite --captured captured --out drift.html
   drift-index report reference --images today/ --model model.onnx --out drift.html
-  drift-index report reference --monitor sdd-monitor.sqlite --box-plot scores.png
+  drift-index report reference --monitor sdd-monitor.sqlite --box-plot scores.svg
   SDD_MONITOR=postgres://sdd:PASSWORD@db.example/sdd drift-index report reference --out drift.html";
 
 /// Write what a server's monitor has seen as one HTML page: what happened, and what to do
@@ -82,8 +82,8 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE.html", help_heading = "Output")]
     out: Option<PathBuf>,
 
-    /// The box plot of the scores to write by itself; its ending says how
-    #[arg(long, value_name = "FILE.svg|FILE.png", help_heading = "Output")]
+    /// The box plot of the scores to write by itself
+    #[arg(long, value_name = "FILE.svg", help_heading = "Output")]
     box_plot: Option<PathBuf>,
 }
 
@@ -105,7 +105,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         whole_file::check_destination(out, &["html", "htm"])?;
     }
     if let Some(out) = &arguments.box_plot {
-        whole_file::check_destination(out, &["svg", "png"])?;
+        whole_file::check_destination(out, &["svg"])?;
     }
     for folder in [&arguments.captured, &arguments.reference_images].into_iter().flatten() {
         ensure!(folder.is_dir(), "{} is not a folder", folder.display());
@@ -123,7 +123,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         whole_file::write(out, report::html(&report, &mut at_hand)?.as_bytes())?;
     }
     if let Some(out) = &arguments.box_plot {
-        whole_file::write(out, &box_plot(out, &report)?)?;
+        whole_file::write(out, report::box_plot_svg(&report).as_bytes())?;
     }
     let reported = Reported {
         store: arguments.store.display().to_string(),
@@ -133,12 +133,6 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         left,
     };
     Answer::new(reported.status(), &reported)
-}
-
-fn box_plot(out: &Path, report: &Report) -> Result<Vec<u8>> {
-    let svg = report::box_plot_svg(report);
-    let is_svg = out.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("svg"));
-    Ok(if is_svg { svg.into_bytes() } else { report::png(&svg)? })
 }
 
 impl Arguments {

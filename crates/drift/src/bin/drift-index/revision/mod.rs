@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use sdd_drift::reference::attached;
-use sdd_drift::{Calibration, CalibrationImages, Score, VerdictRule};
+use sdd_drift::{Calibration, CalibrationImages, Score};
 use sdd_index::{Change, FileStore, ReferenceStore, Replaces};
 
 pub use self::argument::{ChangeArguments, KeepArguments, StoreArgument};
@@ -102,36 +102,9 @@ impl Base {
             );
         };
         let rule = *calibration.rule();
-        if score.method().is_of_prediction() {
-            return self.unchanged_scores(store, score, held_out, rule);
-        }
         let calibrated = calibrate(store, score, held_out, rule, remarks, interrupt)?;
         warn_of_classes(&calibrated.calibration);
         Ok((score, Some(calibrated)))
-    }
-
-    /// Scores of the prediction do not depend on the reference.
-    fn unchanged_scores(
-        &self,
-        store: &Arc<FileStore>,
-        score: Score,
-        held_out: HeldOut,
-        rule: VerdictRule,
-    ) -> Result<(Score, Option<Calibrated>)> {
-        uncalibrated(store, score)?;
-        let kept = self.images.clone().zip(self.calibration.as_ref());
-        let (images, calibration) =
-            kept.filter(|(images, _)| images.images().len() == held_out.images.len()).with_context(|| {
-                format!(
-                    "the score `{}` is one of the model's probabilities, and other held-out images take the model: \
-                     run `drift-index calibrate STORE --calibration DIR --model FILE.onnx`",
-                    score.method()
-                )
-            })?;
-        let entries = calibration.entries().to_vec();
-        let calibration =
-            Calibration::with_rule(score, rule, entries, held_out.groups, held_out.source)?;
-        Ok((score, Some(Calibrated { calibration, images })))
     }
 }
 
