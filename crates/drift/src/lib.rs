@@ -58,12 +58,7 @@
 //! | [`calibration_images`] | the held-out images themselves: embeddings, predicted classes, probabilities |
 //! | [`status`] | stable, drifting, or too few images to say |
 //! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
-//! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
-//! | [`monitor`] | all of these over a stream of images: state, verdict, storage |
-//! | `report` | the same for people: a document, an HTML page, a box plot (feature `report`) |
-//!
-//! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
 
 // Where a test compares floats exactly, it means exactly.
 #![cfg_attr(test, allow(clippy::float_cmp))]
@@ -77,13 +72,9 @@ mod fitted;
 mod leave_one_out;
 pub mod mahalanobis;
 pub mod mean_l1;
-pub mod model;
-pub mod monitor;
 pub mod npy;
 pub mod query;
 pub mod reference;
-#[cfg(feature = "report")]
-pub mod report;
 pub mod score;
 pub mod status;
 pub mod verdict;
@@ -94,6 +85,7 @@ pub use error::{Error, Result};
 pub use query::Query;
 pub use reference::{Assessment, NearestImage, Reference};
 pub use score::{Score, ScoreMethod};
+pub use sdd_stats::conformal::p_value::DEFAULT_DELTA;
 pub use sdd_stats::conformal::{PValueKind, PValueWithin, VerdictRule};
 pub use status::Status;
 pub use verdict::{Unavailable, Verdict};

@@ -28,20 +28,6 @@ impl Error {
             Self::TestUnavailable { .. } => "test_unavailable",
             Self::NoHeldOutImages => "no_held_out_images",
             Self::ModelMismatch { .. } => "model_mismatch",
-            Self::InvalidSetting { .. } => "invalid_setting",
-            Self::InvalidMonitorState { .. } => "invalid_monitor_state",
-            Self::Drawing { .. } => "drawing",
-            Self::NotAMonitorFile { .. } => "not_a_monitor_file",
-            Self::MonitorFileTooNew { .. } => "monitor_file_too_new",
-            Self::MonitorFileDamaged { .. } => "monitor_file_damaged",
-            Self::MonitorFileGone { .. } => "monitor_file_gone",
-            Self::MonitorBusy { .. } => "monitor_busy",
-            Self::MonitorFile { .. } => "monitor_file",
-            Self::InvalidMonitorLocation { .. } => "invalid_monitor_location",
-            Self::MonitorDatabaseRefuses { .. } => "monitor_database_refuses",
-            Self::MonitorDatabaseUnavailable { .. } => "monitor_database_unavailable",
-            Self::MonitorDatabaseTooNew { .. } => "monitor_database_too_new",
-            Self::MonitorDatabase { .. } => "monitor_database",
         }
     }
 }

@@ -6,7 +6,6 @@
 mod header;
 
 use std::io::{BufReader, Read};
-use std::path::Path;
 
 use ndarray::{Array2, ShapeBuilder};
 
@@ -36,13 +35,12 @@ pub fn header_of_rows(shape: (usize, usize)) -> Vec<u8> {
 }
 
 /// Reads a matrix of float32 or float64 numbers, all of them finite, with at least one row and one
-/// column.
+/// column, out of a file of `length` bytes.
 ///
 /// # Errors
 ///
 /// [`NpyError`]: the file cannot be read, is none of these, or is not as long as it says.
-pub fn read(path: &Path) -> Result<Array2<f32>, NpyError> {
-    let (file, length) = sdd_core::regular_file::open(path)?;
+pub fn read(file: impl Read, length: u64) -> Result<Array2<f32>, NpyError> {
     let mut reader = BufReader::new(file);
     let (header, header_bytes) = Header::read(&mut reader)?;
     let values = header.check_length(length, header_bytes)?;
@@ -96,8 +94,6 @@ fn narrow(value: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use ndarray::array;
 
     use super::*;
@@ -112,10 +108,7 @@ mod tests {
     }
 
     fn read_bytes(bytes: &[u8]) -> Result<Array2<f32>, NpyError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.npy");
-        fs::write(&path, bytes).unwrap();
-        read(&path)
+        read(bytes, bytes.len() as u64)
     }
 
     fn failure(bytes: &[u8]) -> String {

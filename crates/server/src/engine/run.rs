@@ -201,7 +201,8 @@ impl Runner {
     }
 
     fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, ApiError> {
-        let query = Query::of_prediction(prediction, self.classifier.spec());
+        let class = prediction.class(self.classifier.spec());
+        let query = Query::new(&prediction.embedding).of_class(class);
         let assess = |reference: &Arc<Reference>| reference.assess(&query, self.neighbors);
         self.reference
             .as_ref()

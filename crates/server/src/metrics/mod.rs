@@ -14,7 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use sdd_drift::monitor::Observation;
+use sdd_monitor::Observation;
 
 pub use exposition::{Format, expose};
 

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, select_biased};
-use sdd_drift::Error;
-use sdd_drift::monitor::{Delivery, MonitorState, MonitorStore, Observation};
+use sdd_monitor::Error;
+use sdd_monitor::{Delivery, MonitorState, MonitorStore, Observation};
 use tokio::sync::oneshot;
 
 use super::memory::{Opener, is_of_store, is_passing};
@@ -291,7 +291,7 @@ impl Writer {
     fn fail(&mut self, error: &Error) {
         self.shared.turn_off(chain_of(error));
         let mut wait = RETRY;
-        if matches!(error, Error::MonitorFileGone { .. }) {
+        if matches!(error, Error::FileGone { .. }) {
             // What is there now may be used at once, and has not been told what is served.
             wait = REOPEN;
             self.shared.declare_again();

@@ -12,7 +12,7 @@ mod telemetry;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
-use sdd_drift::report::PictureFolders;
+use sdd_report::PictureFolders;
 
 pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
