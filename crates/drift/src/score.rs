@@ -64,10 +64,6 @@ impl ScoreMethod {
     pub fn has_neighbors(self) -> bool {
         matches!(self, Self::Knn | Self::KnnSameClass)
     }
-
-    pub(crate) fn names() -> String {
-        Self::ALL.map(Self::name).join(", ")
-    }
 }
 
 impl fmt::Display for ScoreMethod {
@@ -81,7 +77,10 @@ impl FromStr for ScoreMethod {
 
     fn from_str(text: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|method| method.name() == text);
-        found.ok_or_else(|| Error::UnknownScore { found: text.to_owned() })
+        found.ok_or_else(|| Error::UnknownScore {
+            found: text.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
+        })
     }
 }
 

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
-use super::judge::INTERVAL_ALPHA;
 use super::plan::Tests;
+use super::terms::INTERVAL_ALPHA;
 use crate::error::Result;
 use sdd_stats::contingency::ContingencyTest;
 use sdd_stats::contingency::MIN_EXPECTED;

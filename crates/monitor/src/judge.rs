@@ -3,11 +3,12 @@
 use super::class_mix::MixCounts;
 use super::plan::{Monitor, Tests};
 use super::report::{
-    Alarm, ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
+    ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
     MonitorReport, Reason, ShareReport, TestName, WindowReport, WindowTestReport,
 };
 use super::settings::ClassMixRule;
 use super::state::{MonitorState, WindowCheck};
+use super::terms::{Alarm, INTERVAL_ALPHA};
 use crate::error::Result;
 use sdd_drift::Status;
 use sdd_stats::sequential::clopper_pearson;
@@ -18,9 +19,6 @@ const FORMAT_VERSION: u32 = 1;
 const RETRAIN_RULE: &str = "a new model or reference is advised when appearance is drifting and either the e-process \
                             has alarmed in this epoch or the lower end of the recent share's interval is above the \
                             tolerated share; a changed class mix alone is no reason";
-
-/// 1 less the confidence of every interval.
-pub(super) const INTERVAL_ALPHA: f64 = 0.05;
 
 impl ShareReport {
     pub(super) fn new(out_of_distribution: u64, images: u64) -> Result<Self> {

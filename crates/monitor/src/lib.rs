@@ -71,6 +71,7 @@ pub mod sqlite;
 mod state;
 mod store;
 mod strangest;
+mod terms;
 
 pub use baseline::{Baseline, CalibratedRate};
 pub use error::{Error, Result};
@@ -84,16 +85,18 @@ pub use plan::{InForce, Monitor, Tests};
 pub use postgres::{PostgresAddress, PostgresMonitorStore};
 pub use recorded::Recorded;
 pub use report::{
-    Alarm, ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
+    ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
     MonitorReport, Reason, ShareReport, TestName, WindowReport, WindowTestReport,
 };
 pub use settings::{ClassMixRule, MonitorSettings};
 #[cfg(feature = "sqlite")]
 pub use sqlite::SqliteMonitorStore;
-pub use state::{EpochStart, MonitorState, Step};
+pub use state::{MonitorState, Step};
 pub use store::{
     Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
 };
+
+pub use terms::{Alarm, EpochStart};
 
 pub use sdd_drift::Status;
 

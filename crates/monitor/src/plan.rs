@@ -7,7 +7,6 @@ use serde::{Deserialize, Serialize};
 
 use super::baseline::Baseline;
 use super::settings::MonitorSettings;
-use super::state::{EpochStart, MonitorState};
 use crate::error::Result;
 use sdd_stats::distributions::beta_cdf;
 use sdd_stats::sequential::{CusumDesign, Guarantee, WindowTest};
@@ -98,16 +97,15 @@ impl Monitor {
         self.tests.as_ref()
     }
 
-    /// What a state is to be judged by: of several servers that share it, the one that declared its settings last
-    /// decides. The last monitor that was made for others' settings is kept.
+    /// The monitor of other settings and the same baseline. The last one that was made is kept.
     ///
     /// # Errors
     ///
     /// As [`Monitor::new`], for settings of another version of this program.
-    pub fn in_force(&self, state: &MonitorState) -> Result<InForce<'_>> {
-        let Some(settings) = state.settings().filter(|settings| **settings != self.settings) else {
+    pub(super) fn by_settings(&self, settings: &MonitorSettings) -> Result<InForce<'_>> {
+        if *settings == self.settings {
             return Ok(InForce::Own(self));
-        };
+        }
         // What is in there is whole or not there.
         let mut made = self.of_others.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(monitor) = made.as_ref().filter(|monitor| monitor.settings == *settings) {
@@ -117,17 +115,6 @@ impl Monitor {
         let monitor = Arc::new(Self::new(settings.clone(), baseline)?);
         *made = Some(Arc::clone(&monitor));
         Ok(InForce::Other(monitor))
-    }
-
-    /// The state before the first image.
-    #[must_use]
-    pub fn start(&self, now_ms: i64) -> MonitorState {
-        MonitorState::new(self, now_ms, EpochStart::First)
-    }
-
-    /// The state of a stream of which only the number of its last image is known.
-    pub(super) fn resume_after(&self, sequence: u64, now_ms: i64) -> MonitorState {
-        self.start(now_ms).with_sequence(sequence)
     }
 
     pub(super) fn basis(&self) -> Option<Basis> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::settings::MonitorSettings;
-use super::state::EpochStart;
+use super::terms::{Alarm, EpochStart};
 use sdd_drift::Status;
 use sdd_stats::sequential::window::Interval;
 
@@ -21,19 +21,6 @@ pub enum TestName {
     Cusum,
     /// The mix of predicted classes in the last full window.
     ClassMix,
-}
-
-/// When something was first seen.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = DriftAlarm))]
-pub struct Alarm {
-    /// The image, counted among those of the epoch that could be judged, from 1.
-    pub image: u64,
-    /// The number of its observation.
-    pub sequence: u64,
-    /// When it was seen: milliseconds since 1970 (UTC).
-    pub time_ms: i64,
 }
 
 /// A share with what it was counted from.

@@ -1,10 +1,10 @@
 //! The check that a stored state is one that a stream of images may lead to: it comes from a file or a database that
 //! others may have written to, and is trusted only after this.
 
-use super::report::Alarm;
 use super::ring::MAX_CLASSES;
 use super::settings::WINDOW;
 use super::state::{MonitorState, Totals, WindowCheck};
+use super::terms::Alarm;
 use crate::error::{Error, Result};
 
 /// Counts beyond this are none: adding to them shall never overflow.

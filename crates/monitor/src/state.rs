@@ -4,11 +4,11 @@ use serde::{Deserialize, Serialize};
 
 use super::class_mix::MixCounts;
 use super::observation::Observation;
-use super::plan::{Basis, Monitor, Tests};
-use super::report::Alarm;
+use super::plan::{Basis, InForce, Monitor, Tests};
 use super::ring::{MAX_CLASSES, Ring};
 use super::settings::MonitorSettings;
 use super::strangest::{Candidate, Strangest};
+use super::terms::{Alarm, EpochStart};
 use crate::error::{Error, Result};
 use sdd_stats::sequential::{SequentialState, SequentialTest};
 
@@ -62,19 +62,6 @@ pub(super) struct Epoch {
     pub because: EpochStart,
 }
 
-/// Why an epoch began.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[serde(rename_all = "snake_case")]
-pub enum EpochStart {
-    /// It is the first one.
-    First,
-    /// Someone asked for it, for example after seeing to an alarm.
-    Reset,
-    /// A setting or the calibration has changed what is tested.
-    Settings,
-}
-
 /// Numbers of images in the epoch.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 pub(super) struct Totals {
@@ -100,6 +87,29 @@ pub(super) struct WindowCheck {
     /// The p-value of the class mix by permutations, where counts are too small for the chi-square distribution: made
     /// once a window, since it takes a while. None also in states of before it was kept.
     pub mix_p_value: Option<f64>,
+}
+
+impl Monitor {
+    /// What a state is to be judged by: of several servers that share it, the one that declared its settings last
+    /// decides.
+    ///
+    /// # Errors
+    ///
+    /// As [`Monitor::new`], for settings of another version of this program.
+    pub fn in_force(&self, state: &MonitorState) -> Result<InForce<'_>> {
+        state.settings().map_or(Ok(InForce::Own(self)), |settings| self.by_settings(settings))
+    }
+
+    /// The state before the first image.
+    #[must_use]
+    pub fn start(&self, now_ms: i64) -> MonitorState {
+        MonitorState::new(self, now_ms, EpochStart::First)
+    }
+
+    /// The state of a stream of which only the number of its last image is known.
+    pub(super) fn resume_after(&self, sequence: u64, now_ms: i64) -> MonitorState {
+        self.start(now_ms).with_sequence(sequence)
+    }
 }
 
 impl MonitorState {

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::report::Alarm;
+use super::terms::Alarm;
 
 /// How many are named.
 pub(super) const STRANGEST: usize = 12;

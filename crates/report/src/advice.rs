@@ -1,6 +1,6 @@
 //! What to do, step by step, in the words of those who run the line.
 
-use super::document::ReferenceFacts;
+use super::facts::ReferenceFacts;
 use sdd_monitor::{MixStatus, MonitorReport, Status, TestName};
 
 /// Calibrations below this explain so many false alarms that only large changes can be told from them.

@@ -6,7 +6,7 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | `document` | the report: numbers only |
+//! | `document`, `facts` | the report: numbers only |
 //! | `scores`, `p_values` | the samples that are compared, and the p-values against uniform |
 //! | `advice` | what to do |
 //! | `chart` | drawings as SVG |
@@ -21,14 +21,16 @@ mod advice;
 mod chart;
 mod document;
 mod error;
+mod facts;
 mod folders;
 mod p_values;
 mod page;
 mod pictures;
 mod scores;
 
-pub use document::{CalibrationFacts, PathPoint, ReferenceFacts, Report, StrangeImage};
+pub use document::{PathPoint, Report, StrangeImage};
 pub use error::{Error, Result};
+pub use facts::{CalibrationFacts, ReferenceFacts};
 pub use folders::{PictureFolders, small};
 pub use p_values::PValueHistogram;
 pub use page::html;

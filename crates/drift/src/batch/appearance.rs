@@ -2,9 +2,10 @@
 
 use fastrand::Rng;
 
+use super::options::Test;
 use super::outcome::{Compared, Outcome};
 use super::report::{Appearance, ClassAppearance, Component, TestResult};
-use super::{MIN_CLASS_IMAGES, MIN_IMAGES, Test};
+use super::{MIN_CLASS_IMAGES, MIN_IMAGES};
 use crate::error::Result;
 use crate::status::Status;
 use sdd_stats::conformal::required_calibration_images;

@@ -4,9 +4,10 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
+use super::MIN_IMAGES;
 use super::images::{Batch, HeldOut};
+use super::options::Options;
 use super::report::{ClassMix, ClassShare};
-use super::{MIN_IMAGES, Options};
 use crate::error::Result;
 use crate::status::Status;
 use sdd_stats::contingency::ContingencyTest;

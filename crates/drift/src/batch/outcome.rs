@@ -4,9 +4,10 @@ use fastrand::Rng;
 use ndarray::Array2;
 use sdd_index::Normalization;
 
+use super::MAX_CLASS_IMAGES;
 use super::images::{Batch, HeldOut};
+use super::options::Test;
 use super::report::method_text;
-use super::{MAX_CLASS_IMAGES, Test};
 use crate::error::{Error, Result};
 use sdd_stats::two_sample::component_ks::{self, ComponentKs};
 use sdd_stats::two_sample::kolmogorov_smirnov::KolmogorovSmirnov;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::CalibrationEntry;
+use super::entry::CalibrationEntry;
 use crate::error::{Error, Result};
 use crate::verdict::{Unavailable, Verdict};
 use sdd_stats::conformal::CalibrationScores;
@@ -71,7 +71,7 @@ impl Judges {
         if judges.values().all(Result::is_err) {
             return Err(Error::NoClassCalibrated {
                 alpha: rule.alpha,
-                p_value: rule.p_value,
+                p_value: rule.p_value.to_string(),
                 images: most,
                 required: rule.required_images(),
             });

@@ -2,8 +2,6 @@
 
 mod code;
 
-use sdd_stats::conformal::PValueKind;
-
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -23,17 +21,21 @@ pub enum Error {
     Stats(#[from] sdd_stats::Error),
 
     /// No score has this name.
-    #[error("no score is called `{found}`: expected one of {}", crate::score::ScoreMethod::names())]
+    #[error("no score is called `{found}`: expected one of {known}")]
     UnknownScore {
         /// The name given.
         found: String,
+        /// The names that there are.
+        known: String,
     },
 
     /// No test of a batch has this name.
-    #[error("no test is called `{found}`: expected one of {}", crate::batch::Test::ALL.map(crate::batch::Test::name).join(", "))]
+    #[error("no test is called `{found}`: expected one of {known}")]
     UnknownTest {
         /// The name given.
         found: String,
+        /// The names that there are.
+        known: String,
     },
 
     /// A nearest-neighbor score with `k` = 0.
@@ -58,7 +60,7 @@ pub enum Error {
         /// The level asked for.
         alpha: f64,
         /// The kind of p-value.
-        p_value: PValueKind,
+        p_value: String,
         /// Images of the class that has most.
         images: usize,
         /// Images that this level takes.

@@ -3,30 +3,15 @@
 //! An own reader, because the file's header is not to be believed: the crate `ndarray-npy` allocates
 //! what the header claims before it has seen a byte of it. Here the file's length decides.
 
+mod error;
 mod header;
 
 use std::io::{BufReader, Read};
 
 use ndarray::{Array2, ShapeBuilder};
 
+pub use self::error::NpyError;
 use self::header::{Element, Header};
-
-/// Why a file is not read as a matrix.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NpyError(String);
-
-impl NpyError {
-    fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl From<std::io::Error> for NpyError {
-    fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// The bytes before the first number of a float32 matrix of that many rows and columns, row after row.
 #[must_use]
@@ -48,12 +33,12 @@ pub fn read(file: impl Read, length: u64) -> Result<Array2<f32>, NpyError> {
     let data = read_values(&mut reader, header.element, values)?;
     let shape = (header.rows, header.columns).set_f(header.column_major);
     let matrix = Array2::from_shape_vec(shape, data)
-        .map_err(|error| NpyError(error.to_string()))?
+        .map_err(|error| NpyError::new(error.to_string()))?
         .as_standard_layout()
         .into_owned();
     for (row, values) in matrix.rows().into_iter().enumerate() {
         if let Some(column) = values.iter().position(|value| !value.is_finite()) {
-            return Err(NpyError(format!(
+            return Err(NpyError::new(format!(
                 "row {row} (counted from 0) has {} in column {column}: expected finite numbers that fit float32",
                 values[column],
             )));

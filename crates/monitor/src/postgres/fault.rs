@@ -19,7 +19,7 @@ pub(super) enum Fault {
     /// The tables are of an earlier version, and are not to be changed.
     TooOld,
     /// The tables are of a newer version.
-    TooNew(i64),
+    TooNew { found: i64, supported: i64 },
     /// The authorities' file, or the machine's.
     Authorities(Box<dyn StdError + Send + Sync>),
     /// The thread's own loop could not be made.
@@ -64,8 +64,7 @@ impl Fault {
         let database = address.to_string();
         match self {
             Self::Monitor(error) => error,
-            Self::TooNew(found) => {
-                let supported = super::schema::VERSION;
+            Self::TooNew { found, supported } => {
                 Error::DatabaseTooNew { database, found, supported }
             }
             Self::NotMade => Error::DatabaseRefuses {

@@ -12,6 +12,7 @@ mod password;
 mod rows;
 mod schema;
 mod session;
+mod statements;
 mod tls;
 
 #[cfg(test)]
@@ -25,8 +26,8 @@ use tokio_postgres::types::ToSql;
 
 pub use self::address::PostgresAddress;
 use self::fault::Fault;
-use self::rows::Name;
-use self::session::{BEGIN, Handle, Session};
+use self::session::Session;
+use self::statements::{BEGIN, Handle, Name};
 use super::notice::Notice;
 use super::observation::Observation;
 use super::pair::PairId;

@@ -3,6 +3,7 @@
 use tokio_postgres::Client;
 
 use super::fault::Fault;
+use super::statements::BEGIN;
 
 /// The version of the tables: as many as there are steps.
 #[expect(clippy::cast_possible_wrap, reason = "they are few")]
@@ -71,7 +72,7 @@ pub(super) async fn check(client: &Client) -> Result<(), Fault> {
 }
 
 async fn bring_up(client: &Client) -> Result<(), Fault> {
-    client.batch_execute(super::session::BEGIN).await?;
+    client.batch_execute(BEGIN).await?;
     client.execute("SELECT pg_advisory_xact_lock($1)", &[&LOCK]).await?;
     let version = version(client).await?;
     // An administrator may have made it for us. Where it exists, CREATE SCHEMA IF NOT EXISTS would ask for rights that
@@ -98,7 +99,9 @@ async fn version(client: &Client) -> Result<i64, Fault> {
     }
     let row = client.query_one("SELECT max(version) FROM sdd_monitor.version", &[]).await?;
     match row.try_get::<_, Option<i64>>(0)? {
-        Some(version) if version > VERSION => Err(Fault::TooNew(version)),
+        Some(version) if version > VERSION => {
+            Err(Fault::TooNew { found: version, supported: VERSION })
+        }
         version => Ok(version.unwrap_or(0)),
     }
 }

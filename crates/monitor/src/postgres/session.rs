@@ -8,8 +8,8 @@ use tokio_postgres::{Client, Statement};
 
 use super::address::PostgresAddress;
 use super::fault::Fault;
-use super::rows::{self, STATEMENTS};
 use super::schema;
+use super::statements::{Handle, STATEMENTS};
 use super::tls::Tls;
 
 /// Time that the server has for what is asked in one call, seen from here: it may hang.
@@ -23,27 +23,11 @@ const OPEN_TIMEOUT: Duration = Duration::from_secs(8);
 const LIMITS: &str = "SET lock_timeout = '2s'; SET statement_timeout = '4s'; \
                       SET idle_in_transaction_session_timeout = '5s'";
 
-/// Begins a transaction.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
-
 pub(super) struct Session {
     /// Taken when this is dropped.
     runtime: Option<Runtime>,
     client: Client,
     statements: Vec<Statement>,
-}
-
-/// What a call works with.
-#[derive(Clone, Copy)]
-pub(super) struct Handle<'a> {
-    pub client: &'a Client,
-    statements: &'a [Statement],
-}
-
-impl<'a> Handle<'a> {
-    pub fn statement(self, name: rows::Name) -> &'a Statement {
-        &self.statements[name as usize]
-    }
 }
 
 impl Session {
@@ -90,7 +74,7 @@ impl Session {
         work: &mut impl AsyncFnMut(Handle<'_>) -> Result<T, Fault>,
     ) -> Result<T, Fault> {
         let Some(runtime) = &self.runtime else { return Err(Fault::Timeout) };
-        let handle = Handle { client: &self.client, statements: &self.statements };
+        let handle = Handle::new(&self.client, &self.statements);
         runtime.block_on(async {
             tokio::time::timeout(CALL_TIMEOUT, work(handle)).await.unwrap_or(Err(Fault::Timeout))
         })

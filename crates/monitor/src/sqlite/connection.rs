@@ -1,13 +1,13 @@
-//! Opening the file, and what the database's errors mean to people.
+//! Opening the file.
 
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use rusqlite::{Connection, ErrorCode, OpenFlags};
+use rusqlite::{Connection, OpenFlags};
 
-use super::{files, schema};
+use super::{errors, files, schema};
 use crate::error::{Error, Result};
 
 /// How long a transaction waits for another process's.
@@ -32,7 +32,7 @@ pub(super) fn open(path: &Path, read_all: bool) -> Result<Connection> {
     let flags = OpenFlags::SQLITE_OPEN_READ_WRITE
         | OpenFlags::SQLITE_OPEN_CREATE
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
-    let failed = |error| self::error("open", path, error);
+    let failed = |error| errors::error("open", path, error);
     files::remove_stale(path);
     let mut connection = Connection::open_with_flags(path, flags).map_err(failed)?;
     connection.busy_timeout(BUSY_TIMEOUT).map_err(failed)?;
@@ -59,7 +59,7 @@ pub(super) fn open_to_read(path: &Path) -> Result<Connection> {
 }
 
 fn read_by(path: &Path, parameters: &str) -> Result<Connection> {
-    let failed = |error| self::error("open", path, error);
+    let failed = |error| errors::error("open", path, error);
     let flags = OpenFlags::SQLITE_OPEN_READ_ONLY
         | OpenFlags::SQLITE_OPEN_URI
         | OpenFlags::SQLITE_OPEN_NO_MUTEX;
@@ -88,7 +88,7 @@ fn uri_of(path: &Path) -> String {
 }
 
 fn prepare(connection: &mut Connection, path: &Path, read_all: bool) -> Result<()> {
-    let failed = |error| self::error("open", path, error);
+    let failed = |error| errors::error("open", path, error);
     // Before anything is written, write-ahead mode included.
     let is_to_be_made = schema::check(connection, path, read_all)?;
     connection.pragma_update(None, "journal_mode", "wal").map_err(failed)?;
@@ -126,22 +126,5 @@ fn look_at(path: &Path) -> Result<()> {
         Ok(())
     } else {
         Err(foreign("it is no SQLite database"))
-    }
-}
-
-/// What a database error means.
-pub(super) fn error(action: &'static str, path: &Path, error: rusqlite::Error) -> Error {
-    let path = path.to_owned();
-    match error.sqlite_error_code() {
-        Some(ErrorCode::DatabaseCorrupt | ErrorCode::NotADatabase) => {
-            Error::FileDamaged { path, source: error.into() }
-        }
-        Some(ErrorCode::DatabaseBusy | ErrorCode::DatabaseLocked) => {
-            Error::Busy { path, reason: "another process holds it locked", source: error.into() }
-        }
-        Some(ErrorCode::DiskFull) => {
-            Error::Busy { path, reason: "the disk is full", source: error.into() }
-        }
-        _ => Error::File { action, path, source: error.into() },
     }
 }

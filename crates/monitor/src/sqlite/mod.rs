@@ -7,6 +7,7 @@
 //! ([`Error::FileGone`]); a store that is opened then uses what is there.
 
 mod connection;
+mod errors;
 mod files;
 mod rows;
 mod schema;
@@ -106,7 +107,7 @@ impl SqliteMonitorStore {
         self.look_for_files()?;
         let failed = |failure: Failure| match failure {
             Failure::Monitor(error) => error,
-            Failure::Database(error) => connection::error("write", &self.path, error),
+            Failure::Database(error) => errors::error("write", &self.path, error),
         };
         let begin = self.connection.transaction_with_behavior(TransactionBehavior::Immediate);
         let transaction = begin.map_err(Failure::Database).map_err(failed)?;
@@ -148,7 +149,7 @@ impl SqliteMonitorStore {
 
     fn read<T>(&self, action: impl FnOnce(&Connection) -> rusqlite::Result<T>) -> Result<T> {
         self.look_for_files()?;
-        action(&self.connection).map_err(|error| connection::error("read", &self.path, error))
+        action(&self.connection).map_err(|error| errors::error("read", &self.path, error))
     }
 }
 

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use rusqlite::{Connection, TransactionBehavior};
 
-use super::connection;
+use super::errors;
 use crate::error::{Error, Result};
 
 /// Tells our files from other programs' (`PRAGMA application_id`): "sddm".
@@ -60,7 +60,7 @@ const STEPS: [&str; 4] = [
 ///
 /// What it is, where it is neither empty nor ours.
 pub(super) fn check(connection: &Connection, path: &Path, read_all: bool) -> Result<bool> {
-    let failed = |error| connection::error("read", path, error);
+    let failed = |error| errors::error("read", path, error);
     // All of it as it is at one moment: another process may be making the tables.
     let moment = connection.unchecked_transaction().map_err(failed)?;
     let number = |pragma: &str| {

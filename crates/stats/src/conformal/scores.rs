@@ -1,6 +1,5 @@
 //! The scores of a calibration, and what is read off them.
 
-use super::p_value::PValueKind;
 use crate::error::{Error, Result, check_open_unit};
 
 /// The scores of the calibration images: finite, ascending.
@@ -72,7 +71,7 @@ impl CalibrationScores {
             Error::CalibrationTooSmall {
                 images,
                 alpha,
-                p_value: PValueKind::Marginal.to_string(),
+                p_value: "marginal".into(),
                 required: required_calibration_images(alpha),
             }
         })
