@@ -150,6 +150,13 @@ impl Service {
 
     /// Says in the log which settings cannot be had.
     pub fn warn(&self) {
+        let (memory, bytes) = (self.uploads.limit(), self.settings.model.max_bytes);
+        if memory < bytes {
+            tracing::warn!(
+                "an image may have {memory} bytes, not the {bytes} of --max-bytes: there is no memory for more, see \
+                 --max-upload-memory"
+            );
+        }
         let (asked_for, images) = (self.settings.limits.max_images, self.max_images());
         if images < asked_for {
             tracing::warn!(
