@@ -85,7 +85,7 @@ impl Runner {
         let start = Instant::now();
         let outcomes = self.run(count, tensors);
         let infer = start.elapsed();
-        self.note(waiting.iter().zip(&outcomes));
+        self.note(&waiting, &outcomes);
         for (mut asked, outcome) in waiting.into_iter().zip(outcomes) {
             self.instruments.stages.infer.observe(infer.as_secs_f64());
             asked.times.infer = infer;
@@ -115,8 +115,8 @@ impl Runner {
     }
 
     /// Takes note of whether the model answers. A batch whose images were tried alone, too, counts once.
-    fn note<'a>(&mut self, outcomes: impl Iterator<Item = (&'a Asked, &'a Outcome)> + Clone) {
-        if outcomes.clone().any(|(_, outcome)| matches!(outcome, Some(Ok(_)))) {
+    fn note(&mut self, waiting: &[Asked], outcomes: &[Outcome]) {
+        if outcomes.iter().any(|outcome| matches!(outcome, Some(Ok(_)))) {
             self.health.passed();
             return;
         }
@@ -125,7 +125,7 @@ impl Runner {
             Some(Err(sdd_core::Error::Output { .. })) => !asked.is_of_client,
             _ => true,
         };
-        if !outcomes.clone().all(is_models) {
+        if !waiting.iter().zip(outcomes).all(is_models) {
             return;
         }
         self.instruments.failed_passes.inc();
