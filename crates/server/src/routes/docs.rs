@@ -40,19 +40,16 @@ impl ApiDocument {
         let is_current = |made: &Arc<Made>| {
             made.model == [&*spec.name, &*spec.version] && Arc::ptr_eq(&made.keys, &keys)
         };
-        let made = match self.0.load_full().filter(is_current) {
-            Some(made) => made,
-            None => {
-                let json = openapi::document(engine.served(), &keys).to_json();
-                let json = json.map_err(|error| ApiError::Internal(error.into()))?;
-                let asset = Asset::new(json.into(), "application/json");
-                let model = [spec.name.clone(), spec.version.clone()];
-                let made = Arc::new(Made { model, keys, asset });
-                self.0.store(Some(Arc::clone(&made)));
-                made
-            }
-        };
-        Ok(made.asset.answer(request))
+        if let Some(made) = self.0.load_full().filter(is_current) {
+            return Ok(made.asset.answer(request));
+        }
+        let json = openapi::document(engine.served(), &keys).to_json();
+        let json = json.map_err(|error| ApiError::Internal(error.into()))?;
+        let asset = Asset::new(json.into(), "application/json");
+        let answer = asset.answer(request);
+        let model = [spec.name.clone(), spec.version.clone()];
+        self.0.store(Some(Arc::new(Made { model, keys, asset })));
+        Ok(answer)
     }
 }
 

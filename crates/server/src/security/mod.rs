@@ -41,13 +41,8 @@ pub enum SecurityError {
     #[error(transparent)]
     Tls(#[from] TlsError),
     /// Both.
-    #[error("{}; and {}", chain_of(keys), chain_of(tls))]
-    Both {
-        /// The keys.
-        keys: KeyError,
-        /// The certificate.
-        tls: TlsError,
-    },
+    #[error("{}; and {}", chain_of(&.0.0), chain_of(&.0.1))]
+    Both(Box<(KeyError, TlsError)>),
 }
 
 /// Whether a path asks for a key, where these are known.
@@ -148,7 +143,7 @@ impl Security {
         let keys = KeyRing::open(&self.settings).map(|keys| self.keys.store(Arc::new(keys)));
         let tls = self.tls.as_ref().map_or(Ok(()), |tls| tls.reload());
         match (keys, tls) {
-            (Err(keys), Err(tls)) => Err(SecurityError::Both { keys, tls }),
+            (Err(keys), Err(tls)) => Err(SecurityError::Both(Box::new((keys, tls)))),
             (keys, tls) => {
                 keys?;
                 Ok(tls?)

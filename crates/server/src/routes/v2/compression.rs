@@ -215,7 +215,7 @@ mod tests {
         let three = [member(b"some text, "), member(b""), member(b"more text")].concat();
         assert_eq!(&*read(&three, 20).unwrap(), b"some text, more text");
         assert!(matches!(read(&three, 19), Err(ApiError::TooManyBytes { .. })));
-        let bomb = member(&[0; 1 << 19]).repeat(3);
+        let bomb = member(&vec![0; 1 << 19]).repeat(3);
         assert!(matches!(read(&bomb, usize::MAX), Err(ApiError::Overloaded { .. })));
         assert_eq!(read(&member(b"x").repeat(MAX_MEMBERS), usize::MAX).unwrap().len(), MAX_MEMBERS);
         let broken_off = &three[..three.len() - 1];
