@@ -32,7 +32,7 @@ pub use pair::{WatchedPair, now_ms, observation};
 pub use reader::Unread;
 pub use status::{Current, Recording};
 
-use self::memory::{Memory, Rest, is_passing, open_first, opener};
+use self::memory::{Memory, Rest, is_of_store, is_passing, open_first, opener};
 use self::queue::Room;
 use self::reader::Reader;
 use self::status::Shared;
@@ -244,7 +244,15 @@ impl DriftMonitor {
             }
             answer
         };
-        self.reader.ask(ask).await
+        let answer = self.reader.ask(ask).await;
+        if let Err(Unread::Memory(error)) = &answer
+            && is_of_store(error)
+            && !is_passing(error)
+        {
+            // Whoever writes may not have seen it yet: it still holds much of what it has read before.
+            drop(self.control.try_send(Control::LookAnew));
+        }
+        answer
     }
 
     /// Whether predictions are written.

@@ -1,14 +1,19 @@
 //! Errors as clients see them: the one place that maps them to status and code.
 
+mod answer;
+mod shortage;
+mod text;
+
 use std::time::Duration;
 
-use actix_web::http::{StatusCode, header};
-use actix_web::{HttpResponse, ResponseError};
+use actix_web::http::StatusCode;
 use sdd_core::ImageError;
-use serde::Serialize;
-use serde_json::{Value, json};
 use thiserror::Error;
-use utoipa::ToSchema;
+
+pub use self::answer::{Body, Fault};
+pub use self::shortage::Shortage;
+pub use self::text::{causes_of, chain_of, readable_size};
+use self::text::{too_many_files, whole_seconds};
 
 /// What a request can be refused with. Codes are part of the interface: they do not change.
 #[derive(Debug, Error)]
@@ -334,50 +339,6 @@ impl ApiError {
             tracing::error!("{}", chain_of(error.as_ref()));
         }
     }
-
-    fn body(&self) -> Body {
-        // What clients of FastAPI services look for.
-        let missing = || json!([{ "type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": null }]);
-        Body { error: self.fault(), detail: matches!(self, Self::MissingFile).then(missing) }
-    }
-}
-
-/// What there is too little of for a request.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
-pub enum Shortage {
-    /// All workers are busy, and as many images wait as may.
-    #[error("too many images are waiting (see --queue)")]
-    Room,
-    /// So many images are waiting that the answer would come too late.
-    #[error("so many images are waiting that the answer would come too late")]
-    Time,
-    /// The uploads that are held take all the memory that they may.
-    #[error("uploads take all the memory set aside for them (see --max-upload-memory)")]
-    Memory,
-    /// The connection has as many requests open as it may.
-    #[error("too many requests are open on this connection")]
-    Streams,
-    /// As many questions wait for the drift monitor as may.
-    #[error("as many questions wait for the drift monitor as may")]
-    Monitor,
-    /// As many reports are being made as may at a time.
-    #[error("as many reports are being made as may at a time")]
-    Reports,
-}
-
-impl Shortage {
-    /// Its name in the log and in the metrics.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Room => "room",
-            Self::Time => "time",
-            Self::Memory => "memory",
-            Self::Streams => "streams",
-            Self::Monitor => "monitor",
-            Self::Reports => "reports",
-        }
-    }
 }
 
 /// The code of [`ApiError::EngineFailing`].
@@ -406,27 +367,6 @@ fn status(error: &ImageError) -> StatusCode {
     }
 }
 
-/// The body of every answer that is not a success.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = Error)]
-pub struct Body {
-    /// What went wrong.
-    error: Fault,
-    /// The missing field, as FastAPI tells of it; with the code `missing_file` only.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<Object>>, nullable = false)]
-    detail: Option<Value>,
-}
-
-/// What went wrong.
-#[derive(Debug, Clone, Serialize, ToSchema)]
-pub struct Fault {
-    /// For programs: stable.
-    pub code: &'static str,
-    /// For people: what was expected, what was found, what to do.
-    pub message: String,
-}
-
 impl From<sdd_core::Error> for ApiError {
     fn from(error: sdd_core::Error) -> Self {
         match error {
@@ -434,75 +374,5 @@ impl From<sdd_core::Error> for ApiError {
             sdd_core::Error::Output { output, reason } => Self::UnusableOutput { output, reason },
             error => Self::Internal(error.into()),
         }
-    }
-}
-
-fn too_many_files(limit: usize) -> String {
-    match limit {
-        1 => "the field `file` may come once: more images go to POST /predict/batch".into(),
-        _ => format!(
-            "the field `file` may come {limit} times at most: send more images in several requests"
-        ),
-    }
-}
-
-/// Bytes, for people: in the largest unit that they are a multiple of, or nearly.
-pub fn readable_size(bytes: usize) -> String {
-    const UNITS: [(&str, usize); 3] = [("GiB", 1 << 30), ("MiB", 1 << 20), ("KiB", 1 << 10)];
-    match UNITS.into_iter().find(|(_, unit)| bytes >= *unit) {
-        Some((name, unit)) if bytes.is_multiple_of(unit) => format!("{} {name}", bytes / unit),
-        Some((name, unit)) => format!("{:.1} {name}", bytes as f64 / unit as f64),
-        None => format!("{bytes} bytes"),
-    }
-}
-
-/// Rounded up, and 1 at least: for people and the header `retry-after`.
-fn whole_seconds(time: Duration) -> u64 {
-    (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
-}
-
-/// An error, its cause, and so on to the first one.
-pub fn causes_of<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
-/// An error with all its causes, in one line.
-#[must_use]
-pub fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
-    let chain: Vec<_> = causes_of(error).map(ToString::to_string).collect();
-    chain.join(": ")
-}
-
-impl ResponseError for ApiError {
-    fn status_code(&self) -> StatusCode {
-        self.status_and_code().0
-    }
-
-    fn error_response(&self) -> HttpResponse {
-        self.log_internal();
-        let mut response = HttpResponse::build(self.status_code());
-        match self {
-            Self::Overloaded { retry_after, .. }
-            | Self::EngineFailing { retry_after }
-            | Self::RateLimited { retry_after } => {
-                response.insert_header((header::RETRY_AFTER, whole_seconds(*retry_after)));
-            }
-            Self::Unauthorized => {
-                response.insert_header((header::WWW_AUTHENTICATE, "Bearer"));
-            }
-            Self::MethodNotAllowed { allowed, .. } => {
-                response.insert_header((header::ALLOW, *allowed));
-            }
-            _ => {}
-        }
-        let mut response = response.json(self.body());
-        // For the log and the metrics, and for protocols with a body of their own for errors.
-        response.extensions_mut().insert(self.fault());
-        if let Self::Overloaded { shortage, .. } = self {
-            response.extensions_mut().insert(*shortage);
-        }
-        response
     }
 }

@@ -2,13 +2,12 @@
 //!
 //! Which status and code an error has is decided in [`crate::error`]; a test compares the two.
 
-use std::collections::BTreeMap;
+mod answers;
 
-use serde_json::json;
 use utoipa::IntoResponses;
-use utoipa::openapi::header::HeaderBuilder;
-use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
-use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
+
+use self::answers::responses_of;
+pub(super) use self::answers::{Responses, responses_with};
 
 /// A fault that a client can be told of.
 #[derive(Clone, Copy)]
@@ -158,8 +157,6 @@ pub struct ObservationFaults;
 /// Faults of `/admin/drift/reset`.
 pub struct ResetFaults;
 
-pub(super) type Responses = BTreeMap<String, RefOr<Response>>;
-
 impl IntoResponses for OpenFaults {
     fn responses() -> Responses {
         responses_of(&[EVERY_REQUEST, NAME])
@@ -214,146 +211,5 @@ impl IntoResponses for ResetFaults {
     }
 }
 
-fn responses_of(groups: &[&[Documented]]) -> Responses {
-    responses_with(groups, own_description, own_content)
-}
-
-/// The answers of each status, with what `describe` says of a fault, and the body that `content` makes
-/// of those of one status.
-pub(super) fn responses_with(
-    groups: &[&[Documented]],
-    describe: fn(&Documented) -> String,
-    content: fn(&[&Documented]) -> Content,
-) -> Responses {
-    let mut by_status: BTreeMap<u16, Vec<&Documented>> = BTreeMap::new();
-    for fault in groups.iter().copied().flatten() {
-        by_status.entry(fault.status).or_default().push(fault);
-    }
-    let response = |faults: Vec<&Documented>| {
-        let lines: Vec<_> = faults.iter().map(|fault| format!("- {}", describe(fault))).collect();
-        let response = ResponseBuilder::new()
-            .description(lines.join("\n"))
-            .content("application/json", content(&faults));
-        with_retry_after(response, &faults).build()
-    };
-    by_status
-        .into_iter()
-        .map(|(status, faults)| (status.to_string(), RefOr::T(response(faults))))
-        .collect()
-}
-
-fn own_description(fault: &Documented) -> String {
-    format!("`{}`: {}", fault.code, fault.when)
-}
-
-fn own_content(faults: &[&Documented]) -> Content {
-    let codes = faults.iter().map(|fault| fault.code);
-    let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
-    let error = ObjectBuilder::new().property("code", code);
-    let body = AllOfBuilder::new()
-        .item(Ref::from_schema_name("Error"))
-        .item(ObjectBuilder::new().property("error", error));
-    let example = json!({"error": {"code": faults[0].code, "message": faults[0].when}});
-    ContentBuilder::new().schema(Some(Schema::AllOf(body.build()))).example(Some(example)).build()
-}
-
-fn with_retry_after(response: ResponseBuilder, faults: &[&Documented]) -> ResponseBuilder {
-    if !faults
-        .iter()
-        .any(|fault| matches!(fault.code, "overloaded" | "rate_limited" | "engine_failing"))
-    {
-        return response;
-    }
-    let seconds = ObjectBuilder::new().schema_type(Type::Integer).minimum(Some(1));
-    let header = HeaderBuilder::new()
-        .schema(Some(seconds))
-        .description(Some("Seconds after which there is likely to be room."));
-    response.header("retry-after", header.build())
-}
-
 #[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use actix_web::ResponseError;
-    use sdd_core::ImageError;
-
-    use super::{
-        ADMIN, EVERY_REQUEST, FORM, GUARDED, IMAGES, INFERENCE, LIVENESS, MODEL, MONITOR,
-        NOT_SUPPORTED, QUERY, READINESS, RELOAD,
-    };
-    use crate::error::{ApiError, Shortage};
-
-    /// One of each kind that has a status and a code of its own.
-    fn every_error() -> Vec<ApiError> {
-        let text = String::new;
-        vec![
-            ApiError::MissingFile,
-            ApiError::TooManyFiles { limit: 1 },
-            ApiError::TooManyFields { limit: 1 },
-            ApiError::NotAnUpload { found: text() },
-            ApiError::MalformedMultipart { reason: text() },
-            ApiError::MalformedBody { reason: text() },
-            ApiError::InvalidHeader { name: "x", reason: text() },
-            ApiError::NotAnImageType { found: text() },
-            ApiError::TooManyBytes { limit: 1 },
-            ApiError::TooLargeFields { limit: 1 },
-            ApiError::UploadTimeout { limit: Duration::ZERO },
-            ApiError::Image(ImageError::Empty),
-            ApiError::Image(ImageError::NotAnImage),
-            ApiError::Image(ImageError::Damaged { format: "PNG", reason: text() }),
-            ApiError::Image(ImageError::Unsupported { what: text() }),
-            ApiError::Image(ImageError::TooMuchMemory { format: "PNG" }),
-            ApiError::Image(ImageError::AmbiguousBitDepth { largest: 1 }),
-            ApiError::Image(ImageError::BeyondBitDepth { largest: 1, bit_depth: 9 }),
-            ApiError::Unauthorized,
-            ApiError::Forbidden,
-            ApiError::AdminDisabled,
-            ApiError::HostNotAllowed { host: text() },
-            ApiError::CrossSiteRequest { origin: text() },
-            ApiError::RateLimited { retry_after: Duration::ZERO },
-            ApiError::TooManyHeaders { limit: 1 },
-            ApiError::overloaded(Shortage::Room),
-            ApiError::DeadlineExceeded,
-            ApiError::InvalidInference { reason: text() },
-            ApiError::UnsupportedEncoding { found: text(), supported: "x" },
-            ApiError::UnusableOutput { output: text(), reason: text() },
-            ApiError::UnknownModel { asked_for: text(), served: text() },
-            ApiError::NotSupported { what: "x" },
-            ApiError::ReloadInProgress,
-            ApiError::ReloadFailed { reason: text() },
-            ApiError::NoMonitor { reason: "x" },
-            ApiError::MonitorUnavailable { code: "x" },
-            ApiError::InvalidQuery { reason: text() },
-            ApiError::Stopping,
-            ApiError::ThreadLost,
-            ApiError::EngineFailing { retry_after: Duration::ZERO },
-            ApiError::Internal("".into()),
-        ]
-    }
-
-    #[test]
-    fn every_error_is_documented_with_its_status_and_code() {
-        let groups = [
-            EVERY_REQUEST,
-            GUARDED,
-            IMAGES,
-            FORM,
-            MODEL,
-            INFERENCE,
-            NOT_SUPPORTED,
-            ADMIN,
-            RELOAD,
-            MONITOR,
-            QUERY,
-            READINESS,
-            LIVENESS,
-        ];
-        let documented: Vec<_> =
-            groups.into_iter().flatten().map(|fault| (fault.status, fault.code)).collect();
-        for error in every_error() {
-            let pair = (error.status_code().as_u16(), error.code());
-            assert!(documented.contains(&pair), "{pair:?} is not documented");
-        }
-    }
-}
+mod tests;
