@@ -192,7 +192,7 @@ fn a_rule_that_does_not_fit_its_version_is_refused() {
         *json.pointer_mut(pointer).unwrap() = value;
         Calibration::from_json(&serde_json::to_vec(&json).unwrap()).unwrap_err()
     };
-    assert_eq!(reread("/p_value/delta", json!(0.0)).code(), "invalid_delta");
+    assert_eq!(reread("/p_value/delta", json!(0.0)).code(), "invalid_argument");
     assert_eq!(reread("/p_value/kind", json!("exact")).code(), "unreadable_attachment");
     assert_eq!(reread("/within", json!("label")).code(), "unreadable_attachment");
     assert_eq!(reread("/p_value/delta", json!(0.5)).code(), "invalid_calibration");
