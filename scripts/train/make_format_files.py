@@ -81,6 +81,8 @@ def header_of_frame(code: int, bits: int = 8, components: int = 1) -> bytes:
     return whole[:frame] + segment(code, content) + whole[whole.index(b"\xff\xc4") : scan] + whole[scan:]
 
 
+
+
 def pngs() -> dict[str, bytes]:
     whole = encode(picture("RGB"), "PNG")
     idat, iend = whole.index(b"IDAT") - 4, whole.index(b"IEND") - 4
@@ -95,6 +97,7 @@ def pngs() -> dict[str, bytes]:
     twelve = sixteen_bit(WIDTH, HEIGHT, 5, 1) >> 4
     return {
         "png_2bit.png": encode(picture("L").quantize(4), "PNG", bits=2),
+        "png_palette_of_uneven_length.png": uneven_palette(),
         "png_gray_4bit.png": gray_png(4),
         "png_interlaced.png": interlaced(),
         "png_exif_behind.png": whole[:iend] + chunk(b"eXIf", data) + whole[iend:],
@@ -115,6 +118,16 @@ def pngs() -> dict[str, bytes]:
         "png_wrong_adler.png": whole[:idat] + chunk(b"IDAT", packed[:-1] + bytes([packed[-1] ^ 1])) + whole[iend:],
         "png_12_in_16.png": png_sixteen_bit(twelve),
     }
+
+
+def uneven_palette() -> bytes:
+    """A palette with a byte behind its last color, which the picture uses, and a color that it lacks."""
+    indices = (np.asarray(picture("L")) // 26).astype(np.uint8)
+    colors = bytes(range(10, 10 + 3 * 9)) + b"\xc8"
+    rows = b"".join(b"\0" + row.tobytes() for row in indices)
+    header = struct.pack(">2L5B", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"PLTE", colors), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
 
 
 def gray_png(bits: int) -> bytes:

@@ -172,7 +172,7 @@ impl Decoder {
             _ => {}
         }
         let bytes = match format {
-            ImageFormat::Png => png::with_end(bytes),
+            ImageFormat::Png => png::adapted(bytes)?,
             _ => bytes.into(),
         };
         let orientation = orientation::of(&bytes, format)?;

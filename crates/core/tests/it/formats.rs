@@ -65,6 +65,11 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("PNG", "4-bit palette", "images/png_palette_4bit.png"),
     ("PNG", "2-bit palette", "formats/png_2bit.png"),
     ("PNG", "palette with transparency", "images/png_palette_transparent.png"),
+    (
+        "PNG",
+        "palette with a part of a color at its end",
+        "formats/png_palette_of_uneven_length.png",
+    ),
     ("PNG", "interlaced", "formats/png_interlaced.png"),
     ("PNG", "animated (its first image)", "formats/png_animated.png"),
     ("PNG", "without its end chunk", "formats/png_no_end.png"),
@@ -83,7 +88,11 @@ const ROWS: &[(&str, &str, &str)] = &[
         "formats/png_wrong_checksum_of_resolution.png",
     ),
     ("PNG", "wrong checksum of Exif", "formats/png_wrong_checksum_of_exif.png"),
-    ("PNG", "wrong checksum of the pixels", "formats/png_wrong_checksum_of_pixels.png"),
+    (
+        "PNG",
+        "wrong checksum of the pixels (which Pillow does not look at)",
+        "formats/png_wrong_checksum_of_pixels.png",
+    ),
     (
         "PNG",
         "samples of 16 bits below 4096 (read where the model states `bit_depth`)",

@@ -1,8 +1,10 @@
 //! Image files that mean harm.
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Crc};
 use sdd_core::ImageError;
 use sdd_core::image::{ImageLimits, decode};
 use sdd_core::spec::Color;
@@ -191,4 +193,54 @@ fn a_fax_page_whose_codes_do_not_end_where_it_does_is_damage() {
             Ok(found) => assert!(found == intact, "other pixels, from {from} on"),
         }
     }
+}
+
+/// The decoder's authors took for granted that a palette is whole and of 256 colors at most.
+#[test]
+fn a_palette_of_any_length_is_read_or_refused_without_a_panic() {
+    let limits = ImageLimits::default();
+    for (length, colors) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (5, 1), (768, 256), (770, 256)]
+    {
+        let palette: Vec<u8> = (0..length).map(|at: u32| at.to_le_bytes()[0] | 1).collect();
+        let pixels = decode(&indexed(&palette), Color::Rgb, &limits).unwrap();
+        for (index, pixel) in pixels.data.as_chunks::<3>().0.iter().enumerate() {
+            let color = palette.as_chunks::<3>().0.get(index).filter(|_| index < colors);
+            assert_eq!(pixel, color.unwrap_or(&[0; 3]), "{length} bytes, color {index}");
+        }
+    }
+    for length in [771, 1000, 3000] {
+        let error = decode(&indexed(&vec![7; length]), Color::Rgb, &limits).unwrap_err();
+        assert!(matches!(error, ImageError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("256 at most"), "{error}");
+    }
+}
+
+/// A PNG of 256 pixels in a row, each of the color of its place in the palette.
+fn indexed(palette: &[u8]) -> Vec<u8> {
+    let mut row = vec![0];
+    row.extend(0..=255_u8);
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&row).unwrap();
+    let header = [&256_u32.to_be_bytes()[..], &1_u32.to_be_bytes(), &[8, 3, 0, 0, 0]].concat();
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (name, content) in [
+        (b"IHDR", &header[..]),
+        (b"PLTE", palette),
+        (b"IDAT", &packed.finish().unwrap()),
+        (b"IEND", b""),
+    ] {
+        let mut crc = Crc::new();
+        crc.update(name);
+        crc.update(content);
+        file.extend(u32::try_from(content.len()).unwrap().to_be_bytes());
+        file.extend([name, content, &crc.sum().to_be_bytes()].concat());
+    }
+    file
+}
+
+#[test]
+fn what_is_wrong_with_a_png_is_said_in_words() {
+    let file = fs::read(data("formats/png_wrong_checksum_of_pixels.png")).unwrap();
+    let error = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap_err().to_string();
+    assert!(error.contains("IDAT") && !error.contains("ChunkType"), "{error}");
 }
