@@ -194,6 +194,7 @@ def bmps() -> dict[str, bytes]:
         "bmp_rle8.bmp": bmp(8, runs, 1, palette=grays),
         "bmp_rle8_delta.bmp": bmp(8, delta, 1, palette=grays),
         "bmp_rle4.bmp": bmp(4, nibbles, 2, palette=sixteen_grays),
+        "bmp_no_size.bmp": bmp(24, bmp_rows(colors.reshape(HEIGHT, -1)), height=0),
         "bmp_cut.bmp": bmp(24, bmp_rows(colors.reshape(HEIGHT, -1)))[:-200],
     }
 

@@ -165,8 +165,8 @@ impl Decoder {
                 return Ok((Decoded::Image(image), orientation::of(bytes, format)?));
             }
             ImageFormat::Bmp => {
-                if let Some(image) = bmp::decode(bytes, &self.limits) {
-                    return Ok((Decoded::Image(image?), Orientation::NoTransforms));
+                if let Some(image) = bmp::decode(bytes, &self.limits)? {
+                    return Ok((Decoded::Image(image), Orientation::NoTransforms));
                 }
             }
             _ => {}

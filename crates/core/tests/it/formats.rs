@@ -120,6 +120,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("BMP", "RLE8 with delta", "formats/bmp_rle8_delta.bmp"),
     ("BMP", "16 bits", "formats/bmp_16bit.bmp"),
     ("BMP", "16 bits with masks of 5, 6 and 5", "formats/bmp_16bit_565.bmp"),
+    ("BMP", "without a height", "formats/bmp_no_size.bmp"),
     ("BMP", "cut", "formats/bmp_cut.bmp"),
     ("TIFF", "1-bit gray", "formats/tiff_1bit.tiff"),
     ("TIFF", "fax Group 4", "formats/tiff_1bit_group4.tiff"),

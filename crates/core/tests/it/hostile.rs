@@ -244,3 +244,19 @@ fn what_is_wrong_with_a_png_is_said_in_words() {
     let error = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap_err().to_string();
     assert!(error.contains("IDAT") && !error.contains("ChunkType"), "{error}");
 }
+
+#[test]
+fn a_bmp_without_a_size_is_damaged_and_not_too_large() {
+    let whole = fs::read(data("formats/bmp_32bit.bmp")).unwrap();
+    for bits in [1_u16, 4, 8, 16, 24, 32] {
+        for (width, height) in [(0, 17), (23, 0), (0, 0), (-23, 17), (i32::MIN, 17)] {
+            let mut file = whole.clone();
+            file[18..22].copy_from_slice(&i32::to_le_bytes(width));
+            file[22..26].copy_from_slice(&i32::to_le_bytes(height));
+            file[28..30].copy_from_slice(&bits.to_le_bytes());
+            let error = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap_err();
+            assert!(matches!(error, ImageError::Damaged { .. }), "{width} x {height}: {error}");
+            assert!(error.to_string().contains("no size"), "{error}");
+        }
+    }
+}
