@@ -203,6 +203,8 @@ def tiffs() -> dict[str, bytes]:
     gray, color = picture("L"), picture("RGB")
     pixels = np.asarray(color).astype(np.uint16) << 8
     integers = Image.fromarray(np.asarray(gray).astype(np.int32))
+    twelve_with_alpha = sixteen_bit(WIDTH, HEIGHT, 5, 4) >> 4
+    twelve_with_alpha[:, :, 3] = 65535
     stack = io.BytesIO()
     gray.save(stack, "TIFF", save_all=True, append_images=[picture("RGB")])
     files = {
@@ -221,6 +223,7 @@ def tiffs() -> dict[str, bytes]:
         "tiff_32bit.tiff": encode(integers, "TIFF"),
         "tiff_float.tiff": encode(integers.convert("F"), "TIFF"),
         "tiff_rgb16.tiff": tiff_sixteen_bit(pixels, 2),
+        "tiff_premultiplied_12_in_16.tiff": tiff_sixteen_bit(twelve_with_alpha, 2, 1),
         "tiff_12_in_16.tiff": tiff_sixteen_bit(sixteen_bit(WIDTH, HEIGHT, 5, 3) >> 4, 2),
         "tiff_pages.tiff": stack.getvalue(),
         "tiff_cut.tiff": tiff_sixteen_bit(pixels, 2)[:-100],

@@ -157,6 +157,7 @@ const ROWS: &[(&str, &str, &str)] = &[
         "samples of 16 bits below 4096 (read where the model states `bit_depth`)",
         "formats/tiff_12_in_16.tiff",
     ),
+    ("TIFF", "the same beside an alpha of 16", "formats/tiff_premultiplied_12_in_16.tiff"),
     ("TIFF", "palette", "formats/tiff_palette.tiff"),
     ("TIFF", "gray with alpha", "formats/tiff_gray_alpha.tiff"),
     ("TIFF", "fill order 2", "formats/tiff_fill_order_2.tiff"),

@@ -260,3 +260,19 @@ fn a_bmp_without_a_size_is_damaged_and_not_too_large() {
         }
     }
 }
+
+/// An alpha of 16 bits says nothing of how many the colors have.
+#[test]
+fn a_premultiplied_picture_of_12_bits_is_ambiguous_whatever_its_alpha() {
+    let file = fs::read(data("formats/tiff_premultiplied_12_in_16.tiff")).unwrap();
+    let decoded = |bit_depth| {
+        let decoder = sdd_core::image::Decoder::new(ImageLimits::default());
+        let mut decoder = decoder.of_bit_depth(bit_depth);
+        decoder.decode(&file, Color::Rgb).map(|pixels| pixels.data.to_vec())
+    };
+    let error = decoded(None).unwrap_err();
+    assert!(matches!(error, ImageError::AmbiguousBitDepth { largest: 1..4096 }), "{error}");
+    assert!(decoded(Some(16)).unwrap().iter().all(|level| *level < 16));
+    let error = decoded(Some(12)).unwrap_err();
+    assert!(matches!(error, ImageError::BeyondBitDepth { largest: 65_535, .. }), "{error}");
+}
