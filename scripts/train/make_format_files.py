@@ -65,6 +65,7 @@ def jpegs() -> dict[str, bytes]:
         "jpeg_bytes_between.jpg": whole[:app0] + bytes(3) + whole[app0:],
         "jpeg_bytes_before_end.jpg": whole[:-2] + bytes(64) + whole[-2:],
         "jpeg_trailer.jpg": whole + b"what a phone appends",
+        "jpeg_lossless.jpg": lossless_jpeg(np.asarray(picture("L"))),
         "jpeg_12_bits.jpg": header_of_frame(0xC1, bits=12),
         "jpeg_ls.jpg": header_of_frame(0xF7),
         "jpeg_hierarchical.jpg": header_of_frame(0xC5),
@@ -81,6 +82,26 @@ def header_of_frame(code: int, bits: int = 8, components: int = 1) -> bytes:
     return whole[:frame] + segment(code, content) + whole[whole.index(b"\xff\xc4") : scan] + whole[scan:]
 
 
+def lossless_jpeg(pixels: np.ndarray) -> bytes:
+    """uint8 ``[H, W]`` as a lossless JPEG, each sample as its difference to the one on its left (ITU-T T.81, annex H)."""
+    levels = pixels.astype(int)
+    before = np.empty_like(levels)
+    before[:, 1:] = levels[:, :-1]
+    before[1:, 0] = levels[:-1, 0]
+    before[0, 0] = 128
+    digits = ""
+    for difference in (levels - before).ravel():
+        # Nine categories with codes of four digits, and what follows of the difference itself.
+        category = int(abs(difference)).bit_length()
+        rest = difference if difference >= 0 else difference + (1 << category) - 1
+        digits += f"{category:04b}" + (f"{rest:0{category}b}" if category else "")
+    digits += "1" * (-len(digits) % 8)
+    data = bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits), 8)).replace(b"\xff", b"\xff\0")
+    height, width = pixels.shape
+    frame = struct.pack(">BHHB", 8, height, width, 1) + bytes([1, 0x11, 0])
+    table = bytes([0, 0, 0, 0, 9]) + bytes(12) + bytes(range(9))
+    scan = bytes([1, 1, 0, 1, 0, 0])
+    return b"\xff\xd8" + segment(0xC3, frame) + segment(0xC4, table) + segment(0xDA, scan) + data + b"\xff\xd9"
 
 
 def pngs() -> dict[str, bytes]:

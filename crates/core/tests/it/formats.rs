@@ -33,6 +33,7 @@ const ROWS: &[(&str, &str, &str)] = &[
     ("JPEG", "progressive", "images/jpeg_rgb_progressive.jpg"),
     ("JPEG", "restart markers", "formats/jpeg_restarts.jpg"),
     ("JPEG", "arithmetic coding", "formats/jpeg_arithmetic.jpg"),
+    ("JPEG", "lossless", "formats/jpeg_lossless.jpg"),
     ("JPEG", "CMYK (as Adobe's programs write it)", "images/jpeg_cmyk.jpg"),
     ("JPEG", "turned by Exif", "images/jpeg_orientation_6.jpg"),
     ("JPEG", "turned by Exif in several segments", "formats/jpeg_two_exif_segments.jpg"),
