@@ -220,7 +220,7 @@ fn stores_are_merged_with_their_held_out_images() {
     fs::copy(at.join("b.txt"), at.join("ids.txt")).unwrap();
     save_npy(&Random::new(9).normal_matrix(20, 6), &at.join("c.npy"));
     run(at, "build --embeddings c.npy --ids ids.txt --out c-store").expect_code(0);
-    refused(at, "merge store c-store", "another image of the store is called");
+    refused(at, "merge store c-store", "20 ids are in the store that another image has");
     let merged = said(at, "merge store c-store --replace", 0);
     assert_eq!((&merged["replaced"], &merged["images"]), (&json!(20), &json!(50)));
     let sha256 = "ab".repeat(32);
