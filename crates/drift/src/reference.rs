@@ -97,7 +97,7 @@ impl Reference {
     /// As [`Reference::uncalibrated`]; what [`Score::from_json`] and [`Calibration::from_json`] refuse;
     /// [`Error::InvalidCalibration`] if the two name different scores.
     pub fn from_store(store: Box<dyn ReferenceStore>) -> Result<Self> {
-        let (score, calibration) = attached(&*store)?;
+        let (score, calibration) = score_and_calibration(&*store)?;
         Ok(Self { calibration, ..Self::uncalibrated(store, score)? })
     }
 
@@ -339,7 +339,7 @@ impl Reference {
 ///
 /// What [`Score::from_json`] and [`Calibration::from_json`] refuse; [`Error::InvalidCalibration`] if the two name
 /// different scores.
-pub fn attached(store: &dyn ReferenceStore) -> Result<(Score, Option<Calibration>)> {
+pub fn score_and_calibration(store: &dyn ReferenceStore) -> Result<(Score, Option<Calibration>)> {
     let stated = store.attachment(SCORE_ATTACHMENT).map(Score::from_json).transpose()?;
     let calibration =
         store.attachment(CALIBRATION_ATTACHMENT).map(Calibration::from_json).transpose()?;

@@ -97,7 +97,7 @@ fn what_is_attached_is_read_without_fitting_anything() {
     let score = Score::new(ScoreMethod::Mahalanobis, 1).unwrap();
     let attached = [(SCORE_ATTACHMENT, score.to_json())];
     let store = store(folder.path(), six(), Normalization::None, &["low"; 6], &attached);
-    assert_eq!(sdd_drift::reference::attached(&store).unwrap(), (score, None));
+    assert_eq!(sdd_drift::reference::score_and_calibration(&store).unwrap(), (score, None));
     let fitted = Reference::from_store(Box::new(store)).unwrap_err();
     assert!(matches!(fitted, Error::TooFewClasses { .. }), "{fitted}");
 }
