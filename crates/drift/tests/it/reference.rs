@@ -77,6 +77,12 @@ fn scores_of_many_are_those_of_each() {
             let together = reference.scores(queries).into_iter();
             let together = together.map(|score| score.map_err(|error| error.to_string()));
             assert_eq!(together.collect::<Vec<_>>(), alone.collect::<Vec<_>>(), "{method}");
+            for neighbors in [0, 1, 7] {
+                let words = |assessed: sdd_drift::Result<_>| assessed.map_err(|e| e.to_string());
+                let alone = queries.iter().map(|query| words(reference.assess(query, neighbors)));
+                let together = reference.assess_each(queries, neighbors).into_iter().map(words);
+                assert_eq!(together.collect::<Vec<_>>(), alone.collect::<Vec<_>>(), "{method}");
+            }
         };
         compare(&queries);
         queries.extend([query(&shorter, "a"), query(&longer, "a")]);
