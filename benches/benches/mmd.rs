@@ -20,8 +20,8 @@ use fastrand::Rng;
 use ndarray::{Array2, ArrayView2, Axis, concatenate};
 use sdd_benches::machine::processor;
 use sdd_benches::samples::Samples;
-use sdd_drift::two_sample::mmd::{Bandwidth, Mmd};
-use sdd_drift::two_sample::permutation_p_value;
+use sdd_stats::two_sample::mmd::{Bandwidth, Mmd};
+use sdd_stats::two_sample::permutation_p_value;
 
 const REFERENCE: usize = 1000;
 const CURRENT: usize = 100;
@@ -39,7 +39,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let current = embeddings(&mut random, CURRENT);
     let (reference, current) = (reference.view(), current.view());
 
-    let mmd = Mmd::new(reference, current, Bandwidth::ReferenceMedian)?;
+    let mmd = Mmd::new(reference, current, Bandwidth::PooledMedian)?;
     let (kernel, observed) = (full_kernel(reference, current, mmd.sigma())?, mmd.mmd2());
     let by_definition = estimate(&kernel, &(0..REFERENCE + CURRENT).collect::<Vec<_>>());
     if (observed - by_definition).abs() > 1e-12 {
@@ -101,7 +101,7 @@ fn at_once(
     current: ArrayView2<'_, f32>,
     random: &mut Rng,
 ) -> Result<f64, Box<dyn Error>> {
-    let mmd = Mmd::new(reference, current, Bandwidth::ReferenceMedian)?;
+    let mmd = Mmd::new(reference, current, Bandwidth::PooledMedian)?;
     Ok(permutation_p_value(mmd.mmd2(), &mmd.random_permutations(PERMUTATIONS, random)))
 }
 
@@ -111,7 +111,7 @@ fn one_by_one(
     current: ArrayView2<'_, f32>,
     random: &mut Rng,
 ) -> Result<f64, Box<dyn Error>> {
-    let sigma = Mmd::new(reference, current, Bandwidth::ReferenceMedian)?.sigma();
+    let sigma = Mmd::new(reference, current, Bandwidth::PooledMedian)?.sigma();
     let kernel = full_kernel(reference, current, sigma)?;
     let mut order: Vec<usize> = (0..REFERENCE + CURRENT).collect();
     let observed = estimate(&kernel, &order);

@@ -15,7 +15,7 @@ use std::time::{Duration, Instant};
 use ndarray::Array2;
 use sdd_benches::chart::duration;
 use sdd_benches::machine::processor;
-use sdd_drift::{ClassProbabilities, Query, Reference, Score, ScoreMethod};
+use sdd_drift::{Query, Reference, Score, ScoreMethod};
 use sdd_index::{FileStore, Normalization, Record, StoreContents, check_cpu, limit_threads};
 
 const SIZES: [(usize, usize); 3] = [(2_000, 512), (2_000, 672), (10_000, 512)];
@@ -95,9 +95,7 @@ fn measure(
     let start = Instant::now();
     while times.len() < 1_000 || start.elapsed() < budget {
         let embedding = queries.row(times.len() % QUERIES).to_vec();
-        let query = Query::new(&embedding)
-            .of_class(CLASSES[times.len() % 2])
-            .with_probabilities(ClassProbabilities::Sigmoid(0.1));
+        let query = Query::new(&embedding).of_class(CLASSES[times.len() % 2]);
         let call = Instant::now();
         black_box(reference.assess(black_box(&query), neighbors)?);
         times.push(call.elapsed().as_secs_f64());

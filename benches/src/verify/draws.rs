@@ -1,7 +1,7 @@
 //! What the simulations draw: calibrations and streams.
 
 use fastrand::Rng;
-use sdd_drift::statistics::ConditionalRate;
+use sdd_stats::conformal::ConditionalRate;
 
 /// The `rank`-th largest of `count` scores that are uniform on (0, 1), without drawing all of them: the largest is
 /// `U^(1/count)`, the next one is uniform below it among `count − 1`, and so on.

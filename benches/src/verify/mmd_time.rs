@@ -5,7 +5,7 @@ use std::time::Instant;
 use anyhow::Result;
 use fastrand::Rng;
 use ndarray::Array2;
-use sdd_drift::two_sample::mmd::{Bandwidth, Mmd};
+use sdd_stats::two_sample::mmd::{Bandwidth, Mmd};
 
 use super::Section;
 use crate::machine::processor;
@@ -25,7 +25,7 @@ pub fn measure() -> Result<Section> {
     let mut seconds = Vec::new();
     for round in 0..=ROUNDS {
         let begin = Instant::now();
-        let mmd = Mmd::new(reference.view(), current.view(), Bandwidth::ReferenceMedian)?;
+        let mmd = Mmd::new(reference.view(), current.view(), Bandwidth::PooledMedian)?;
         std::hint::black_box(mmd.random_permutations(999, &mut random));
         // The first one warms up.
         if round > 0 {

@@ -4,6 +4,7 @@
 //! one, write its file, enter it into [`FIGURES`], and give the document a pair of markers with its place.
 
 mod batch;
+pub mod detectors;
 pub mod draws;
 mod false_alarms;
 mod held_out;

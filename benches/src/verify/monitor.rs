@@ -2,10 +2,10 @@
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
-use sdd_drift::monitor::{
+use sdd_monitor::{
     Baseline, CalibratedRate, MixStatus, Monitor, MonitorSettings, MonitorState, Observation,
 };
-use sdd_drift::statistics::ConditionalRate;
+use sdd_stats::conformal::ConditionalRate;
 
 use super::Section;
 use super::draws::{count, image, rate_of_calibration};
@@ -144,7 +144,7 @@ fn stream(n_cal: usize, rate: &ConditionalRate, rise: f64, random: &mut Rng) -> 
 fn look(monitor: &Monitor, state: &MonitorState, number: u64, alarms: &mut Alarms) -> Result<()> {
     let report = monitor.report(state)?;
     let least = monitor.settings().minimum_images as u64;
-    let since = |alarm: Option<sdd_drift::monitor::Alarm>| alarm.map(|at| at.image.max(least));
+    let since = |alarm: Option<sdd_monitor::Alarm>| alarm.map(|at| at.image.max(least));
     let (e_process, cusum) = report.e_process.zip(report.cusum).context("a calibrated monitor")?;
     let window = report.window.and_then(|window| window.test).is_some_and(|test| test.alarm);
     let mix = report.class_mix.status == MixStatus::Changed;

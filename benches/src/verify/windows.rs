@@ -1,8 +1,9 @@
 //! Figure 2: the window's test beside a binomial one.
 
 use anyhow::Result;
-use sdd_drift::statistics::distributions::beta_cdf;
-use sdd_drift::statistics::{ConditionalRate, WindowTest};
+use sdd_stats::conformal::ConditionalRate;
+use sdd_stats::distributions::beta_cdf;
+use sdd_stats::sequential::WindowTest;
 
 use super::Section;
 use super::draws::{count, rate_of_calibration};

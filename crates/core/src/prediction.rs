@@ -3,6 +3,7 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::spec::ModelSpec;
 use crate::warning::ImageWarning;
 
 /// The answer for one image.
@@ -22,6 +23,12 @@ pub struct Prediction {
 }
 
 impl Prediction {
+    /// The decided class; `spec` is that of the model which answered.
+    #[must_use]
+    pub fn class<'a>(&self, spec: &'a ModelSpec) -> &'a str {
+        &spec.labels[self.class_index]
+    }
+
     /// The probabilities with the labels that they are of: the model's, in their order.
     #[must_use]
     pub fn probabilities_of(&self, labels: &[String]) -> Probabilities {

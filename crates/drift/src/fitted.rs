@@ -11,7 +11,7 @@ use crate::score::ScoreMethod;
 
 #[derive(Debug)]
 pub(crate) enum Fitted {
-    /// For the scores that ask the store itself, or nothing at all.
+    /// For the scores that ask the store itself.
     Nothing,
     MeanL1(MeanL1),
     /// Rows without a label are in none of them.
@@ -22,10 +22,7 @@ pub(crate) enum Fitted {
 impl Fitted {
     pub(crate) fn for_method(store: &dyn ReferenceStore, method: ScoreMethod) -> Result<Self> {
         match method {
-            ScoreMethod::Knn
-            | ScoreMethod::KnnSameClass
-            | ScoreMethod::MaxProbability
-            | ScoreMethod::Energy => Ok(Self::Nothing),
+            ScoreMethod::Knn | ScoreMethod::KnnSameClass => Ok(Self::Nothing),
             ScoreMethod::MeanL1 => Ok(Self::MeanL1(MeanL1::new(&store.embeddings(Filter::All)?)?)),
             ScoreMethod::MeanL1SameClass => {
                 let classes = store.labels().into_iter().filter_map(|entry| entry.label);

@@ -12,8 +12,7 @@ impl Reference {
     /// Scores of the reference's own images, of `most` evenly spaced ones at most, each as if it were not in the
     /// reference. They lie lower than those of new images that are as good: the model was trained on them.
     ///
-    /// `None` for scores that need what a reference does not keep (probabilities), or that one image is not easily
-    /// taken out of (Mahalanobis); and of fewer than two images.
+    /// `None` for the Mahalanobis distance, which one image is not easily taken out of, and of fewer than two images.
     ///
     /// # Errors
     ///
@@ -32,9 +31,7 @@ impl Reference {
                 let Filter::Label(class) = filter else { return Ok(Vec::new()) };
                 self.mean_l1_of_others(Some(class), share)
             }),
-            ScoreMethod::Mahalanobis | ScoreMethod::MaxProbability | ScoreMethod::Energy => {
-                Ok(None)
-            }
+            ScoreMethod::Mahalanobis => Ok(None),
         }
     }
 
@@ -124,7 +121,6 @@ mod tests {
             (ScoreMethod::KnnSameClass, Some(vec![1.0, 1.0, 0.0, 0.0])),
             (ScoreMethod::MeanL1, Some(vec![7.0 / 3.0, 3.0, 7.0 / 3.0, 7.0 / 3.0])),
             (ScoreMethod::MeanL1SameClass, Some(vec![1.0, 1.0, 0.0, 0.0])),
-            (ScoreMethod::MaxProbability, None),
         ];
         for (method, expected) in cases {
             let folder = tempfile::tempdir().unwrap();

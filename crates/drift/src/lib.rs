@@ -2,7 +2,7 @@
 //!
 //! A [`Reference`] holds the embeddings of known images. It gives a new embedding a score (how far
 //! it is from them, [`score`]), a p-value (how rare such a score is among held-out images that are
-//! known to be fine, [`conformal`]) and the nearest known images.
+//! known to be fine, [`sdd_stats::conformal`]) and the nearest known images.
 //!
 //! ```
 //! use std::collections::BTreeMap;
@@ -53,22 +53,12 @@
 //! | [`query`] | what is asked: an embedding, and what else the model said |
 //! | [`mean_l1`] | the mean L1 distance to all rows in O(D log N) |
 //! | [`mahalanobis`] | the relative Mahalanobis distance to the classes |
-//! | [`confidence`] | scores of the prediction alone |
-//! | [`conformal`] | p-values, thresholds, calibration-conditional corrections |
-//! | [`p_value`] | which of them a store is for, and among which images |
 //! | [`verdict`] | what a calibration says of a score, or why it says nothing |
 //! | [`calibration`] | what a store remembers of its held-out images |
 //! | [`calibration_images`] | the held-out images themselves: embeddings, predicted classes, probabilities |
-//! | [`two_sample`] | whether two samples are from one distribution |
 //! | [`status`] | stable, drifting, or too few images to say |
 //! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
-//! | [`model`] | which model made the embeddings |
 //! | [`reference`](mod@reference) | all of it together, for one embedding at a time |
-//! | [`monitor`] | all of these over a stream of images: state, verdict, storage |
-//! | `report` | the same for people: a document, an HTML page, a box plot (feature `report`) |
-//! | [`statistics`] | drift over time: windows, sequential tests, CUSUM, class mix, box plots |
-//!
-//! The feature `cli`, on by default, is the program `drift-index`; the library does without it.
 
 // Where a test compares floats exactly, it means exactly.
 #![cfg_attr(test, allow(clippy::float_cmp))]
@@ -76,34 +66,26 @@
 pub mod batch;
 pub mod calibration;
 pub mod calibration_images;
-pub mod confidence;
-pub mod conformal;
 mod document;
 pub mod error;
 mod fitted;
 mod leave_one_out;
 pub mod mahalanobis;
 pub mod mean_l1;
-pub mod model;
-pub mod monitor;
 pub mod npy;
-pub mod p_value;
 pub mod query;
 pub mod reference;
-#[cfg(feature = "report")]
-pub mod report;
 pub mod score;
-pub mod statistics;
 pub mod status;
-pub mod two_sample;
 pub mod verdict;
 
 pub use calibration::Calibration;
 pub use calibration_images::CalibrationImages;
 pub use error::{Error, Result};
-pub use p_value::{PValueKind, PValueWithin, VerdictRule};
-pub use query::{ClassProbabilities, Query};
+pub use query::Query;
 pub use reference::{Assessment, NearestImage, Reference};
 pub use score::{Score, ScoreMethod};
+pub use sdd_stats::conformal::p_value::DEFAULT_DELTA;
+pub use sdd_stats::conformal::{PValueKind, PValueWithin, VerdictRule};
 pub use status::Status;
 pub use verdict::{Unavailable, Verdict};

@@ -10,10 +10,9 @@ use sdd_index::{FileStore, Filter, ModelIdentity, Neighbor, ReferenceStore};
 use serde::Serialize;
 
 use crate::calibration::{CALIBRATION_ATTACHMENT, Calibration};
-use crate::confidence;
 use crate::error::{Error, Result};
 use crate::fitted::Fitted;
-use crate::query::{ClassProbabilities, Query};
+use crate::query::Query;
 use crate::score::{SCORE_ATTACHMENT, Score, ScoreMethod, check_embedding};
 use crate::verdict::{Unavailable, Verdict};
 
@@ -33,7 +32,7 @@ pub struct Assessment {
     /// How the score was computed.
     pub method: ScoreMethod,
     /// The distance from the reference; larger is stranger. Finite; at least 0 for all methods but
-    /// [`ScoreMethod::Mahalanobis`] and [`ScoreMethod::Energy`].
+    /// [`ScoreMethod::Mahalanobis`].
     pub score: f64,
     /// The conformal p-value, in (0, 1]; `None` where it is `unavailable`.
     pub p_value: Option<f64>,
@@ -170,9 +169,8 @@ impl Reference {
     /// # Errors
     ///
     /// [`Error::WrongDimension`], [`Error::NotFinite`]; [`Error::ClassRequired`] and
-    /// [`Error::ClassWithoutReference`] for a class-wise score; [`Error::ProbabilitiesRequired`] and
-    /// [`Error::LogitsUnavailable`] for a score of the prediction; [`Error::Store`] for a vector too
-    /// long to have finite distances.
+    /// [`Error::ClassWithoutReference`] for a class-wise score; [`Error::Store`] for a vector too long to
+    /// have finite distances.
     pub fn assess(&self, query: &Query<'_>, neighbors: usize) -> Result<Assessment> {
         check_embedding(query.embedding, self.store.dimension())?;
         let neighbors = neighbors.min(self.store.len());
@@ -287,10 +285,6 @@ impl Reference {
             ScoreMethod::MeanL1 | ScoreMethod::MeanL1SameClass | ScoreMethod::Mahalanobis => {
                 self.fitted_score(query)
             }
-            ScoreMethod::MaxProbability => {
-                Ok(confidence::max_probability(&self.require_probabilities(query)?))
-            }
-            ScoreMethod::Energy => confidence::energy(&self.require_probabilities(query)?),
         }
     }
 
@@ -345,11 +339,6 @@ impl Reference {
 
     fn require_class<'a>(&self, query: &Query<'a>) -> Result<&'a str> {
         query.predicted_class.ok_or(Error::ClassRequired { method: self.score.method().name() })
-    }
-
-    fn require_probabilities<'a>(&self, query: &Query<'a>) -> Result<ClassProbabilities<'a>> {
-        let missing = Error::ProbabilitiesRequired { method: self.score.method().name() };
-        query.probabilities.ok_or(missing)
     }
 
     fn no_images_of(&self, class: &str) -> Error {

@@ -34,25 +34,12 @@ pub enum ScoreMethod {
     /// embeddings whatever the store normalizes, see [`mahalanobis`](crate::mahalanobis). It may be
     /// negative.
     Mahalanobis,
-    /// `max-probability`: `1 − max_c p_c`, see [`confidence`](crate::confidence). It does not look at the
-    /// reference.
-    MaxProbability,
-    /// `energy`: `−ln Σ_c exp(z_c)` of the logits, see [`confidence`](crate::confidence). It does not look
-    /// at the reference, and is at most 0 for the models that have it.
-    Energy,
 }
 
 impl ScoreMethod {
     /// Every method.
-    pub const ALL: [Self; 7] = [
-        Self::Knn,
-        Self::KnnSameClass,
-        Self::MeanL1,
-        Self::MeanL1SameClass,
-        Self::Mahalanobis,
-        Self::MaxProbability,
-        Self::Energy,
-    ];
+    pub const ALL: [Self; 5] =
+        [Self::Knn, Self::KnnSameClass, Self::MeanL1, Self::MeanL1SameClass, Self::Mahalanobis];
 
     /// The name by which people and files call it.
     #[must_use]
@@ -63,15 +50,7 @@ impl ScoreMethod {
             Self::MeanL1 => "mean-l1",
             Self::MeanL1SameClass => "mean-l1-same-class",
             Self::Mahalanobis => "mahalanobis",
-            Self::MaxProbability => "max-probability",
-            Self::Energy => "energy",
         }
-    }
-
-    /// Whether it is of the model's probabilities, and not of the embedding.
-    #[must_use]
-    pub fn is_of_prediction(self) -> bool {
-        matches!(self, Self::MaxProbability | Self::Energy)
     }
 
     /// Whether it depends on the predicted class.
@@ -84,10 +63,6 @@ impl ScoreMethod {
     #[must_use]
     pub fn has_neighbors(self) -> bool {
         matches!(self, Self::Knn | Self::KnnSameClass)
-    }
-
-    pub(crate) fn names() -> String {
-        Self::ALL.map(Self::name).join(", ")
     }
 }
 
@@ -102,7 +77,10 @@ impl FromStr for ScoreMethod {
 
     fn from_str(text: &str) -> Result<Self> {
         let found = Self::ALL.into_iter().find(|method| method.name() == text);
-        found.ok_or_else(|| Error::UnknownScore { found: text.to_owned() })
+        found.ok_or_else(|| Error::UnknownScore {
+            found: text.to_owned(),
+            known: Self::ALL.map(Self::name).join(", "),
+        })
     }
 }
 

@@ -2,9 +2,7 @@
 
 use std::sync::LazyLock;
 
-use sdd_drift::monitor::{
-    Baseline, CalibratedRate, Monitor, MonitorSettings, MonitorState, Observation,
-};
+use sdd_monitor::{Baseline, CalibratedRate, Monitor, MonitorSettings, MonitorState, Observation};
 
 static MONITOR: LazyLock<Monitor> = LazyLock::new(|| {
     let baseline = Baseline::new(0.05, vec![CalibratedRate { images: 100, above: 5 }])

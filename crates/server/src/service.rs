@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
+use sdd_core::Device;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::capture::{Capture, CaptureError};
@@ -15,7 +16,7 @@ use crate::metrics::Metrics;
 use crate::monitor::{DriftMonitor, MonitorError, observation};
 use crate::request::RequestContext;
 use crate::security::{Security, SecurityError};
-use crate::settings::Settings;
+use crate::settings::{ModelSettings, Settings};
 use crate::telemetry::{TraceError, Traces};
 
 /// The state of a running server.
@@ -57,7 +58,7 @@ impl Service {
         let capture = Capture::start(&settings.capture)?;
         let monitor = DriftMonitor::start(&settings.drift)?;
         let traces = Traces::start(&settings.telemetry)?;
-        let engine = start_engine(settings, &admission, &metrics)?;
+        let engine = start_engine(settings, settings.model.device, &admission, &metrics)?;
         serve_watched(monitor.as_ref(), &engine);
         Ok(Self {
             settings: settings.clone(),
@@ -99,15 +100,17 @@ impl Service {
 
     /// Reads keys and certificate anew, then loads model and reference anew, both from the files that
     /// the settings name, warms the model up, and answers with it from then on. Blocks for as long as
-    /// that takes.
+    /// that takes. What runs on a GPU stays there: while the old pair is on it, too, a new one may not fit, and would
+    /// be many times slower on the CPU.
     ///
     /// # Errors
     /// [`StartError`]; then the old pair goes on answering. What is wrong with the model does not
     /// keep a key from being taken back.
     pub fn reload(&self, turn: ReloadTurn) -> Result<Arc<Engine>, StartError> {
         let engine = self.security.reload().map_err(StartError::from);
-        let engine =
-            engine.and_then(|()| start_engine(&self.settings, &self.admission, &self.metrics));
+        let device = self.settings.model.device_after(self.engine().served().device);
+        let engine = engine
+            .and_then(|()| start_engine(&self.settings, device, &self.admission, &self.metrics));
         self.metrics.reload(engine.is_ok());
         let engine = Arc::new(engine?);
         // The threads of the old one end when its last request has been answered.
@@ -147,6 +150,13 @@ impl Service {
 
     /// Says in the log which settings cannot be had.
     pub fn warn(&self) {
+        let (memory, bytes) = (self.uploads.limit(), self.settings.model.max_bytes);
+        if memory < bytes {
+            tracing::warn!(
+                "an image may have {memory} bytes, not the {bytes} of --max-bytes: there is no memory for more, see \
+                 --max-upload-memory"
+            );
+        }
         let (asked_for, images) = (self.settings.limits.max_images, self.max_images());
         if images < asked_for {
             tracing::warn!(
@@ -238,10 +248,11 @@ fn serve_watched(monitor: Option<&DriftMonitor>, engine: &Engine) {
 
 fn start_engine(
     settings: &Settings,
+    device: Device,
     admission: &Arc<Admission>,
     metrics: &Metrics,
 ) -> Result<Engine, StartError> {
-    let mut pair = Pair::load(&settings.model)?;
+    let mut pair = Pair::load(&ModelSettings { device, ..settings.model.clone() })?;
     pair.watch(&settings.drift.tests()).map_err(MonitorError::Settings)?;
     let max_batch = settings.model.max_batch(pair.served().device);
     Engine::start(pair, settings.model.neighbors, max_batch, admission, metrics.engine())

@@ -19,7 +19,7 @@ use crate::security::{Entrance, cors, guard};
 use crate::service::{Service, StartError};
 use crate::settings::{AdminAddress, Settings};
 use crate::shutdown::{Signals, Stop};
-use crate::{listener, openapi, routes};
+use crate::{listener, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
 const HTTP_THREADS: usize = 2;
@@ -108,9 +108,7 @@ impl Application {
         let bound = listener.local_addr().map_err(listen)?;
         let listening = listener.try_clone().map_err(listen)?;
         let tls = service.security.tls_config().map_err(StartError::from)?;
-        let document = openapi::document(service.engine().served(), &service.security.keys());
-        let document = document.to_json().map_err(std::io::Error::other).map_err(listen)?;
-        let document = Data::new(ApiDocument::new(document));
+        let document = Data::new(ApiDocument::default());
         let listening_for_all = match tls {
             Some(tls) => Listening::Encrypted(listener, Box::new(tls)),
             None => Listening::Port(listener),

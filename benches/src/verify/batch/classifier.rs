@@ -7,7 +7,7 @@
 
 use fastrand::Rng;
 use ndarray::{Array1, Array2, ArrayView2, Axis};
-use sdd_drift::two_sample::permutation_p_value;
+use sdd_stats::two_sample::permutation_p_value;
 
 /// Added to the kernel's diagonal, in units of its mean.
 const RIDGE: f64 = 0.1;

@@ -12,11 +12,11 @@ use sdd_drift::batch::{Batch, BatchReport, Options, Status, Test, check};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::calibration_images::{CalibrationImage, CalibrationImages};
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::two_sample::mmd::Bandwidth;
-use sdd_drift::two_sample::stratified_mmd::{Exchange, stratified};
-use sdd_drift::two_sample::{Comparison, Stratum};
 use sdd_drift::{Calibration, Query, Reference, Score};
 use sdd_index::{FileStore, Normalization, Record, StoreContents};
+use sdd_stats::two_sample::mmd::Bandwidth;
+use sdd_stats::two_sample::stratified_mmd::{Exchange, stratified};
+use sdd_stats::two_sample::{Comparison, Stratum};
 
 use self::embeddings::{Change, DIMENSION, Network};
 use super::Section;

@@ -1,7 +1,8 @@
 //! The e-process: false alarms, ever.
 
 use anyhow::Result;
-use sdd_drift::statistics::{ConditionalRate, Guarantee, SequentialTest};
+use sdd_stats::conformal::ConditionalRate;
+use sdd_stats::sequential::{Guarantee, SequentialTest};
 
 use crate::verify::Section;
 use crate::verify::draws::{image, rate_of_calibration};

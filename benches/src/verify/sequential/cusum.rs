@@ -2,8 +2,8 @@
 
 use anyhow::Result;
 use fastrand::Rng;
-use sdd_drift::statistics::conditional_rate::conditional_rate_bound;
-use sdd_drift::statistics::{ConditionalRate, Cusum, CusumDesign};
+use sdd_stats::conformal::{ConditionalRate, conditional_rate_bound};
+use sdd_stats::sequential::{Cusum, CusumDesign};
 
 use crate::verify::Section;
 use crate::verify::draws::{image, rate_of_calibration};

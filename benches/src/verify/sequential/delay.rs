@@ -1,9 +1,9 @@
 //! The delay until a rise is noticed, beside that of other detectors on the same streams.
 
+use super::super::detectors::{Adwin, PageHinkley};
 use anyhow::Result;
 use fastrand::Rng;
-use sdd_drift::statistics::detectors::{Adwin, PageHinkley};
-use sdd_drift::statistics::{CusumDesign, Guarantee, SequentialTest};
+use sdd_stats::sequential::{CusumDesign, Guarantee, SequentialTest};
 
 use crate::verify::Section;
 use crate::verify::draws::image;

@@ -2,15 +2,16 @@
 
 use fastrand::Rng;
 
+use super::options::Test;
 use super::outcome::{Compared, Outcome};
 use super::report::{Appearance, ClassAppearance, Component, TestResult};
-use super::{MIN_CLASS_IMAGES, MIN_IMAGES, Test};
-use crate::conformal::required_calibration_images;
+use super::{MIN_CLASS_IMAGES, MIN_IMAGES};
 use crate::error::Result;
 use crate::status::Status;
-use crate::two_sample::Stratum;
-use crate::two_sample::component_ks::ComponentShift;
-use crate::two_sample::groups::{Groups, smallest_p_value};
+use sdd_stats::conformal::required_calibration_images;
+use sdd_stats::two_sample::Stratum;
+use sdd_stats::two_sample::component_ks::ComponentShift;
+use sdd_stats::two_sample::groups::{Groups, smallest_p_value};
 
 /// The rows of both sides, class by class.
 struct Strata {

@@ -4,14 +4,15 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
+use super::MIN_IMAGES;
 use super::images::{Batch, HeldOut};
+use super::options::Options;
 use super::report::{ClassMix, ClassShare};
-use super::{MIN_IMAGES, Options};
 use crate::error::Result;
-use crate::statistics::class_mix::ClassMixTest;
-use crate::statistics::class_mix::permuted::{self, Cell, Distance};
 use crate::status::Status;
-use crate::two_sample::stratified_mmd::Groups;
+use sdd_stats::contingency::ContingencyTest;
+use sdd_stats::contingency::permuted::{self, Cell, Distance};
+use sdd_stats::two_sample::stratified_mmd::Groups;
 
 /// Whether there are classes to count, and more than one.
 pub(super) fn is_testable(held_out: &HeldOut<'_>, batch: &Batch) -> bool {
@@ -106,11 +107,12 @@ pub(super) fn judge(
 }
 
 /// The χ² test of the counts.
-fn of_counts(classes: &[ClassShare]) -> Result<ClassMixTest> {
+fn of_counts(classes: &[ClassShare]) -> Result<ContingencyTest> {
     let counts = |of: fn(&ClassShare) -> usize| -> Vec<u64> {
         classes.iter().map(|class| of(class) as u64).collect()
     };
-    ClassMixTest::new(&counts(|class| class.held_out_images), &counts(|class| class.images))
+    let (held_out, now) = (counts(|class| class.held_out_images), counts(|class| class.images));
+    Ok(ContingencyTest::new(&held_out, &now)?)
 }
 
 fn reason(classes: &[ClassShare], p_value: f64, alpha: f64) -> String {

@@ -7,13 +7,13 @@
 //! found to look unlike the held-out ones, as every two parts do.
 //!
 //! **Appearance**: are the images of each predicted class like the held-out images of that class? One test
-//! decides, by default MMD² within classes ([`stratified_mmd`](crate::two_sample::stratified_mmd)); the
+//! decides, by default MMD² within classes ([`stratified_mmd`](sdd_stats::two_sample::stratified_mmd)); the
 //! others are computed beside it, to explain and to compare, and raise no alarm. A pure change of the
 //! shares of the classes leaves all of them alone, up to what the classifier mixes up.
 //!
 //! **Mix**: are the predicted classes as frequent as among the held-out images? Its p-value is from permutations, so
 //! that it holds for small counts, by statistics that also see a class come up among many that have an image each
-//! ([`permuted`](crate::statistics::class_mix::permuted)).
+//! ([`permuted`](sdd_stats::contingency::permuted)).
 //!
 //! **False alarms**: where both are tested, each is tested at α/2, so that a batch without drift raises an
 //! alarm with probability α at most, as the two together.
@@ -21,17 +21,15 @@
 mod appearance;
 mod class_mix;
 mod images;
+mod options;
 mod outcome;
 mod report;
 mod strangest;
 
-use std::fmt;
-use std::str::FromStr;
-
 use fastrand::Rng;
-use serde::{Deserialize, Serialize};
 
 pub use self::images::{Batch, BatchGroups};
+pub use self::options::{Options, Test};
 pub use self::report::{
     Appearance, BatchReport, ClassAppearance, ClassMix, ClassShare, Component, StrangeImage,
     TestResult,
@@ -39,11 +37,10 @@ pub use self::report::{
 
 pub use crate::status::Status;
 
-use crate::calibration::DEFAULT_ALPHA;
-use crate::conformal::{check_alpha, required_calibration_images};
-use crate::error::{Error, Result};
+use self::images::HeldOut;
+use self::report::Strangest;
+use crate::error::Result;
 use crate::reference::Reference;
-use images::HeldOut;
 
 /// Fewer images than this in the batch, or among the held-out ones, are no evidence: the verdict is
 /// [`Status::InsufficientData`].
@@ -55,99 +52,6 @@ pub const MIN_CLASS_IMAGES: usize = 5;
 /// Of more images of a class than this, on either side, the embeddings of that many are compared, drawn at random.
 pub const MAX_CLASS_IMAGES: usize = 2000;
 
-/// The tests of appearance by name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Test {
-    /// `mmd`: MMD² of the embeddings within classes, all components at once.
-    Mmd,
-    /// `ks`: Kolmogorov–Smirnov on each component of the embeddings within classes.
-    Ks,
-    /// `bbsd`: Kolmogorov–Smirnov on the predicted probabilities within classes.
-    Bbsd,
-    /// `score`: Kolmogorov–Smirnov on the drift scores within classes. The one test for which the scores of
-    /// the held-out images are enough.
-    Score,
-}
-
-impl Test {
-    /// Every test.
-    pub const ALL: [Self; 4] = [Self::Mmd, Self::Ks, Self::Bbsd, Self::Score];
-
-    /// The name by which people and files call it.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Mmd => "mmd",
-            Self::Ks => "ks",
-            Self::Bbsd => "bbsd",
-            Self::Score => "score",
-        }
-    }
-}
-
-impl fmt::Display for Test {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(self.name())
-    }
-}
-
-impl FromStr for Test {
-    type Err = Error;
-
-    fn from_str(text: &str) -> Result<Self> {
-        let found = Self::ALL.into_iter().find(|test| test.name() == text);
-        found.ok_or_else(|| Error::UnknownTest { found: text.to_owned() })
-    }
-}
-
-/// How a batch is tested.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct Options {
-    /// The probability of an alarm over a batch without drift, at most.
-    pub alpha: f64,
-    /// B, the number of permutations; the smallest p-value is 1/(B + 1).
-    pub permutations: usize,
-    /// The same seed gives the same p-values.
-    pub seed: u64,
-    /// The test of appearance that decides; `None` is [`Test::Mmd`], or [`Test::Score`] for a store that
-    /// keeps the scores of its held-out images and not the images.
-    pub test: Option<Test>,
-    /// Whether a changed mix of classes is drift, too.
-    pub class_mix: bool,
-    /// How many of the strangest images to name.
-    pub strangest: usize,
-    /// How many of the nearest reference images of each to name.
-    pub neighbors: usize,
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            alpha: DEFAULT_ALPHA,
-            permutations: 999,
-            seed: 0,
-            test: None,
-            class_mix: true,
-            strangest: 5,
-            neighbors: 3,
-        }
-    }
-}
-
-impl Options {
-    fn check(&self) -> Result<()> {
-        check_alpha(self.alpha)?;
-        // (1 + 0)/(B + 1) ≤ α/2: the same bound as for conformal p-values.
-        let required = required_calibration_images(self.alpha / 2.0);
-        if self.permutations < required {
-            let (found, alpha) = (self.permutations, self.alpha);
-            return Err(Error::TooFewPermutations { found, alpha, required });
-        }
-        Ok(())
-    }
-}
-
 /// Compares a batch with the held-out images of the reference's store.
 ///
 /// Takes O(B · N²) for MMD with B permutations of N images, the larger class counting most, and
@@ -155,7 +59,7 @@ impl Options {
 ///
 /// # Errors
 ///
-/// [`Error::NoHeldOutImages`]; [`Error::TestUnavailable`]; [`Error::InvalidAlpha`];
+/// [`Error::NoHeldOutImages`]; [`Error::TestUnavailable`]; [`sdd_stats::Error::InvalidArgument`];
 /// [`Error::TooFewPermutations`]; [`Error::UnequalBatch`]; [`Error::WrongDimension`] or
 /// [`Error::NotFinite`] for the batch's embeddings; and what the store reports.
 pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<BatchReport> {
@@ -188,6 +92,6 @@ pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<
         batch.len(),
         appearance,
         class_mix,
-        strangest::Strangest::of(&held_out, batch, assessments, options.strangest),
+        Strangest::of(&held_out, batch, assessments, options.strangest),
     ))
 }

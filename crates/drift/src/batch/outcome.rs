@@ -4,16 +4,17 @@ use fastrand::Rng;
 use ndarray::Array2;
 use sdd_index::Normalization;
 
+use super::MAX_CLASS_IMAGES;
 use super::images::{Batch, HeldOut};
+use super::options::Test;
 use super::report::method_text;
-use super::{MAX_CLASS_IMAGES, Test};
 use crate::error::{Error, Result};
-use crate::two_sample::component_ks::{self, ComponentKs};
-use crate::two_sample::kolmogorov_smirnov::KolmogorovSmirnov;
-use crate::two_sample::mmd::Bandwidth;
-use crate::two_sample::multiple_testing::bonferroni;
-use crate::two_sample::stratified_mmd::{Exchange, Groups, stratified};
-use crate::two_sample::{Comparison, Stratum, bbsd};
+use sdd_stats::two_sample::component_ks::{self, ComponentKs};
+use sdd_stats::two_sample::kolmogorov_smirnov::KolmogorovSmirnov;
+use sdd_stats::two_sample::mmd::Bandwidth;
+use sdd_stats::two_sample::multiple_testing::bonferroni;
+use sdd_stats::two_sample::stratified_mmd::{Exchange, Groups, stratified};
+use sdd_stats::two_sample::{Comparison, Stratum, bbsd};
 
 /// What is compared with what.
 pub(super) struct Compared<'a> {
@@ -168,7 +169,7 @@ impl Compared<'_> {
             let y: Vec<f64> = stratum.current.iter().map(|&row| batch[row]).collect();
             KolmogorovSmirnov::new(&x, &y)
         };
-        let tests = strata.iter().map(test).collect::<Result<Vec<_>>>()?;
+        let tests = strata.iter().map(test).collect::<sdd_stats::Result<Vec<_>>>()?;
         let p_values: Vec<f64> = tests.iter().map(KolmogorovSmirnov::p_value).collect();
         let by_stratum = bonferroni(&p_values);
         Ok(Outcome {

@@ -2,11 +2,10 @@
 
 use serde::Serialize;
 
-use super::strangest::Strangest;
-use super::{Options, Test};
+use super::options::{Options, Test};
 use crate::reference::NearestImage;
 use crate::status::Status;
-use crate::two_sample::component_ks;
+use sdd_stats::two_sample::component_ks;
 
 /// The verdicts on a batch, and the reasons.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -152,6 +151,17 @@ pub struct StrangeImage {
     pub out_of_distribution: Option<bool>,
     /// What it is nearest to.
     pub neighbors: Vec<NearestImage>,
+}
+
+/// What the single images say.
+pub(super) struct Strangest {
+    pub(super) images: Vec<StrangeImage>,
+    /// Images that are out of distribution one by one; `None` without a calibration.
+    pub(super) out_of_distribution: Option<usize>,
+    /// Images whose embedding is one of the reference's.
+    pub(super) in_reference: usize,
+    /// Images whose embedding is one of the held-out ones'.
+    pub(super) in_held_out: usize,
 }
 
 impl BatchReport {

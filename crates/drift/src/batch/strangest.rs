@@ -6,26 +6,13 @@ use ndarray::ArrayView1;
 use sdd_index::{Normalization, RowKey};
 
 use crate::error::{Error, Result};
-use crate::query::{ClassProbabilities, Query};
+use crate::query::Query;
 use crate::reference::{Assessment, Reference};
 
 use super::images::{Batch, HeldOut};
-use super::report::StrangeImage;
+use super::report::{StrangeImage, Strangest};
 
-/// What the single images say.
-pub(super) struct Strangest {
-    pub(super) images: Vec<StrangeImage>,
-    /// Images that are out of distribution one by one; `None` without a calibration.
-    pub(super) out_of_distribution: Option<usize>,
-    /// Images whose embedding is one of the reference's.
-    pub(super) in_reference: usize,
-    /// Images whose embedding is one of the held-out ones'.
-    pub(super) in_held_out: usize,
-}
-
-/// The assessment of every image; `None` where a class-wise score knows nothing of its class, or a score of
-/// the prediction too little of its probabilities (the energy does: a matrix of probabilities does not say
-/// which column is the sigmoid's).
+/// The assessment of every image; `None` where a class-wise score knows nothing of its class.
 pub(super) fn assess(
     reference: &Reference,
     batch: &Batch,
@@ -33,22 +20,15 @@ pub(super) fn assess(
 ) -> Result<Vec<Option<Assessment>>> {
     let classes = batch.classes();
     let assess = |(row, embedding): (usize, ArrayView1<'_, f32>)| {
-        let (embedding, probabilities) =
-            (embedding.to_vec(), batch.probabilities.as_ref().map(|all| all.row(row).to_vec()));
+        let embedding = embedding.to_vec();
         let query = Query {
             embedding: &embedding,
             predicted_class: classes.as_ref().map(|classes| classes[row]),
-            probabilities: probabilities.as_deref().map(ClassProbabilities::Softmax),
         };
         // At least one neighbor, to tell images of the reference itself.
         match reference.assess(&query, neighbors.max(1)) {
             Ok(assessment) => Ok(Some(assessment)),
-            Err(
-                Error::ClassWithoutReference { .. }
-                | Error::ClassRequired { .. }
-                | Error::ProbabilitiesRequired { .. }
-                | Error::LogitsUnavailable { .. },
-            ) => Ok(None),
+            Err(Error::ClassWithoutReference { .. } | Error::ClassRequired { .. }) => Ok(None),
             Err(error) => Err(error),
         }
     };

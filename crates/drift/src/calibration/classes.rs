@@ -2,11 +2,11 @@
 
 use std::collections::BTreeMap;
 
-use super::CalibrationEntry;
-use crate::conformal::CalibrationScores;
+use super::entry::CalibrationEntry;
 use crate::error::{Error, Result};
-use crate::p_value::{PValueWithin, PValues, VerdictRule};
 use crate::verdict::{Unavailable, Verdict};
+use sdd_stats::conformal::CalibrationScores;
+use sdd_stats::conformal::{PValueWithin, PValues, VerdictRule};
 
 /// The calibration images of one predicted class.
 #[derive(Debug, Clone, PartialEq)]
@@ -71,7 +71,7 @@ impl Judges {
         if judges.values().all(Result::is_err) {
             return Err(Error::NoClassCalibrated {
                 alpha: rule.alpha,
-                p_value: rule.p_value,
+                p_value: rule.p_value.to_string(),
                 images: most,
                 required: rule.required_images(),
             });
@@ -141,10 +141,6 @@ impl Judge {
 }
 
 fn too_small(rule: &VerdictRule, images: usize) -> Error {
-    Error::CalibrationTooSmall {
-        images,
-        alpha: rule.alpha,
-        p_value: rule.p_value,
-        required: rule.required_images(),
-    }
+    let (p_value, required) = (rule.p_value.to_string(), rule.required_images());
+    sdd_stats::Error::CalibrationTooSmall { images, alpha: rule.alpha, p_value, required }.into()
 }

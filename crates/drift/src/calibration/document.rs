@@ -6,10 +6,10 @@ use std::ops::RangeInclusive;
 use serde::{Deserialize, Serialize};
 
 use super::{CALIBRATION_ATTACHMENT, Calibration, CalibrationEntry, CalibrationSource};
-use crate::conformal::check_alpha;
 use crate::error::{Error, Result};
-use crate::p_value::{PValueKind, PValueWithin, VerdictRule};
 use crate::score::{Score, ScoreMethod};
+use sdd_stats::check_open_unit;
+use sdd_stats::conformal::{PValueKind, PValueWithin, VerdictRule};
 
 /// Version 1 is of marginal p-values among all images, which older programs know; version 2 adds
 /// `p_value` and `within`, and may have no single threshold. What version 1 can say is written as it.
@@ -44,14 +44,14 @@ impl Calibration {
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableAttachment`], [`Error::UnsupportedVersion`], [`Error::InvalidAlpha`],
-    /// [`Error::InvalidDelta`], [`Error::CalibrationTooSmall`], [`Error::NoClassCalibrated`], and
+    /// [`Error::UnreadableAttachment`], [`Error::UnsupportedVersion`], [`sdd_stats::Error::InvalidArgument`],
+    /// [`sdd_stats::Error::InvalidArgument`], [`sdd_stats::Error::CalibrationTooSmall`], [`Error::NoClassCalibrated`], and
     /// [`Error::InvalidCalibration`] for anything that contradicts the rest.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let document: Document =
             crate::document::read(json, CALIBRATION_ATTACHMENT, FORMAT_VERSIONS)?;
         let score = Score::from_parts(document.method, document.k)?;
-        check_alpha(document.alpha)?;
+        check_open_unit("alpha", document.alpha)?;
         document.check_counts()?;
         document.check_order()?;
         let rule = document.rule()?;

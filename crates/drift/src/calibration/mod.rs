@@ -2,16 +2,16 @@
 
 mod classes;
 mod document;
-
-use serde::{Deserialize, Serialize};
+mod entry;
 
 pub use self::classes::ClassCalibration;
 use self::classes::Judges;
-use crate::conformal::CalibrationScores;
+pub use self::entry::{CalibrationEntry, CalibrationSource, GroupBy};
 use crate::error::Result;
-use crate::p_value::VerdictRule;
 use crate::score::Score;
 use crate::verdict::{Unavailable, Verdict};
+use sdd_stats::conformal::CalibrationScores;
+use sdd_stats::conformal::VerdictRule;
 
 /// Name of the store's attachment that holds the calibration.
 pub const CALIBRATION_ATTACHMENT: &str = "calibration.json";
@@ -33,89 +33,6 @@ pub struct Calibration {
     entries: Vec<CalibrationEntry>,
     scores: CalibrationScores,
     judges: Judges,
-}
-
-/// One calibration image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct CalibrationEntry {
-    /// Its score against the reference.
-    pub score: f64,
-    /// The class that the model predicted, where there was a model.
-    pub predicted_class: Option<String>,
-    /// The class that it is of by its folder or label file.
-    pub label: Option<String>,
-}
-
-/// How the calibration images were chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(tag = "kind", rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum CalibrationSource {
-    /// From a folder of their own.
-    Directory,
-    /// From a matrix of embeddings.
-    Embeddings,
-    /// A share of the groups of one folder; no group is on both sides.
-    Split {
-        /// Where the group of an image came from.
-        group_by: GroupBy,
-        /// The share of groups that was asked for.
-        share: f64,
-        /// The seed that chose them.
-        seed: u64,
-    },
-    /// In several ways, one after the other: further images were held out, or another store's came to them. Of
-    /// all together none of the ways is true.
-    Joined {
-        /// The ways, at least two.
-        parts: Vec<Self>,
-    },
-}
-
-impl CalibrationSource {
-    /// Of the images that were chosen in this way and those that were chosen in another.
-    #[must_use]
-    pub fn joined_by(self, other: Self) -> Self {
-        let parts = |source| match source {
-            Self::Joined { parts } => parts,
-            one => vec![one],
-        };
-        let mut joined = parts(self);
-        for part in parts(other) {
-            // From two folders is from folders; two splits are not one, even where they were made alike.
-            let is_told =
-                matches!(part, Self::Directory | Self::Embeddings) && joined.contains(&part);
-            if !is_told {
-                joined.push(part);
-            }
-        }
-        match <[Self; 1]>::try_from(joined) {
-            Ok([one]) => one,
-            Err(parts) => Self::Joined { parts },
-        }
-    }
-
-    /// The share of a split that is no share.
-    fn impossible_share(&self) -> Option<f64> {
-        match self {
-            Self::Split { share, .. } => {
-                Some(*share).filter(|share| !(*share > 0.0 && *share < 1.0))
-            }
-            Self::Joined { parts } => parts.iter().find_map(Self::impossible_share),
-            Self::Directory | Self::Embeddings => None,
-        }
-    }
-}
-
-/// Where the group of an image comes from, for example the physical part that it shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum GroupBy {
-    /// This column of a CSV file.
-    CsvColumn(String),
-    /// What this regular expression finds in the image's path.
-    Regex(String),
 }
 
 impl Calibration {
@@ -140,9 +57,9 @@ impl Calibration {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidAlpha`](crate::Error::InvalidAlpha),
-    /// [`Error::InvalidDelta`](crate::Error::InvalidDelta);
-    /// [`Error::CalibrationTooSmall`](crate::Error::CalibrationTooSmall), or
+    /// [`sdd_stats::Error::InvalidArgument`],
+    /// [`sdd_stats::Error::InvalidArgument`];
+    /// [`sdd_stats::Error::CalibrationTooSmall`], or
     /// [`Error::NoClassCalibrated`](crate::Error::NoClassCalibrated), where no score could raise an
     /// alarm; [`Error::InvalidCalibration`](crate::Error::InvalidCalibration) for a score that is not
     /// finite, and for an image without predicted class where p-values are within it.

@@ -2,8 +2,6 @@
 
 mod code;
 
-use crate::p_value::PValueKind;
-
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -18,18 +16,26 @@ pub enum Error {
     #[error(transparent)]
     Store(#[from] sdd_index::Error),
 
+    /// A statistic was asked for what it is not defined for.
+    #[error(transparent)]
+    Stats(#[from] sdd_stats::Error),
+
     /// No score has this name.
-    #[error("no score is called `{found}`: expected one of {}", crate::score::ScoreMethod::names())]
+    #[error("no score is called `{found}`: expected one of {known}")]
     UnknownScore {
         /// The name given.
         found: String,
+        /// The names that there are.
+        known: String,
     },
 
     /// No test of a batch has this name.
-    #[error("no test is called `{found}`: expected one of {}", crate::batch::Test::ALL.map(crate::batch::Test::name).join(", "))]
+    #[error("no test is called `{found}`: expected one of {known}")]
     UnknownTest {
         /// The name given.
         found: String,
+        /// The names that there are.
+        known: String,
     },
 
     /// A nearest-neighbor score with `k` = 0.
@@ -44,51 +50,6 @@ pub enum Error {
     )]
     EmptyReference,
 
-    /// A level that is no share strictly between 0 and 1.
-    #[error(
-        "expected alpha strictly between 0 and 1, found {found}: it is the tolerated share of false alarms, for example 0.05"
-    )]
-    InvalidAlpha {
-        /// The level given.
-        found: f64,
-    },
-
-    /// A failure probability that is not strictly between 0 and 1.
-    #[error(
-        "expected delta strictly between 0 and 1, found {found}: it is the probability that the guarantee fails, for example 0.01"
-    )]
-    InvalidDelta {
-        /// The probability given.
-        found: f64,
-    },
-
-    /// No kind of p-value, or set of images for it, has this name.
-    #[error(
-        "no kind of p-value is called `{found}`: expected one of {}, within {}",
-        PValueKind::NAMES.join(", "),
-        crate::p_value::PValueWithin::ALL.map(crate::p_value::PValueWithin::name).join(" or ")
-    )]
-    UnknownPValue {
-        /// The name given.
-        found: String,
-    },
-
-    /// With so few calibration images no score could ever raise an alarm.
-    #[error(
-        "the calibration is too small for alpha = {alpha}: it has {images} images, and with p-values of \
-         kind {p_value} an alarm is possible from at least {required} on; add held-out images or choose a larger alpha"
-    )]
-    CalibrationTooSmall {
-        /// Calibration images at hand.
-        images: usize,
-        /// The level asked for.
-        alpha: f64,
-        /// The kind of p-value.
-        p_value: PValueKind,
-        /// Images that this level takes.
-        required: usize,
-    },
-
     /// P-values within the predicted class, and every class has too few calibration images.
     #[error(
         "no class has enough calibration images for alpha = {alpha}: the largest has {images}, and with p-values of \
@@ -99,41 +60,11 @@ pub enum Error {
         /// The level asked for.
         alpha: f64,
         /// The kind of p-value.
-        p_value: PValueKind,
+        p_value: String,
         /// Images of the class that has most.
         images: usize,
         /// Images that this level takes.
         required: usize,
-    },
-
-    /// The Simes correction of fewer than two images.
-    #[error("expected at least 2 calibration images for the Simes correction, found {images}")]
-    TooFewForSimes {
-        /// Calibration images at hand.
-        images: usize,
-    },
-
-    /// A number that a statistic is not defined for.
-    #[error("expected {expected} as `{name}`, found {found}")]
-    InvalidArgument {
-        /// What the number is called in the function's documentation.
-        name: &'static str,
-        /// What would be right.
-        expected: &'static str,
-        /// What was given.
-        found: String,
-    },
-
-    /// Two rates that no detector tells apart in reasonable time.
-    #[error(
-        "the rates p0 = {p0} and p1 = {p1} are too close for run lengths to be computed: choose a larger p1, \
-         the share of out-of-distribution images that shall be noticed"
-    )]
-    RatesTooClose {
-        /// The rate without drift.
-        p0: f64,
-        /// The rate to be noticed.
-        p1: f64,
     },
 
     /// The stored calibration contradicts itself or the rest of the store.
@@ -241,70 +172,6 @@ pub enum Error {
         method: &'static str,
     },
 
-    /// A score of the prediction for an embedding without probabilities.
-    #[error(
-        "the score `{method}` is one of the model's probabilities, and none were given: ask with images and the \
-         model, not with embeddings alone"
-    )]
-    ProbabilitiesRequired {
-        /// The score's name.
-        method: &'static str,
-    },
-
-    /// A score of the logits for a model that gives none.
-    #[error(
-        "the score `{method}` needs logits, and this model gives the probabilities of a softmax, from which they \
-         cannot be computed: a softmax forgets a constant that all logits share. Build the store with \
-         `max-probability`, or use a model with two classes and a sigmoid"
-    )]
-    LogitsUnavailable {
-        /// The score's name.
-        method: &'static str,
-    },
-
-    /// A sample of a two-sample test that has no values.
-    #[error("expected at least one value in {sample}, found none: there is nothing to compare")]
-    EmptySample {
-        /// Which sample.
-        sample: String,
-    },
-
-    /// A sample of a two-sample test that is too small for it.
-    #[error("expected at least {required} rows in the {sample} sample, found {found}: add images")]
-    SampleTooSmall {
-        /// Which sample.
-        sample: String,
-        /// Rows that the test takes.
-        required: usize,
-        /// Rows at hand.
-        found: usize,
-    },
-
-    /// More rows than can be numbered.
-    #[error("expected fewer than 2^32 rows in a sample, found {found}: test a part of them")]
-    SampleTooLarge {
-        /// Rows given.
-        found: usize,
-    },
-
-    /// A kernel whose width is not positive.
-    #[error("expected a positive, finite bandwidth of the kernel, found {found}")]
-    InvalidBandwidth {
-        /// The bandwidth given.
-        found: f64,
-    },
-
-    /// A relabeling that is none.
-    #[error(
-        "expected permutations as columns of {rows} numbers, {current} of them 1 and the others 0"
-    )]
-    InvalidPermutation {
-        /// Rows of the pooled sample.
-        rows: usize,
-        /// Rows that are called current.
-        current: usize,
-    },
-
     /// With so few permutations no p-value could be as small as the level.
     #[error(
         "{found} permutations are too few for alpha = {alpha}: the smallest p-value would be 1/({found} + 1); \
@@ -360,157 +227,4 @@ pub enum Error {
         /// The model in use.
         model: String,
     },
-
-    /// A monitor's state that no stream of images leads to.
-    #[error(
-        "the monitor's stored state is damaged or forged; begin a new epoch (POST /admin/drift/reset, see --admin-address)"
-    )]
-    InvalidMonitorState {
-        /// What contradicts what.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-
-    /// A report or one of its drawings cannot be written.
-    #[error("the report cannot be drawn")]
-    Drawing {
-        /// Why.
-        #[source]
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-
-    /// A file that is no monitor's, where one was expected.
-    #[error(
-        "{path} is not a monitor's file ({found}): nothing was written to it; name another file, or move this one away"
-    )]
-    NotAMonitorFile {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What it is instead.
-        found: String,
-    },
-
-    /// A monitor's file that a newer version of this program has written.
-    #[error(
-        "the monitor's file {path} has schema version {found}, and this program knows versions up to {supported}: \
-         use the program that wrote it, or name another file"
-    )]
-    MonitorFileTooNew {
-        /// The file.
-        path: std::path::PathBuf,
-        /// Its version.
-        found: i64,
-        /// The newest that is known.
-        supported: i64,
-    },
-
-    /// A monitor's file that is damaged.
-    #[error(
-        "the monitor's file {path} is damaged: nothing was written to it; restore it from a copy, or move it away (with \
-         -wal and -shm beside it), and the monitor begins anew"
-    )]
-    MonitorFileDamaged {
-        /// The file.
-        path: std::path::PathBuf,
-        /// What the database says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-
-    /// A monitor's file that is no longer at its path.
-    #[error(
-        "the monitor's file {path} was moved, removed or replaced while it was in use: what it remembered is wherever it \
-         was moved to, and the monitor goes on with what is there now, or begins anew"
-    )]
-    MonitorFileGone {
-        /// Where it was.
-        path: std::path::PathBuf,
-    },
-
-    /// A monitor's file that cannot be used at the moment: it is locked, or the disk is full.
-    #[error("the monitor's file {path} cannot be used at the moment: {reason}")]
-    MonitorBusy {
-        /// The file.
-        path: std::path::PathBuf,
-        /// Why.
-        reason: &'static str,
-        /// What the database says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-
-    /// A monitor's file that cannot be read or written.
-    #[error(
-        "cannot {action} the monitor's file {path}: see that its folder can be written to, or name another file"
-    )]
-    MonitorFile {
-        /// What was tried.
-        action: &'static str,
-        /// The file.
-        path: std::path::PathBuf,
-        /// What the database or the operating system says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-
-    /// What names neither a file nor a database for a monitor.
-    #[error("this names no place for a monitor's memory: {reason}")]
-    InvalidMonitorLocation {
-        /// What is wrong with it; never the text itself, which may hold a password.
-        reason: String,
-    },
-
-    /// A database that does not let us in, or not do what must be done: waiting does not help.
-    #[error("the monitor's database {database} refuses: {advice}")]
-    MonitorDatabaseRefuses {
-        /// Host, port and name.
-        database: String,
-        /// What to do.
-        advice: &'static str,
-        /// What the database says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-
-    /// A monitor's database that cannot be used at the moment.
-    #[error("the monitor's database {database} cannot be used at the moment: {reason}")]
-    MonitorDatabaseUnavailable {
-        /// Host, port and name.
-        database: String,
-        /// Why.
-        reason: &'static str,
-        /// What the database or the operating system says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-
-    /// Tables that a newer version of this program has made.
-    #[error(
-        "the tables of the monitor in the database {database} have schema version {found}, and this program knows \
-         versions up to {supported}: use the program that made them, or name another database"
-    )]
-    MonitorDatabaseTooNew {
-        /// Host, port and name.
-        database: String,
-        /// Their version.
-        found: i64,
-        /// The newest that is known.
-        supported: i64,
-    },
-
-    /// A monitor's database that does something unexpected.
-    #[error("cannot {action} the monitor's database {database}")]
-    MonitorDatabase {
-        /// What was tried.
-        action: &'static str,
-        /// Host, port and name.
-        database: String,
-        /// What the database says.
-        source: Box<dyn std::error::Error + Send + Sync>,
-    },
-}
-
-impl Error {
-    /// [`Error::InvalidArgument`] of anything that can be printed.
-    pub(crate) fn invalid_argument(
-        name: &'static str,
-        expected: &'static str,
-        found: impl std::fmt::Display,
-    ) -> Self {
-        Self::InvalidArgument { name, expected, found: found.to_string() }
-    }
 }

@@ -4,7 +4,6 @@ use std::ops::Range;
 
 use ndarray::{Array1, Array2, ArrayView1, Axis, s};
 
-use super::TimesInverse;
 use super::cholesky::inverse_factor;
 use super::quadratic::QuadraticForm;
 use crate::error::{Error, Result};
@@ -19,6 +18,9 @@ pub(super) struct Scatter<'a> {
     z: Array2<f64>,
     groups: &'a [Range<usize>],
 }
+
+/// `Σ⁻¹·v`.
+pub(super) type TimesInverse = Box<dyn Fn(ArrayView1<'_, f64>) -> Array1<f64>>;
 
 /// What scoring needs.
 pub(super) struct Inverses {

@@ -35,7 +35,7 @@ mod cholesky;
 mod covariance;
 mod quadratic;
 
-use ndarray::{Array1, Array2, ArrayView1, Axis};
+use ndarray::{Array1, Array2, Axis};
 use sdd_index::{Filter, ReferenceStore};
 
 use self::covariance::{Inverses, Scatter};
@@ -178,9 +178,6 @@ fn mean(rows: &Array2<f64>, group: std::ops::Range<usize>) -> Array1<f64> {
     let group = rows.slice(ndarray::s![group, ..]);
     group.sum_axis(Axis(0)) / group.nrows() as f64
 }
-
-/// `Σ⁻¹·v`.
-type TimesInverse = Box<dyn Fn(ArrayView1<'_, f64>) -> Array1<f64>>;
 
 #[cfg(test)]
 mod tests;

@@ -2,7 +2,7 @@
 
 use std::io::Read;
 
-use super::NpyError;
+use super::error::NpyError;
 
 type Result<T, E = NpyError> = std::result::Result<T, E>;
 
@@ -51,19 +51,19 @@ impl Header {
             }
             version => {
                 let found = format!("it has format version {version}: expected 1, 2 or 3");
-                return Err(NpyError(found));
+                return Err(NpyError::new(found));
             }
         };
         if length > MAX_HEADER_BYTES {
-            return Err(NpyError(format!(
+            return Err(NpyError::new(format!(
                 "its header claims {length} bytes: expected at most {MAX_HEADER_BYTES}"
             )));
         }
         let mut text = vec![0; length];
         reader.read_exact(&mut text).map_err(cut)?;
         let text = str::from_utf8(&text).map_err(|_| NpyError::new("its header is not text"))?;
-        let header = Self::parse(text).map_err(|NpyError(reason)| {
-            NpyError(format!("its header is {:?}: {reason}", text.trim()))
+        let header = Self::parse(text).map_err(|reason| {
+            NpyError::new(format!("its header is {:?}: {reason}", text.trim()))
         })?;
         Ok((header, (8 + length_bytes + length) as u64))
     }
@@ -94,7 +94,7 @@ impl Header {
         let found = file_bytes.saturating_sub(header_bytes);
         match values {
             Some(values) if expected == Some(found) => Ok(values),
-            _ => Err(NpyError(format!(
+            _ => Err(NpyError::new(format!(
                 "its header claims {} x {} numbers of {size} bytes, and {found} bytes follow: \
                  it is cut short or damaged",
                 self.rows, self.columns,
@@ -121,7 +121,7 @@ impl Header {
         if !cursor.0.trim().is_empty() {
             return fault("something follows the closing brace");
         }
-        let missing = |entry| NpyError(format!("`{entry}` is missing"));
+        let missing = |entry| NpyError::new(format!("`{entry}` is missing"));
         let shape = shape.ok_or_else(|| missing("shape"))?;
         let [rows, columns] = shape[..] else {
             return fault(format!(
@@ -216,7 +216,7 @@ impl<'a> Cursor<'a> {
         self.0 = rest;
         digits
             .parse()
-            .map_err(|_| NpyError(format!("expected a number that fits, found {digits:?}")))
+            .map_err(|_| NpyError::new(format!("expected a number that fits, found {digits:?}")))
     }
 }
 

@@ -3,31 +3,15 @@
 //! An own reader, because the file's header is not to be believed: the crate `ndarray-npy` allocates
 //! what the header claims before it has seen a byte of it. Here the file's length decides.
 
+mod error;
 mod header;
 
 use std::io::{BufReader, Read};
-use std::path::Path;
 
 use ndarray::{Array2, ShapeBuilder};
 
+pub use self::error::NpyError;
 use self::header::{Element, Header};
-
-/// Why a file is not read as a matrix.
-#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
-#[error("{0}")]
-pub struct NpyError(String);
-
-impl NpyError {
-    fn new(reason: impl Into<String>) -> Self {
-        Self(reason.into())
-    }
-}
-
-impl From<std::io::Error> for NpyError {
-    fn from(error: std::io::Error) -> Self {
-        Self(error.to_string())
-    }
-}
 
 /// The bytes before the first number of a float32 matrix of that many rows and columns, row after row.
 #[must_use]
@@ -36,13 +20,12 @@ pub fn header_of_rows(shape: (usize, usize)) -> Vec<u8> {
 }
 
 /// Reads a matrix of float32 or float64 numbers, all of them finite, with at least one row and one
-/// column.
+/// column, out of a file of `length` bytes.
 ///
 /// # Errors
 ///
 /// [`NpyError`]: the file cannot be read, is none of these, or is not as long as it says.
-pub fn read(path: &Path) -> Result<Array2<f32>, NpyError> {
-    let (file, length) = sdd_core::regular_file::open(path)?;
+pub fn read(file: impl Read, length: u64) -> Result<Array2<f32>, NpyError> {
     let mut reader = BufReader::new(file);
     let (header, header_bytes) = Header::read(&mut reader)?;
     let values = header.check_length(length, header_bytes)?;
@@ -50,12 +33,12 @@ pub fn read(path: &Path) -> Result<Array2<f32>, NpyError> {
     let data = read_values(&mut reader, header.element, values)?;
     let shape = (header.rows, header.columns).set_f(header.column_major);
     let matrix = Array2::from_shape_vec(shape, data)
-        .map_err(|error| NpyError(error.to_string()))?
+        .map_err(|error| NpyError::new(error.to_string()))?
         .as_standard_layout()
         .into_owned();
     for (row, values) in matrix.rows().into_iter().enumerate() {
         if let Some(column) = values.iter().position(|value| !value.is_finite()) {
-            return Err(NpyError(format!(
+            return Err(NpyError::new(format!(
                 "row {row} (counted from 0) has {} in column {column}: expected finite numbers that fit float32",
                 values[column],
             )));
@@ -96,8 +79,6 @@ fn narrow(value: f64) -> f32 {
 
 #[cfg(test)]
 mod tests {
-    use std::fs;
-
     use ndarray::array;
 
     use super::*;
@@ -112,10 +93,7 @@ mod tests {
     }
 
     fn read_bytes(bytes: &[u8]) -> Result<Array2<f32>, NpyError> {
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("a.npy");
-        fs::write(&path, bytes).unwrap();
-        read(&path)
+        read(bytes, bytes.len() as u64)
     }
 
     fn failure(bytes: &[u8]) -> String {

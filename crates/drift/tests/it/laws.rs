@@ -3,28 +3,12 @@
 use ndarray::{Array2, Axis};
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sdd_drift::conformal::CalibrationScores;
 use sdd_drift::mahalanobis::RelativeMahalanobis;
 use sdd_drift::mean_l1::MeanL1;
-use sdd_drift::p_value::{PValueKind, PValues};
 use sdd_drift::{Query, Reference, Score, ScoreMethod};
 use sdd_index::Normalization;
 
 use crate::support::{folder, store};
-
-/// Few distinct values, so that ties are common.
-fn tied_scores() -> impl Strategy<Value = Vec<f64>> {
-    vec((-8_i32..8).prop_map(|value| f64::from(value) / 4.0), 0..60)
-}
-
-fn kinds() -> impl Strategy<Value = PValueKind> {
-    let delta = prop_oneof![0.001..0.999_f64, Just(1e-12), Just(1.0_f64.next_down())];
-    prop_oneof![
-        Just(PValueKind::Marginal),
-        delta.clone().prop_map(|delta| PValueKind::Simes { delta }),
-        delta.prop_map(|delta| PValueKind::Dkwm { delta }),
-    ]
-}
 
 fn rows(count: std::ops::Range<usize>, dimension: usize) -> impl Strategy<Value = Array2<f32>> {
     let value = prop_oneof![Just(0.0_f32), -10.0_f32..10.0, -1e4_f32..1e4];
@@ -56,73 +40,6 @@ fn score(reference: &Array2<f32>, method: ScoreMethod, query: &[f32]) -> f64 {
 }
 
 proptest! {
-    #[test]
-    fn p_values_are_in_the_unit_interval_and_fall_with_the_score(
-        scores in tied_scores(), a in -3.0..3.0_f64, b in -3.0..3.0_f64,
-    ) {
-        let calibration = CalibrationScores::new(scores).unwrap();
-        let (low, high) = (a.min(b), a.max(b));
-        let (p_low, p_high) = (calibration.p_value(low), calibration.p_value(high));
-        prop_assert!(0.0 < p_high && p_high <= p_low && p_low <= 1.0);
-        prop_assert!(p_high >= 1.0 / (calibration.len() + 1) as f64);
-    }
-
-    #[test]
-    fn above_the_threshold_is_where_p_is_at_most_alpha(
-        scores in tied_scores(), alpha in 0.001..0.999_f64, score in -3.0..3.0_f64,
-    ) {
-        let calibration = CalibrationScores::new(scores).unwrap();
-        match calibration.threshold(alpha) {
-            Ok(threshold) => {
-                for score in [score, threshold, threshold.next_up(), threshold.next_down()] {
-                    prop_assert_eq!(score > threshold, calibration.p_value(score) <= alpha);
-                }
-            }
-            Err(_) => prop_assert!(calibration.p_value(f64::INFINITY) > alpha),
-        }
-    }
-
-    #[test]
-    fn p_values_of_every_kind_are_above_0_at_most_1_and_fall_with_the_score(
-        scores in tied_scores(), kind in kinds(), a in -3.0..3.0_f64, b in -3.0..3.0_f64,
-    ) {
-        let calibration = CalibrationScores::new(scores).unwrap();
-        let p_values = PValues::new(calibration.clone(), kind).unwrap();
-        let (low, high) = (p_values.p_value(a.min(b)), p_values.p_value(a.max(b)));
-        prop_assert!(0.0 < high && high <= low && low <= 1.0, "{} {}", high, low);
-        let extremes = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(|s| p_values.p_value(s));
-        prop_assert!(extremes.iter().all(|p| 0.0 < *p && *p <= 1.0), "{:?}", extremes);
-        prop_assert!(extremes[0] <= high && low <= extremes[1]);
-        // DKWM is the marginal one and more; Simes may be smaller where there are many strange scores.
-        if let PValueKind::Dkwm { .. } = kind {
-            prop_assert!(p_values.p_value(a) >= calibration.p_value(a));
-        }
-    }
-
-    #[test]
-    fn for_every_kind_above_the_threshold_is_where_p_is_at_most_alpha(
-        scores in tied_scores(), kind in kinds(), alpha in 0.001..0.999_f64, score in -3.0..3.0_f64,
-    ) {
-        let images = scores.len();
-        let p_values = PValues::new(CalibrationScores::new(scores).unwrap(), kind).unwrap();
-        if let Some(threshold) = p_values.threshold(alpha) {
-            for score in [score, threshold, threshold.next_up(), threshold.next_down()] {
-                prop_assert_eq!(score > threshold, p_values.p_value(score) <= alpha);
-            }
-            prop_assert!(images >= kind.required_images(alpha));
-        } else {
-            prop_assert!(images == 0 || p_values.p_value(f64::INFINITY) > alpha);
-            prop_assert!(images < kind.required_images(alpha));
-        }
-    }
-
-    #[test]
-    fn required_images_are_the_fewest(kind in kinds(), alpha in 0.002..0.999_f64) {
-        let required = kind.required_images(alpha);
-        prop_assert!(kind.smallest_p_value(required) <= alpha);
-        prop_assert!(required == 1 || kind.smallest_p_value(required - 1) > alpha);
-    }
-
     #[test]
     fn a_mahalanobis_distance_does_not_depend_on_the_order_of_classes_and_rows(
         a in rows(3..12, 4), b in rows(3..12, 4), query in rows(1..2, 4),

@@ -1,25 +1,11 @@
-//! Tests of the library over real stores, and of the program with a real model.
+//! Tests of the library over real stores.
 #![allow(clippy::unwrap_used)]
 // Where a test compares floats exactly, it means exactly.
 #![allow(clippy::float_cmp)]
 
 mod batch;
-mod build;
-mod check;
-mod damaged;
-mod embed;
 mod false_alarms;
 mod golden;
-mod interrupted;
-mod labeling;
 mod laws;
-mod life;
-mod mahalanobis;
-mod matrix;
-mod query;
 mod reference;
-mod report;
-mod statistics_laws;
 mod support;
-mod text;
-mod verdicts;

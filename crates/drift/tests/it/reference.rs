@@ -5,7 +5,7 @@ use std::sync::Arc;
 use ndarray::{Array2, array};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::{Calibration, ClassProbabilities, Error, Query, Reference, Score, ScoreMethod};
+use sdd_drift::{Calibration, Error, Query, Reference, Score, ScoreMethod};
 use sdd_drift::{PValueKind, PValueWithin, Unavailable, VerdictRule};
 use sdd_index::{FileStore, ModelIdentity, Normalization, Record, StoreContents};
 
@@ -23,10 +23,8 @@ fn reference(method: ScoreMethod, k: usize) -> Reference {
     Reference::uncalibrated(Box::new(store), Score::new(method, k).unwrap()).unwrap()
 }
 
-/// All that a model says.
 fn query<'a>(embedding: &'a [f32], class: &'a str) -> Query<'a> {
-    let probabilities = ClassProbabilities::Sigmoid(0.25);
-    Query::new(embedding).of_class(class).with_probabilities(probabilities)
+    Query::new(embedding).of_class(class)
 }
 
 fn score_of(method: ScoreMethod, k: usize, embedding: [f32; 2], class: &str) -> f64 {
@@ -186,25 +184,6 @@ fn a_zero_embedding_has_a_score() {
     let found = reference.assess(&query(&[0.0, 0.0], "low"), 6).unwrap();
     assert_eq!(found.score, 1.0);
     assert_eq!(found.neighbors[0].distance, 0.0);
-}
-
-#[test]
-fn the_scores_of_the_prediction_need_it() {
-    let embedding = [0.0, 0.0];
-    let score = |method, probabilities| {
-        let query = Query::new(&embedding).with_probabilities(probabilities);
-        reference(method, 1).assess(&query, 1).map(|found| found.score).map_err(|e| e.code())
-    };
-    let sigmoid = ClassProbabilities::Sigmoid(0.75);
-    let softmax = ClassProbabilities::Softmax(&[0.5, 0.25, 0.25]);
-    assert_eq!(score(ScoreMethod::MaxProbability, sigmoid), Ok(0.25));
-    assert_eq!(score(ScoreMethod::MaxProbability, softmax), Ok(0.5));
-    assert_eq!(score(ScoreMethod::Energy, sigmoid), Ok(0.25_f64.ln()));
-    assert_eq!(score(ScoreMethod::Energy, softmax), Err("logits_unavailable"));
-    for method in [ScoreMethod::MaxProbability, ScoreMethod::Energy] {
-        let error = reference(method, 1).assess(&Query::new(&embedding), 1).unwrap_err();
-        assert_eq!(error.code(), "probabilities_required");
-    }
 }
 
 #[test]

@@ -80,6 +80,15 @@ impl Connection {
         self.open_requests.load(Ordering::SeqCst)
     }
 
+    /// Has the HTTP library find that the client sends nothing more; what is to be sent to the client is. With TLS it
+    /// would take that for a client that has left.
+    fn stop_reading(&self) {
+        if let Some(socket) = self.socket.as_ref().filter(|_| !self.is_encrypted) {
+            // Fails where the client was faster.
+            drop(socket.shutdown(std::net::Shutdown::Read));
+        }
+    }
+
     /// Ends the connection, whatever it is used for.
     fn cut(&self) {
         if let Some(socket) = &self.socket {

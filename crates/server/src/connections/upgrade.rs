@@ -2,9 +2,13 @@
 //!
 //! The HTTP library takes every `Connection: upgrade` for one that is taken up: it echoes it, closes the connection
 //! without having said so, and lets the body of an `Upgrade: websocket` go on until the client leaves. Nor does it let
-//! such a connection be kept. So these answers say that it closes, and the body ends where its length says.
+//! such a connection be kept. So these answers say that it closes, and the body ends where its length says. As the
+//! library would still wait for the rest of a body without end before it closes, it is told that nothing more comes.
 
+use std::cell::Cell;
 use std::pin::Pin;
+use std::rc::Rc;
+use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use actix_web::HttpMessage;
@@ -17,6 +21,8 @@ use actix_web::middleware::Next;
 use bytes::Bytes;
 use futures_util::Stream;
 
+use super::Connection;
+
 /// Wraps all handlers.
 ///
 /// # Errors
@@ -25,15 +31,19 @@ pub async fn decline_upgrades<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, actix_web::Error> {
-    let has_endless_body = has_endless_body(&request);
-    if has_endless_body {
-        end_body(&mut request);
-    }
+    let left_of_body = has_endless_body(&request).then(|| end_body(&mut request));
+    let connection = request.conn_data::<Arc<Connection>>().cloned();
     let asks = request.request().head().connection_type() == ConnectionType::Upgrade;
-    let is_declined = has_endless_body || (asks && request.version() < Version::HTTP_2);
+    let is_declined = left_of_body.is_some() || (asks && request.version() < Version::HTTP_2);
     let mut response = next.call(request).await?;
     if is_declined {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
+    }
+    // A client that is still sending is read for a while, as any other, so that it sees the answer.
+    if left_of_body.is_some_and(|left| left.get() == 0)
+        && let Some(connection) = connection
+    {
+        connection.stop_reading();
     }
     Ok(response)
 }
@@ -55,19 +65,21 @@ fn is_chunked(headers: &HeaderMap) -> bool {
     coding.is_some_and(|coding| coding.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"))
 }
 
-/// Lets the body end after the length that the request names, or at once.
-fn end_body(request: &mut ServiceRequest) {
+/// Lets the body end after the length that the request names, or at once. Gives what of it has not been read.
+fn end_body(request: &mut ServiceRequest) -> Rc<Cell<u64>> {
     let length = request.headers().get(CONTENT_LENGTH).and_then(|value| value.to_str().ok());
-    let left = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
-    let body = Limited { body: request.take_payload(), left };
+    let length = length.and_then(|length| length.trim().parse().ok()).unwrap_or(0);
+    let left = Rc::new(Cell::new(length));
+    let body = Limited { body: request.take_payload(), left: Rc::clone(&left) };
     request.set_payload(Payload::Stream { payload: Box::pin(body) });
+    left
 }
 
 /// The beginning of a body.
 struct Limited {
     body: Payload,
     /// Bytes that are still to come.
-    left: u64,
+    left: Rc<Cell<u64>>,
 }
 
 impl Stream for Limited {
@@ -75,13 +87,14 @@ impl Stream for Limited {
 
     fn poll_next(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let this = self.get_mut();
-        if this.left == 0 {
+        let left = this.left.get();
+        if left == 0 {
             return Poll::Ready(None);
         }
         let next = match ready!(Pin::new(&mut this.body).poll_next(context)) {
             Some(Ok(mut bytes)) => {
-                bytes.truncate(usize::try_from(this.left).unwrap_or(usize::MAX));
-                this.left -= bytes.len() as u64;
+                bytes.truncate(usize::try_from(left).unwrap_or(usize::MAX));
+                this.left.set(left - bytes.len() as u64);
                 Some(Ok(bytes))
             }
             Some(Err(error)) => Some(Err(error)),

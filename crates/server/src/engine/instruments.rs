@@ -10,7 +10,7 @@ pub struct Instruments {
     pub batch_images: Histogram,
     /// Passes of the model that failed with all their images.
     pub failed_passes: Counter,
-    /// Panics of its threads, each of which cost the images in work an error and nothing else.
+    /// Panics of its threads, each of which costs one image its answer at most.
     pub panics: Counter,
     /// How long images spent in each stage.
     pub stages: StageHistograms,

@@ -144,6 +144,8 @@ impl Order {
 pub(super) struct Prepared {
     pub order: Order,
     pub tensor: Vec<f32>,
+    /// Whether the client made the tensor, and so its values may be any.
+    pub is_of_client: bool,
     /// Where it may be kept.
     pub image: Option<AnsweredImage>,
     /// What is odd about it.

@@ -6,7 +6,8 @@ use std::time::Instant;
 
 use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec, ReadOptions};
 use sdd_drift::Reference;
-use sdd_drift::monitor::MonitorSettings;
+use sdd_index::ModelIdentity;
+use sdd_monitor::MonitorSettings;
 use thiserror::Error;
 
 use super::job::Answer;
@@ -136,7 +137,7 @@ impl Pair {
     ///
     /// # Errors
     /// As [`WatchedPair::new`]: settings and calibration do not go together.
-    pub fn watch(&mut self, settings: &MonitorSettings) -> sdd_drift::Result<()> {
+    pub fn watch(&mut self, settings: &MonitorSettings) -> sdd_monitor::Result<()> {
         if let Some(reference) = &self.reference {
             let pair = WatchedPair::new(&self.served.sha256, reference, settings.clone())?;
             self.served.watched = Some(Arc::new(pair));
@@ -203,7 +204,7 @@ fn load_reference(
     }
     let open = || {
         let reference = Reference::open(&path)?;
-        reference.check_classifier(classifier)?;
+        reference.check_model(&identity(classifier), classifier.spec().embedding_dimension)?;
         Ok(reference)
     };
     let reference = open().map_err(|source| LoadError::Reference { path: path.clone(), source })?;
@@ -229,4 +230,11 @@ fn describe(path: PathBuf, reference: &Reference) -> ServedReference {
         alpha: calibration.map(sdd_drift::Calibration::alpha),
         calibration_images: calibration.map(sdd_drift::Calibration::images),
     }
+}
+
+/// What a store remembers of the model that made its embeddings.
+fn identity(classifier: &Classifier) -> ModelIdentity {
+    let spec = classifier.spec();
+    let (name, version) = (spec.name.clone(), spec.version.clone());
+    ModelIdentity { name, version, sha256: classifier.sha256().to_owned() }
 }

@@ -12,6 +12,7 @@ mod isolation;
 mod job;
 mod load;
 mod pace;
+mod pass;
 mod prepare;
 mod run;
 

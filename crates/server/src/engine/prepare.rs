@@ -36,6 +36,7 @@ impl Preparer {
             Input::Tensor(tensor) => Some(Prepared {
                 order,
                 tensor,
+                is_of_client: true,
                 image: None,
                 warning: None,
                 times,
@@ -44,7 +45,8 @@ impl Preparer {
             Input::Encoded(image) => match self.read(&image, times) {
                 Ok((tensor, times, warning)) => {
                     let image = order.keeps_image().then(|| AnsweredImage::new(image));
-                    Some(Prepared { order, tensor, image, warning, times, ready: Instant::now() })
+                    let (is_of_client, ready) = (false, Instant::now());
+                    Some(Prepared { order, tensor, is_of_client, image, warning, times, ready })
                 }
                 Err(error) => {
                     order.answer(Err(error));

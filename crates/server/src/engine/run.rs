@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use ndarray::Array4;
+use ndarray::{Array4, Axis};
 use sdd_core::{Classifier, ImageWarning, Prediction};
 use sdd_drift::{Assessment, Query, Reference};
 
@@ -14,6 +14,7 @@ use super::instruments::Instruments;
 use super::isolation::{Stage, isolate};
 use super::job::{Answer, AnsweredImage, Order, Prepared, StageTimes};
 use super::pace::Lanes;
+use super::pass::{Outcome, run_all};
 use crate::error::{ApiError, chain_of};
 
 /// Owns a session, on one thread.
@@ -47,12 +48,14 @@ impl Runner {
         }
     }
 
-    /// Answers all of a batch. A panic in the model costs all of its images an error, one in the
-    /// comparison that image alone.
+    /// Answers all of a batch. What the model fails or panics at costs the image that is at fault its answer, and so does
+    /// a panic in the comparison.
     pub fn answer(&mut self, batch: Vec<Prepared>) {
         let mut waiting = Vec::with_capacity(batch.len());
         let mut tensors = Vec::new();
-        for Prepared { order, tensor, image, warning, mut times, ready } in batch {
+        for prepared in batch {
+            let Prepared { order, tensor, is_of_client, image, warning, mut times, ready } =
+                prepared;
             if matches!(self.lanes, Lanes::Stages { .. }) {
                 let batch = ready.elapsed();
                 self.instruments.stages.batch.observe(batch.as_secs_f64());
@@ -65,7 +68,7 @@ impl Runner {
             } else {
                 tensors.extend(tensor);
             }
-            waiting.push(Asked { order, image, warning, times });
+            waiting.push(Asked { order, is_of_client, image, warning, times });
         }
         if waiting.is_empty() {
             return;
@@ -79,35 +82,50 @@ impl Runner {
         }
         self.renew();
         let count = waiting.len();
-        self.instruments.batch_images.observe(f64::from(as_u32(count)));
         let start = Instant::now();
-        let Some(predictions) = isolate(self, |runner| runner.run(count, tensors)) else { return };
+        let outcomes = self.run(count, tensors);
         let infer = start.elapsed();
-        self.note(&predictions);
-        for (mut asked, prediction) in waiting.into_iter().zip(predictions) {
+        self.note(&waiting, &outcomes);
+        for (mut asked, outcome) in waiting.into_iter().zip(outcomes) {
             self.instruments.stages.infer.observe(infer.as_secs_f64());
             asked.times.infer = infer;
             let share = infer / as_u32(count);
-            isolate(self, |runner| runner.finish(asked, share, prediction));
+            isolate(self, |runner| runner.finish(asked, share, outcome));
         }
     }
 
-    fn run(&mut self, count: usize, tensors: Vec<f32>) -> Vec<sdd_core::Result<Prediction>> {
+    fn run(&mut self, count: usize, tensors: Vec<f32>) -> Vec<Outcome> {
         let [channels, height, width] = self.classifier.input_shape();
-        match Array4::from_shape_vec((count, channels, height, width), tensors) {
-            Ok(tensors) => self.classifier.run(&tensors),
+        let tensors = match Array4::from_shape_vec((count, channels, height, width), tensors) {
+            Ok(tensors) => tensors,
             // Handlers check the length of what clients send.
-            Err(error) => vec![Err(sdd_core::Error::Inference(error.into()))],
-        }
+            Err(error) => {
+                let failed = |_| Some(Err(sdd_core::Error::Inference(error.clone().into())));
+                return (0..count).map(failed).collect();
+            }
+        };
+        run_all(count, |inputs| {
+            self.instruments.batch_images.observe(f64::from(as_u32(inputs.len())));
+            if inputs.len() == count {
+                return isolate(self, |runner| runner.classifier.run(&tensors));
+            }
+            let some = tensors.slice_axis(Axis(0), inputs.into()).to_owned();
+            isolate(self, |runner| runner.classifier.run(&some))
+        })
     }
 
-    /// Takes note of whether the model answers.
-    fn note(&mut self, predictions: &[sdd_core::Result<Prediction>]) {
-        let is_failure = |answer: &sdd_core::Result<Prediction>| {
-            matches!(answer, Err(sdd_core::Error::Inference(_)))
-        };
-        if !predictions.iter().all(is_failure) {
+    /// Takes note of whether the model answers. A batch whose images were tried alone, too, counts once.
+    fn note(&mut self, waiting: &[Asked], outcomes: &[Outcome]) {
+        if outcomes.iter().any(|outcome| matches!(outcome, Some(Ok(_)))) {
             self.health.passed();
+            return;
+        }
+        let is_models = |(asked, outcome): (&Asked, &Outcome)| match outcome {
+            // For what a client makes up there may be no answer that can be used, for an image there is.
+            Some(Err(sdd_core::Error::Output { .. })) => !asked.is_of_client,
+            _ => true,
+        };
+        if !waiting.iter().zip(outcomes).all(is_models) {
             return;
         }
         self.instruments.failed_passes.inc();
@@ -161,13 +179,14 @@ impl Runner {
     }
 
     /// Compares with the reference and answers. `share` is the image's part of its batch's time.
-    fn finish(&self, asked: Asked, share: Duration, prediction: sdd_core::Result<Prediction>) {
-        let Asked { order, image, warning, mut times } = asked;
-        let prediction = match prediction {
-            Ok(prediction) => Prediction { warning, ..prediction },
-            Err(error) => {
-                order.answer(Err(self.error_of(error)));
-                return;
+    fn finish(&self, asked: Asked, share: Duration, outcome: Outcome) {
+        let Asked { order, image, warning, mut times, .. } = asked;
+        let prediction = match outcome {
+            Some(Ok(prediction)) => Prediction { warning, ..prediction },
+            Some(Err(error)) => return order.answer(Err(self.error_of(error))),
+            None => {
+                let error = sdd_core::Error::Inference("the model panicked".into());
+                return order.answer(Err(self.error_of(error)));
             }
         };
         let start = Instant::now();
@@ -201,7 +220,8 @@ impl Runner {
     }
 
     fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, ApiError> {
-        let query = Query::of_prediction(prediction, self.classifier.spec());
+        let class = prediction.class(self.classifier.spec());
+        let query = Query::new(&prediction.embedding).of_class(class);
         let assess = |reference: &Arc<Reference>| reference.assess(&query, self.neighbors);
         self.reference
             .as_ref()
@@ -214,6 +234,7 @@ impl Runner {
 /// An image in a pass of the model.
 struct Asked {
     order: Order,
+    is_of_client: bool,
     image: Option<AnsweredImage>,
     warning: Option<ImageWarning>,
     times: StageTimes,

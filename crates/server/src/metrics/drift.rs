@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
-use sdd_drift::monitor::{MonitorReport, Status};
+use sdd_monitor::{MonitorReport, Status};
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 

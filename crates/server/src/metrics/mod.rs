@@ -14,7 +14,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Registry, Unit};
-use sdd_drift::monitor::Observation;
+use sdd_monitor::Observation;
 
 pub use exposition::{Format, expose};
 
@@ -101,7 +101,8 @@ impl Metrics {
         registry.register("batch_images", help, engine.batch_images.clone());
         let help = "Passes of the model that failed with all their images";
         registry.register("failed_passes", help, engine.failed_passes.clone());
-        let help = "Panics that cost the images in work an error, and nothing else";
+        let help =
+            "Panics in the threads of the engine, each of which costs one image its answer at most";
         registry.register("engine_panics", help, engine.panics.clone());
         let shortages = Family::default();
         let help = "Requests that were refused as overloaded, by what there was too little of";

@@ -76,8 +76,12 @@ fn add_model(registry: &mut Registry, served: &ServedModel) {
 }
 
 fn add_reference(registry: &mut Registry, reference: &ServedReference) {
-    let labels =
-        [("path", reference.path.display().to_string()), ("method", reference.method.clone())];
+    // What it is, and not where: paths are the machine's own business.
+    let labels = [
+        ("checksum", reference.checksum.clone()),
+        ("generation", reference.generation.to_string()),
+        ("method", reference.method.clone()),
+    ];
     registry.register(
         "reference",
         "The reference that images are compared with",

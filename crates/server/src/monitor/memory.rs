@@ -4,14 +4,14 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use arc_swap::ArcSwapOption;
-use sdd_drift::Error;
-use sdd_drift::monitor::{Location, MonitorStore};
+use sdd_monitor::Error;
+use sdd_monitor::{Location, MonitorStore};
 
 /// Time in which a memory that could not be used is not tried again for those who ask: each would wait for it in turn.
 const REST: Duration = Duration::from_secs(1);
 
 /// Opens a store, one after the other.
-pub(super) type Opener = Box<dyn FnMut() -> sdd_drift::Result<Box<dyn MonitorStore>> + Send>;
+pub(super) type Opener = Box<dyn FnMut() -> sdd_monitor::Result<Box<dyn MonitorStore>> + Send>;
 
 /// Opens one that was opened before.
 pub(super) fn opener(location: &Location, keep: u64) -> Opener {
@@ -23,7 +23,7 @@ pub(super) fn opener(location: &Location, keep: u64) -> Opener {
 pub(super) fn open_first(
     location: &Location,
     keep: u64,
-) -> std::io::Result<sdd_drift::Result<Box<dyn MonitorStore>>> {
+) -> std::io::Result<sdd_monitor::Result<Box<dyn MonitorStore>>> {
     std::thread::scope(|scope| {
         let opening = std::thread::Builder::new()
             .name("monitor-open".into())
@@ -34,24 +34,24 @@ pub(super) fn open_first(
 
 /// Whether a store may well work again without being opened anew.
 pub(super) fn is_passing(error: &Error) -> bool {
-    matches!(error, Error::MonitorBusy { .. } | Error::MonitorDatabaseUnavailable { .. })
+    matches!(error, Error::Busy { .. } | Error::DatabaseUnavailable { .. })
 }
 
 /// Whether an error is about the store, so that nothing can be written; else it is about one pair's state.
 pub(super) fn is_of_store(error: &Error) -> bool {
     matches!(
         error,
-        Error::MonitorBusy { .. }
-            | Error::MonitorFile { .. }
-            | Error::MonitorFileDamaged { .. }
-            | Error::MonitorFileGone { .. }
-            | Error::MonitorFileTooNew { .. }
-            | Error::NotAMonitorFile { .. }
-            | Error::InvalidMonitorLocation { .. }
-            | Error::MonitorDatabase { .. }
-            | Error::MonitorDatabaseRefuses { .. }
-            | Error::MonitorDatabaseTooNew { .. }
-            | Error::MonitorDatabaseUnavailable { .. }
+        Error::Busy { .. }
+            | Error::File { .. }
+            | Error::FileDamaged { .. }
+            | Error::FileGone { .. }
+            | Error::FileTooNew { .. }
+            | Error::NotAMonitor { .. }
+            | Error::InvalidLocation { .. }
+            | Error::Database { .. }
+            | Error::DatabaseRefuses { .. }
+            | Error::DatabaseTooNew { .. }
+            | Error::DatabaseUnavailable { .. }
     )
 }
 
@@ -78,10 +78,10 @@ impl Memory {
 
     pub fn ask<T>(
         &mut self,
-        mut action: impl FnMut(&mut dyn MonitorStore) -> sdd_drift::Result<T>,
-    ) -> sdd_drift::Result<T> {
+        mut action: impl FnMut(&mut dyn MonitorStore) -> sdd_monitor::Result<T>,
+    ) -> sdd_monitor::Result<T> {
         if self.rests() {
-            return Err(Error::MonitorDatabaseUnavailable {
+            return Err(Error::DatabaseUnavailable {
                 database: "of the monitor".into(),
                 reason: "it could not be used a moment ago",
                 source: "not tried again yet".into(),
@@ -89,19 +89,19 @@ impl Memory {
         }
         let answer = match self.ask_once(&mut action) {
             // What is there now is asked.
-            Err(Error::MonitorFileGone { .. }) => self.ask_once(&mut action),
+            Err(Error::FileGone { .. }) => self.ask_once(&mut action),
             answer => answer,
         };
         // It waited, and so would the next one.
-        let waited = matches!(answer, Err(Error::MonitorDatabaseUnavailable { .. }));
+        let waited = matches!(answer, Err(Error::DatabaseUnavailable { .. }));
         self.rest.0.store(waited.then(|| Arc::new(Instant::now() + REST)));
         answer
     }
 
     fn ask_once<T>(
         &mut self,
-        action: &mut impl FnMut(&mut dyn MonitorStore) -> sdd_drift::Result<T>,
-    ) -> sdd_drift::Result<T> {
+        action: &mut impl FnMut(&mut dyn MonitorStore) -> sdd_monitor::Result<T>,
+    ) -> sdd_monitor::Result<T> {
         // A panic in here leaves a store that is gone.
         let known = self.store.take();
         let mut store = known.map_or_else(|| (self.open)(), Ok)?;

@@ -22,18 +22,17 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use sdd_drift::monitor::{
-    MonitorReport, MonitorStore, Observation, Page, StoredObservation, Stretch,
+use sdd_monitor::{
+    MonitorReport, MonitorStore, Observation, Page, Recorded, StoredObservation, Stretch,
 };
-use sdd_drift::report::{Report, Subject};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-pub use pair::{WatchedPair, observation};
+pub use pair::{WatchedPair, now_ms, observation};
 pub use reader::Unread;
 pub use status::{Current, Recording};
 
-use self::memory::{Memory, Rest, is_passing, open_first, opener};
+use self::memory::{Memory, Rest, is_of_store, is_passing, open_first, opener};
 use self::queue::Room;
 use self::reader::Reader;
 use self::status::Shared;
@@ -56,10 +55,10 @@ pub enum MonitorError {
     #[error(
         "drift over time cannot be watched; --monitor names another file or database, `--monitor none` goes without"
     )]
-    Memory(#[source] sdd_drift::Error),
+    Memory(#[source] sdd_monitor::Error),
     /// The settings, or the reference's calibration.
     #[error("drift over time cannot be watched with these settings")]
-    Settings(#[source] sdd_drift::Error),
+    Settings(#[source] sdd_monitor::Error),
     /// The thread.
     #[error("cannot start a thread for the monitor")]
     Thread(#[source] std::io::Error),
@@ -208,15 +207,12 @@ impl DriftMonitor {
         .await
     }
 
-    /// The report of a pair, for people.
+    /// All that is remembered of a pair, for a report.
     ///
     /// # Errors
     /// [`Unread`].
-    pub async fn report(&self, pair: &Arc<WatchedPair>) -> Result<Report, Unread> {
-        self.ask(pair, |store, WatchedPair { reference, id, monitor, .. }| {
-            Report::gather(store, Subject { reference, pair: id, monitor }, pair::now_ms())
-        })
-        .await
+    pub async fn recorded(&self, pair: &Arc<WatchedPair>) -> Result<Recorded, Unread> {
+        self.ask(pair, |store, pair| Recorded::read(store, &pair.id, &pair.monitor)).await
     }
 
     /// Begins an epoch of a pair.
@@ -237,18 +233,26 @@ impl DriftMonitor {
     async fn ask<T: Send + 'static>(
         &self,
         pair: &Arc<WatchedPair>,
-        action: impl Fn(&mut dyn MonitorStore, &WatchedPair) -> sdd_drift::Result<T> + Send + 'static,
+        action: impl Fn(&mut dyn MonitorStore, &WatchedPair) -> sdd_monitor::Result<T> + Send + 'static,
     ) -> Result<T, Unread> {
         let (pair, control) = (Arc::clone(pair), self.control.clone());
         let ask = move |store: &mut dyn MonitorStore| {
             let answer = action(store, &pair);
-            if matches!(answer, Err(sdd_drift::Error::MonitorFileGone { .. })) {
+            if matches!(answer, Err(sdd_monitor::Error::FileGone { .. })) {
                 // Whoever writes finds out now, and not with the next image.
                 drop(control.try_send(Control::Look));
             }
             answer
         };
-        self.reader.ask(ask).await
+        let answer = self.reader.ask(ask).await;
+        if let Err(Unread::Memory(error)) = &answer
+            && is_of_store(error)
+            && !is_passing(error)
+        {
+            // Whoever writes may not have seen it yet: it still holds much of what it has read before.
+            drop(self.control.try_send(Control::LookAnew));
+        }
+        answer
     }
 
     /// Whether predictions are written.
@@ -295,7 +299,7 @@ fn open(
             shared.turn_off(chain_of(&error));
             Ok(Some(None))
         }
-        Err(error) if !place.named && matches!(error, sdd_drift::Error::MonitorFile { .. }) => {
+        Err(error) if !place.named && matches!(error, sdd_monitor::Error::File { .. }) => {
             tracing::warn!("drift over time is not watched: {}; see --monitor", chain_of(&error));
             Ok(None)
         }

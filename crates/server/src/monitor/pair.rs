@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sdd_drift::Reference;
-use sdd_drift::monitor::{
+use sdd_monitor::{
     Baseline, Monitor, MonitorReport, MonitorSettings, MonitorState, Observation, PairId,
 };
 
@@ -32,7 +32,7 @@ impl WatchedPair {
         model_sha256: &str,
         reference: &Arc<Reference>,
         settings: MonitorSettings,
-    ) -> sdd_drift::Result<Self> {
+    ) -> sdd_monitor::Result<Self> {
         Ok(Self {
             id: PairId::of(model_sha256, reference),
             monitor: Monitor::new(settings, reference.calibration().map(Baseline::of))?,
@@ -45,7 +45,7 @@ impl WatchedPair {
     ///
     /// # Errors
     /// As [`Monitor::report`].
-    pub fn report(&self, state: &MonitorState) -> sdd_drift::Result<MonitorReport> {
+    pub fn report(&self, state: &MonitorState) -> sdd_monitor::Result<MonitorReport> {
         self.monitor.in_force(state)?.report(state)
     }
 }
@@ -64,7 +64,9 @@ pub fn observation(answer: &Answer, request_id: &str, served: &ServedModel) -> O
 }
 
 /// Milliseconds since 1970.
-pub(super) fn now_ms() -> i64 {
+/// The time: milliseconds since 1970 (UTC).
+#[must_use]
+pub fn now_ms() -> i64 {
     let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

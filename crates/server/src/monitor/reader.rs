@@ -4,7 +4,7 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
-use sdd_drift::monitor::{Location, MonitorStore};
+use sdd_monitor::{Location, MonitorStore};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -28,7 +28,7 @@ pub enum Unread {
     Full,
     /// What the memory says.
     #[error(transparent)]
-    Memory(#[from] sdd_drift::Error),
+    Memory(#[from] sdd_monitor::Error),
     /// The question was one that ends in a panic.
     #[error("the thread that reads the drift monitor has failed, which is a fault of ours")]
     Failed,
@@ -59,7 +59,7 @@ impl Reader {
     /// [`Unread`]; at once where too many wait.
     pub async fn ask<T: Send + 'static>(
         &self,
-        action: impl FnMut(&mut dyn MonitorStore) -> sdd_drift::Result<T> + Send + 'static,
+        action: impl FnMut(&mut dyn MonitorStore) -> sdd_monitor::Result<T> + Send + 'static,
     ) -> Result<T, Unread> {
         let (reply, answer) = oneshot::channel();
         let job = move |memory: &mut Memory| {

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
-use sdd_drift::monitor::{MonitorReport, MonitorSettings, MonitorState};
+use sdd_monitor::{MonitorReport, MonitorSettings, MonitorState};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -154,7 +154,7 @@ impl Shared {
     }
 
     /// Images of a pair that is no longer served and whose state cannot be read.
-    pub fn count_unreadable(&self, images: usize, error: &sdd_drift::Error) {
+    pub fn count_unreadable(&self, images: usize, error: &sdd_monitor::Error) {
         self.unrecorded.fetch_add(images as u64, Ordering::Relaxed);
         tracing::warn!(
             "{images} images of a model and reference that are no longer served are not recorded: {}",

@@ -4,12 +4,13 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use sdd_drift::monitor::{
+use sdd_drift::Reference;
+use sdd_index::{FileStore, Normalization, Record, StoreContents};
+use sdd_monitor::Result;
+use sdd_monitor::{
     Baseline, CalibratedRate, Delivery, Location, Monitor, MonitorSettings, MonitorState, Notice,
     PairId, PairSummary, SeriesPoint, Tidied,
 };
-use sdd_drift::{Reference, Result};
-use sdd_index::{FileStore, Normalization, Record, StoreContents};
 
 use super::*;
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use sdd_drift::monitor::{MonitorReport, Notice, PairId, Status, Turn};
+use sdd_monitor::{MonitorReport, Notice, PairId, Status, Turn};
 use serde::Serialize;
 
 use super::memory::Memory;
@@ -139,7 +139,7 @@ impl Teller {
     }
 
     /// Gives the time in which nothing is to be done.
-    fn tell_until_taken(&mut self) -> sdd_drift::Result<Duration> {
+    fn tell_until_taken(&mut self) -> sdd_monitor::Result<Duration> {
         self.note_what_was_told()?;
         let mut wait = FIRST_WAIT;
         for attempt in 1..=ATTEMPTS {
@@ -184,7 +184,12 @@ impl Teller {
 
     /// Takes the right to tell, for this attempt and the wait after it. Only where there is something to tell it
     /// writes.
-    fn claim(&mut self, pair: &PairId, verdict: Status, wait: Duration) -> sdd_drift::Result<Turn> {
+    fn claim(
+        &mut self,
+        pair: &PairId,
+        verdict: Status,
+        wait: Duration,
+    ) -> sdd_monitor::Result<Turn> {
         let lease_ms = millis(outgoing::TIMEOUT + wait + CLAIM_MARGIN);
         let (name, cooldown_ms) = (self.name.as_str(), self.cooldown_ms);
         self.memory.ask(|store| {
@@ -200,7 +205,7 @@ impl Teller {
         })
     }
 
-    fn note_what_was_told(&mut self) -> sdd_drift::Result<()> {
+    fn note_what_was_told(&mut self) -> sdd_monitor::Result<()> {
         if let Some((pair, verdict, told_ms)) = &self.unnoted {
             let note = &mut |notice: &mut Notice| notice.note(*verdict, *told_ms);
             self.memory.ask(|store| store.change_notice(pair, note))?;

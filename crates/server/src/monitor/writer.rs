@@ -5,8 +5,8 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, never, select_biased};
-use sdd_drift::Error;
-use sdd_drift::monitor::{Delivery, MonitorState, MonitorStore, Observation};
+use sdd_monitor::Error;
+use sdd_monitor::{Delivery, MonitorState, MonitorStore, Observation};
 use tokio::sync::oneshot;
 
 use super::memory::{Opener, is_of_store, is_passing};
@@ -48,6 +48,8 @@ pub(super) struct Entry {
 pub(super) enum Control {
     /// To read the state of the pair that answers.
     Look,
+    /// The same from a store that is opened anew: another one has found it damaged.
+    LookAnew,
     /// To end when what was handed in is written.
     Stop,
 }
@@ -134,8 +136,13 @@ impl Writer {
         let wait = self.retry_at.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
         select_biased! {
             recv(control) -> message => match message {
-                Ok(Control::Look) if self.retry_at.is_none() => self.look(),
-                Ok(Control::Look) => {}
+                // While nothing can be written, it is opened anew soon enough.
+                Ok(Control::Look | Control::LookAnew) if self.retry_at.is_some() => {}
+                Ok(Control::Look) => self.look(),
+                Ok(Control::LookAnew) => {
+                    self.store = None;
+                    self.look();
+                }
                 Ok(Control::Stop) | Err(_) => return false,
             },
             recv(entries) -> entry => match entry {
@@ -146,12 +153,15 @@ impl Writer {
                 }
                 Err(_) => return false,
             },
-            default(wait) => if self.retry_at.take().is_some() {
+            default(wait) => {
+                self.retry_at = None;
                 self.take(queue);
-                self.write();
-            } else {
-                self.look();
-            },
+                if self.pending.is_empty() && self.attempt.is_none() {
+                    self.look();
+                } else {
+                    self.write();
+                }
+            }
         }
         if self.retry_at.is_none() && Instant::now() >= self.tidy_at {
             self.tidy();
@@ -181,18 +191,19 @@ impl Writer {
     }
 
     fn look(&mut self) {
-        let Some(pair) = self.shared.serving() else { return };
-        let prepared = self.prepare();
-        let Some(store) = &mut self.store else {
-            return prepared.err().iter().for_each(|error| self.fail(error));
-        };
-        match prepared.and_then(|()| store.state(&pair.id, &pair.monitor)) {
-            Ok(state) => {
-                self.note(&pair, state);
-                self.shared.turn_on();
-            }
+        match self.prepare().and_then(|()| self.read()) {
+            Ok(()) => self.shared.turn_on(),
             Err(error) => self.fail(&error),
         }
+    }
+
+    /// Reads the state of the pair that answers.
+    fn read(&mut self) -> Result<(), Error> {
+        if let (Some(pair), Some(store)) = (self.shared.serving(), &mut self.store) {
+            let state = store.state(&pair.id, &pair.monitor)?;
+            self.note(&pair, state);
+        }
+        Ok(())
     }
 
     fn note(&self, pair: &Arc<WatchedPair>, state: MonitorState) {
@@ -291,7 +302,7 @@ impl Writer {
     fn fail(&mut self, error: &Error) {
         self.shared.turn_off(chain_of(error));
         let mut wait = RETRY;
-        if matches!(error, Error::MonitorFileGone { .. }) {
+        if matches!(error, Error::FileGone { .. }) {
             // What is there now may be used at once, and has not been told what is served.
             wait = REOPEN;
             self.shared.declare_again();

@@ -55,7 +55,6 @@ const BEARER: &str = "bearer";
         report::page,
         report::json,
         report::box_plot_svg,
-        report::box_plot_png,
         monitor::reset,
         model::model,
         admin::reload,

@@ -123,7 +123,9 @@ async fn classify(
 ) -> Result<Answer, ApiError> {
     let Upload { bytes, content_type, .. } = image;
     let ticket = Ticket { permit, deadline: context.deadline(), keep_image: keep };
-    let answer = self::answer(engine, context, Input::Encoded(bytes), ticket).await;
+    let answer = engine.answer(Input::Encoded(bytes), ticket).await;
+    let answer =
+        answer.inspect(|answer| context.note_answer(engine.served().class_of(answer), answer));
     let answer = answer.map_err(|error| match (error, content_type) {
         // What is no image and was not sent as one has the wrong type, rather than being broken.
         (ApiError::Image(ImageError::NotAnImage), Some(found)) if !may_be_image(&found) => {
@@ -142,19 +144,4 @@ pub fn of_image(error: ApiError, index: usize, count: usize) -> ApiError {
         ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },
         error => error,
     }
-}
-
-/// Classifies one image.
-///
-/// # Errors
-/// As [`Engine::answer`]; the caller notes them.
-pub async fn answer(
-    engine: &Engine,
-    context: &RequestContext,
-    input: Input,
-    ticket: Ticket,
-) -> Result<Answer, ApiError> {
-    let answer = engine.answer(input, ticket).await?;
-    context.note_answer(engine.served().class_of(&answer), &answer);
-    Ok(answer)
 }

@@ -5,26 +5,51 @@ use std::sync::{Arc, LazyLock};
 use actix_web::http::header::LOCATION;
 use actix_web::web::{Data, Path};
 use actix_web::{HttpRequest, HttpResponse};
+use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
 
 use super::asset::{Asset, Assets};
 use crate::contract::OpenFaults;
 use crate::error::ApiError;
+use crate::openapi;
+use crate::security::keys::KeyRing;
+use crate::service::Service;
 
 /// Swagger UI sets styles from its script, and has its icons in its style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
                       img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// The OpenAPI document, which is made of all routes.
-pub struct ApiDocument(Asset);
+/// The OpenAPI document, which is made of all routes, as it was last asked for. A reload may change what it tells of.
+#[derive(Default)]
+pub struct ApiDocument(ArcSwapOption<Made>);
+
+struct Made {
+    /// Name and version.
+    model: [String; 2],
+    keys: Arc<KeyRing>,
+    asset: Asset,
+}
 
 impl ApiDocument {
-    /// Of the document's text.
-    #[must_use]
-    pub fn new(json: String) -> Self {
-        Self(Asset::new(json.into(), "application/json"))
+    /// Of what is served now.
+    fn answer(&self, request: &HttpRequest, service: &Service) -> Result<HttpResponse, ApiError> {
+        let (engine, keys) = (service.engine(), service.security.keys());
+        let spec = &engine.served().spec;
+        let is_current = |made: &Arc<Made>| {
+            made.model == [&*spec.name, &*spec.version] && Arc::ptr_eq(&made.keys, &keys)
+        };
+        if let Some(made) = self.0.load_full().filter(is_current) {
+            return Ok(made.asset.answer(request));
+        }
+        let json = openapi::document(engine.served(), &keys).to_json();
+        let json = json.map_err(|error| ApiError::Internal(error.into()))?;
+        let asset = Asset::new(json.into(), "application/json");
+        let answer = asset.answer(request);
+        let model = [spec.name.clone(), spec.version.clone()];
+        self.0.store(Some(Arc::new(Made { model, keys, asset })));
+        Ok(answer)
     }
 }
 
@@ -58,14 +83,21 @@ static FILES: LazyLock<Assets> = LazyLock::new(|| {
 });
 
 /// This document
+///
+/// # Errors
+/// A fault of ours.
 #[utoipa::path(
     get,
     path = "/openapi.json",
     tag = "Documents",
     responses((status = 200, description = "OpenAPI 3.1", body = Object), OpenFaults),
 )]
-pub async fn document(request: HttpRequest, document: Data<ApiDocument>) -> HttpResponse {
-    document.0.answer(&request)
+pub async fn document(
+    request: HttpRequest,
+    document: Data<ApiDocument>,
+    service: Data<Service>,
+) -> Result<HttpResponse, ApiError> {
+    document.answer(&request, &service)
 }
 
 /// The relative links of the page need the slash at the end.

@@ -11,7 +11,7 @@ use utoipa::ToSchema;
 pub struct Drift {
     /// How the score was computed.
     pub method: Method,
-    /// The distance from the reference; larger is stranger. `mahalanobis` and `energy` may be negative.
+    /// The distance from the reference; larger is stranger. `mahalanobis` may be negative.
     pub score: f64,
     /// The share of calibration images that were at least as strange (with what the guarantee adds to
     /// it), never 0; `null` where `unavailable` says why.
@@ -45,10 +45,6 @@ pub enum Method {
     MeanL1SameClass,
     /// The relative Mahalanobis distance to the classes of the reference.
     Mahalanobis,
-    /// One less the largest probability, whatever the reference.
-    MaxProbability,
-    /// The energy of the logits, whatever the reference.
-    Energy,
 }
 
 /// Why an image has no verdict.
@@ -126,8 +122,6 @@ impl From<ScoreMethod> for Method {
             ScoreMethod::MeanL1 => Self::MeanL1,
             ScoreMethod::MeanL1SameClass => Self::MeanL1SameClass,
             ScoreMethod::Mahalanobis => Self::Mahalanobis,
-            ScoreMethod::MaxProbability => Self::MaxProbability,
-            ScoreMethod::Energy => Self::Energy,
         }
     }
 }

@@ -18,6 +18,7 @@ mod prediction;
 pub(crate) mod report;
 pub(crate) mod v2;
 
+use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
@@ -59,7 +60,6 @@ pub(crate) fn routes() -> Vec<(String, &'static str, Route)> {
         ("/drift/report", READ, get(report::page)),
         ("/drift/report.json", READ, get(report::json)),
         ("/drift/box-plot.svg", READ, get(report::box_plot_svg)),
-        ("/drift/box-plot.png", READ, get(report::box_plot_png)),
         ("/admin/drift/reset", "POST", web::post().to(monitor::reset)),
         ("/admin/reload", "POST", web::post().to(admin::reload)),
         ("/v1/model", READ, get(model::model)),
@@ -102,5 +102,10 @@ fn only(resource: actix_web::Resource, allowed: &'static str) -> actix_web::Reso
 }
 
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {
+    // Such a request names a server and no path.
+    if request.method() == Method::CONNECT {
+        let what = "this server is no proxy, which CONNECT is for: ask it by its own address, without the proxy";
+        return Err(ApiError::NotSupported { what });
+    }
     Err(ApiError::NotFound { path: request.path().to_owned() })
 }

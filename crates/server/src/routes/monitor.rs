@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Query};
-use sdd_drift::monitor::{MonitorReport, Page, PairId, StoredObservation, Stretch};
+use sdd_monitor::{MonitorReport, Page, PairId, StoredObservation, Stretch};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};

@@ -1,18 +1,18 @@
-//! `GET /drift/report`, `/drift/report.json`, `/drift/box-plot.svg`, `/drift/box-plot.png`: drift over time, to look at
-//! and to send.
+//! `GET /drift/report`, `/drift/report.json`, `/drift/box-plot.svg`: drift over time, to look at and to send.
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, REFERRER_POLICY, X_CONTENT_TYPE_OPTIONS,
 };
 use actix_web::web::{Data, Json};
-use sdd_drift::report::{self, Report};
+use sdd_report::Report;
 use tokio::sync::Semaphore;
 
 use super::blocking::off_async;
 use super::monitor::{monitor, unread, watched};
-use crate::contract::{EncodedImage, MonitorFaults};
+use crate::contract::MonitorFaults;
 use crate::error::{ApiError, Shortage};
+use crate::monitor::now_ms;
 use crate::service::Service;
 
 /// Nothing but the page itself: styles and pictures are in it, and a script is not.
@@ -40,7 +40,7 @@ static TURNS: Semaphore = Semaphore::const_new(2);
 )]
 pub async fn page(service: Data<Service>) -> Result<HttpResponse, ApiError> {
     let mut folders = service.settings.picture_folders();
-    let html = made(service, move |report| report::html(&report, &mut folders));
+    let html = made(service, move |report| sdd_report::html(&report, &mut folders));
     Ok(document("text/html; charset=utf-8", html.await?.into_bytes()))
 }
 
@@ -72,40 +72,23 @@ pub async fn json(service: Data<Service>) -> Result<Json<Report>, ApiError> {
     ),
 )]
 pub async fn box_plot_svg(service: Data<Service>) -> Result<HttpResponse, ApiError> {
-    let svg = made(service, |report| Ok(report::box_plot_svg(&report))).await?;
+    let svg = made(service, |report| Ok(sdd_report::box_plot_svg(&report))).await?;
     Ok(document("image/svg+xml", svg.into_bytes()))
-}
-
-/// The same as PNG
-///
-/// # Errors
-/// As [`page`].
-#[utoipa::path(
-    get,
-    path = "/drift/box-plot.png",
-    tag = "Drift",
-    responses(
-        (status = 200, description = "The drawing", body = EncodedImage, content_type = "image/png"),
-        MonitorFaults,
-    ),
-)]
-pub async fn box_plot_png(service: Data<Service>) -> Result<HttpResponse, ApiError> {
-    let png = made(service, |report| report::png(&report::box_plot_svg(&report))).await?;
-    Ok(document("image/png", png))
 }
 
 /// Makes a report, and of it what is asked for, off the threads that answer.
 async fn made<T: Send + 'static>(
     service: Data<Service>,
-    of: impl FnOnce(Report) -> sdd_drift::Result<T> + Send + 'static,
+    of: impl FnOnce(Report) -> sdd_report::Result<T> + Send + 'static,
 ) -> Result<T, ApiError> {
     let pair = watched(&service)?;
     let turn = TURNS.try_acquire().map_err(|_| ApiError::overloaded(Shortage::Reports))?;
-    let report = monitor(&service)?.report(&pair).await.map_err(unread)?;
+    let recorded = monitor(&service)?.recorded(&pair).await.map_err(unread)?;
     let made = off_async(move || {
         // Until the work is done, whoever still waits for it.
         let _turn = turn;
-        of(report).map_err(|error| ApiError::Internal(error.into()))
+        let report = Report::of(recorded, &pair.reference, now_ms());
+        report.and_then(of).map_err(|error| ApiError::Internal(error.into()))
     });
     made.await?
 }

@@ -28,6 +28,7 @@ use self::area::Area;
 use self::client_address::client_address;
 use self::keys::{KeyError, KeyRing};
 use self::rate_limit::RateLimit;
+use crate::error::chain_of;
 use crate::settings::SecuritySettings;
 
 /// Why the server cannot be protected as the settings say.
@@ -39,6 +40,9 @@ pub enum SecurityError {
     /// The certificate.
     #[error(transparent)]
     Tls(#[from] TlsError),
+    /// Both.
+    #[error("{}; and {}", chain_of(&.0.0), chain_of(&.0.1))]
+    Both(Box<(KeyError, TlsError)>),
 }
 
 /// Whether a path asks for a key, where these are known.
@@ -137,10 +141,14 @@ impl Security {
     /// [`SecurityError`]; then what cannot be read stays as it was.
     pub fn reload(&self) -> Result<(), SecurityError> {
         let keys = KeyRing::open(&self.settings).map(|keys| self.keys.store(Arc::new(keys)));
-        if let Some(tls) = &self.tls {
-            tls.reload()?;
+        let tls = self.tls.as_ref().map_or(Ok(()), |tls| tls.reload());
+        match (keys, tls) {
+            (Err(keys), Err(tls)) => Err(SecurityError::Both(Box::new((keys, tls)))),
+            (keys, tls) => {
+                keys?;
+                Ok(tls?)
+            }
         }
-        Ok(keys?)
     }
 
     /// The keys that count now.

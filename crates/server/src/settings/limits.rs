@@ -5,8 +5,12 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::TypedValueParser;
 
-use super::at_least_one;
 use super::duration::{DAY, duration};
+use super::{at_least_one, between};
+
+/// The least memory for uploads, in bytes: with less, no picture of any use would ever fit, and the server would start
+/// only to refuse all of them.
+const LEAST_UPLOAD_MEMORY: u64 = 64 << 10;
 
 /// The shortest time that anything can be given.
 const SHORTEST: Duration = Duration::from_millis(1);
@@ -24,9 +28,9 @@ pub struct LimitSettings {
     /// Connections at a time, an even number or the next one; more wait to be accepted
     #[arg(long, env = "SDD_MAX_CONNECTIONS", default_value_t = 4096, value_parser = even(1 << 20))]
     pub max_connections: usize,
-    /// Bytes that the uploads held in memory may take together; more are answered 503
+    /// Bytes that the uploads held in memory may take together, 65536 at least; more are answered 503
     #[arg(long, env = "SDD_MAX_UPLOAD_MEMORY", default_value_t = 512 << 20,
-          value_parser = at_least_one(1 << 40))]
+          value_parser = between(LEAST_UPLOAD_MEMORY, 1 << 40))]
     pub max_upload_memory: usize,
     /// Time that an upload may take
     #[arg(long, env = "SDD_UPLOAD_TIMEOUT", default_value = "30s",

@@ -12,7 +12,7 @@ mod telemetry;
 
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
-use sdd_drift::report::PictureFolders;
+use sdd_report::PictureFolders;
 
 pub use capture::CaptureSettings;
 pub use limits::LimitSettings;
@@ -90,7 +90,12 @@ impl Settings {
 
 /// Takes 1 to `largest`.
 fn at_least_one(largest: u64) -> impl TypedValueParser<Value = usize> {
-    let in_range = clap::value_parser!(u64).range(1..=largest);
+    between(1, largest)
+}
+
+/// Takes `smallest` to `largest`.
+fn between(smallest: u64, largest: u64) -> impl TypedValueParser<Value = usize> {
+    let in_range = clap::value_parser!(u64).range(smallest..=largest);
     in_range.try_map(usize::try_from)
 }
 

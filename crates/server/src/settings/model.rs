@@ -82,6 +82,15 @@ impl ModelSettings {
         }
     }
 
+    /// The device for a pair that takes the place of one on `serving`: left to the program, a GPU that serves is kept.
+    #[must_use]
+    pub fn device_after(&self, serving: Device) -> Device {
+        match (self.device, serving) {
+            (Device::Auto, Device::Cuda(_)) => serving,
+            (asked_for, _) => asked_for,
+        }
+    }
+
     /// Threads that read images: what was asked for, or the number of cores.
     #[must_use]
     pub fn workers(&self) -> usize {
@@ -142,6 +151,15 @@ mod tests {
         let gpu = Device::Cuda(0);
         assert_eq!((settings.sessions(gpu), settings.max_batch(gpu)), (1, 16));
         assert_eq!(parse(&["--max-batch", "8"]).max_batch(Device::Cpu), 8);
+    }
+
+    #[test]
+    fn a_reload_keeps_to_the_gpu_that_serves() {
+        let gpu = Device::Cuda(1);
+        let after =
+            |asked_for: &str, serving| parse(&["--device", asked_for]).device_after(serving);
+        assert_eq!((after("auto", gpu), after("auto", Device::Cpu)), (gpu, Device::Auto));
+        assert_eq!((after("cpu", gpu), after("cuda", Device::Cpu)), (Device::Cpu, Device::Cuda(0)));
     }
 
     #[test]

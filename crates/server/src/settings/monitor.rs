@@ -7,7 +7,7 @@ use actix_web::http::Uri;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use clap::builder::TypedValueParser;
-use sdd_drift::monitor::{ClassMixRule, Location, MonitorSettings};
+use sdd_monitor::{ClassMixRule, Location, MonitorSettings};
 
 use super::duration::{DAY, duration};
 use super::security::Redacted;
@@ -122,7 +122,7 @@ impl DriftSettings {
     ///
     /// # Errors
     /// As [`Location::parse`].
-    pub fn place(&self) -> sdd_drift::Result<Option<MonitorPlace>> {
+    pub fn place(&self) -> sdd_monitor::Result<Option<MonitorPlace>> {
         match self.monitor.as_ref().map(Redacted::expose) {
             Some("none") => Ok(None),
             Some(named) => {
@@ -168,7 +168,7 @@ mod tests {
     use std::path::PathBuf;
 
     use clap::Parser;
-    use sdd_drift::monitor::{ClassMixRule, Location, MonitorSettings};
+    use sdd_monitor::{ClassMixRule, Location, MonitorSettings};
 
     use super::{DriftSettings, MonitorPlace, default_file};
     use crate::settings::Cli;

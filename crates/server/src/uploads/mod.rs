@@ -12,13 +12,14 @@ mod uploaded_bytes;
 use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
+use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::Payload;
 
 pub use budget::Refusal;
 pub use uploaded_bytes::UploadedBytes;
 
-use crate::error::{ApiError, Shortage};
+use crate::error::{ApiError, Shortage, chain_of};
 use crate::memory_budget::MemoryBudget;
 
 /// An uploaded image.
@@ -131,6 +132,24 @@ impl BodyKind {
             let found = declared.unwrap_or_else(|| "none".into());
             Err(ApiError::NotAnUpload { found })
         }
+    }
+}
+
+/// Why a body could not be read to its end, for whoever sends it.
+fn why_unread(error: &PayloadError) -> String {
+    match error {
+        PayloadError::Incomplete(_) => {
+            "it ended before all of it had come: the connection broke off, or it is not as long as its Content-Length, or \
+             its chunks, say"
+                .into()
+        }
+        // It is decompressed elsewhere: the HTTP library says so of chunks.
+        PayloadError::EncodingCorrupted => {
+            "its chunks (Transfer-Encoding: chunked) are malformed: each begins with its length in hexadecimal digits"
+                .into()
+        }
+        PayloadError::Io(error) => error.to_string(),
+        error => chain_of(error),
     }
 }
 

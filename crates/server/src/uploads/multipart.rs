@@ -2,14 +2,13 @@
 
 use actix_multipart::{Field, Multipart, MultipartError};
 use actix_web::HttpRequest;
-use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Payload;
 use futures_util::{StreamExt, TryStreamExt};
 
 use super::budget::{Budget, Receiving};
 use super::form::{self, MalformedForm, PlainForm};
-use super::{Upload, UploadLimits};
+use super::{Upload, UploadLimits, why_unread};
 use crate::error::{ApiError, chain_of};
 use crate::memory_budget::MemoryBudget;
 
@@ -85,7 +84,7 @@ async fn pass(part: &mut Field, budget: &mut Budget<'_>) -> Result<(), ApiError>
 
 fn malformed(error: &MultipartError) -> ApiError {
     let reason = match error {
-        MultipartError::Payload(PayloadError::Io(error)) => error.to_string(),
+        MultipartError::Payload(error) => why_unread(error),
         error => chain_of(error),
     };
     ApiError::MalformedMultipart { reason }

@@ -5,7 +5,7 @@ use actix_web::web::Payload;
 use futures_util::StreamExt;
 
 use super::budget::Budget;
-use super::{Upload, UploadLimits};
+use super::{Upload, UploadLimits, why_unread};
 use crate::error::ApiError;
 use crate::memory_budget::MemoryBudget;
 
@@ -20,7 +20,8 @@ pub(super) async fn read(
     budget.check_announced()?;
     let mut image = budget.begin();
     while let Some(chunk) = body.next().await {
-        let chunk = chunk.map_err(|error| ApiError::MalformedBody { reason: error.to_string() })?;
+        let chunk =
+            chunk.map_err(|error| ApiError::MalformedBody { reason: why_unread(&error) })?;
         budget.keep(&mut image, &chunk)?;
     }
     Ok(Upload { bytes: budget.end(image)?, content_type: Some(content_type), file_name: None })

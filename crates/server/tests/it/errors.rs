@@ -1,7 +1,11 @@
 //! What a client is told: status and stable code for everything that can be wrong with a request.
 
+use std::io::{BufReader, Write};
+use std::net::Shutdown;
+
 use crate::answer::Answer;
-use crate::server::{Server, multipart, picture};
+use crate::server::{FORM, Server, multipart, picture, refusal};
+use crate::socket::{answer, answer_to, connect};
 
 fn assert_refused(answer: &Answer, status: u16, code: &str) {
     assert_eq!((answer.status, answer.code()), (status, code), "{answer:?}");
@@ -59,6 +63,48 @@ fn every_fault_of_an_upload_has_its_code() {
 
     // After all that, a good request is answered.
     assert_eq!(server.predict(&image).status, 200);
+}
+
+#[test]
+fn a_body_that_breaks_off_is_told_in_words_to_act_on() {
+    let server = Server::start(&[]);
+    let form = multipart(&[("file", None, &picture("png_rgb.png"))]);
+    for (kind, code) in [(FORM, "malformed_multipart"), ("image/png", "malformed_body")] {
+        for (length, body, is_over, words) in [
+            ("Content-Length: 5000", &form[..100], true, "ended before all of it had come"),
+            ("Transfer-Encoding: chunked", b"9\r\nab", true, "ended before all of it had come"),
+            ("Transfer-Encoding: chunked", b"zz\r\nab", false, "its chunks"),
+        ] {
+            let head = format!(
+                "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: {kind}\r\n{length}\r\n\r\n"
+            );
+            let mut connection = connect(&server);
+            connection.write_all(&[head.as_bytes(), body].concat()).unwrap();
+            if is_over {
+                connection.shutdown(Shutdown::Write).unwrap();
+            }
+            let answer = answer(&mut BufReader::new(connection));
+            assert_refused(&answer, 400, code);
+            assert!(answer.text().contains(words), "{length}: {answer:?}");
+        }
+    }
+}
+
+#[test]
+fn a_request_to_a_proxy_is_told_that_this_is_none() {
+    let server = Server::start(&[]);
+    let answer = answer_to(&server, b"CONNECT x:443 HTTP/1.1\r\nHost: x:443\r\n\r\n");
+    assert_refused(&answer, 400, "not_supported");
+    assert!(answer.text().contains("no proxy"), "{answer:?}");
+}
+
+#[test]
+fn memory_for_uploads_in_which_nothing_fits_is_refused_at_the_start() {
+    let (code, said) = refusal(&["--max-upload-memory", "1"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("--max-upload-memory") && said.contains("65536"), "{said}");
+    let server = Server::start(&["--max-upload-memory", "65536"]);
+    assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
 }
 
 #[test]

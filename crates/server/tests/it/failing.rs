@@ -3,10 +3,12 @@
 use std::io::Cursor;
 
 use image::{DynamicImage, GrayImage, ImageFormat, Luma};
+use serde_json::{Value, json};
 
 use crate::eventually::eventually;
 use crate::exposition::Exposition;
-use crate::server::{Server, command, data};
+use crate::server::{Server, command, data, multipart};
+use crate::v2::INFER;
 
 /// Serves a model that fails where a pixel is bright.
 fn start(arguments: &[&str]) -> Server {
@@ -73,6 +75,60 @@ fn failures_between_answers_keep_nobody_from_being_answered() {
         assert_eq!(server.predict(&picture(GOOD)).status, 200);
     }
     assert_eq!(server.get("/readyz").status, 200);
+}
+
+/// Which images are in one pass is chance; so there are many.
+#[test]
+fn an_image_that_fails_costs_those_beside_it_nothing() {
+    let server = start(&["--workers", "1", "--max-batch", "8", "--max-images", "24"]);
+    let (good, bad) = (picture(GOOD), picture(BAD));
+    for _ in 0..10 {
+        let images: Vec<_> = (0..24).map(|at| if at % 8 == 3 { &bad[..] } else { &good }).collect();
+        let parts: Vec<_> =
+            images.iter().map(|image| ("file", Some("image/png"), *image)).collect();
+        let answer = server.post_form("/predict/batch", &multipart(&parts));
+        assert_eq!(answer.status, 200, "{answer:?}");
+        for (at, item) in answer.json()["predictions"].as_array().unwrap().iter().enumerate() {
+            let code = item["error"]["code"].as_str();
+            assert_eq!(code, (at % 8 == 3).then_some("internal"), "{at}: {item}");
+        }
+    }
+    assert_eq!(server.get("/readyz").status, 200);
+}
+
+/// A model whose answers to images are not finite, as those of a device that has gone wrong. What it says to a blank
+/// tensor is.
+fn start_without_numbers() -> (tempfile::TempDir, Server) {
+    let model = std::fs::read(data("tiny.onnx")).unwrap();
+    let begin = model.windows(2).position(|two| two == b"{\"").unwrap();
+    let spec = serde_json::Deserializer::from_slice(&model[begin..]).into_iter::<Value>().next();
+    let mut spec = spec.unwrap().unwrap();
+    spec["preprocessing"]["std"] = json!([2e-38, 2e-38, 2e-38]);
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("spec.json");
+    std::fs::write(&path, spec.to_string()).unwrap();
+    let server = Server::start(&["--workers", "1", "--model-spec", path.to_str().unwrap()]);
+    (folder, server)
+}
+
+#[test]
+fn a_model_without_an_answer_for_any_image_is_failing_and_strange_tensors_are_not_its_fault() {
+    let (_folder, server) = start_without_numbers();
+    let tensor = |value: f32| {
+        let data = vec![value; 3 * 32 * 24];
+        let input =
+            json!({"name": "image", "shape": [1, 3, 32, 24], "datatype": "FP32", "data": data});
+        server.post(INFER, &[], json!({"inputs": [input]}).to_string().as_bytes()).status
+    };
+    (0..20).for_each(|_| assert_eq!(tensor(3e38), 422));
+    assert_eq!((tensor(0.0), server.get("/readyz").status), (200, 200));
+    for _ in 0..6 {
+        let answer = server.predict(&picture(BAD));
+        assert_eq!((answer.status, answer.code()), (422, "unusable_output"), "{answer:?}");
+    }
+    let ready = server.get("/readyz");
+    assert_eq!((ready.status, ready.code()), (503, "engine_failing"));
+    assert_eq!(Exposition::of(&server).number("sdd_failed_passes_total"), 6);
 }
 
 #[test]

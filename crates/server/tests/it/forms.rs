@@ -1,7 +1,10 @@
 //! Forms as clients write them.
 
+use std::io::{BufReader, Write};
+
 use crate::answer::Answer;
 use crate::server::{FORM, Server, multipart, picture};
+use crate::socket::{answer, connect};
 
 /// A form with one picture.
 fn form(delimiter: &[u8], disposition: &[u8], image: &[u8]) -> Vec<u8> {
@@ -93,4 +96,30 @@ fn what_is_wrong_with_a_form_is_said_and_what_to_do() {
     assert_said(fields, 422, "too_many_fields", "more than 16 fields");
     let sixteen = multipart(&[&texts[..16], &[part]].concat());
     assert_eq!(post(&server, "/predict", FORM, &sixteen).status, 200);
+}
+
+#[test]
+fn the_limit_of_a_parts_head_does_not_depend_on_how_it_comes() {
+    let server = Server::start(&[]);
+    let image = picture("png_rgb.png");
+    let lines = "Content-Disposition: form-data; name=\"file\"\r\nX-Other: ";
+    for (head_bytes, expected) in [(16_384, (200, "none")), (16_385, (400, "malformed_multipart"))]
+    {
+        let rest = "a".repeat(head_bytes - lines.len() - 2);
+        let part_head = format!("--X\r\n{lines}{rest}\r\n\r\n");
+        let form = [part_head.as_bytes(), &image, b"\r\n--X--"].concat();
+        let length = form.len();
+        let head = format!(
+            "POST /predict HTTP/1.1\r\nHost: x\r\nContent-Type: multipart/form-data; boundary=X\r\n\
+             Content-Length: {length}\r\n\r\n"
+        );
+        for piece in [length, 1, 16_383, 16_389, 16_391, 4099] {
+            let mut connection = connect(&server);
+            connection.write_all(head.as_bytes()).unwrap();
+            form.chunks(piece).for_each(|piece| connection.write_all(piece).unwrap());
+            let answer = answer(&mut BufReader::new(connection));
+            let found = (answer.status, answer.code());
+            assert_eq!(found, expected, "{head_bytes} in pieces of {piece}: {}", answer.text());
+        }
+    }
 }

@@ -30,7 +30,7 @@ mod other_sites;
 mod overload;
 mod page;
 mod pipe;
-#[path = "../../../drift/tests/postgres/mod.rs"]
+#[path = "../../../monitor/tests/postgres/mod.rs"]
 mod postgres;
 mod predict;
 mod proxy;

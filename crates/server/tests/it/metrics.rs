@@ -57,6 +57,25 @@ fn requests_are_counted_by_route_method_status_and_code() {
 }
 
 #[test]
+fn images_of_a_request_that_is_answered_with_an_error_are_not_counted_as_answered() {
+    let server = Server::start(&["--workers", "1"]);
+    let mut images = v2::images(&["png_gray.png", "png_gray.png", "png_gray.png"]);
+    images["inputs"][0]["data"][2] = json!("bm90IGFuIGltYWdl");
+    for _ in 0..5 {
+        v2::post_json(&server, &images).refusal(400);
+    }
+    let numbers = Exposition::of(&server);
+    assert!(!numbers.names().contains("sdd_images_total"));
+    let refused = numbers.value("sdd_image_errors_total", &[("error", "not_an_image")]);
+    assert_counts(refused, 5, "refused images");
+    let images = v2::images(&["png_gray.png", "png_gray.png"]);
+    assert_eq!(v2::post_json(&server, &images).status, 200);
+    let labels = [("class", "non_defect"), ("out_of_distribution", "unknown")];
+    let found = Exposition::of(&server).value("sdd_images_total", &labels);
+    assert_counts(found, 2, "images");
+}
+
+#[test]
 fn the_queue_is_counted_as_it_is() {
     let server = Server::start(&["--workers", "1", "--queue", "40"]);
     let load = || {
@@ -172,7 +191,10 @@ fn model_and_reference_are_named_also_after_a_reload() {
     let labels = before.labels("sdd_model_info");
     assert_eq!((labels["name"].as_str(), labels["version"].as_str()), ("sdd-tiny", "0.1.0"));
     assert_eq!((labels["sha256"].len(), labels["device"].as_str()), (64, "cpu"));
-    assert_eq!(before.labels("sdd_reference_info")["method"], "knn");
+    let of_reference = before.labels("sdd_reference_info");
+    let names: Vec<_> = of_reference.keys().map(String::as_str).collect();
+    assert_eq!(names, ["checksum", "generation", "method"]);
+    assert_eq!((of_reference["checksum"].len(), &*of_reference["method"]), (64, "knn"));
     let images = u32::try_from(store::IMAGES.len()).unwrap();
     assert_counts(before.value("sdd_reference_images", &[]), images, "images");
     assert!(before.value("sdd_drift_threshold", &[]).is_some());

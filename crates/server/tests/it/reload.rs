@@ -108,6 +108,26 @@ fn a_bad_file_leaves_the_old_model_and_says_why() {
 }
 
 #[test]
+fn the_openapi_document_names_the_model_that_is_served_now() {
+    let models = Models::new();
+    let server = models.serve(&[]);
+    let named = || {
+        let document = server.get("/openapi.json").json();
+        let parameters = document["paths"]["/v2/models/{name}/infer"]["post"]["parameters"].clone();
+        let all = parameters.as_array().unwrap().iter();
+        let name = all.clone().find(|parameter| parameter["name"] == "name");
+        name.unwrap()["example"].as_str().unwrap().to_owned()
+    };
+    assert_eq!(named(), "sdd-tiny");
+    let mut other = models.files[0].clone();
+    let at = other.windows(8).position(|eight| eight == b"sdd-tiny").unwrap();
+    other[at..at + 8].copy_from_slice(b"sdd-next");
+    replace(&models.served, &other);
+    assert_eq!(server.administer("/admin/reload").status, 200);
+    assert_eq!((named(), named()), ("sdd-next".into(), "sdd-next".into()));
+}
+
+#[test]
 fn sighup_reloads() {
     let models = Models::new();
     let server = models.serve(&[]);

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
 
 use crate::client::{Client, Encrypted, connect_encrypted};
+use crate::security::new_key;
 use crate::server::{Server, picture, refusal};
 use crate::socket::connect;
 
@@ -107,6 +108,23 @@ fn a_renewed_certificate_is_shown_after_a_reload() {
     server.signal("-HUP");
     server.wait_for("model loaded");
     assert_eq!(get(&second).unwrap().status, 200);
+}
+
+#[test]
+fn a_reload_tells_what_is_wrong_with_keys_and_certificate() {
+    let files = Files::new();
+    let folder = tempfile::tempdir().unwrap();
+    let (keys, (_, hash)) = (folder.path().join("keys"), new_key());
+    std::fs::write(&keys, hash).unwrap();
+    let of_keys = ["--api-keys-file", keys.to_str().unwrap()];
+    let server = Server::start(&[&files.arguments()[..], &of_keys].concat());
+    files.spoil_certificate();
+    std::fs::write(&keys, "no hash").unwrap();
+    let answer = server.administer("/admin/reload");
+    assert_eq!((answer.status, answer.code()), (422, "reload_failed"), "{answer:?}");
+    for part in [keys.to_str().unwrap(), "cannot read a certificate from"] {
+        assert!(answer.text().contains(part), "{part}: {answer:?}");
+    }
 }
 
 #[test]

@@ -1,6 +1,8 @@
 //! Requests that ask for another protocol.
 
 use std::io::{BufReader, Read, Write};
+use std::net::TcpStream;
+use std::time::Duration;
 
 use crate::server::{Server, picture};
 use crate::socket::{answer, connect};
@@ -33,8 +35,7 @@ fn an_upgrade_that_is_declined_is_a_plain_request() {
             assert_eq!(answer.status, 200, "{offer}{length}{answer:?}");
             assert_eq!(answer.header("upgrade"), None);
             if answer.header("connection") == Some("close") {
-                connection.get_ref().shutdown(std::net::Shutdown::Write).unwrap();
-                assert_eq!(connection.read(&mut [0]).unwrap(), 0, "as it said");
+                assert_closes(&mut connection, offer);
             } else {
                 assert_eq!(answer.header("connection"), None);
                 connection.get_mut().write_all(b"GET /livez HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
@@ -44,6 +45,22 @@ fn an_upgrade_that_is_declined_is_a_plain_request() {
         let mut connection = connect(&server);
         let request = format!("GET /livez HTTP/1.1\r\nHost: x\r\n{offer}\r\n");
         connection.write_all(request.as_bytes()).unwrap();
-        assert_eq!(answer(&mut BufReader::new(connection)).status, 200, "without a body");
+        let mut connection = BufReader::new(connection);
+        let answer = answer(&mut connection);
+        assert_eq!(answer.status, 200, "without a body");
+        if answer.header("connection") == Some("close") {
+            assert_closes(&mut connection, offer);
+        }
     }
+    let mut connection = connect(&server);
+    connection.write_all(b"CONNECT x:443 HTTP/1.1\r\nHost: x\r\n\r\n").unwrap();
+    let mut connection = BufReader::new(connection);
+    assert_eq!(answer(&mut connection).header("connection"), Some("close"));
+    assert_closes(&mut connection, "CONNECT");
+}
+
+/// As the server said, and before it would give up a client that might still be sending, after 5 s.
+fn assert_closes(connection: &mut BufReader<TcpStream>, what: &str) {
+    connection.get_ref().set_read_timeout(Some(Duration::from_secs(3))).unwrap();
+    assert_eq!(connection.read(&mut [0]).unwrap(), 0, "{what}");
 }

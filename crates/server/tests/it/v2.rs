@@ -261,6 +261,12 @@ fn bodies_may_be_compressed_both_ways() {
     let mut decoder = flate2::read::GzDecoder::new(answer.body.as_slice());
     std::io::Read::read_to_string(&mut decoder, &mut json).unwrap();
     assert_eq!(serde_json::from_str::<Value>(&json).unwrap(), plain.json());
+    // As tools write it that compress in parallel: one member after the other.
+    let text = images(&["png_rgb.png"]).to_string();
+    let (half, rest) = text.as_bytes().split_at(text.len() / 2);
+    let members = [gzip(half), gzip(rest)].concat();
+    let answer = server.post(INFER, &[("content-encoding", "gzip")], &members);
+    assert_eq!((answer.status, answer.json()), (200, plain.json()));
     // A refusal is for reading, whatever the client takes.
     let answer = server.post(INFER, &headers, &body[..body.len() / 2]);
     assert!(answer.refusal(400).contains("decompressed"));

@@ -159,6 +159,12 @@ fn a_compressed_bomb_is_refused_before_it_fills_memory() {
         let answer = server.post(INFER, &[("content-encoding", "gzip")], &bomb);
         assert!(answer.refusal(413).contains("limit"));
     }
+    // Small members that together are too large, and more members than anybody needs.
+    let members = gzip(&vec![b' '; 500_000]).repeat(1000);
+    let answer = server.post(INFER, &[("content-encoding", "gzip")], &members);
+    assert!(answer.refusal(413).contains("limit"));
+    let answer = server.post(INFER, &[("content-encoding", "gzip")], &gzip(b"").repeat(5000));
+    assert!(answer.refusal(400).contains("gzip members"));
     let grown = server.memory_kib("VmHWM") - before;
     assert!(grown < 40 << 10, "512 MiB decompressed, the server grew by {grown} KiB");
 }

@@ -1,15 +1,8 @@
 //! Numbers from independent implementations, a file a subject: `knn.json` of sdd-index's tests, the others of
-//! these. `SDD_GOLDEN_DIR` names another folder with all of them.
+//! these. Files in the folder that `SDD_GOLDEN_DIR` names go before them.
 
-mod box_plot;
-mod class_mix;
-mod conformal;
-mod detectors;
-mod e_process;
-mod ks;
-mod mmd;
+mod mahalanobis;
 mod nearest;
-mod window;
 
 use std::path::PathBuf;
 
@@ -18,9 +11,9 @@ use serde_json::Value;
 
 pub fn golden(name: &str) -> Value {
     let place = if name == "knn.json" { "../index/tests/golden" } else { "tests/golden" };
-    let shipped = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(place);
-    let folder = std::env::var_os("SDD_GOLDEN_DIR").map_or_else(shipped, PathBuf::from);
-    let path = folder.join(name);
+    let shipped = || PathBuf::from(env!("CARGO_MANIFEST_DIR")).join(place).join(name);
+    let other = std::env::var_os("SDD_GOLDEN_DIR").map(|folder| PathBuf::from(folder).join(name));
+    let path = other.filter(|path| path.is_file()).unwrap_or_else(shipped);
     let text = std::fs::read_to_string(&path).unwrap_or_else(|e| panic!("{}: {e}", path.display()));
     serde_json::from_str(&text).unwrap()
 }
@@ -57,30 +50,10 @@ pub fn assert_close(found: f64, expected: f64, tolerance: &Value, what: &str) {
     assert!(difference <= allowed, "{what}: {found} is not {expected}, off by {difference:e}");
 }
 
-/// Compares two lists, and their lengths.
-#[track_caller]
-pub fn assert_all_close(
-    found: impl IntoIterator<Item = f64>,
-    expected: &Value,
-    tolerance: &Value,
-    what: &str,
-) {
-    let (found, expected) = (found.into_iter().collect::<Vec<_>>(), numbers(expected));
-    assert_eq!(found.len(), expected.len(), "{what}: how many");
-    for (i, (found, expected)) in found.into_iter().zip(expected).enumerate() {
-        assert_close(found, expected, tolerance, &format!("{what} at {i}"));
-    }
-}
-
 /// A list that is not empty.
 #[track_caller]
 pub fn list<'a>(document: &'a Value, name: &str) -> &'a Vec<Value> {
     let list = document[name].as_array().unwrap();
     assert!(!list.is_empty(), "{name}");
     list
-}
-
-/// An index, or null.
-pub fn optional_count(value: &Value) -> Option<usize> {
-    (!value.is_null()).then(|| count(value))
 }

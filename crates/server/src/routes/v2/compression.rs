@@ -12,11 +12,15 @@ use flate2::bufread::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
 
 use crate::error::{ApiError, Shortage};
-use crate::memory_budget::MemoryBudget;
+use crate::memory_budget::{MemoryBudget, Reservation};
 use crate::uploads::UploadedBytes;
 
 /// Bytes that are decompressed at a time.
 const CHUNK: usize = 64 << 10;
+
+/// Members of a gzip body at most. Tools that compress in parallel or for reading in between write one for every 64 KiB
+/// or more, so these are enough for 256 MiB; each one costs some work, also if it is empty.
+const MAX_MEMBERS: usize = 4096;
 
 /// How a body is compressed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -77,21 +81,25 @@ impl Coding {
         limit: usize,
         memory: &MemoryBudget,
     ) -> Result<UploadedBytes, ApiError> {
-        let (bytes, rest) = match self {
-            Self::Gzip => {
-                let mut decoder = GzDecoder::new(body);
-                (read_all(&mut decoder, limit, memory)?, decoder.into_inner())
+        let mut decompressed = Decompressed::new(limit, memory);
+        let mut rest = body;
+        let members = if self == Self::Gzip { MAX_MEMBERS } else { 1 };
+        for _ in 0..members {
+            rest = match self {
+                Self::Gzip => decompressed.read(GzDecoder::new(rest))?.into_inner(),
+                Self::Deflate => decompressed.read(ZlibDecoder::new(rest))?.into_inner(),
+            };
+            if rest.is_empty() {
+                return Ok(decompressed.end());
             }
-            Self::Deflate => {
-                let mut decoder = ZlibDecoder::new(body);
-                (read_all(&mut decoder, limit, memory)?, decoder.into_inner())
-            }
-        };
-        // Another one, for gzip allows that: a body of a million empty ones is no request.
-        if rest.is_empty() {
-            return Ok(bytes);
         }
-        Err(ApiError::MalformedBody { reason: "bytes follow the compressed ones".into() })
+        let reason = match self {
+            Self::Gzip => {
+                format!("it has more than {MAX_MEMBERS} gzip members: compress it in one piece")
+            }
+            Self::Deflate => "bytes follow the compressed ones".into(),
+        };
+        Err(ApiError::MalformedBody { reason })
     }
 
     /// Compresses an answer, fast rather than well.
@@ -115,28 +123,41 @@ impl Coding {
     }
 }
 
-fn read_all(
-    mut decoder: impl Read,
+/// What has been decompressed, of all members together.
+struct Decompressed {
+    bytes: Vec<u8>,
+    reservation: Reservation,
     limit: usize,
-    memory: &MemoryBudget,
-) -> Result<UploadedBytes, ApiError> {
-    let mut reservation = memory.reserve();
-    let mut bytes = Vec::new();
-    let mut chunk = vec![0; CHUNK];
-    loop {
-        let length = decoder.read(&mut chunk).map_err(|error| ApiError::MalformedBody {
-            reason: format!("it cannot be decompressed: {error}"),
-        })?;
-        if length == 0 {
-            return Ok(UploadedBytes::new(Bytes::from(bytes), reservation));
+    chunk: Vec<u8>,
+}
+
+impl Decompressed {
+    fn new(limit: usize, memory: &MemoryBudget) -> Self {
+        Self { bytes: Vec::new(), reservation: memory.reserve(), limit, chunk: vec![0; CHUNK] }
+    }
+
+    /// Reads a decoder to its end, and gives it back.
+    fn read<D: Read>(&mut self, mut decoder: D) -> Result<D, ApiError> {
+        loop {
+            let length = decoder.read(&mut self.chunk).map_err(|error| {
+                let reason = format!("it cannot be decompressed: {error}");
+                ApiError::MalformedBody { reason }
+            })?;
+            if length == 0 {
+                return Ok(decoder);
+            }
+            if self.bytes.len() + length > self.limit {
+                return Err(ApiError::TooManyBytes { limit: self.limit });
+            }
+            if !self.reservation.grow(length) {
+                return Err(ApiError::overloaded(Shortage::Memory));
+            }
+            self.bytes.extend_from_slice(&self.chunk[..length]);
         }
-        if bytes.len() + length > limit {
-            return Err(ApiError::TooManyBytes { limit });
-        }
-        if !reservation.grow(length) {
-            return Err(ApiError::overloaded(Shortage::Memory));
-        }
-        bytes.extend_from_slice(&chunk[..length]);
+    }
+
+    fn end(self) -> UploadedBytes {
+        UploadedBytes::new(Bytes::from(self.bytes), self.reservation)
     }
 }
 
@@ -145,7 +166,7 @@ mod tests {
     use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
     use actix_web::test::TestRequest;
 
-    use super::Coding;
+    use super::{Coding, MAX_MEMBERS};
     use crate::error::ApiError;
     use crate::memory_budget::MemoryBudget;
 
@@ -178,12 +199,35 @@ mod tests {
         for coding in CODINGS {
             let good = coding.compress(b"some text, some text").unwrap();
             let longer = [&good[..], b"x"].concat();
-            let twice = good.repeat(2);
-            for bad in [&[][..], b"{}", &good[..good.len() - 1], &longer, &twice] {
+            for bad in [&[][..], b"{}", &good[..good.len() - 1], &longer] {
                 let found = coding.decompress(bad, 1000, &memory);
                 assert!(matches!(found, Err(ApiError::MalformedBody { .. })), "{coding:?} {bad:?}");
             }
         }
+    }
+
+    #[test]
+    fn members_of_gzip_follow_one_another_within_the_same_limits() {
+        let memory = MemoryBudget::new(1 << 20);
+        let of = |coding: Coding, text: &[u8]| coding.compress(text).unwrap();
+        let member = |text: &[u8]| of(Coding::Gzip, text);
+        let read = |body: &[u8], limit| Coding::Gzip.decompress(body, limit, &memory);
+        let three = [member(b"some text, "), member(b""), member(b"more text")].concat();
+        assert_eq!(&*read(&three, 20).unwrap(), b"some text, more text");
+        assert!(matches!(read(&three, 19), Err(ApiError::TooManyBytes { .. })));
+        let bomb = member(&vec![0; 1 << 19]).repeat(3);
+        assert!(matches!(read(&bomb, usize::MAX), Err(ApiError::Overloaded { .. })));
+        assert_eq!(read(&member(b"x").repeat(MAX_MEMBERS), usize::MAX).unwrap().len(), MAX_MEMBERS);
+        let broken_off = &three[..three.len() - 1];
+        let many = member(b"").repeat(MAX_MEMBERS + 1);
+        for bad in [broken_off, &many, &[&three[..], b"\x1f\x8bx"].concat()] {
+            assert!(matches!(read(bad, 1000), Err(ApiError::MalformedBody { .. })));
+        }
+        assert_eq!(memory.used(), 0);
+        // The other coding has one stream.
+        let twice = of(Coding::Deflate, b"text").repeat(2);
+        let found = Coding::Deflate.decompress(&twice, 1000, &memory);
+        assert!(matches!(found, Err(ApiError::MalformedBody { .. })));
     }
 
     #[test]

@@ -220,9 +220,14 @@ async fn answer_all(
     let images = inputs.images.into_iter().zip(permits).enumerate();
     let answers = images.map(|(index, (image, permit))| async move {
         let ticket = Ticket { permit, deadline, keep_image };
-        let answer = classify::answer(engine, context, image, ticket).await;
+        let answer = engine.answer(image, ticket).await;
         let answer = answer.map_err(|error| classify::of_image(error, index, count));
         answer.inspect_err(|error| context.note_error(error.code()))
     });
-    try_join_all(answers).await
+    let answers = try_join_all(answers).await?;
+    // Not one by one: where one cannot be answered, none of them is.
+    for answer in &answers {
+        context.note_answer(engine.served().class_of(answer), answer);
+    }
+    Ok(answers)
 }

@@ -23,7 +23,7 @@ use uuid::Uuid;
 use self::parameters::Parameters;
 use self::part_head::PartHead;
 
-/// Longest head of a part, in bytes, and longest text before the first one.
+/// Longest head of a part, in bytes, each line with its line break; and longest text before the first one.
 const MAX_HEAD_BYTES: usize = 16 << 10;
 
 /// Longest boundary, in bytes: RFC 2046 allows 70.
@@ -166,12 +166,17 @@ impl<S> PlainForm<S> {
     }
 
     fn read_head(&mut self) -> Result<Option<Bytes>, MalformedForm> {
-        let Some((len, end)) = end_of_head(&self.received) else {
-            if self.received.len() > MAX_HEAD_BYTES {
-                return Err(
-                    format!("the head of a part has more than {MAX_HEAD_BYTES} bytes").into()
-                );
-            }
+        let found = end_of_head(&self.received);
+        // Where its end has not come, the last byte may be the beginning of the empty line after it.
+        let least = self.received.len().saturating_sub(1);
+        if found.map_or(least, |(len, _)| len) > MAX_HEAD_BYTES {
+            return Err(format!(
+                "the head of a part has more than {MAX_HEAD_BYTES} bytes: leave out headers other than \
+                 Content-Disposition and Content-Type, or shorten the file's name"
+            )
+            .into());
+        }
+        let Some((len, end)) = found else {
             return if self.is_received { Err(broken_off()) } else { Ok(None) };
         };
         let head = PartHead::parse(&self.received[..len])?;
@@ -243,13 +248,16 @@ impl<S> PlainForm<S> {
         let rest = if is_last { &after[2..] } else { after };
         let padding = rest.iter().take_while(|byte| b" \t".contains(byte)).count();
         let len = after.len() - rest.len() + padding;
+        if padding > MAX_PADDING_BYTES {
+            return Tail::Content;
+        }
         match &rest[padding..] {
             [b'\n', ..] => Tail::Line { len: len + 1, is_last, has_bare_line_feed: true },
             [b'\r', b'\n', ..] => Tail::Line { len: len + 2, is_last, has_bare_line_feed: false },
             [] | [b'\r'] if self.is_received && is_last => {
                 Tail::Line { len: after.len(), is_last, has_bare_line_feed: false }
             }
-            [] | [b'\r'] if !self.is_received && padding <= MAX_PADDING_BYTES => Tail::Unknown,
+            [] | [b'\r'] if !self.is_received => Tail::Unknown,
             _ => Tail::Content,
         }
     }

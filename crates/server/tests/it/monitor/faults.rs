@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
 use rusqlite::Connection;
 use serde_json::json;
@@ -94,6 +95,38 @@ fn a_file_that_is_moved_or_removed_is_told_and_recording_goes_on_in_another() {
     let rows: i64 =
         rows.query_row("SELECT count(*) FROM observation", [], |row| row.get(0)).unwrap();
     assert_eq!(rows, 20);
+}
+
+#[test]
+fn a_file_that_is_damaged_while_it_is_in_use_is_told_by_the_metrics_as_well() {
+    let watched = Watched::new();
+    let server = watched.serve(&[]);
+    send(&server, &picture("png_rgb.png"), 20);
+    assert_eq!(images_ever(&server), 20);
+    let database = Connection::open(watched.file()).unwrap();
+    let moved = |row: &rusqlite::Row<'_>| row.get::<_, i64>(0);
+    eventually("all of it in the file", || {
+        database.query_row("PRAGMA wal_checkpoint(TRUNCATE)", [], moved).unwrap() == 0
+    });
+    drop(database);
+    let whole = fs::read(watched.file()).unwrap();
+    fs::write(watched.file(), [&whole[..100], &vec![0x5a; whole.len() - 100]].concat()).unwrap();
+    let recording = || Exposition::of(&server).number("sdd_drift_recording");
+    eventually("the damage", || {
+        let answer = server.get("/drift");
+        (answer.status, answer.code()) == (503, "monitor_unavailable")
+    });
+    // Before whoever writes would look by itself, after 10 s without an image.
+    let start = Instant::now();
+    eventually("the same in the metrics", || recording() == 0);
+    assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+    // And it stays so while the file does.
+    std::thread::sleep(Duration::from_secs(3));
+    assert_eq!((server.get("/drift").status, recording()), (503, 0));
+    assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
+    fs::write(watched.file(), whole).unwrap();
+    eventually("recording again", || recording() == 1);
+    eventually("what came meanwhile", || images_ever(&server) == 21);
 }
 
 /// A limit on the length of a file answers writes as a full disk does. It holds for root, too.

@@ -1,0 +1,34 @@
+//! Statistics of drift: numbers in, numbers out, without a clock and without input or output.
+//!
+//! | module | question |
+//! | --- | --- |
+//! | [`conformal`] | how strange is a score among the scores of images that are known to be fine? |
+//! | [`two_sample`] | are two samples from one distribution? |
+//! | [`contingency`] | have two samples the same mix of classes? |
+//! | [`sequential`] | has something changed in a stream, looked at again and again? |
+//! | [`box_plot`] | quartiles, whiskers and fliers |
+//! | [`distributions`] | the distributions that these need |
+//!
+//! ```
+//! use sdd_stats::conformal::CalibrationScores;
+//!
+//! # fn main() -> sdd_stats::Result<()> {
+//! let calibration = CalibrationScores::new((1..=19).map(f64::from).collect())?;
+//! assert_eq!(calibration.p_value(20.0), 0.05);
+//! assert_eq!(calibration.threshold(0.05)?, 19.0);
+//! # Ok(())
+//! # }
+//! ```
+
+// Where a test compares floats exactly, it means exactly.
+#![cfg_attr(test, allow(clippy::float_cmp))]
+
+pub mod box_plot;
+pub mod conformal;
+pub mod contingency;
+pub mod distributions;
+mod error;
+pub mod sequential;
+pub mod two_sample;
+
+pub use error::{Error, Result, check_open_unit};
