@@ -65,6 +65,7 @@ def jpegs() -> dict[str, bytes]:
         "jpeg_bytes_between.jpg": whole[:app0] + bytes(3) + whole[app0:],
         "jpeg_bytes_before_end.jpg": whole[:-2] + bytes(64) + whole[-2:],
         "jpeg_trailer.jpg": whole + b"what a phone appends",
+        "jpeg_lossless.jpg": lossless_jpeg(np.asarray(picture("L"))),
         "jpeg_12_bits.jpg": header_of_frame(0xC1, bits=12),
         "jpeg_ls.jpg": header_of_frame(0xF7),
         "jpeg_hierarchical.jpg": header_of_frame(0xC5),
@@ -81,6 +82,28 @@ def header_of_frame(code: int, bits: int = 8, components: int = 1) -> bytes:
     return whole[:frame] + segment(code, content) + whole[whole.index(b"\xff\xc4") : scan] + whole[scan:]
 
 
+def lossless_jpeg(pixels: np.ndarray) -> bytes:
+    """uint8 ``[H, W]`` as a lossless JPEG, each sample as its difference to the one on its left (ITU-T T.81, annex H)."""
+    levels = pixels.astype(int)
+    before = np.empty_like(levels)
+    before[:, 1:] = levels[:, :-1]
+    before[1:, 0] = levels[:-1, 0]
+    before[0, 0] = 128
+    digits = ""
+    for difference in (levels - before).ravel():
+        # Nine categories with codes of four digits, and what follows of the difference itself.
+        category = int(abs(difference)).bit_length()
+        rest = difference if difference >= 0 else difference + (1 << category) - 1
+        digits += f"{category:04b}" + (f"{rest:0{category}b}" if category else "")
+    digits += "1" * (-len(digits) % 8)
+    data = bytes(int(digits[at : at + 8], 2) for at in range(0, len(digits), 8)).replace(b"\xff", b"\xff\0")
+    height, width = pixels.shape
+    frame = struct.pack(">BHHB", 8, height, width, 1) + bytes([1, 0x11, 0])
+    table = bytes([0, 0, 0, 0, 9]) + bytes(12) + bytes(range(9))
+    scan = bytes([1, 1, 0, 1, 0, 0])
+    return b"\xff\xd8" + segment(0xC3, frame) + segment(0xC4, table) + segment(0xDA, scan) + data + b"\xff\xd9"
+
+
 def pngs() -> dict[str, bytes]:
     whole = encode(picture("RGB"), "PNG")
     idat, iend = whole.index(b"IDAT") - 4, whole.index(b"IEND") - 4
@@ -95,6 +118,7 @@ def pngs() -> dict[str, bytes]:
     twelve = sixteen_bit(WIDTH, HEIGHT, 5, 1) >> 4
     return {
         "png_2bit.png": encode(picture("L").quantize(4), "PNG", bits=2),
+        "png_palette_of_uneven_length.png": uneven_palette(),
         "png_gray_4bit.png": gray_png(4),
         "png_interlaced.png": interlaced(),
         "png_exif_behind.png": whole[:iend] + chunk(b"eXIf", data) + whole[iend:],
@@ -115,6 +139,16 @@ def pngs() -> dict[str, bytes]:
         "png_wrong_adler.png": whole[:idat] + chunk(b"IDAT", packed[:-1] + bytes([packed[-1] ^ 1])) + whole[iend:],
         "png_12_in_16.png": png_sixteen_bit(twelve),
     }
+
+
+def uneven_palette() -> bytes:
+    """A palette with a byte behind its last color, which the picture uses, and a color that it lacks."""
+    indices = (np.asarray(picture("L")) // 26).astype(np.uint8)
+    colors = bytes(range(10, 10 + 3 * 9)) + b"\xc8"
+    rows = b"".join(b"\0" + row.tobytes() for row in indices)
+    header = struct.pack(">2L5B", WIDTH, HEIGHT, 8, 3, 0, 0, 0)
+    chunks = [(b"IHDR", header), (b"PLTE", colors), (b"IDAT", zlib.compress(rows)), (b"IEND", b"")]
+    return b"\x89PNG\r\n\x1a\n" + b"".join(chunk(*each) for each in chunks)
 
 
 def gray_png(bits: int) -> bytes:
@@ -181,6 +215,7 @@ def bmps() -> dict[str, bytes]:
         "bmp_rle8.bmp": bmp(8, runs, 1, palette=grays),
         "bmp_rle8_delta.bmp": bmp(8, delta, 1, palette=grays),
         "bmp_rle4.bmp": bmp(4, nibbles, 2, palette=sixteen_grays),
+        "bmp_no_size.bmp": bmp(24, bmp_rows(colors.reshape(HEIGHT, -1)), height=0),
         "bmp_cut.bmp": bmp(24, bmp_rows(colors.reshape(HEIGHT, -1)))[:-200],
     }
 
@@ -189,6 +224,8 @@ def tiffs() -> dict[str, bytes]:
     gray, color = picture("L"), picture("RGB")
     pixels = np.asarray(color).astype(np.uint16) << 8
     integers = Image.fromarray(np.asarray(gray).astype(np.int32))
+    twelve_with_alpha = sixteen_bit(WIDTH, HEIGHT, 5, 4) >> 4
+    twelve_with_alpha[:, :, 3] = 65535
     stack = io.BytesIO()
     gray.save(stack, "TIFF", save_all=True, append_images=[picture("RGB")])
     files = {
@@ -207,6 +244,7 @@ def tiffs() -> dict[str, bytes]:
         "tiff_32bit.tiff": encode(integers, "TIFF"),
         "tiff_float.tiff": encode(integers.convert("F"), "TIFF"),
         "tiff_rgb16.tiff": tiff_sixteen_bit(pixels, 2),
+        "tiff_premultiplied_12_in_16.tiff": tiff_sixteen_bit(twelve_with_alpha, 2, 1),
         "tiff_12_in_16.tiff": tiff_sixteen_bit(sixteen_bit(WIDTH, HEIGHT, 5, 3) >> 4, 2),
         "tiff_pages.tiff": stack.getvalue(),
         "tiff_cut.tiff": tiff_sixteen_bit(pixels, 2)[:-100],

@@ -1,13 +1,12 @@
 //! `drift-index add`: further images in the reference.
 
-use std::collections::{BTreeSet, HashSet};
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
 use clap::Args;
 use ndarray::{Array2, Axis};
 use sdd_drift::Reference;
-use sdd_index::{Filter, Record, RowEdit, RowKey};
+use sdd_index::{Record, RowEdit, RowKey};
 
 use crate::answer::{Answer, count};
 use crate::build::from_images::take;
@@ -18,11 +17,8 @@ use crate::interrupt::Interrupt;
 use crate::model::ModelArguments;
 use crate::remarks::{Part, Remarks};
 use crate::revision::{Base, ChangeArguments, JSON_HELP, change};
-use crate::sides::{Sides, duplicate};
+use crate::sides::{Sides, some_of};
 use crate::{npy, text_file};
-
-/// How many images are named in an error.
-const NAMED: usize = 5;
 
 /// Add images to the reference of a store
 ///
@@ -87,7 +83,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         sides = sides.with_held_out(&held_out);
     }
     refuse_held_out(&sides, &keys, &records)?;
-    let chosen = choose(&base, &mut sides, &keys, &records, arguments.replace, &mut remarks)?;
+    let chosen = sides.choose(&base.store, &keys, &records, arguments.replace, &mut remarks)?;
     ensure!(
         !chosen.rows.is_empty(),
         "nothing to add: all {} are in the store already",
@@ -155,50 +151,7 @@ fn refuse_held_out(sides: &Sides, keys: &[RowKey], records: &[Record]) -> Result
         } else {
             format!("{} images are", both.len())
         },
-        both[..both.len().min(NAMED)].join(", ")
+        some_of(&both)
     );
     Ok(())
-}
-
-/// Which of the new rows are added, and which ids they replace.
-struct Chosen {
-    rows: Vec<usize>,
-    replaced: BTreeSet<String>,
-}
-
-fn choose(
-    base: &Base,
-    sides: &mut Sides,
-    keys: &[RowKey],
-    records: &[Record],
-    replace: bool,
-    remarks: &mut Remarks,
-) -> Result<Chosen> {
-    let known = base.store.records(Filter::All);
-    let ids: HashSet<&str> = known.iter().map(|record| record.id.as_str()).collect();
-    let mut chosen = Chosen { rows: Vec::new(), replaced: BTreeSet::new() };
-    let mut taken = Vec::new();
-    for (row, (record, key)) in records.iter().zip(keys).enumerate() {
-        match sides.in_reference(key) {
-            // With --replace another class is what is wanted.
-            Some(same) if same.id != record.id || same.label == record.label || !replace => {
-                remarks.duplicates.push(duplicate(Part::Reference, record, same));
-                continue;
-            }
-            _ if ids.contains(record.id.as_str()) => {
-                taken.push(record.id.as_str());
-                chosen.replaced.insert(record.id.clone());
-            }
-            _ => {}
-        }
-        sides.insert(*key, record);
-        chosen.rows.push(row);
-    }
-    ensure!(
-        replace || taken.is_empty(),
-        "{} in the store that another image has, for example {}: --replace puts the new images in their place",
-        if taken.len() == 1 { "1 id is".to_owned() } else { format!("{} ids are", taken.len()) },
-        taken[..taken.len().min(NAMED)].join(", ")
-    );
-    Ok(chosen)
 }

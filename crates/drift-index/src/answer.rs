@@ -4,6 +4,7 @@ use std::fmt::{self, Display};
 use std::io::{self, Write};
 
 use anyhow::{Context, Result};
+use sdd_index::WayBack;
 use serde::Serialize;
 use serde_json::json;
 
@@ -23,8 +24,26 @@ pub struct Failure {
 
 impl From<&anyhow::Error> for Failure {
     fn from(error: &anyhow::Error) -> Self {
-        Self { code: code(error), message: format!("{error:#}") }
+        Self { code: code(error), message: message(error) }
     }
+}
+
+/// What went wrong, and the command that helps where there is one: the libraries know of no programs.
+fn message(error: &anyhow::Error) -> String {
+    let message = format!("{error:#}");
+    let store_error = |cause: &(dyn std::error::Error + 'static)| {
+        let error = match cause.downcast_ref() {
+            Some(sdd_drift::Error::Store(error)) => Some(error),
+            _ => cause.downcast_ref::<sdd_index::Error>(),
+        };
+        error.and_then(sdd_index::Error::way_back).cloned()
+    };
+    let Some(way_back) = error.chain().find_map(store_error) else { return message };
+    let WayBack { store, generation, folder_in_the_way } = way_back;
+    let command = format!("`drift-index rollback {} {generation}`", store.display());
+    let help =
+        if folder_in_the_way { format!("{command} once the folder is away") } else { command };
+    format!("{message}: {help}")
 }
 
 /// The answer of a subcommand.
@@ -59,7 +78,7 @@ impl Answer {
 
 /// Says on standard error what went wrong, and on standard output too where a program reads it.
 pub fn report_failure(error: &anyhow::Error, json: bool) -> ExitStatus {
-    eprintln!("error: {error:#}");
+    eprintln!("error: {}", message(error));
     let status =
         if error.is::<Interrupted>() { ExitStatus::Interrupted } else { ExitStatus::Error };
     if json {

@@ -21,8 +21,8 @@ use sdd_index::{FileStore, ReferenceStore};
 
 use crate::answer::count;
 use crate::held_out::{HeldOut, HeldOutImage};
-use crate::images::progress::Progress;
 use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 use crate::remarks::{Part, Remarks, SkippedImage};
 
 /// Searched together, which shares the reading of the reference among them.

@@ -4,7 +4,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
-use csv::{Reader, StringRecord};
+use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
 use crate::text_file;
 
@@ -20,9 +20,10 @@ impl CsvList {
         Self::parse(path, text_file::read_text(path)?)
     }
 
-    /// The list that stands in the file at `path`, without a byte order mark.
+    /// The list that stands in the file at `path`, without a byte order mark. The white space around names and values is
+    /// nobody's: a class with a space behind it would be another class.
     pub fn parse(path: &Path, text: String) -> Result<Self> {
-        let mut reader = Reader::from_reader(Cursor::new(text));
+        let mut reader = ReaderBuilder::new().trim(Trim::All).from_reader(Cursor::new(text));
         let header = reader.headers().with_context(|| format!("cannot read {}", path.display()));
         let header = header?.clone();
         if let Some(separator) = other_separator(&header) {
@@ -78,6 +79,15 @@ mod tests {
         assert_eq!(found, [Some(0), Some(1), None]);
         let error = list.column("item").unwrap_err().to_string();
         assert!(error.ends_with("it has image, label"), "{error}");
+    }
+
+    #[test]
+    fn white_space_is_no_part_of_names_and_values() {
+        let text = "image , label\na.png,\tgood \nb.png,\" bad\"\n";
+        let mut list = CsvList::parse(Path::new("a.csv"), text.into()).unwrap();
+        let label = list.column("label").unwrap();
+        let labels: Vec<_> = list.rows().map(|row| row.unwrap()[label].to_owned()).collect();
+        assert_eq!(labels, ["good", "bad"]);
     }
 
     #[test]

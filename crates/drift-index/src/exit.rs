@@ -10,7 +10,8 @@ Exit codes:
   1    query: at least one image is out of distribution; check, report: drifting; diff: they
        differ
   2    an error, wrong usage, or an image of several that query could not answer
-  3    build, embed, add, calibrate, merge, remove: done, but some images were skipped
+  3    build, embed, add, calibrate, merge, remove: done, but some images were skipped;
+       verify: sound, but an earlier generation is not
   130  interrupted; what was there before is as it was
 
 Results go to standard output, progress and errors to standard error (more with SDD_LOG=info).
@@ -27,7 +28,7 @@ pub enum ExitStatus {
     Different,
     /// No answer, or not for everything that was asked.
     Error,
-    /// A store or a matrix was made from less than was asked for.
+    /// A store or a matrix was made from less than was asked for, or not all that a store keeps is sound.
     Partial,
     /// Stopped by a signal.
     Interrupted,

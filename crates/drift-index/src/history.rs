@@ -5,7 +5,7 @@ use std::path::PathBuf;
 
 use anyhow::Result;
 use clap::Args;
-use sdd_drift::reference::attached;
+use sdd_drift::reference::score_and_calibration;
 use sdd_index::{FileStore, Generation};
 use serde::Serialize;
 
@@ -68,7 +68,7 @@ impl Entry {
         let Generation { manifest, is_current, .. } = generation;
         let opened = FileStore::open_generation(store, manifest.generation)
             .map_err(sdd_drift::Error::from)
-            .and_then(|store| attached(&store));
+            .and_then(|store| score_and_calibration(&store));
         let (calibration, problem) = match opened {
             Ok((_, calibration)) => (calibration.as_ref().map(CalibrationInfo::from), None),
             Err(error) => (None, Some(error.to_string())),

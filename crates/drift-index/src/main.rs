@@ -25,6 +25,7 @@ mod label;
 mod merge;
 mod model;
 mod npy;
+mod progress;
 mod query;
 mod remarks;
 mod remove;

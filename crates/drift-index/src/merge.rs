@@ -1,6 +1,6 @@
 //! `drift-index merge`: the images of other stores, too.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::HashSet;
 use std::path::PathBuf;
 
 use anyhow::{Context, Result, bail, ensure};
@@ -11,9 +11,9 @@ use sdd_index::{FileStore, Filter, ModelIdentity, ReferenceStore, RowEdit};
 use crate::answer::Answer;
 use crate::held_out::HeldOut;
 use crate::interrupt::Interrupt;
-use crate::remarks::{Part, Remarks};
+use crate::remarks::Remarks;
 use crate::revision::{Base, ChangeArguments, JSON_HELP, StoreArgument, change};
-use crate::sides::{Sides, duplicate};
+use crate::sides::Sides;
 
 /// Add the images of other stores to a store
 ///
@@ -61,12 +61,15 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let mut merged: Option<FileStore> = None;
     for (other, name) in others.iter().zip(&arguments.others) {
         let so_far = merged.as_ref().unwrap_or(&base.store);
-        let chosen = choose(so_far, &other.store, arguments.replace, &mut remarks)
+        let records = other.store.records(Filter::All);
+        let chosen = Sides::of_store(so_far)
+            .choose(so_far, &other.store.row_keys(), &records, arguments.replace, &mut remarks)
             .with_context(|| format!("cannot merge {name}"))?;
         change.added += chosen.rows.len() - chosen.replaced.len();
         change.replaced += chosen.replaced.len();
         let edit = RowEdit::new(so_far).remove(chosen.replaced);
-        let edit = edit.add_rows_of(&other.store, |id| chosen.rows.contains(id))?;
+        let ids: HashSet<&str> = chosen.rows.iter().map(|&row| records[row].id.as_str()).collect();
+        let edit = edit.add_rows_of(&other.store, |id| ids.contains(id))?;
         merged = Some(edit.apply()?);
         held_out = join(held_out, other, base.calibration.is_some(), &mut remarks)?;
     }
@@ -97,43 +100,6 @@ fn check_model(ours: &FileStore, theirs: &FileStore) -> Result<()> {
         return Err(Error::ModelMismatch { reference, model }.into());
     }
     Ok(())
-}
-
-struct Chosen {
-    rows: BTreeSet<String>,
-    replaced: BTreeSet<String>,
-}
-
-fn choose(
-    ours: &FileStore,
-    theirs: &FileStore,
-    replace: bool,
-    remarks: &mut Remarks,
-) -> Result<Chosen> {
-    let mut sides = Sides::of_store(ours);
-    let known = ours.records(Filter::All);
-    let ids: HashSet<&str> = known.iter().map(|record| record.id.as_str()).collect();
-    let mut chosen = Chosen { rows: BTreeSet::new(), replaced: BTreeSet::new() };
-    for (record, key) in theirs.records(Filter::All).into_iter().zip(theirs.row_keys()) {
-        match sides.in_reference(&key) {
-            Some(same) if same.id != record.id || !replace => {
-                remarks.duplicates.push(duplicate(Part::Reference, &record, same));
-                continue;
-            }
-            _ if ids.contains(record.id.as_str()) => {
-                ensure!(
-                    replace,
-                    "another image of the store is called {}: --replace puts the new one in its place",
-                    record.id
-                );
-                chosen.replaced.insert(record.id.clone());
-            }
-            _ => {}
-        }
-        sides.insert(key, &record);
-        chosen.rows.insert(record.id);
-    }
-    Ok(chosen)
 }
 
 /// The held-out images of both. Where one has a calibration without them there are none, and whoever scores them

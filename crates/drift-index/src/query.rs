@@ -16,6 +16,9 @@ use crate::info::ScoreInfo;
 use crate::model::ModelArguments;
 use crate::npy;
 
+/// Searched together, which shares the reading of the reference among them.
+const ROWS_AT_A_TIME: usize = 128;
+
 const AFTER_LONG_HELP: &str = "\
 JSON (--json): status (ok, drift, or error if some query has no answer), store, score {method, k},
 alpha (null without a calibration), threshold (null without a calibration, or where each class has
@@ -110,10 +113,15 @@ fn ask_image(
 fn ask_rows(arguments: &Arguments, matrix: &Path, reference: &Reference) -> Result<Vec<Queried>> {
     let class = &arguments.predicted;
     let rows = npy::read(matrix)?;
-    let ask = |(row, embedding): (usize, ndarray::ArrayView1<'_, f32>)| {
-        let embedding = embedding.to_vec();
-        let query = Query { predicted_class: class.as_deref(), ..Query::new(&embedding) };
-        let assessed = reference.assess(&query, arguments.neighbors);
+    let queries = rows.rows().into_iter().map(|embedding| {
+        let embedding = embedding.to_slice().unwrap_or_default();
+        Query { predicted_class: class.as_deref(), ..Query::new(embedding) }
+    });
+    let queries: Vec<Query<'_>> = queries.collect();
+    let assessed = queries
+        .chunks(ROWS_AT_A_TIME)
+        .flat_map(|queries| reference.assess_each(queries, arguments.neighbors));
+    let queried = assessed.enumerate().map(|(row, assessed)| {
         let found = assessed.map(|assessment| Found {
             class: class.clone(),
             confidence: None,
@@ -121,8 +129,8 @@ fn ask_rows(arguments: &Arguments, matrix: &Path, reference: &Reference) -> Resu
             warning: None,
         });
         Queried::new(Subject::Row(row), found.map_err(anyhow::Error::from))
-    };
-    Ok(rows.rows().into_iter().enumerate().map(ask).collect())
+    });
+    Ok(queried.collect())
 }
 
 /// What is known of one image or row.

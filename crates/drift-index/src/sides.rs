@@ -3,13 +3,17 @@
 //! What counts is the embedding as the store keeps it, and not a file's name or bytes: a picture that was saved anew is
 //! at distance 0 from itself all the same. All subcommands decide here.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap, HashSet};
 
+use anyhow::{Result, ensure};
 use ndarray::{Array2, Axis};
 use sdd_index::{Error, FileStore, Filter, Normalization, Record, ReferenceStore, RowKey};
 
 use crate::held_out::HeldOut;
 use crate::remarks::{Duplicate, Part, Remarks};
+
+/// How many images are named in an error.
+const NAMED: usize = 5;
 
 /// The images of both sides by what tells them from others.
 pub struct Sides {
@@ -17,6 +21,12 @@ pub struct Sides {
     reference: HashMap<RowKey, Record>,
     /// Their ids.
     held_out: HashMap<RowKey, String>,
+}
+
+/// Which of new rows are added to a store, and which of its ids they replace.
+pub struct Chosen {
+    pub rows: Vec<usize>,
+    pub replaced: BTreeSet<String>,
 }
 
 impl Sides {
@@ -61,7 +71,7 @@ impl Sides {
         embeddings.outer_iter().map(|row| RowKey::new(self.normalization, row)).collect()
     }
 
-    pub fn in_reference(&self, key: &RowKey) -> Option<&Record> {
+    fn in_reference(&self, key: &RowKey) -> Option<&Record> {
         self.reference.get(key)
     }
 
@@ -70,7 +80,7 @@ impl Sides {
     }
 
     /// Puts an image into the reference, in place of one that is the same.
-    pub fn insert(&mut self, key: RowKey, record: &Record) {
+    fn insert(&mut self, key: RowKey, record: &Record) {
         self.reference.insert(key, record.clone());
     }
 
@@ -93,6 +103,52 @@ impl Sides {
             kept.push(record);
         }
         Ok((select(embeddings, &rows), kept))
+    }
+
+    /// Decides about new rows for `store`, whose reference this is: an image that it has is left out and named in
+    /// `remarks`, unless it is to `replace` itself because it is of another class now.
+    ///
+    /// # Errors
+    ///
+    /// An id that another image of the store has, unless that is replaced.
+    pub fn choose(
+        &mut self,
+        store: &FileStore,
+        keys: &[RowKey],
+        records: &[Record],
+        replace: bool,
+        remarks: &mut Remarks,
+    ) -> Result<Chosen> {
+        let known = store.records(Filter::All);
+        let ids: HashSet<&str> = known.iter().map(|record| record.id.as_str()).collect();
+        let mut chosen = Chosen { rows: Vec::new(), replaced: BTreeSet::new() };
+        let mut taken = Vec::new();
+        for (row, (record, key)) in records.iter().zip(keys).enumerate() {
+            match self.in_reference(key) {
+                Some(same) if same.id != record.id || same.label == record.label || !replace => {
+                    remarks.duplicates.push(duplicate(Part::Reference, record, same));
+                    continue;
+                }
+                _ if ids.contains(record.id.as_str()) => {
+                    taken.push(record.id.as_str());
+                    chosen.replaced.insert(record.id.clone());
+                }
+                _ => {}
+            }
+            self.insert(*key, record);
+            chosen.rows.push(row);
+        }
+        ensure!(
+            replace || taken.is_empty(),
+            "{} in the store that another image has, for example {}: --replace puts the new images in their place",
+            if taken.len() == 1 {
+                "1 id is".to_owned()
+            } else {
+                format!("{} ids are", taken.len())
+            },
+            some_of(&taken)
+        );
+        Ok(chosen)
     }
 
     /// The images that are on neither side yet, held out; the others are named in `remarks`.
@@ -126,8 +182,13 @@ pub fn select(matrix: Array2<f32>, rows: &[usize]) -> Array2<f32> {
     if rows.len() == matrix.nrows() { matrix } else { matrix.select(Axis(0), rows) }
 }
 
+/// The first of these, for an error.
+pub fn some_of(ids: &[&str]) -> String {
+    ids[..ids.len().min(NAMED)].join(", ")
+}
+
 /// What is said of an image that is left out because another one is the same.
-pub fn duplicate(part: Part, image: &Record, same: &Record) -> Duplicate {
+fn duplicate(part: Part, image: &Record, same: &Record) -> Duplicate {
     let other_class = image.label.is_some() && same.label.is_some() && image.label != same.label;
     Duplicate { part, image: image.id.clone(), same_as: same.id.clone(), other_class }
 }

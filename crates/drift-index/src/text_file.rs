@@ -9,11 +9,11 @@ use anyhow::{Context, Result, ensure};
 /// What programs write before UTF-8 so that spreadsheets know it.
 pub const BYTE_ORDER_MARK: char = '\u{feff}';
 
-/// The lines of a UTF-8 file, which must be as many as the matrix has rows. An empty line is `None`.
+/// The lines of a UTF-8 file, which must be as many as the matrix has rows, without the white space around them. An
+/// empty line is `None`.
 pub fn read(path: &Path, rows: usize, of: &Path) -> Result<Vec<Option<String>>> {
     let text = read_text(path)?;
-    let lines: Vec<_> =
-        text.lines().map(|line| (!line.is_empty()).then(|| line.to_owned())).collect();
+    let lines: Vec<_> = text.lines().map(str::trim).map(some).collect();
     ensure!(
         lines.len() == rows,
         "{} has {} lines, and {} has {rows} rows: expected one line a row",
@@ -37,10 +37,14 @@ pub fn read_ids(path: &Path, rows: usize, of: &Path) -> Result<Vec<String>> {
     ids.collect()
 }
 
-/// The lines of a UTF-8 file that are not empty.
+/// The lines of a UTF-8 file that are not empty, without the white space around them.
 pub fn lines(path: &Path) -> Result<Vec<String>> {
     let text = read_text(path)?;
-    Ok(text.lines().filter(|line| !line.is_empty()).map(str::to_owned).collect())
+    Ok(text.lines().map(str::trim).filter_map(some).collect())
+}
+
+fn some(line: &str) -> Option<String> {
+    (!line.is_empty()).then(|| line.to_owned())
 }
 
 /// A UTF-8 file without its byte order mark.
@@ -53,4 +57,28 @@ pub fn read_text(path: &Path) -> Result<String> {
     };
     let text = read().with_context(|| format!("cannot read {} as UTF-8 text", path.display()))?;
     Ok(text.strip_prefix(BYTE_ORDER_MARK).map(str::to_owned).unwrap_or(text))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn white_space_is_no_part_of_a_line() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.txt");
+        let written = |text: &str| std::fs::write(&path, text).unwrap();
+        written(" good\t\r\n  \n\nbad one \n");
+        let of = Path::new("a.npy");
+        let expected = [Some("good".into()), None, None, Some("bad one".into())];
+        assert_eq!(read(&path, 4, of).unwrap(), expected);
+        assert_eq!(lines(&path).unwrap(), ["good", "bad one"]);
+        let refused = |text: &str, rows: usize| {
+            written(text);
+            read_ids(&path, rows, of).unwrap_err().to_string()
+        };
+        assert!(refused("a\n \nb\n", 3).contains("line 2 of"));
+        assert!(refused("a\nb\na \n", 3).contains("the id a a second time"));
+        assert!(refused("a\n", 2).contains("has 1 lines"));
+    }
 }

@@ -18,8 +18,10 @@ use crate::sides::Sides;
 
 const AFTER_LONG_HELP: &str = "\
 JSON (--json): as of `info`, and bytes, min_norm, max_norm, zero_rows, on_both_sides (held-out
-images that are in the reference, too), earlier_generations (their numbers). A damaged store is a
-failure: {\"status\":\"error\",\"error\":{\"code\",\"message\"}}, exit code 2.";
+images that are in the reference, too), earlier_generations (numbers of the sound ones),
+damaged_generations [{generation, problem}]. Where an earlier generation alone is damaged, status is
+partial, exit code 3: nothing is wrong with what is served. Where that is damaged, it is a failure:
+{\"status\":\"error\",\"error\":{\"code\",\"message\"}}, exit code 2.";
 
 /// Check everything in a store: files, checksums, every row, score and calibration
 #[derive(Debug, Args)]
@@ -43,8 +45,17 @@ struct Verified {
     zero_rows: usize,
     on_both_sides: usize,
     earlier_generations: Vec<u64>,
+    damaged_generations: Vec<Damaged>,
 }
 
+/// A generation that is kept and cannot be brought back. Nobody is served from it.
+#[derive(Serialize)]
+struct Damaged {
+    generation: u64,
+    problem: String,
+}
+
+/// The number of the current generation.
 fn current(store: &Path) -> Result<u64> {
     let opened =
         FileStore::open(store).with_context(|| format!("{} is not sound", store.display()))?;
@@ -58,17 +69,29 @@ fn earlier(store: &Path) -> Result<Vec<u64>> {
     Ok(earlier.map(|kept| kept.manifest.generation).collect())
 }
 
-fn check(store: &Path, generation: u64) -> Result<(Reference, Verification, usize)> {
-    let found = sdd_index::verify_generation(store, generation)?;
-    let opened = Arc::new(FileStore::open_generation(store, generation)?);
-    let reference = Reference::from_store(Box::new(Arc::clone(&opened)))?;
-    let images = CalibrationImages::from_store(reference.store())?;
-    let held_out = images.as_ref().zip(reference.calibration());
-    let on_both = held_out.map_or(0, |(images, calibration)| {
-        let held_out = HeldOut::of_store(images, calibration);
-        Sides::of_store(&opened).with_held_out(&held_out).on_both().count()
-    });
-    Ok((reference, found, on_both))
+/// A generation all of which could be read.
+struct Sound {
+    store: Arc<FileStore>,
+    reference: Reference,
+    images: Option<CalibrationImages>,
+}
+
+impl Sound {
+    fn open(store: &Path, generation: u64) -> Result<Self> {
+        let store = Arc::new(FileStore::open_generation(store, generation)?);
+        let reference = Reference::from_store(Box::new(Arc::clone(&store)))?;
+        let images = CalibrationImages::from_store(reference.store())?;
+        Ok(Self { store, reference, images })
+    }
+
+    /// How many held-out images are in the reference, too.
+    fn on_both_sides(&self) -> usize {
+        let held_out = self.images.as_ref().zip(self.reference.calibration());
+        held_out.map_or(0, |(images, calibration)| {
+            let held_out = HeldOut::of_store(images, calibration);
+            Sides::of_store(&self.store).with_held_out(&held_out).on_both().count()
+        })
+    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
@@ -81,23 +104,33 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         Some(generation) => generation,
         None => current(store)?,
     };
-    let (reference, found, on_both_sides) =
-        check(store, generation).with_context(|| format!("{} is not sound", store.display()))?;
-    for &generation in &earlier {
-        check(store, generation).with_context(|| {
-            format!("generation {generation} of {} is not sound", store.display())
-        })?;
+    let sound = Sound::open(store, generation)
+        .with_context(|| format!("{} is not sound", store.display()))?;
+    let (mut earlier_generations, mut damaged_generations) = (Vec::new(), Vec::new());
+    for generation in earlier {
+        match Sound::open(store, generation) {
+            Ok(_) => earlier_generations.push(generation),
+            Err(error) => {
+                damaged_generations.push(Damaged { generation, problem: format!("{error:#}") });
+            }
+        }
     }
+    let found = Verification::of(&sound.store);
     let verified = Verified {
-        info: StoreInfo::new(&arguments.store, &reference),
+        info: StoreInfo::new(store, &sound.reference),
         bytes: found.bytes,
         min_norm: found.min_norm,
         max_norm: found.max_norm,
         zero_rows: found.zero_rows,
-        on_both_sides,
-        earlier_generations: earlier,
+        on_both_sides: sound.on_both_sides(),
+        earlier_generations,
+        damaged_generations,
     };
-    Answer::new(ExitStatus::Success, &verified)
+    let status = match verified.damaged_generations.as_slice() {
+        [] => ExitStatus::Success,
+        _ => ExitStatus::Partial,
+    };
+    Answer::new(status, &verified)
 }
 
 impl fmt::Display for Verified {
@@ -117,8 +150,15 @@ impl fmt::Display for Verified {
             line(f, "both sides", format_args!("{images} in the reference, too: {mend}"))?;
         }
         match self.earlier_generations.len() {
-            0 => Ok(()),
-            kept => line(f, "earlier", format_args!("{} checked, too", count(kept, "generation"))),
+            0 => {}
+            kept => {
+                line(f, "earlier", format_args!("{} checked, too", count(kept, "generation")))?;
+            }
         }
+        for Damaged { generation, problem } in &self.damaged_generations {
+            let dead = "is not served and cannot be brought back";
+            line(f, "damaged", format_args!("generation {generation} {dead}: {problem}"))?;
+        }
+        Ok(())
     }
 }

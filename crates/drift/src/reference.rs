@@ -96,7 +96,7 @@ impl Reference {
     /// As [`Reference::uncalibrated`]; what [`Score::from_json`] and [`Calibration::from_json`] refuse;
     /// [`Error::InvalidCalibration`] if the two name different scores.
     pub fn from_store(store: Box<dyn ReferenceStore>) -> Result<Self> {
-        let (score, calibration) = attached(&*store)?;
+        let (score, calibration) = score_and_calibration(&*store)?;
         Ok(Self { calibration, ..Self::uncalibrated(store, score)? })
     }
 
@@ -220,12 +220,44 @@ impl Reference {
         queries.iter().enumerate().map(score).collect()
     }
 
+    /// What [`assess`](Self::assess) says of each of many, in their order, searched together.
+    pub fn assess_each(&self, queries: &[Query<'_>], neighbors: usize) -> Vec<Result<Assessment>> {
+        let neighbors = neighbors.min(self.store.len());
+        let scores = self.scores(queries);
+        let scored = queries.iter().zip(&scores).filter(|(_, score)| score.is_ok());
+        let scored: Vec<&[f32]> = scored.map(|(query, _)| query.embedding).collect();
+        let together = self.search_together(scored.into_iter(), neighbors, Filter::All);
+        let mut together = together.map(Vec::into_iter);
+        let assess = |(query, score): (&Query<'_>, Result<f64>)| {
+            let score = score?;
+            let nearest = match together.as_mut().and_then(Iterator::next) {
+                Some(nearest) => nearest,
+                None => self.search(query.embedding, neighbors, Filter::All)?,
+            };
+            let nearest = nearest.iter().map(NearestImage::from).collect();
+            Ok(self.judge(score, query.predicted_class, nearest))
+        };
+        queries.iter().zip(scores).map(assess).collect()
+    }
+
     /// The distances to the k-th nearest rows; `None` where there is not one for every embedding.
     fn neighbor_scores<'a>(
         &self,
         embeddings: impl ExactSizeIterator<Item = &'a [f32]>,
         class: Option<&str>,
     ) -> Option<Vec<f64>> {
+        let filter = class.map_or(Filter::All, Filter::Label);
+        let found = self.search_together(embeddings, self.k(), filter)?;
+        found.iter().map(|found| found.last().map(euclidean)).collect()
+    }
+
+    /// The nearest rows of many embeddings; `None` where one of them cannot be searched.
+    fn search_together<'a>(
+        &self,
+        embeddings: impl ExactSizeIterator<Item = &'a [f32]>,
+        k: usize,
+        filter: Filter<'_>,
+    ) -> Option<Vec<Vec<Neighbor>>> {
         let shape = (embeddings.len(), self.store.dimension());
         let mut values = Vec::with_capacity(shape.0 * shape.1);
         for embedding in embeddings {
@@ -236,9 +268,7 @@ impl Reference {
             values.extend_from_slice(embedding);
         }
         let matrix = Array2::from_shape_vec(shape, values).ok()?;
-        let filter = class.map_or(Filter::All, Filter::Label);
-        let found = self.store.search(matrix.view(), self.k(), filter).ok()?;
-        found.iter().map(|found| found.last().map(euclidean)).collect()
+        self.store.search(matrix.view(), k, filter).ok()
     }
 
     fn score_of(&self, query: &Query<'_>) -> Result<f64> {
@@ -328,7 +358,7 @@ impl Reference {
 ///
 /// What [`Score::from_json`] and [`Calibration::from_json`] refuse; [`Error::InvalidCalibration`] if the two name
 /// different scores.
-pub fn attached(store: &dyn ReferenceStore) -> Result<(Score, Option<Calibration>)> {
+pub fn score_and_calibration(store: &dyn ReferenceStore) -> Result<(Score, Option<Calibration>)> {
     let stated = store.attachment(SCORE_ATTACHMENT).map(Score::from_json).transpose()?;
     let calibration =
         store.attachment(CALIBRATION_ATTACHMENT).map(Calibration::from_json).transpose()?;

@@ -237,19 +237,32 @@ pub struct WayBack {
     pub store: PathBuf,
     /// The newest one whose files are all there.
     pub generation: u64,
+    /// A folder stands in the place of the manifest, and has to be moved away first: a file cannot take its name.
+    pub folder_in_the_way: bool,
 }
 
 fn remedy(way_back: Option<&WayBack>) -> String {
-    let Some(WayBack { store, generation }) = way_back else {
-        return "restore the folder from a backup or build the store again".to_owned();
-    };
-    format!(
-        "generation {generation} is kept beside it: `drift-index rollback {} {generation}` brings it back",
-        store.display()
-    )
+    match way_back {
+        None => "restore the folder from a backup or build the store again".to_owned(),
+        Some(WayBack { generation, folder_in_the_way: false, .. }) => {
+            format!("generation {generation} is kept beside it and can be brought back")
+        }
+        Some(WayBack { generation, folder_in_the_way: true, .. }) => format!(
+            "move that folder away; then generation {generation}, which is kept beside it, can be brought back"
+        ),
+    }
 }
 
 impl Error {
+    /// Where this is damage that an earlier generation does not have: that generation.
+    #[must_use]
+    pub fn way_back(&self) -> Option<&WayBack> {
+        match self {
+            Self::Damaged { way_back, .. } => way_back.as_ref(),
+            _ => None,
+        }
+    }
+
     /// For `map_err`: an operating system error with what was being done to which file.
     pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
         move |source| Self::Io { action, path: path.to_owned(), source }

@@ -67,4 +67,4 @@ pub use layout::{
 pub use normalize::{Normalization, RowKey};
 pub use record::{MAX_ID_BYTES, MAX_LABEL_BYTES, Record};
 pub use store::{Filter, LabelCount, Neighbor, ReferenceStore};
-pub use verify::{Verification, verify, verify_generation};
+pub use verify::{Verification, verify};

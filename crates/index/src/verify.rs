@@ -8,7 +8,7 @@ use crate::layout::{FileEntry, Manifest};
 use crate::normalize::{Normalization, norm};
 use crate::store::{Filter, LabelCount, ReferenceStore};
 
-/// What [`verify()`] found in a sound store.
+/// What is in a sound store, summed up.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
 #[non_exhaustive]
 pub struct Verification {
@@ -32,32 +32,27 @@ pub struct Verification {
 ///
 /// As [`FileStore::open`].
 pub fn verify(dir: &Path) -> Result<Verification> {
-    FileStore::open(dir).map(|store| summary(&store))
+    FileStore::open(dir).map(|store| Verification::of(&store))
 }
 
-/// The same for a generation that the store keeps.
-///
-/// # Errors
-///
-/// As [`FileStore::open_generation`].
-pub fn verify_generation(dir: &Path, generation: u64) -> Result<Verification> {
-    FileStore::open_generation(dir, generation).map(|store| summary(&store))
-}
-
-fn summary(store: &FileStore) -> Verification {
-    let manifest = store.manifest().clone();
-    let stored = stored_norms(store);
-    let given = match manifest.normalization {
-        Normalization::None => stored.as_slice(),
-        Normalization::L2 => store.norms(),
-    };
-    Verification {
-        labels: store.labels(),
-        bytes: manifest.files().map(|FileEntry { bytes, .. }| bytes).sum(),
-        min_norm: given.iter().copied().fold(f64::INFINITY, f64::min),
-        max_norm: given.iter().copied().fold(0.0, f64::max),
-        zero_rows: given.iter().filter(|&&norm| norm == 0.0).count(),
-        manifest,
+impl Verification {
+    /// Of a store that was opened, and thereby checked.
+    #[must_use]
+    pub fn of(store: &FileStore) -> Self {
+        let manifest = store.manifest().clone();
+        let stored = stored_norms(store);
+        let given = match manifest.normalization {
+            Normalization::None => stored.as_slice(),
+            Normalization::L2 => store.norms(),
+        };
+        Self {
+            labels: store.labels(),
+            bytes: manifest.files().map(|FileEntry { bytes, .. }| bytes).sum(),
+            min_norm: given.iter().copied().fold(f64::INFINITY, f64::min),
+            max_norm: given.iter().copied().fold(0.0, f64::max),
+            zero_rows: given.iter().filter(|&&norm| norm == 0.0).count(),
+            manifest,
+        }
     }
 }
 

@@ -156,6 +156,18 @@ def test_the_highest_of_the_stated_bits_are_taken(kind):
         imaging.load(data, "rgb", bit_depth=11)
 
 
+def test_an_alpha_says_nothing_of_the_bits_that_colors_have():
+    pixels = RNG.integers(0, 4096, (7, 5, 4), dtype=np.uint16)
+    pixels[:, :, 3] = 65535
+    for data in (BytesIO(png_sixteen_bit(pixels)), BytesIO(tiff_sixteen_bit(pixels, 2, 1))):
+        with pytest.raises(ValueError, match="may be one of 12 bits"):
+            imaging.load(data, "rgb")
+    # Premultiplied it has to be of as many bits, or the colors could not be divided by it.
+    with pytest.raises(ValueError, match="65535, more than the stated 12 bits"):
+        imaging.load(data, "rgb", bit_depth=12)
+    assert np.asarray(imaging.load(data, "rgb", bit_depth=16)).max() <= 15
+
+
 def test_a_picture_of_sixteen_bits_is_read_as_pillow_reads_it():
     pixels = RNG.integers(0, 65536, (7, 5, 4), dtype=np.uint16)
     black = np.zeros((7, 5, 3), dtype=np.uint16)

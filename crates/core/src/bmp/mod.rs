@@ -23,26 +23,50 @@ const COLORS: usize = 46;
 const COMPRESSION: usize = 30;
 
 /// Decodes or refuses a file of such a kind; `None` for another, which `image` decodes.
+///
+/// # Errors
+/// [`ImageError::Damaged`] for a header without a size, whatever the kind, and what is wrong with those read here.
 pub(crate) fn decode(
     bytes: &[u8],
     limits: &ImageLimits,
-) -> Option<Result<DynamicImage, ImageError>> {
-    let header = number(bytes, FILE_HEADER)?;
-    let shortest = header == SHORTEST_HEADER;
-    let bits = short(bytes, if shortest { 24 } else { 28 })?;
-    if u64::from(number(bytes, DATA)?) < FILE_HEADER as u64 + u64::from(header) {
-        return Some(Err(damaged("its pixels begin within its header")));
+) -> Result<Option<DynamicImage>, ImageError> {
+    let Some(header) = Header::read(bytes) else { return Ok(None) };
+    if u64::from(header.data) < FILE_HEADER as u64 + u64::from(header.length) {
+        return Err(damaged("its pixels begin within its header"));
     }
-    if bits == 1 && !shortest && number(bytes, COLORS)? == 1 {
-        return Some(Err(unsupported("a BMP of 1 bit a pixel and a single color")));
+    let size = Size::read(bytes, limits)?;
+    if header.bits == 1 && header.colors == Some(1) {
+        return Err(unsupported("a BMP of 1 bit a pixel and a single color"));
     }
-    if bits == 16 {
-        return Some(sixteen_bits::decode(bytes, limits));
+    match (header.compression, header.bits) {
+        (_, 16) => sixteen_bits::decode(bytes, &size).map(Some),
+        (1, 8) | (2, 4) => run_lengths::decode(bytes, &size, header.bits).map(Some),
+        _ => Ok(None),
     }
-    let compression = if shortest { 0 } else { number(bytes, COMPRESSION)? };
-    match (compression, bits) {
-        (1, 8) | (2, 4) => Some(run_lengths::decode(bytes, limits, bits)),
-        _ => None,
+}
+
+/// What decides about the kind of a file.
+struct Header {
+    /// Of the bitmap's header.
+    length: u32,
+    /// Where the pixels begin.
+    data: u32,
+    bits: u16,
+    compression: u32,
+    /// In the palette; the shortest header does not say.
+    colors: Option<u32>,
+}
+
+impl Header {
+    /// `None` where the file ends before.
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let (length, data) = (number(bytes, FILE_HEADER)?, number(bytes, DATA)?);
+        Some(if length == SHORTEST_HEADER {
+            Self { length, data, bits: short(bytes, 24)?, compression: 0, colors: None }
+        } else {
+            let (bits, compression) = (short(bytes, 28)?, number(bytes, COMPRESSION)?);
+            Self { length, data, bits, compression, colors: Some(number(bytes, COLORS)?) }
+        })
     }
 }
 
@@ -61,7 +85,9 @@ impl Size {
             let side = |place| short(bytes, place).map(u32::from).ok_or_else(truncated);
             Self { width: side(18)?, height: side(20)?, from_the_top: false }
         } else {
-            let (width, height) = (word(18)?, word(22)?.cast_signed());
+            let (width, height) = (word(18)?.cast_signed(), word(22)?.cast_signed());
+            // There is no width from the right.
+            let width = u32::try_from(width).unwrap_or(0);
             Self { width, height: height.unsigned_abs(), from_the_top: height < 0 }
         };
         if size.width == 0 || size.height == 0 {

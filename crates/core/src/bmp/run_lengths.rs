@@ -4,15 +4,9 @@ use image::DynamicImage;
 
 use super::{COLORS, DATA, FILE_HEADER, Size, number, truncated};
 use crate::error::ImageError;
-use crate::image::ImageLimits;
 
 /// Decodes a BMP of `bits` bits a pixel, 4 or 8.
-pub(super) fn decode(
-    bytes: &[u8],
-    limits: &ImageLimits,
-    bits: u16,
-) -> Result<DynamicImage, ImageError> {
-    let size = Size::read(bytes, limits)?;
+pub(super) fn decode(bytes: &[u8], size: &Size, bits: u16) -> Result<DynamicImage, ImageError> {
     let palette = palette(bytes, bits)?;
     let start = number(bytes, DATA).ok_or_else(truncated)?;
     let packed = bytes.get(start as usize..).ok_or_else(truncated)?;

@@ -6,7 +6,6 @@ use super::{
     COMPRESSION, DATA, FILE_HEADER, SHORTEST_HEADER, Size, number, truncated, unsupported,
 };
 use crate::error::ImageError;
-use crate::image::ImageLimits;
 
 /// Where the masks stand, behind or in the bitmap's header.
 const MASKS: usize = FILE_HEADER + 40;
@@ -24,9 +23,8 @@ enum Fields {
 }
 
 /// Decodes a BMP of 16 bits a pixel.
-pub(super) fn decode(bytes: &[u8], limits: &ImageLimits) -> Result<DynamicImage, ImageError> {
+pub(super) fn decode(bytes: &[u8], size: &Size) -> Result<DynamicImage, ImageError> {
     let fields = Fields::read(bytes)?;
-    let size = Size::read(bytes, limits)?;
     let width = size.width as usize;
     let row_bytes = (2 * width).next_multiple_of(4);
     let start = number(bytes, DATA).map_or(usize::MAX, |start| start as usize);

@@ -165,14 +165,14 @@ impl Decoder {
                 return Ok((Decoded::Image(image), orientation::of(bytes, format)?));
             }
             ImageFormat::Bmp => {
-                if let Some(image) = bmp::decode(bytes, &self.limits) {
-                    return Ok((Decoded::Image(image?), Orientation::NoTransforms));
+                if let Some(image) = bmp::decode(bytes, &self.limits)? {
+                    return Ok((Decoded::Image(image), Orientation::NoTransforms));
                 }
             }
             _ => {}
         }
         let bytes = match format {
-            ImageFormat::Png => png::with_end(bytes),
+            ImageFormat::Png => png::adapted(bytes)?,
             _ => bytes.into(),
         };
         let orientation = orientation::of(&bytes, format)?;

@@ -1,5 +1,7 @@
 //! Which format a file is of, and what its decoder's errors mean to the sender.
 
+use std::error::Error as _;
+
 use image::ImageFormat;
 
 use super::ImageLimits;
@@ -47,13 +49,33 @@ pub fn file_extension(bytes: &[u8]) -> Option<&'static str> {
 }
 
 pub(super) fn explain(error: image::ImageError, format: ImageFormat) -> ImageError {
+    let format = name(format);
     match error {
         image::ImageError::Unsupported(error) => {
-            ImageError::Unsupported { what: format!("this {} encoding ({error})", name(format)) }
+            let reason = for_people(&error.to_string());
+            ImageError::Unsupported { what: format!("this {format} encoding ({reason})") }
         }
-        image::ImageError::Limits(_) => ImageError::TooMuchMemory { format: name(format) },
-        error => ImageError::Damaged { format: name(format), reason: error.to_string() },
+        image::ImageError::Limits(_) => ImageError::TooMuchMemory { format },
+        error => {
+            // What the format's own decoder says, where it says something: around it stands the format's name again.
+            let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
+            ImageError::Damaged { format, reason: for_people(&reason) }
+        }
     }
+}
+
+/// A decoder's message with the names of PNG chunks in place of what its authors see of them:
+/// `ChunkType { type: IDAT, critical: true, … }`.
+fn for_people(message: &str) -> String {
+    const BEGIN: &str = "ChunkType { type: ";
+    let mut parts = message.split(BEGIN);
+    let mut text = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        let (name, rest) = part.split_once(',').unwrap_or((part, ""));
+        text += name;
+        text += rest.split_once('}').map_or(rest, |(_, after)| after);
+    }
+    text
 }
 
 /// The format by the first bytes, of those that the crate `image` knows.
@@ -114,5 +136,29 @@ pub(super) fn name(format: ImageFormat) -> &'static str {
         ImageFormat::Tiff => "TIFF",
         ImageFormat::WebP => "WebP",
         _ => "image",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::for_people;
+
+    #[test]
+    fn chunks_are_called_by_their_names() {
+        for (message, expected) in [
+            ("it ends early", "it ends early"),
+            (
+                "Chunk ChunkType { type: PLTE, critical: true, private: false, reserved: false, safecopy: false } must \
+                 appear at most once.",
+                "Chunk PLTE must appear at most once.",
+            ),
+            (
+                "Chunk length wrong: ChunkType { type: IHDR, critical: true }",
+                "Chunk length wrong: IHDR",
+            ),
+            ("ChunkType { type: IHDR", "IHDR"),
+        ] {
+            assert_eq!(for_people(message), expected);
+        }
     }
 }

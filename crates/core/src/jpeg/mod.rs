@@ -104,6 +104,8 @@ fn attempt(
     }
     let (format, color) = match (header.colorspace, color) {
         (Colorspace::Gray, Color::Gray) => (PixelFormat::GRAY, Color::Gray),
+        // libjpeg converts the colors of no lossless picture.
+        (Colorspace::Gray, Color::Rgb) if header.is_lossless => (PixelFormat::GRAY, Color::Rgb),
         (Colorspace::Gray | Colorspace::RGB | Colorspace::YCbCr, _) => {
             (PixelFormat::RGB, Color::Rgb)
         }
@@ -118,10 +120,17 @@ fn attempt(
     let scale = scale.unwrap_or(ScalingFactor::ONE);
     decoder.set_scaling_factor(scale).map_err(|error| error.to_string())?;
     let DecompressHeader { width, height, .. } = header.scaled(scale);
-    let pixels = buffer::first(samples, width * height * format.size());
+    let pixels = buffer::first(samples, width * height * format.size().max(color.channels()));
     let target =
         Image { pixels: &mut *pixels, width, pitch: width * format.size(), height, format };
     let complaint = decoder.decompress(bytes, target).err().map(|error| error.to_string());
+    if (format, color) == (PixelFormat::GRAY, Color::Rgb) {
+        // From the end on: each sample is read before its place is written.
+        for pixel in (0..width * height).rev() {
+            let level = pixels[pixel];
+            pixels[3 * pixel..3 * pixel + 3].fill(level);
+        }
+    }
     if format == PixelFormat::CMYK {
         // Adobe's programs, which nearly all CMYK files come from, write 255 for no ink; Pillow
         // takes all files for theirs.

@@ -2,6 +2,9 @@
 //!
 //! A decoder fills what is missing of a truncated JPEG with gray. A part that was photographed but only half
 //! transmitted must not be judged, so the markers are walked first: a complete stream ends with EOI.
+//!
+//! What a segment is goes by libjpeg's rule here, since libjpeg makes the pixels. Pillow looks for the orientation in a
+//! walk of its own by another rule, which `orientation/jpeg.rs` follows.
 
 use memchr::memchr;
 

@@ -1,4 +1,8 @@
 //! The orientation in a directory of tags: that of Exif data, and the first one of a TIFF.
+//!
+//! Read by the rule of Pillow's `ImageFileDirectory`: of tags that are there twice the first counts, and a directory ends
+//! where something cannot be read. What says how pixels are stored is read by libtiff's rule, in `tiff/directory.rs`,
+//! where both are damage.
 
 use std::collections::HashSet;
 

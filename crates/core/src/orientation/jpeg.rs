@@ -1,4 +1,7 @@
 //! Exif and XMP data of a JPEG: in its APP1 segments before the first scan.
+//!
+//! The segments are walked as Pillow's `JpegImagePlugin` walks them, which passes over other bytes than libjpeg does,
+//! and ends without an error where they end. The walk for the pixels is in `jpeg/stream.rs`.
 
 use std::borrow::Cow;
 

@@ -1,12 +1,17 @@
 //! Exif and XMP data of a PNG: in chunks of their own or in text, before the pixels or after them.
+//!
+//! The chunks are walked as Pillow walks them, which the decoder of the pixels does not: what is a chunk's name, up to
+//! where a checksum counts and where an animation's first image ends decides which orientation is found. What is made
+//! of the file for that decoder is in [`png`](crate::png).
 
 use std::borrow::Cow;
 
-use flate2::{Crc, Decompress, FlushDecompress};
+use flate2::{Decompress, FlushDecompress};
 use image::metadata::Orientation;
 
 use super::{exif, in_xmp, without_prefix};
 use crate::error::ImageError;
+use crate::png::checksum;
 
 const SIGNATURE_BYTES: usize = 8;
 
@@ -85,13 +90,13 @@ fn texts(bytes: &[u8]) -> Result<Texts<'_>, ImageError> {
             }
             return Err(damaged("it is truncated", name));
         };
-        let (checksum, after) = after.split_at(after.len().min(4));
+        let (stored, after) = after.split_at(after.len().min(4));
         rest = after;
         walk.pass(name, content);
         if !matches!(&name, b"eXIf" | b"tEXt" | b"zTXt" | b"iTXt") {
             continue;
         }
-        if !walk.in_pixels && checksum != crc(name, content) {
+        if !walk.in_pixels && stored != checksum(name, content) {
             return Err(damaged("a checksum is wrong", name));
         }
         texts.take(name, content)?;
@@ -106,13 +111,6 @@ fn chunk_header(bytes: &[u8]) -> Option<([u8; 4], usize, &[u8])> {
     let is_name = name.iter().all(|byte| byte.is_ascii_alphanumeric() || *byte == b'_');
     let length = usize::try_from(u32::from_be_bytes(*length)).ok()?;
     is_name.then_some((*name, length, rest))
-}
-
-fn crc(name: [u8; 4], content: &[u8]) -> [u8; 4] {
-    let mut crc = Crc::new();
-    crc.update(&name);
-    crc.update(content);
-    crc.sum().to_be_bytes()
 }
 
 fn damaged(what: &str, name: [u8; 4]) -> ImageError {
@@ -257,8 +255,9 @@ mod tests {
     use flate2::write::ZlibEncoder;
     use image::metadata::Orientation;
 
-    use super::{crc, profile, stated};
+    use super::{profile, stated};
     use crate::error::ImageError;
+    use crate::png::checksum;
 
     const TURNED: &[u8] = b"II\x2A\0\x08\0\0\0\x01\0\x12\x01\x03\0\x01\0\0\0\x06\0\0\0";
 
@@ -268,7 +267,7 @@ mod tests {
             file.extend(u32::try_from(content.len()).unwrap().to_be_bytes());
             file.extend_from_slice(*name);
             file.extend_from_slice(content);
-            file.extend(crc(**name, content));
+            file.extend(checksum(**name, content));
         }
         file
     }

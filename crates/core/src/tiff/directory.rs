@@ -1,4 +1,7 @@
 //! The first directory of a TIFF or `BigTIFF` file: its tags with whole numbers.
+//!
+//! For the pixels alone, of which nothing may be guessed: what is doubled or beyond the file's end is damage. The
+//! orientation is read from the same directory by another rule, Pillow's, in `orientation/exif.rs`.
 
 use std::collections::HashMap;
 

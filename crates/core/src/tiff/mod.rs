@@ -204,8 +204,14 @@ fn of_sixteen_bits(
     bit_depth: Option<u8>,
 ) -> Result<Option<DynamicImage>, ImageError> {
     let pixels = samples.chunks_exact(channels);
-    let narrowed = |color: &dyn Fn([u8; 4]) -> [u8; 3]| -> Result<_, ImageError> {
-        let narrowing = Narrowing::of(largest(samples), bit_depth)?;
+    // The first `colors` of four samples say of how many bits the picture is. All four are narrowed, and must keep to
+    // what the model's description states.
+    let narrowed = |colors: usize, color: &dyn Fn([u8; 4]) -> [u8; 3]| -> Result<_, ImageError> {
+        let largest_of = |count: usize| pixels.clone().map(|pixel| largest(&pixel[..count])).max();
+        let narrowing = Narrowing::of(largest_of(colors).unwrap_or(0), bit_depth)?;
+        if bit_depth.is_some() {
+            Narrowing::of(largest_of(4).unwrap_or(0), bit_depth)?;
+        }
         let narrow = |pixel: &[u16]| {
             color(std::array::from_fn(|channel| narrowing.eight_bit(pixel[channel])))
         };
@@ -222,8 +228,8 @@ fn of_sixteen_bits(
             let samples = pixels.flat_map(|pixel| [pixel[0], pixel[1], pixel[2]]).collect();
             Ok(ImageBuffer::from_raw(width, height, samples).map(DynamicImage::ImageRgb16))
         }
-        Colors::Rgb { premultiplied: true } => narrowed(&divided),
-        Colors::Cmyk => narrowed(&cmyk::rgb),
+        Colors::Rgb { premultiplied: true } => narrowed(3, &divided),
+        Colors::Cmyk => narrowed(4, &cmyk::rgb),
     }
 }
 

@@ -1,8 +1,10 @@
 //! Image files that mean harm.
 
 use std::fs;
-use std::io::Cursor;
+use std::io::{Cursor, Write};
 
+use flate2::write::ZlibEncoder;
+use flate2::{Compression, Crc};
 use sdd_core::ImageError;
 use sdd_core::image::{ImageLimits, decode};
 use sdd_core::spec::Color;
@@ -191,4 +193,86 @@ fn a_fax_page_whose_codes_do_not_end_where_it_does_is_damage() {
             Ok(found) => assert!(found == intact, "other pixels, from {from} on"),
         }
     }
+}
+
+/// The decoder's authors took for granted that a palette is whole and of 256 colors at most.
+#[test]
+fn a_palette_of_any_length_is_read_or_refused_without_a_panic() {
+    let limits = ImageLimits::default();
+    for (length, colors) in [(0, 0), (1, 0), (2, 0), (3, 1), (4, 1), (5, 1), (768, 256), (770, 256)]
+    {
+        let palette: Vec<u8> = (0..length).map(|at: u32| at.to_le_bytes()[0] | 1).collect();
+        let pixels = decode(&indexed(&palette), Color::Rgb, &limits).unwrap();
+        for (index, pixel) in pixels.data.as_chunks::<3>().0.iter().enumerate() {
+            let color = palette.as_chunks::<3>().0.get(index).filter(|_| index < colors);
+            assert_eq!(pixel, color.unwrap_or(&[0; 3]), "{length} bytes, color {index}");
+        }
+    }
+    for length in [771, 1000, 3000] {
+        let error = decode(&indexed(&vec![7; length]), Color::Rgb, &limits).unwrap_err();
+        assert!(matches!(error, ImageError::Damaged { .. }), "{error}");
+        assert!(error.to_string().contains("256 at most"), "{error}");
+    }
+}
+
+/// A PNG of 256 pixels in a row, each of the color of its place in the palette.
+fn indexed(palette: &[u8]) -> Vec<u8> {
+    let mut row = vec![0];
+    row.extend(0..=255_u8);
+    let mut packed = ZlibEncoder::new(Vec::new(), Compression::fast());
+    packed.write_all(&row).unwrap();
+    let header = [&256_u32.to_be_bytes()[..], &1_u32.to_be_bytes(), &[8, 3, 0, 0, 0]].concat();
+    let mut file = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (name, content) in [
+        (b"IHDR", &header[..]),
+        (b"PLTE", palette),
+        (b"IDAT", &packed.finish().unwrap()),
+        (b"IEND", b""),
+    ] {
+        let mut crc = Crc::new();
+        crc.update(name);
+        crc.update(content);
+        file.extend(u32::try_from(content.len()).unwrap().to_be_bytes());
+        file.extend([name, content, &crc.sum().to_be_bytes()].concat());
+    }
+    file
+}
+
+#[test]
+fn what_is_wrong_with_a_png_is_said_in_words() {
+    let file = fs::read(data("formats/png_wrong_checksum_of_pixels.png")).unwrap();
+    let error = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap_err().to_string();
+    assert!(error.contains("IDAT") && !error.contains("ChunkType"), "{error}");
+}
+
+#[test]
+fn a_bmp_without_a_size_is_damaged_and_not_too_large() {
+    let whole = fs::read(data("formats/bmp_32bit.bmp")).unwrap();
+    for bits in [1_u16, 4, 8, 16, 24, 32] {
+        for (width, height) in [(0, 17), (23, 0), (0, 0), (-23, 17), (i32::MIN, 17)] {
+            let mut file = whole.clone();
+            file[18..22].copy_from_slice(&i32::to_le_bytes(width));
+            file[22..26].copy_from_slice(&i32::to_le_bytes(height));
+            file[28..30].copy_from_slice(&bits.to_le_bytes());
+            let error = decode(&file, Color::Rgb, &ImageLimits::default()).unwrap_err();
+            assert!(matches!(error, ImageError::Damaged { .. }), "{width} x {height}: {error}");
+            assert!(error.to_string().contains("no size"), "{error}");
+        }
+    }
+}
+
+/// An alpha of 16 bits says nothing of how many the colors have.
+#[test]
+fn a_premultiplied_picture_of_12_bits_is_ambiguous_whatever_its_alpha() {
+    let file = fs::read(data("formats/tiff_premultiplied_12_in_16.tiff")).unwrap();
+    let decoded = |bit_depth| {
+        let decoder = sdd_core::image::Decoder::new(ImageLimits::default());
+        let mut decoder = decoder.of_bit_depth(bit_depth);
+        decoder.decode(&file, Color::Rgb).map(|pixels| pixels.data.to_vec())
+    };
+    let error = decoded(None).unwrap_err();
+    assert!(matches!(error, ImageError::AmbiguousBitDepth { largest: 1..4096 }), "{error}");
+    assert!(decoded(Some(16)).unwrap().iter().all(|level| *level < 16));
+    let error = decoded(Some(12)).unwrap_err();
+    assert!(matches!(error, ImageError::BeyondBitDepth { largest: 65_535, .. }), "{error}");
 }

@@ -27,7 +27,7 @@ pub fn read(file: &Path) -> Result<Vec<LabeledImage>> {
     let (mut images, mut labels) = (Vec::new(), HashMap::new());
     for record in list.rows() {
         let record = record?;
-        let field = |position| record.get(position).unwrap_or_default().trim().to_owned();
+        let field = |position| record.get(position).unwrap_or_default().to_owned();
         let (path, label) = (field(image), field(label));
         if label.is_empty() {
             continue;

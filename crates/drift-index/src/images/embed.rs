@@ -13,9 +13,9 @@ use sdd_core::{Classifier, Prediction};
 use sha2::{Digest as _, Sha256};
 
 use super::file;
-use super::progress::Progress;
 use crate::answer::Failure;
 use crate::interrupt::Interrupt;
+use crate::progress::Progress;
 
 /// A SHA-256.
 pub type Digest = sha2::digest::Output<Sha256>;

@@ -5,4 +5,3 @@ pub mod embed;
 pub mod file;
 pub mod folder;
 pub mod left_out;
-pub mod progress;

@@ -58,10 +58,9 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let interrupt = Interrupt::listen()?;
     let out = &arguments.out;
     let images = read_labels(&arguments.labels)?;
-    let alone = if arguments.dry_run { None } else { write_alone(out)? };
+    let _alone = if arguments.dry_run { None } else { write_alone(out)? };
     let classes = classes(out, &images)?;
-    let mut staging =
-        (!arguments.dry_run).then(|| Staging::new(out, alone.as_ref())).transpose()?;
+    let mut staging = (!arguments.dry_run).then(|| Staging::new(out)).transpose()?;
     let (mut copied, mut already_there) = (Vec::new(), 0);
     // Nothing of the data set changes before everything has been looked at.
     for image in &images {

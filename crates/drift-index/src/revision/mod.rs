@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
-use sdd_drift::reference::attached;
+use sdd_drift::reference::score_and_calibration;
 use sdd_drift::{Calibration, CalibrationImages, Score};
 use sdd_index::{Change, FileStore, ReferenceStore, Replaces};
 
@@ -44,7 +44,7 @@ impl Base {
 
     pub fn of_store(store: FileStore) -> Result<Self> {
         // What a score needs beforehand is fitted to what the store becomes, not to what it is.
-        let (score, calibration) = attached(&store)?;
+        let (score, calibration) = score_and_calibration(&store)?;
         let images = CalibrationImages::from_store(&store)?;
         Ok(Self { store, score, calibration, images })
     }

@@ -210,6 +210,37 @@ fn what_is_interrupted_has_written_nothing() {
     );
 }
 
+/// Beside a data set that is not there yet.
+#[test]
+fn what_a_killed_one_left_is_removed_and_what_another_works_in_is_not() {
+    let folder = folder();
+    let at = folder.path();
+    captured_files(at, 3000, "good");
+    let left = || {
+        let entries = fs::read_dir(at).unwrap().flatten();
+        let names = entries.map(|entry| entry.file_name().into_string().unwrap());
+        names.filter(|name| name.starts_with(".drift-index-label-")).collect::<Vec<_>>()
+    };
+    let arguments = ["label", "capture", "--labels", "labels.csv", "--out", "dataset"];
+    let mut child = command(at).args(arguments).spawn().unwrap();
+    let start = Instant::now();
+    while !left().iter().any(|name| at.join(name).join("0").exists()) {
+        assert!(start.elapsed() < Duration::from_mins(1), "it copies nothing");
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
+    assert_eq!((left().len(), at.join("dataset").exists()), (1, false));
+    let at_work = at.join(".drift-index-label-another");
+    fs::create_dir(&at_work).unwrap();
+    let lock = fs::File::open(&at_work).unwrap();
+    lock.lock().unwrap();
+    run(at, "label capture --labels labels.csv --out dataset").expect_code(0);
+    assert_eq!(left(), [".drift-index-label-another"]);
+    drop(lock);
+    run(at, "label capture --labels labels.csv --out dataset").expect_code(0);
+    assert!(left().is_empty(), "{:?}", left());
+}
+
 #[test]
 fn a_class_that_is_new_is_shown_and_one_writer_at_a_time_works() {
     let folder = folder();

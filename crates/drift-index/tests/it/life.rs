@@ -219,7 +219,7 @@ fn stores_are_merged_with_their_held_out_images() {
     fs::copy(at.join("b.txt"), at.join("ids.txt")).unwrap();
     save_npy(&Random::new(9).normal_matrix(20, 6), &at.join("c.npy"));
     run(at, "build --embeddings c.npy --ids ids.txt --out c-store").expect_code(0);
-    refused(at, "merge store c-store", "another image of the store is called");
+    refused(at, "merge store c-store", "20 ids are in the store that another image has");
     let merged = said(at, "merge store c-store --replace", 0);
     assert_eq!((&merged["replaced"], &merged["images"]), (&json!(20), &json!(50)));
     let sha256 = "ab".repeat(32);
@@ -294,9 +294,18 @@ fn a_damaged_earlier_generation_is_found_and_named() {
     let mut bytes = fs::read(at.join("store/index-000001.faiss")).unwrap();
     bytes[100] ^= 1;
     fs::write(at.join("store/index-000001.faiss"), bytes).unwrap();
-    let said_verify = run(at, "verify store").expect_code(2);
-    assert!(said_verify.err.contains("generation 1 of store is not sound"), "{}", said_verify.err);
+    // What is served is sound, and said to be.
+    let text = run(at, "verify store").expect_code(3).out;
+    assert!(text.contains("  sound "), "{text}");
+    let dead = "damaged     generation 1 is not served and cannot be brought back";
+    assert!(text.contains(dead), "{text}");
+    let verified = said(at, "verify store", 3);
+    assert_eq!((&verified["status"], &verified["generation"]), (&json!("partial"), &json!(2)));
+    assert_eq!(verified["earlier_generations"], json!([]));
+    assert_eq!(verified["damaged_generations"][0]["generation"], 1);
     said(at, "verify store --generation 2", 0);
+    let alone = run(at, "verify store --generation 1").expect_code(2);
+    assert!(alone.err.contains("store is not sound"), "{}", alone.err);
     let history = said(at, "history store", 0);
     assert!(history["generations"][0]["problem"].as_str().unwrap().contains("damaged"));
     assert_eq!(history["generations"][1]["problem"], Value::Null);
@@ -462,6 +471,16 @@ fn a_store_without_its_manifest_is_mended_by_what_the_message_says() {
     assert!(refused.contains(&words), "{refused}");
     said(at, &format!("rollback store {}", current.generation), 0);
     run(at, "query store --embeddings b.npy").expect_code(0);
+    let verified = said(at, "verify store", 3);
+    assert_eq!(verified["generation"], current.generation + 2);
+    assert_eq!(verified["damaged_generations"][0]["generation"], current.generation + 1);
+    // A folder in the manifest's place: a file cannot be given its name.
+    fs::rename(&manifest, at.join("aside")).unwrap();
+    fs::create_dir(&manifest).unwrap();
+    let refused = run(at, "verify store").expect_code(2).err;
+    assert!(refused.contains("move that folder away") && refused.contains(&words), "{refused}");
+    fs::remove_dir(&manifest).unwrap();
+    said(at, &format!("rollback store {}", current.generation), 0);
 }
 
 #[test]

@@ -75,6 +75,12 @@ fn scores_of_many_are_those_of_each() {
             let together = reference.scores(queries).into_iter();
             let together = together.map(|score| score.map_err(|error| error.to_string()));
             assert_eq!(together.collect::<Vec<_>>(), alone.collect::<Vec<_>>(), "{method}");
+            for neighbors in [0, 1, 7] {
+                let words = |assessed: sdd_drift::Result<_>| assessed.map_err(|e| e.to_string());
+                let alone = queries.iter().map(|query| words(reference.assess(query, neighbors)));
+                let together = reference.assess_each(queries, neighbors).into_iter().map(words);
+                assert_eq!(together.collect::<Vec<_>>(), alone.collect::<Vec<_>>(), "{method}");
+            }
         };
         compare(&queries);
         queries.extend([query(&shorter, "a"), query(&longer, "a")]);
@@ -95,7 +101,7 @@ fn what_is_attached_is_read_without_fitting_anything() {
     let score = Score::new(ScoreMethod::Mahalanobis, 1).unwrap();
     let attached = [(SCORE_ATTACHMENT, score.to_json())];
     let store = store(folder.path(), six(), Normalization::None, &["low"; 6], &attached);
-    assert_eq!(sdd_drift::reference::attached(&store).unwrap(), (score, None));
+    assert_eq!(sdd_drift::reference::score_and_calibration(&store).unwrap(), (score, None));
     let fitted = Reference::from_store(Box::new(store)).unwrap_err();
     assert!(matches!(fitted, Error::TooFewClasses { .. }), "{fitted}");
 }

@@ -60,7 +60,14 @@ pub(super) fn with_way_back(dir: &Path, error: Error) -> Error {
     let can_be_opened = |kept: &&Manifest| missing(dir, kept).is_empty() && !needs_it(kept);
     let earlier = earlier(dir, current.as_ref()).unwrap_or_default();
     let Some(kept) = earlier.iter().rfind(can_be_opened) else { return error };
-    let way_back = Some(WayBack { store: dir.to_owned(), generation: kept.generation });
+    let way_back = Some(WayBack {
+        store: dir.to_owned(),
+        generation: kept.generation,
+        folder_in_the_way: dir
+            .join(names::MANIFEST)
+            .symlink_metadata()
+            .is_ok_and(|found| found.is_dir()),
+    });
     Error::Damaged { path, reason, way_back }
 }
 

@@ -189,7 +189,8 @@ fn open(path: &Path) -> Result<Option<File>> {
     if kind.is_file() {
         Ok(Some(file))
     } else {
-        Err(Error::damaged(path, "expected a regular file, found a folder or a device"))
+        let found = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
+        Err(Error::damaged(path, format!("expected a regular file, found {found}")))
     }
 }
 

@@ -319,16 +319,26 @@ fn a_lost_manifest_is_no_lost_store() {
             Some(damage) => fs::write(&path, damage).unwrap(),
             None => fs::remove_file(&path).unwrap(),
         }
-        let words = format!("drift-index rollback {} 2", dir.display());
-        let opened = FileStore::open(dir).unwrap_err().to_string();
-        assert!(opened.contains(&words), "{opened}");
+        let words = "generation 2 is kept beside it";
+        let error = FileStore::open(dir).unwrap_err();
+        let (way_back, opened) = (error.way_back().unwrap(), error.to_string());
+        assert_eq!((way_back.store.as_path(), way_back.generation), (dir, 2));
+        assert!(opened.contains(words), "{opened}");
         let written = FileStore::write(dir, &support::contents(4, 30, 8, Normalization::L2));
         let written = written.unwrap_err().to_string();
-        assert!(written.contains("refused") && written.contains(&words), "{written}");
+        assert!(written.contains("refused") && written.contains(words), "{written}");
         let history = FileStore::history(dir).unwrap();
         let kept: Vec<_> = history.iter().map(|g| (g.manifest.generation, g.is_current)).collect();
         assert_eq!(kept, [(1, false), (2, false)]);
     }
+    // A file cannot take a folder's name: this is said, and what is in the folder stays.
+    fs::remove_file(&path).unwrap();
+    fs::create_dir(&path).unwrap();
+    let error = FileStore::open(dir).unwrap_err();
+    assert!(error.way_back().unwrap().folder_in_the_way);
+    assert!(error.to_string().contains("move that folder away; then generation 2"), "{error}");
+    assert!(mend(2).is_err() && path.is_dir());
+    fs::remove_dir(&path).unwrap();
     // Its files still stand under the number that is lost.
     assert_eq!(mend(2).unwrap().generation, 4);
     let text = FileStore::open(dir).unwrap().attachment("calibration.json").unwrap().to_vec();
@@ -355,12 +365,12 @@ fn damage_names_the_generation_that_does_not_have_it() {
         FileStore::open(dir).unwrap_err().to_string()
     };
     let said = damage("index-000003.faiss");
-    assert!(said.contains("rollback") && said.contains("generation 2 is kept"), "{said}");
+    assert!(said.contains("generation 2 is kept beside it and can be brought back"), "{said}");
     // Both others have it in common.
     let old = FileStore::open_generation(dir, 2).unwrap();
     let options = WriteOptions { change: Some(change("rollback", 2)), ..keeping(9) };
     old.save(dir, &options).unwrap();
     fs::remove_file(dir.join("records-000003.jsonl")).unwrap();
     let said = damage("index-000001.faiss");
-    assert!(said.contains("backup") && !said.contains("rollback"), "{said}");
+    assert!(said.contains("backup") && !said.contains("is kept"), "{said}");
 }

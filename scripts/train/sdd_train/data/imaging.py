@@ -140,9 +140,10 @@ def _narrowed_color(data: bytes, mode: str, layout: str, order: str, bit_depth: 
         np.asarray(_upright(data, f"{layout};16{order}")).astype(np.uint16) for order in (order, swapped)
     )
     samples = high << 8 | low
-    has_alpha = mode == "RGBA" and not premultiplied
-    narrowed = _narrowed(samples, samples[:, :, :3] if has_alpha else samples, bit_depth)
+    narrowed = _narrowed(samples, samples[:, :, :3] if mode == "RGBA" else samples, bit_depth)
     if premultiplied:
+        # The alpha says nothing of the colors' bits, and is narrowed with them: it must keep to what is stated.
+        _check_stated(samples, bit_depth)
         colors, alpha = narrowed[:, :, :3].astype(np.uint32), narrowed[:, :, 3:].astype(np.uint32)
         divided = np.where(alpha > 0, colors * 255 // np.maximum(alpha, 1), 0)
         return Image.fromarray(np.minimum(divided, 255).astype(np.uint8))
@@ -158,9 +159,14 @@ def _narrowed(samples: np.ndarray, colors: np.ndarray, bit_depth: int | None) ->
             f"no sample of the 16-bit image is above {largest}: it may be one of 12 bits, or a dark one of 16. "
             "State `bit_depth` in the preprocessing: 12, or what the camera delivers; 16 takes the image as it stands"
         )
+    _check_stated(colors, bit_depth)
+    return (samples >> ((bit_depth or 16) - 8)).astype(np.uint8)
+
+
+def _check_stated(samples: np.ndarray, bit_depth: int | None) -> None:
+    largest = int(samples.max())
     if bit_depth is not None and largest >> bit_depth:
         raise ValueError(f"the 16-bit image has a sample of {largest}, more than the stated {bit_depth} bits")
-    return (samples >> ((bit_depth or 16) - 8)).astype(np.uint8)
 
 
 def _upright(data: bytes, rawmode: str | None = None) -> Image.Image:
