@@ -25,6 +25,7 @@ const MAX_EMBEDDING_DIMENSION: usize = 65_536;
 
 /// The description of a model.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct ModelSpec {
     /// Version of this document's format: [`FORMAT_VERSION`].
@@ -35,9 +36,11 @@ pub struct ModelSpec {
     pub version: String,
     /// A sentence for people.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub description: String,
     /// License of the weights.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub license: String,
     /// The classes. A softmax model's probabilities come in this order.
     pub labels: Vec<String>,
@@ -53,11 +56,13 @@ pub struct ModelSpec {
     pub embedding_dimension: usize,
     /// What the model was trained on: free-form, shown to people.
     #[serde(default)]
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub trained_on: serde_json::Value,
 }
 
 /// Names of the graph's outputs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Outputs {
     /// Probabilities: `[N, 1]` (of the positive label) or `[N, labels]`.
@@ -69,6 +74,7 @@ pub struct Outputs {
 /// How an image becomes the input: turned upright, converted to `color`, resized to
 /// `width` x `height` whatever its aspect ratio, then `(value * scale - mean) / std`.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
     /// Width of the input, in pixels.
@@ -88,11 +94,13 @@ pub struct Preprocessing {
     /// Bits of a sample in 16-bit files, 9 to 16: of each sample the 8 highest of these are taken. `None`: the
     /// high byte, and a picture that may be of fewer bits is refused.
     #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[cfg_attr(feature = "openapi", schema(nullable = false))]
     pub bit_depth: Option<u8>,
 }
 
 /// Resampling filters, by Pillow's names.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Filter {
     /// Average over the covered area.
@@ -109,6 +117,7 @@ pub enum Filter {
 
 /// Color spaces of a model's input.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(rename_all = "lowercase")]
 pub enum Color {
     /// ITU-R 601-2 luma, repeated over three channels.
@@ -119,6 +128,7 @@ pub enum Color {
 
 /// How probabilities become a class.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[serde(tag = "kind", rename_all = "lowercase", deny_unknown_fields)]
 pub enum Decision {
     /// Two labels, one probability: `positive_label` where it is at least `threshold`.

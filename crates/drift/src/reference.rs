@@ -26,21 +26,32 @@ pub struct Reference {
     fitted: Fitted,
 }
 
-/// What a reference says about one embedding.
+/// How an image compares with what the model was trained on.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Drift))]
 pub struct Assessment {
     /// How the score was computed.
     pub method: ScoreMethod,
-    /// The distance from the reference; larger is stranger. Finite; at least 0 for all methods but
-    /// [`ScoreMethod::Mahalanobis`].
+    /// The distance from the reference; larger is stranger. `mahalanobis` may be negative.
     pub score: f64,
-    /// The conformal p-value, in (0, 1]; `None` where it is `unavailable`.
+    /// The share of calibration images that were at least as strange (with what the guarantee adds to it), in (0, 1];
+    /// null where `unavailable` says why.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required = true, exclusive_minimum = 0, maximum = 1)
+    )]
     pub p_value: Option<f64>,
-    /// Scores above it are out of distribution; `None` where it is `unavailable`.
+    /// Scores above it are out of distribution; null where `unavailable` says why.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub threshold: Option<f64>,
-    /// Whether `p_value ≤ alpha`; `None` where it is `unavailable`.
+    /// Whether the image does not look like the training images; null where `unavailable` says why.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub out_of_distribution: Option<bool>,
-    /// Why the three above are `None`; `None` where they are not.
+    /// Why there is no p-value, threshold and verdict; null where there are.
+    #[cfg_attr(
+        feature = "openapi",
+        schema(required = true, value_type = Option<crate::verdict::Document>)
+    )]
     pub unavailable: Option<Unavailable>,
     /// The nearest reference images of any class, nearest first.
     pub neighbors: Vec<NearestImage>,
@@ -48,12 +59,16 @@ pub struct Assessment {
 
 /// One of the nearest reference images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Neighbor))]
 pub struct NearestImage {
     /// Its id in the store, for images their path.
+    #[cfg_attr(feature = "openapi", schema(value_type = String))]
     pub id: Arc<str>,
     /// Its class, where it has one.
+    #[cfg_attr(feature = "openapi", schema(required = true, value_type = Option<String>))]
     pub label: Option<Arc<str>>,
     /// The Euclidean distance (not squared), of unit vectors where the store normalizes.
+    #[cfg_attr(feature = "openapi", schema(minimum = 0))]
     pub distance: f64,
 }
 

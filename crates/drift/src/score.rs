@@ -16,6 +16,7 @@ const FORMAT_VERSION: u32 = 1;
 ///
 /// With `φ` the query's embedding and `x_1 … x_N` the reference's:
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DriftMethod))]
 #[serde(rename_all = "kebab-case")]
 pub enum ScoreMethod {
     /// `knn`: `‖z − z_(k)‖₂`, the Euclidean distance to the k-th nearest reference embedding. On a
@@ -31,8 +32,7 @@ pub enum ScoreMethod {
     /// `mean-l1-same-class`: the same over the reference embeddings of the predicted class.
     MeanL1SameClass,
     /// `mahalanobis`: the relative Mahalanobis distance to the classes of the reference, on raw
-    /// embeddings whatever the store normalizes, see [`mahalanobis`](crate::mahalanobis). It may be
-    /// negative.
+    /// embeddings whatever the store normalizes. It may be negative.
     Mahalanobis,
 }
 

@@ -2,8 +2,7 @@
 
 use std::fmt;
 
-use serde::ser::SerializeStruct;
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
 /// What a calibration says of a score.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,7 +24,8 @@ pub struct Verdict {
 /// {"reason": "not_enough_calibration_images", "class": "defect", "images": 7, "required": 19,
 ///  "message": "not enough calibration images of class `defect`: there are 7, and it takes 19"}
 /// ```
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[serde(into = "Document")]
 #[non_exhaustive]
 pub enum Unavailable {
     /// `no_calibration`: the reference has none.
@@ -72,24 +72,36 @@ impl fmt::Display for Unavailable {
     }
 }
 
-impl Serialize for Unavailable {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let numbers = match self {
-            Self::NotEnoughCalibrationImages { class, images, required } => {
-                Some((class, images, required))
+/// An [`Unavailable`] as JSON has it.
+#[derive(Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DriftUnavailable))]
+pub(crate) struct Document {
+    /// A name that does not change: `no_calibration`, `not_enough_calibration_images` (of the decided class, where each
+    /// class is judged by its own images), or `class_not_given`.
+    reason: &'static str,
+    /// The same as a sentence.
+    message: String,
+    /// The decided class, where its images are too few.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<String>,
+    /// How many calibration images it has.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    images: Option<usize>,
+    /// How many it takes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    required: Option<usize>,
+}
+
+impl From<Unavailable> for Document {
+    fn from(unavailable: Unavailable) -> Self {
+        let (reason, message) = (unavailable.reason(), unavailable.to_string());
+        let (class, images, required) = match unavailable {
+            Unavailable::NotEnoughCalibrationImages { class, images, required } => {
+                (Some(class), Some(images), Some(required))
             }
-            Self::NoCalibration | Self::ClassNotGiven => None,
+            Unavailable::NoCalibration | Unavailable::ClassNotGiven => (None, None, None),
         };
-        let fields = if numbers.is_some() { 5 } else { 2 };
-        let mut object = serializer.serialize_struct("Unavailable", fields)?;
-        object.serialize_field("reason", self.reason())?;
-        object.serialize_field("message", &self.to_string())?;
-        if let Some((class, images, required)) = numbers {
-            object.serialize_field("class", class)?;
-            object.serialize_field("images", images)?;
-            object.serialize_field("required", required)?;
-        }
-        object.end()
+        Self { reason, message, class, images, required }
     }
 }
 

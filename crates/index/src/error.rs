@@ -28,7 +28,7 @@ pub enum Error {
     },
 
     /// A dimension of zero, or one past [`MAX_DIMENSION`](crate::MAX_DIMENSION).
-    #[error("expected a vector dimension of 1 to {max}, found {found}", max = crate::MAX_DIMENSION)]
+    #[error("expected a vector dimension of 1 to {max}, found {found}", max = crate::limits::MAX_DIMENSION)]
     DimensionOutOfRange {
         /// The dimension that was asked for.
         found: usize,
@@ -67,7 +67,7 @@ pub enum Error {
     #[error(
         "expected vectors of Euclidean norm at most {max:e}, found {norm:e} in {what} at row {row}: \
          its squared distances would overflow 32-bit floats; rescale it",
-        max = crate::normalize::MAX_NORM
+        max = crate::limits::MAX_NORM
     )]
     NormTooLarge {
         /// "rows" or "queries".

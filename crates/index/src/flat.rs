@@ -36,10 +36,8 @@ use faiss::{ConcurrentIndex, Index};
 use ndarray::{ArrayView2, Axis, aview1};
 
 use crate::error::{Error, Result};
+use crate::limits::MAX_DIMENSION;
 use crate::normalize::{check_rows, contiguous};
-
-/// The largest vector dimension that is accepted.
-pub const MAX_DIMENSION: usize = 65_536;
 
 /// Fewer than the 20 from which FAISS changes to the matrix form; see the module's documentation.
 const QUERIES_PER_CALL: usize = 16;

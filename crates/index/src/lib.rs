@@ -50,6 +50,7 @@ mod error;
 mod file_store;
 mod flat;
 mod layout;
+mod limits;
 mod normalize;
 mod record;
 mod store;
@@ -59,7 +60,8 @@ pub use cpu::check_cpu;
 pub use edit::RowEdit;
 pub use error::{Error, Result, WayBack};
 pub use file_store::FileStore;
-pub use flat::{FlatIndex, MAX_DIMENSION, RowDistance, limit_threads};
+pub use flat::{FlatIndex, RowDistance, limit_threads};
+pub use limits::MAX_DIMENSION;
 pub use layout::{
     Change, FileEntry, Generation, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity, Replaces,
     StoreContents, WriteOptions,

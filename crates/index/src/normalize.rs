@@ -8,11 +8,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result};
-
-/// The longest vector that is accepted: with norms up to this, no squared distance reaches half of
-/// `f32::MAX`. FAISS marks "no neighbor" by the distance `f32::MAX`, and a row at an infinite
-/// distance would never be found.
-pub(crate) const MAX_NORM: f64 = 6.5e18;
+use crate::limits::MAX_NORM;
 
 /// What is done to embeddings before they are stored and to queries before they are searched.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]

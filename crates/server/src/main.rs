@@ -5,23 +5,16 @@ use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use clap::Parser;
 use sdd_server::error::causes_of;
 use sdd_server::security::keys;
-use sdd_server::settings::{Cli, Command};
-use sdd_server::{Application, Settings, health, telemetry};
+use sdd_server::settings::{Command, SettingsError};
+use sdd_server::{Application, Settings, health, settings, telemetry};
 use signal_hook::low_level;
 
 /// 0: served until told to stop, or healthy. 2: could not start, or is not healthy.
 fn main() -> ExitCode {
     sdd_core::runtime::without_telemetry();
-    let cli = Cli::parse();
-    let outcome = match &cli.command {
-        Some(Command::Health) => health::check(&cli.settings),
-        Some(Command::Key) => make_key(),
-        None => serve(&cli.settings),
-    };
-    match outcome {
+    match run() {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("error: {error}");
@@ -30,6 +23,20 @@ fn main() -> ExitCode {
             }
             ExitCode::from(2)
         }
+    }
+}
+
+fn run() -> Result<(), Box<dyn std::error::Error>> {
+    let read = match settings::read(std::env::args_os()) {
+        // With its own words, colors and exit code, also for --help.
+        Err(SettingsError::Arguments(error)) => error.exit(),
+        read => read?,
+    };
+    match &read.cli.command {
+        Some(Command::Health) => health::check(&read.cli.settings),
+        Some(Command::Key) => make_key(),
+        Some(Command::Config) => Ok(write!(std::io::stdout(), "{}", settings::effective(&read))?),
+        None => serve(&read.cli.settings),
     }
 }
 

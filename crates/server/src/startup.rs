@@ -19,7 +19,7 @@ use crate::security::{Entrance, cors, guard};
 use crate::service::{Service, StartError};
 use crate::settings::{AdminAddress, Settings};
 use crate::shutdown::{Signals, Stop};
-use crate::{listener, routes};
+use crate::{listener, openapi, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
 const HTTP_THREADS: usize = 2;
@@ -108,7 +108,7 @@ impl Application {
         let bound = listener.local_addr().map_err(listen)?;
         let listening = listener.try_clone().map_err(listen)?;
         let tls = service.security.tls_config().map_err(StartError::from)?;
-        let document = Data::new(ApiDocument::default());
+        let document = Data::new(ApiDocument::new(|served, keys| openapi::document(served, keys).to_json()));
         let listening_for_all = match tls {
             Some(tls) => Listening::Encrypted(listener, Box::new(tls)),
             None => Listening::Port(listener),

@@ -9,7 +9,7 @@ use fax::decoder::{DecodeStatus, Group4Decoder, pels};
 use flate2::read::ZlibDecoder;
 use weezl::{BitOrder, LzwStatus};
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// How strips and tiles are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

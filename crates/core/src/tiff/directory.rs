@@ -5,7 +5,7 @@
 
 use std::collections::HashMap;
 
-use super::Refusal;
+use super::refusal::Refusal;
 
 /// Tags that say how an image is stored (TIFF 6.0, section 8 and after).
 pub(super) mod tag {

@@ -1,6 +1,6 @@
 //! Where the samples of an image stand: strips or tiles, of all samples together or plane after plane.
 
-use super::Refusal;
+use super::refusal::Refusal;
 use super::compression::Compression;
 use super::directory::{ByteOrder, Directory, tag};
 

@@ -7,18 +7,19 @@
 mod compression;
 mod directory;
 mod layout;
+mod refusal;
 
 use image::{DynamicImage, GrayImage, ImageBuffer, RgbImage};
 
 use self::directory::{Directory, tag};
 use self::layout::{Layout, Shape};
+use self::refusal::Refusal;
 use crate::bit_depth::Narrowing;
 use crate::cmyk;
 use crate::error::ImageError;
 use crate::image::ImageLimits;
 use crate::samples::largest;
 
-const FORMAT: &str = "TIFF";
 
 /// Samples of a pixel that are read at most, as by Pillow.
 const MAX_SAMPLES: usize = 6;
@@ -34,35 +35,6 @@ const ASSOCIATED_ALPHA: u64 = 1;
 
 /// Of `SampleFormat`.
 const UNSIGNED: u64 = 1;
-
-/// Why a TIFF is not read.
-#[derive(Debug)]
-enum Refusal {
-    Damaged(String),
-    /// A kind of TIFF, in a person's words.
-    Unsupported(String),
-    TooMuchMemory,
-}
-
-impl Refusal {
-    fn damaged(reason: impl Into<String>) -> Self {
-        Self::Damaged(reason.into())
-    }
-
-    fn unsupported(kind: impl Into<String>) -> Self {
-        Self::Unsupported(kind.into())
-    }
-}
-
-impl From<Refusal> for ImageError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Damaged(reason) => Self::Damaged { format: FORMAT, reason },
-            Refusal::Unsupported(kind) => Self::Unsupported { what: format!("a TIFF with {kind}") },
-            Refusal::TooMuchMemory => Self::TooMuchMemory { format: FORMAT },
-        }
-    }
-}
 
 /// What the samples mean.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -7,16 +7,12 @@ use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
 use super::manifest::ModelIdentity;
 use super::names;
-use super::read::Group;
+use super::group::Group;
 use crate::error::{Error, Result};
-use crate::flat::{FlatIndex, MAX_DIMENSION};
+use crate::flat::FlatIndex;
+use crate::limits::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, MAX_DIMENSION};
 use crate::normalize::{Normalization, check_rows, norm, scale_down};
 use crate::record::{Record, check_records, label_order};
-
-/// The most attachments of a store.
-pub(super) const MAX_ATTACHMENTS: usize = 64;
-/// The largest attachment.
-pub(super) const MAX_ATTACHMENT_BYTES: u64 = 256 << 20;
 
 /// What a store is made of.
 #[derive(Debug, Clone, PartialEq)]

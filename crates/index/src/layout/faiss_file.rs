@@ -12,7 +12,7 @@
 //!     45  N*D*4  the rows, f32
 //! ```
 
-use crate::flat::MAX_DIMENSION;
+use crate::limits::MAX_DIMENSION;
 
 pub(super) const HEADER_BYTES: usize = 45;
 const FOURCC: &[u8; 4] = b"IxF2";

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{names, unfetched};
 use crate::error::{Error, Result};
-use crate::flat::MAX_DIMENSION;
+use crate::limits::MAX_DIMENSION;
 use crate::normalize::Normalization;
 use crate::record::text_violation;
 

@@ -44,6 +44,7 @@
 mod contents;
 mod faiss_file;
 mod folder;
+mod group;
 mod history;
 mod identity;
 mod lock;
@@ -60,6 +61,7 @@ pub(crate) use contents::{GroupedRows, StoredRows, check_attachments};
 pub use history::Generation;
 pub(crate) use history::history;
 pub use manifest::{Change, FileEntry, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity};
-pub(crate) use read::{Group, Loaded, load};
+pub(crate) use group::Group;
+pub(crate) use read::{Loaded, load};
 pub(crate) use write::write;
 pub use write::{Replaces, WriteOptions};

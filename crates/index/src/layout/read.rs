@@ -10,13 +10,14 @@ use std::sync::Arc;
 use ndarray::ArrayView2;
 use sha2::{Digest, Sha256};
 
-use super::contents::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
 use super::faiss_file::{HEADER_BYTES, check_header};
+use super::group::Group;
 use super::manifest::{FileEntry, Manifest};
 use super::records_file::{self, MAX_LINE_BYTES, Rows};
 use super::{history, names, unfetched};
 use crate::error::{Error, Result};
 use crate::flat::FlatIndex;
+use crate::limits::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS};
 use crate::normalize::{Normalization, norm};
 
 /// How often a store may be replaced while it is being opened.
@@ -25,15 +26,6 @@ const MAX_ATTEMPTS: usize = 100;
 /// can do.
 const UNIT_TOLERANCE: f64 = 1e-5;
 const BUFFER_BYTES: usize = 1 << 20;
-
-/// The rows of one label, as one index.
-#[derive(Debug)]
-pub(crate) struct Group {
-    pub(crate) label: Option<Arc<str>>,
-    /// The store's row that is this index's row 0.
-    pub(crate) first_row: usize,
-    pub(crate) index: FlatIndex,
-}
 
 /// A store in memory.
 #[derive(Debug)]
@@ -363,7 +355,7 @@ fn at_row(path: &Path, first_row: usize, error: Error) -> Error {
         Error::NormTooLarge { row, norm, .. } => {
             format!(
                 "expected rows of norm at most {:e}, found {norm:e} at row {}",
-                crate::normalize::MAX_NORM,
+                crate::limits::MAX_NORM,
                 first_row + row
             )
         }

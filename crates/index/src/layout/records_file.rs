@@ -8,7 +8,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
-use crate::normalize::{MAX_NORM, Normalization};
+use crate::limits::MAX_NORM;
+use crate::normalize::Normalization;
 use crate::record::Record;
 
 /// The longest line: an id and a label in which every byte is escaped as `\u0000`, and the rest.

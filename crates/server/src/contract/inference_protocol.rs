@@ -6,7 +6,7 @@ use utoipa::{IntoResponses, ToSchema};
 
 use super::faults::{
     Documented, EVERY_REQUEST, GUARDED, IMAGES, INFERENCE, LIVENESS, MODEL, NOT_SUPPORTED,
-    READINESS, Responses, responses_with,
+    READINESS, Responses, faults, responses_with,
 };
 
 /// The body of every answer of the protocol that is not a success.
@@ -16,67 +16,21 @@ pub struct InferenceError {
     pub error: String,
 }
 
-/// Faults of `/v2/health/live`.
-pub struct InferenceLivenessFaults;
-
-/// Faults of `/v2/health/ready`.
-pub struct InferenceReadinessFaults;
-
-/// Faults of a path that names no model.
-pub struct InferenceGuardedFaults;
-
-/// Faults of a path that names a model.
-pub struct InferenceModelFaults;
-
-/// Faults of `/v2/models/{name}/ready`.
-pub struct InferenceModelReadinessFaults;
-
-/// Faults of `/v2/models/{name}/infer`.
-pub struct InferenceFaults;
-
-/// Faults of the repository's changes, which are never made.
-pub struct InferenceRepositoryFaults;
-
-impl IntoResponses for InferenceLivenessFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, LIVENESS])
-    }
-}
-
-impl IntoResponses for InferenceReadinessFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, READINESS, LIVENESS])
-    }
-}
-
-impl IntoResponses for InferenceGuardedFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED])
-    }
-}
-
-impl IntoResponses for InferenceModelFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, MODEL])
-    }
-}
-
-impl IntoResponses for InferenceModelReadinessFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, MODEL, READINESS, LIVENESS])
-    }
-}
-
-impl IntoResponses for InferenceFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, MODEL, INFERENCE, NOT_SUPPORTED, IMAGES])
-    }
-}
-
-impl IntoResponses for InferenceRepositoryFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, NOT_SUPPORTED])
-    }
+faults! {
+    /// Faults of `/v2/health/live`.
+    InferenceLivenessFaults: [EVERY_REQUEST, LIVENESS];
+    /// Faults of `/v2/health/ready`.
+    InferenceReadinessFaults: [EVERY_REQUEST, READINESS, LIVENESS];
+    /// Faults of a path that names no model.
+    InferenceGuardedFaults: [EVERY_REQUEST, GUARDED];
+    /// Faults of a path that names a model.
+    InferenceModelFaults: [EVERY_REQUEST, GUARDED, MODEL];
+    /// Faults of `/v2/models/{name}/ready`.
+    InferenceModelReadinessFaults: [EVERY_REQUEST, GUARDED, MODEL, READINESS, LIVENESS];
+    /// Faults of `/v2/models/{name}/infer`.
+    InferenceFaults: [EVERY_REQUEST, GUARDED, MODEL, INFERENCE, NOT_SUPPORTED, IMAGES];
+    /// Faults of the repository's changes, which are never made.
+    InferenceRepositoryFaults: [EVERY_REQUEST, GUARDED, NOT_SUPPORTED];
 }
 
 fn responses_of(groups: &[&[Documented]]) -> Responses {

@@ -68,7 +68,7 @@ const BEARER: &str = "bearer";
         docs::index,
         v2::metadata::server,
         v2::metadata::model,
-        v2::metadata::config,
+        v2::configuration::config,
         v2::health::live,
         v2::health::ready,
         v2::health::model_ready,

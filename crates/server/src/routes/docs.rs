@@ -11,8 +11,8 @@ use utoipa_swagger_ui::Config;
 
 use super::asset::{Asset, Assets};
 use crate::contract::OpenFaults;
+use crate::engine::ServedModel;
 use crate::error::ApiError;
-use crate::openapi;
 use crate::security::keys::KeyRing;
 use crate::service::Service;
 
@@ -21,9 +21,15 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'u
                       img-src 'self' data:; connect-src 'self'; base-uri 'none'; \
                       form-action 'none'; frame-ancestors 'none'";
 
-/// The OpenAPI document, which is made of all routes, as it was last asked for. A reload may change what it tells of.
-#[derive(Default)]
-pub struct ApiDocument(ArcSwapOption<Made>);
+/// Makes the OpenAPI document of a server that serves this model and has these keys.
+pub type MakeDocument = fn(&ServedModel, &KeyRing) -> serde_json::Result<String>;
+
+/// The OpenAPI document, as it was last asked for. A reload may change what it tells of.
+pub struct ApiDocument {
+    /// Given from outside, as the document is made of all routes, this one included.
+    make: MakeDocument,
+    last: ArcSwapOption<Made>,
+}
 
 struct Made {
     /// Name and version.
@@ -33,6 +39,12 @@ struct Made {
 }
 
 impl ApiDocument {
+    /// One that is made when it is first asked for.
+    #[must_use]
+    pub fn new(make: MakeDocument) -> Self {
+        Self { make, last: ArcSwapOption::empty() }
+    }
+
     /// Of what is served now.
     fn answer(&self, request: &HttpRequest, service: &Service) -> Result<HttpResponse, ApiError> {
         let (engine, keys) = (service.engine(), service.security.keys());
@@ -40,15 +52,15 @@ impl ApiDocument {
         let is_current = |made: &Arc<Made>| {
             made.model == [&*spec.name, &*spec.version] && Arc::ptr_eq(&made.keys, &keys)
         };
-        if let Some(made) = self.0.load_full().filter(is_current) {
+        if let Some(made) = self.last.load_full().filter(is_current) {
             return Ok(made.asset.answer(request));
         }
-        let json = openapi::document(engine.served(), &keys).to_json();
+        let json = (self.make)(engine.served(), &keys);
         let json = json.map_err(|error| ApiError::Internal(error.into()))?;
         let asset = Asset::new(json.into(), "application/json");
         let answer = asset.answer(request);
         let model = [spec.name.clone(), spec.version.clone()];
-        self.0.store(Some(Arc::new(Made { model, keys, asset })));
+        self.last.store(Some(Arc::new(Made { model, keys, asset })));
         Ok(answer)
     }
 }

@@ -1,10 +1,10 @@
 //! `GET /v1/model`: what is served.
 
 use actix_web::web::{Data, Json};
+use sdd_core::ModelSpec;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::model_spec::ModelSpec;
 use crate::contract::GuardedFaults;
 use crate::engine::{ServedModel, ServedReference};
 use crate::service::Service;
@@ -76,7 +76,7 @@ impl From<&ServedModel> for ModelDescription {
             sha256: served.sha256.clone(),
             device: served.device.to_string(),
             provider: served.device.execution_provider(),
-            spec: ModelSpec::from(&served.spec),
+            spec: served.spec.clone(),
             reference: served.reference.as_ref().map(Reference::from),
         }
     }

@@ -1,10 +1,10 @@
 //! An answer as clients see it.
 
 use sdd_core::{ImageWarning, Probabilities};
+use sdd_drift::Assessment;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::drift::Drift;
 use crate::engine::{Answer, ServedModel};
 
 /// The answer for one image.
@@ -21,7 +21,7 @@ pub struct Prediction {
     /// How the image compares with what the model was trained on; left out without a reference.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
-    pub drift: Option<Drift>,
+    pub drift: Option<Assessment>,
     /// What is odd about the image, which was read all the same; left out where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -65,7 +65,7 @@ impl Prediction {
             class,
             confidence: prediction.confidence,
             probabilities: prediction.probabilities_of(&served.spec.labels),
-            drift: drift.map(Drift::from),
+            drift,
             warnings: prediction.warning.map(Warning::from).into_iter().collect(),
             model: Model::from(served),
         }

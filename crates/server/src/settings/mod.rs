@@ -1,32 +1,53 @@
-//! Command line and environment, checked once.
+//! Command line, environment and configuration file, checked once.
 //!
 //! One file a subject; [`Settings`] is all of them, so that `--help` shows one list.
 
 mod capture;
 mod duration;
+mod effective;
+mod file;
 mod limits;
 mod model;
 mod monitor;
 mod security;
 mod telemetry;
 
+use std::path::PathBuf;
+
 use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
 use sdd_report::PictureFolders;
 
 pub use capture::CaptureSettings;
+pub use effective::text as effective;
+pub use file::{Read, SettingsError, read};
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
 pub use monitor::{DriftSettings, MonitorPlace};
 pub use security::{AdminAddress, Redacted, SecuritySettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 
+/// The flags that `-h` shows; `--help` shows all.
+const COMMON: [&str; 10] = [
+    "config", "host", "port", "model", "reference", "device", "workers", "monitor", "capture", "log_format",
+];
+
+const EXAMPLES: &str = "\
+Examples:
+  sdd-server                                      the shipped model on http://127.0.0.1:8000
+  sdd-server --model m.onnx --reference store     a model and its reference store
+  sdd-server --config sdd.toml --port 9000        settings from a file, one of them changed
+  sdd-server config > sdd.toml                    a file with all settings to begin with
+
+Each flag has a twin in the environment (--max-bytes is SDD_MAX_BYTES) and in the file (max-bytes).
+A flag goes before the environment, that before the file.";
+
 /// Serves an image classifier: POST an image to /predict, get its class, confidence and drift score.
 #[derive(Debug, Parser)]
-#[command(name = "sdd-server", version)]
+#[command(name = "sdd-server", version, before_help = EXAMPLES)]
 pub struct Cli {
     /// How to serve.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Listening")]
     pub settings: Settings,
     /// What to do instead of serving.
     #[command(subcommand)]
@@ -38,6 +59,9 @@ pub struct Cli {
 pub enum Command {
     /// Ask the server at --host and --port whether it is ready; exit code 0 if so, 2 if not
     Health,
+    /// Print the settings in force as a file for --config, each with where it comes from; exit code 2 where the file is
+    /// wrong
+    Config,
     /// Make a random key for clients and print it with its hash, which --api-key-hashes and
     /// --admin-key-hashes take
     Key,
@@ -46,6 +70,9 @@ pub enum Command {
 /// How to serve.
 #[derive(Debug, Clone, Args)]
 pub struct Settings {
+    /// A file with settings by the names of their flags, in TOML
+    #[arg(long, env = "SDD_CONFIG", value_name = "FILE.toml", global = true)]
+    pub config: Option<PathBuf>,
     /// Address to listen on
     #[arg(long, env = "SDD_HOST", default_value = "127.0.0.1", global = true)]
     pub host: String,
@@ -57,22 +84,22 @@ pub struct Settings {
     #[arg(long, env = "SDD_REUSE_PORT")]
     pub reuse_port: bool,
     /// What is served.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Model")]
     pub model: ModelSettings,
     /// What requests may cost.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Limits")]
     pub limits: LimitSettings,
     /// What is kept.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Capture")]
     pub capture: CaptureSettings,
     /// What is watched for drift over time.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Drift over time")]
     pub drift: DriftSettings,
     /// What is told about its work.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Log and traces")]
     pub telemetry: TelemetrySettings,
     /// Who may ask.
-    #[command(flatten)]
+    #[command(flatten, next_help_heading = "Security")]
     pub security: SecuritySettings,
 }
 

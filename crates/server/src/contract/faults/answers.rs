@@ -7,7 +7,7 @@ use utoipa::openapi::header::HeaderBuilder;
 use utoipa::openapi::schema::{AllOfBuilder, ObjectBuilder, Type};
 use utoipa::openapi::{Content, ContentBuilder, Ref, RefOr, Response, ResponseBuilder, Schema};
 
-use super::Documented;
+use super::documented::Documented;
 
 pub(in crate::contract) type Responses = BTreeMap<String, RefOr<Response>>;
 

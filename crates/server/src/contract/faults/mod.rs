@@ -3,23 +3,14 @@
 //! Which status and code an error has is decided in [`crate::error`]; a test compares the two.
 
 mod answers;
+mod documented;
 
 use utoipa::IntoResponses;
 
 use self::answers::responses_of;
 pub(super) use self::answers::{Responses, responses_with};
-
-/// A fault that a client can be told of.
-#[derive(Clone, Copy)]
-pub(super) struct Documented {
-    status: u16,
-    code: &'static str,
-    pub(super) when: &'static str,
-}
-
-const fn fault(status: u16, code: &'static str, when: &'static str) -> Documented {
-    Documented { status, code, when }
-}
+pub(super) use self::documented::Documented;
+use self::documented::fault;
 
 pub(super) const EVERY_REQUEST: &[Documented] = &[
     fault(400, "invalid_header", "a header of the request has a value that it cannot have"),
@@ -130,85 +121,42 @@ pub(super) const LIVENESS: &[Documented] = &[
 pub(super) const READINESS: &[Documented] =
     &[fault(503, "stopping", "the server is about to stop")];
 
-/// Faults of a path that anyone may ask at any time.
-pub struct OpenFaults;
+/// Types that handlers name to utoipa, each with its groups of faults.
+macro_rules! faults {
+    ($($(#[$doc:meta])* $name:ident: $groups:expr;)+) => {
+        $(
+            $(#[$doc])*
+            pub struct $name;
 
-/// Faults of `/livez`.
-pub struct LivenessFaults;
-
-/// Faults of `/readyz`.
-pub struct ReadinessFaults;
-
-/// Faults of a path that may need a key.
-pub struct GuardedFaults;
-
-/// Faults of a path that takes images.
-pub struct UploadFaults;
-
-/// Faults of `/admin/reload`.
-pub struct ReloadFaults;
-
-/// Faults of `/drift`, and of `/drift/report` and its other forms.
-pub struct MonitorFaults;
-
-/// Faults of `/drift/observations`.
-pub struct ObservationFaults;
-
-/// Faults of `/admin/drift/reset`.
-pub struct ResetFaults;
-
-impl IntoResponses for OpenFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, NAME])
-    }
+            impl IntoResponses for $name {
+                fn responses() -> Responses {
+                    responses_of(&$groups)
+                }
+            }
+        )+
+    };
 }
+pub(super) use faults;
 
-impl IntoResponses for LivenessFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, LIVENESS])
-    }
-}
-
-impl IntoResponses for ReadinessFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, READINESS, LIVENESS])
-    }
-}
-
-impl IntoResponses for GuardedFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED])
-    }
-}
-
-impl IntoResponses for UploadFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, IMAGES, FORM])
-    }
-}
-
-impl IntoResponses for ReloadFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, ADMIN, RELOAD])
-    }
-}
-
-impl IntoResponses for MonitorFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, MONITOR])
-    }
-}
-
-impl IntoResponses for ObservationFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, QUERY, MONITOR])
-    }
-}
-
-impl IntoResponses for ResetFaults {
-    fn responses() -> Responses {
-        responses_of(&[EVERY_REQUEST, GUARDED, ADMIN, MONITOR])
-    }
+faults! {
+    /// Faults of a path that anyone may ask at any time.
+    OpenFaults: [EVERY_REQUEST, NAME];
+    /// Faults of `/livez`.
+    LivenessFaults: [EVERY_REQUEST, LIVENESS];
+    /// Faults of `/readyz`.
+    ReadinessFaults: [EVERY_REQUEST, READINESS, LIVENESS];
+    /// Faults of a path that may need a key.
+    GuardedFaults: [EVERY_REQUEST, GUARDED];
+    /// Faults of a path that takes images.
+    UploadFaults: [EVERY_REQUEST, GUARDED, IMAGES, FORM];
+    /// Faults of `/admin/reload`.
+    ReloadFaults: [EVERY_REQUEST, GUARDED, ADMIN, RELOAD];
+    /// Faults of `/drift`, and of `/drift/report` and its other forms.
+    MonitorFaults: [EVERY_REQUEST, GUARDED, MONITOR];
+    /// Faults of `/drift/observations`.
+    ObservationFaults: [EVERY_REQUEST, GUARDED, QUERY, MONITOR];
+    /// Faults of `/admin/drift/reset`.
+    ResetFaults: [EVERY_REQUEST, GUARDED, ADMIN, MONITOR];
 }
 
 #[cfg(test)]

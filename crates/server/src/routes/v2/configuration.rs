@@ -1,12 +1,17 @@
 //! The model as Triton's model configuration has it.
 
+use actix_web::web::{Data, Json, Path};
 use sdd_core::Device;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::metadata::{ModelMetadata, PLATFORM, TensorMetadata};
+use super::model::ModelPath;
+use crate::contract::InferenceModelFaults;
 use crate::engine::ServedModel;
+use crate::error::ApiError;
+use crate::service::Service;
 
 /// The model's configuration. Dimensions are those of one image, as Triton has them for models that
 /// take batches.
@@ -80,6 +85,38 @@ impl ModelConfiguration {
             name: metadata.name,
         }
     }
+}
+
+/// The model's configuration
+///
+/// As far as Triton's model configuration has names for it.
+///
+/// # Errors
+/// [`ApiError::UnknownModel`].
+#[utoipa::path(
+    get,
+    path = "/v2/models/{name}/config",
+    operation_id = "model_configuration",
+    tag = "Open Inference Protocol",
+    params(ModelPath),
+    responses(
+        (status = 200, description = "The configuration", body = ModelConfiguration),
+        InferenceModelFaults,
+    ),
+)]
+pub async fn config(
+    service: Data<Service>,
+    path: Path<ModelPath>,
+) -> Result<Json<ModelConfiguration>, ApiError> {
+    let engine = service.engine();
+    let served = engine.served();
+    path.check(served)?;
+    let settings = &service.settings;
+    Ok(Json(ModelConfiguration::new(
+        served,
+        service.max_images(),
+        settings.model.sessions(served.device),
+    )))
 }
 
 impl From<TensorMetadata> for InputConfiguration {

@@ -4,7 +4,6 @@ use actix_web::web::{Data, Json, Path};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::configuration::ModelConfiguration;
 use super::input::{ENCODED_IMAGE, tensor_shape};
 use super::model::ModelPath;
 use super::output::Output;
@@ -91,38 +90,6 @@ pub async fn model(
     let engine = service.engine();
     path.check(engine.served())?;
     Ok(Json(ModelMetadata::new(engine.served())))
-}
-
-/// The model's configuration
-///
-/// As far as Triton's model configuration has names for it.
-///
-/// # Errors
-/// [`ApiError::UnknownModel`].
-#[utoipa::path(
-    get,
-    path = "/v2/models/{name}/config",
-    operation_id = "model_configuration",
-    tag = "Open Inference Protocol",
-    params(ModelPath),
-    responses(
-        (status = 200, description = "The configuration", body = ModelConfiguration),
-        InferenceModelFaults,
-    ),
-)]
-pub async fn config(
-    service: Data<Service>,
-    path: Path<ModelPath>,
-) -> Result<Json<ModelConfiguration>, ApiError> {
-    let engine = service.engine();
-    let served = engine.served();
-    path.check(served)?;
-    let settings = &service.settings;
-    Ok(Json(ModelConfiguration::new(
-        served,
-        service.max_images(),
-        settings.model.sessions(served.device),
-    )))
 }
 
 impl ModelMetadata {

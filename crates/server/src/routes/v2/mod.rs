@@ -7,7 +7,7 @@
 
 mod binary;
 mod compression;
-mod configuration;
+pub(crate) mod configuration;
 mod error;
 pub(crate) mod health;
 pub(crate) mod infer;
@@ -49,7 +49,7 @@ pub fn routes() -> Vec<(String, &'static str, Route)> {
         routes.extend([
             (model.to_owned(), READ, get(metadata::model)),
             (format!("{model}/ready"), READ, get(health::model_ready)),
-            (format!("{model}/config"), READ, get(metadata::config)),
+            (format!("{model}/config"), READ, get(configuration::config)),
             (format!("{model}/infer"), "POST", web::post().to(infer::infer)),
         ]);
     }
