@@ -21,7 +21,6 @@ pub mod engine;
 pub mod error;
 pub mod health;
 pub mod listener;
-pub mod memory_budget;
 pub mod metrics;
 pub mod monitor;
 pub mod observe;

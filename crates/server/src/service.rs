@@ -5,13 +5,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use sdd_core::Device;
+use sdd_serving::Allowance;
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::capture::{Capture, CaptureError};
 use crate::connections::OpenConnections;
 use crate::engine::{Admission, Answer, Engine, LoadError, Pair};
 use crate::error::ApiError;
-use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
 use crate::monitor::{DriftMonitor, MonitorError, observation};
 use crate::request::RequestContext;
@@ -26,7 +26,7 @@ pub struct Service {
     /// The room for images in the engine.
     pub admission: Arc<Admission>,
     /// The memory for uploads.
-    pub uploads: MemoryBudget,
+    pub uploads: Allowance,
     /// Who may ask.
     pub security: Security,
     /// The connections, and the requests on them.
@@ -62,7 +62,7 @@ impl Service {
         serve_watched(monitor.as_ref(), &engine);
         Ok(Self {
             settings: settings.clone(),
-            uploads: MemoryBudget::new(settings.limits.max_upload_memory),
+            uploads: Allowance::new(settings.limits.max_upload_memory),
             admission,
             security,
             open_connections: OpenConnections::default(),

@@ -27,12 +27,13 @@ pub use counts::CaptureCounts;
 pub use error::CaptureError;
 pub use record::{Reason, Record, RecordedImage, RecordedModel};
 
+use sdd_serving::Allowance;
+
 use self::record::Observation;
 use self::retention::Retention;
 use self::selection::Selection;
 use self::writer::{Entry, Message, Writer, WriterOptions};
 use crate::engine::{Answer, AnsweredImage, ServedModel};
-use crate::memory_budget::MemoryBudget;
 use crate::settings::CaptureSettings;
 
 /// Images that may wait to be written; their bytes are limited by a setting.
@@ -46,7 +47,7 @@ const FOR_OWN_REASONS: usize = 4;
 pub struct Capture {
     selection: Selection,
     queue: Sender<Message>,
-    memory: MemoryBudget,
+    memory: Allowance,
     counts: Arc<CaptureCounts>,
     /// Closed when the thread has ended.
     ended: Receiver<()>,
@@ -73,7 +74,7 @@ impl Capture {
         };
         let thread = std::thread::Builder::new().name("capture".into()).spawn(run);
         thread.map_err(CaptureError::io("start a thread for", directory))?;
-        let memory = MemoryBudget::new(settings.queue_bytes);
+        let memory = Allowance::new(settings.queue_bytes);
         Ok(Some(Self { selection, queue, memory, counts, ended }))
     }
 
@@ -151,7 +152,7 @@ mod tests {
     use clap::Parser;
     use crossbeam_channel::bounded;
 
-    use super::{Capture, CaptureCounts, MemoryBudget, QUEUED_IMAGES, Reason, Selection};
+    use super::{Allowance, Capture, CaptureCounts, QUEUED_IMAGES, Reason, Selection};
     use crate::settings::Cli;
 
     #[test]
@@ -160,7 +161,7 @@ mod tests {
         let capture = Capture {
             selection: Selection::new(&settings),
             queue: bounded(QUEUED_IMAGES).0,
-            memory: MemoryBudget::new(100),
+            memory: Allowance::new(100),
             counts: Arc::new(CaptureCounts::default()),
             ended: bounded(0).1,
         };

@@ -7,6 +7,8 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use sdd_core::image::file_extension;
+use sdd_serving::Reservation;
+use sdd_serving::causes::chain_of;
 
 use super::counts::CaptureCounts;
 use super::error::CaptureError;
@@ -14,8 +16,6 @@ use super::folder::{CaptureFolder, IfMissing};
 use super::names::ImageName;
 use super::record::{Observation, Record};
 use super::retention::Retention;
-use crate::error::chain_of;
-use crate::memory_budget::Reservation;
 
 /// How often files are looked at for their age, and counted anew, at the most and at the least.
 const SWEEP_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
@@ -237,15 +237,15 @@ mod tests {
 
     use bytes::Bytes;
     use sdd_core::Probabilities;
+    use sdd_serving::Allowance;
     use sha2::{Digest, Sha256};
     use time::OffsetDateTime;
 
     use super::{CaptureCounts, Entry, Message, Writer, WriterOptions};
     use crate::capture::record::{Observation, Reason, RecordedModel};
     use crate::capture::retention::Retention;
-    use crate::memory_budget::MemoryBudget;
 
-    fn entry(image: &'static [u8], room: &MemoryBudget) -> Message {
+    fn entry(image: &'static [u8], room: &Allowance) -> Message {
         let model = RecordedModel { name: "m".into(), version: "1".into(), sha256: "0".repeat(64) };
         let observed = Observation {
             time: OffsetDateTime::UNIX_EPOCH,
@@ -276,8 +276,7 @@ mod tests {
         let writer = Writer::open(options, Arc::clone(&counts)).unwrap();
         assert!(counts.enabled());
         disturb();
-        let (memory, (queue, messages)) =
-            (MemoryBudget::new(1 << 20), crossbeam_channel::unbounded());
+        let (memory, (queue, messages)) = (Allowance::new(1 << 20), crossbeam_channel::unbounded());
         for image in images {
             queue.send(entry(image, &memory)).unwrap();
         }

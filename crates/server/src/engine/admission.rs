@@ -1,9 +1,8 @@
 //! How many images may be waiting or in work: beyond that a request is refused at once.
 
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
+use sdd_serving::{Allowance, Reservation};
 
 use super::pace::{Lanes, Pace};
 use crate::error::{ApiError, Shortage};
@@ -16,23 +15,21 @@ const MARGIN: u32 = 2;
 /// The limit on images waiting or in work, for all models that are served at a time.
 #[derive(Debug)]
 pub struct Admission {
-    permits: Arc<Semaphore>,
-    limit: usize,
+    images: Allowance,
     pace: Pace,
 }
 
 /// Room for one image, given back when dropped.
 #[derive(Debug)]
 pub struct Permit {
-    _permit: OwnedSemaphorePermit,
+    _room: Reservation,
 }
 
 impl Admission {
     /// `workers` images in work and `queue` waiting.
     #[must_use]
     pub fn new(workers: usize, queue: usize) -> Self {
-        let limit = workers + queue;
-        Self { permits: Arc::new(Semaphore::new(limit)), limit, pace: Pace::default() }
+        Self { images: Allowance::new(workers + queue), pace: Pace::default() }
     }
 
     /// Room for `count` images, all or none.
@@ -59,11 +56,10 @@ impl Admission {
         if self.is_late(others, count, deadline) {
             return Err(overloaded(Shortage::Time));
         }
-        let full = || overloaded(Shortage::Room);
-        let more = u32::try_from(count.saturating_sub(held.len())).map_err(|_| full())?;
-        let mut all = Arc::clone(&self.permits).try_acquire_many_owned(more).map_err(|_| full())?;
-        while let Some(one) = all.split(1) {
-            held.push(Permit { _permit: one });
+        let more = self.images.take(count.saturating_sub(held.len()));
+        let mut more = more.ok_or_else(|| overloaded(Shortage::Room))?;
+        while let Some(one) = more.split(1) {
+            held.push(Permit { _room: one });
         }
         Ok(held)
     }
@@ -74,7 +70,7 @@ impl Admission {
         if self.is_late(self.occupied(), 1, deadline) {
             return Some(Shortage::Time);
         }
-        (self.permits.available_permits() == 0).then_some(Shortage::Room)
+        (self.occupied() >= self.limit()).then_some(Shortage::Room)
     }
 
     /// Whether the last of `count` images behind `others` would probably be answered after `deadline`.
@@ -110,13 +106,13 @@ impl Admission {
     /// Images waiting or in work at most.
     #[must_use]
     pub fn limit(&self) -> usize {
-        self.limit
+        self.images.limit()
     }
 
     /// Images waiting or in work.
     #[must_use]
     pub fn occupied(&self) -> usize {
-        self.limit - self.permits.available_permits().min(self.limit)
+        self.images.used()
     }
 
     /// Takes note of an image that took `read` and `run` of the threads in `lanes`.

@@ -4,18 +4,18 @@ use std::time::{Duration, Instant};
 
 use sdd_core::{ImageWarning, Prediction};
 use sdd_drift::Assessment;
+use sdd_serving::ReservedBytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::admission::Permit;
 use crate::error::ApiError;
-use crate::uploads::UploadedBytes;
 
 /// What the model is asked about.
 #[derive(Debug)]
 pub enum Input {
     /// The bytes of an image file.
-    Encoded(UploadedBytes),
+    Encoded(ReservedBytes),
     /// Values that are preprocessed already, CHW, as many as the model's input of one image has.
     Tensor(Vec<f32>),
 }
@@ -35,13 +35,13 @@ pub struct Ticket {
 #[derive(Debug)]
 pub struct AnsweredImage {
     /// The file.
-    pub bytes: UploadedBytes,
+    pub bytes: ReservedBytes,
     /// SHA-256 of the file, 64 hexadecimal digits.
     pub sha256: String,
 }
 
 impl AnsweredImage {
-    pub(super) fn new(bytes: UploadedBytes) -> Self {
+    pub(super) fn new(bytes: ReservedBytes) -> Self {
         let sha256 = format!("{:x}", Sha256::digest(&*bytes));
         Self { bytes, sha256 }
     }

@@ -8,10 +8,10 @@ use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec, ReadOptions};
 use sdd_drift::Reference;
 use sdd_index::ModelIdentity;
 use sdd_monitor::MonitorSettings;
+use sdd_serving::causes::chain_of;
 use thiserror::Error;
 
 use super::job::Answer;
-use crate::error::chain_of;
 use crate::monitor::WatchedPair;
 use crate::settings::ModelSettings;
 

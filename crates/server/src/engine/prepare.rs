@@ -3,12 +3,12 @@
 use std::time::Instant;
 
 use sdd_core::{ImageWarning, InputReader, ReadImage, ReadTimes};
+use sdd_serving::ReservedBytes;
 
 use super::instruments::Instruments;
 use super::isolation::Stage;
 use super::job::{AnsweredImage, Input, Job, Prepared, StageTimes};
 use crate::error::ApiError;
-use crate::uploads::UploadedBytes;
 
 /// Reads images, on one thread.
 pub(super) struct Preparer {
@@ -58,7 +58,7 @@ impl Preparer {
 
     fn read(
         &mut self,
-        image: &UploadedBytes,
+        image: &ReservedBytes,
         times: StageTimes,
     ) -> Result<(Vec<f32>, StageTimes, Option<ImageWarning>), ApiError> {
         let stages = &self.instruments.stages;

@@ -7,6 +7,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use ndarray::{Array4, Axis};
 use sdd_core::{Classifier, ImageWarning, Prediction};
 use sdd_drift::{Assessment, Query, Reference};
+use sdd_serving::causes::chain_of;
 
 use super::admission::Admission;
 use super::health::{Consequence, Health};
@@ -15,7 +16,7 @@ use super::isolation::{Stage, isolate};
 use super::job::{Answer, AnsweredImage, Order, Prepared, StageTimes};
 use super::pace::Lanes;
 use super::pass::{Outcome, run_all};
-use crate::error::{ApiError, chain_of};
+use crate::error::ApiError;
 
 /// Owns a session, on one thread.
 pub(super) struct Runner {

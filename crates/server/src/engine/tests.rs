@@ -19,15 +19,14 @@ use sdd_index::{
     FileStore, Filter, LabelCount, Manifest, Neighbor, Normalization, Record, ReferenceStore,
     StoreContents,
 };
+use sdd_serving::{Allowance, ReservedBytes};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::job::{Job, Order};
 use super::{Admission, Answer, Engine, Input, Pair, ServedModel, Ticket};
 use crate::error::ApiError;
-use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
-use crate::uploads::UploadedBytes;
 
 /// What a search does.
 enum Step {
@@ -283,9 +282,9 @@ async fn only_what_went_through_the_model_makes_the_pace() {
     let wait = rig.admission.wait();
     assert!(wait > Duration::ZERO);
     for _ in 0..20 {
-        let room = MemoryBudget::new(1).reserve();
+        let room = Allowance::new(1).reserve();
         let file =
-            Input::Encoded(UploadedBytes::new(Bytes::from_static(b"\x89PNG\r\n\x1a\n"), room));
+            Input::Encoded(ReservedBytes::new(Bytes::from_static(b"\x89PNG\r\n\x1a\n"), room));
         let refused = rig.engine.answer(file, rig.ticket(in_a_minute())).await;
         assert!(matches!(refused, Err(ApiError::Image(_))), "{refused:?}");
     }
@@ -299,10 +298,10 @@ async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/images/png_rgb.png");
     let content = std::fs::read(path).unwrap();
     for keep_image in [true, false] {
-        let memory = MemoryBudget::new(1 << 20);
+        let memory = Allowance::new(1 << 20);
         let mut room = memory.reserve();
         assert!(room.grow(content.len()));
-        let file = Input::Encoded(UploadedBytes::new(content.clone().into(), room));
+        let file = Input::Encoded(ReservedBytes::new(content.clone().into(), room));
         let ticket = Ticket { keep_image, ..rig.ticket(in_a_minute()) };
         rig.tell(Step::Search);
         let answer = rig.engine.answer(file, ticket).await.unwrap();

@@ -8,11 +8,12 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use sdd_core::ImageError;
+use sdd_serving::causes::chain_of;
 use thiserror::Error;
 
 pub use self::answer::{Body, Fault};
 pub use self::shortage::Shortage;
-pub use self::text::{causes_of, chain_of, readable_size};
+pub use self::text::readable_size;
 use self::text::{too_many_files, whole_seconds};
 
 /// What a request can be refused with. Codes are part of the interface: they do not change.

@@ -9,7 +9,6 @@
 
 mod memory;
 mod pair;
-mod queue;
 mod reader;
 mod status;
 mod webhook;
@@ -25,6 +24,8 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use sdd_monitor::{
     MonitorReport, MonitorStore, Observation, Page, Recorded, StoredObservation, Stretch,
 };
+use sdd_serving::Allowance;
+use sdd_serving::causes::chain_of;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
@@ -33,12 +34,10 @@ pub use reader::Unread;
 pub use status::{Current, Recording};
 
 use self::memory::{Memory, Rest, is_of_store, is_passing, open_first, opener};
-use self::queue::Room;
 use self::reader::Reader;
 use self::status::Shared;
 use self::webhook::Webhook;
 use self::writer::{Control, Entry, Writer};
-use crate::error::chain_of;
 use crate::settings::{DriftSettings, MonitorPlace};
 
 /// Time that an answer waits for its images to be written.
@@ -67,7 +66,7 @@ pub enum MonitorError {
 /// Where predictions are handed in to be remembered, and what they say is asked for.
 pub struct DriftMonitor {
     queue: Sender<Entry>,
-    room: Room,
+    room: Allowance,
     control: Sender<Control>,
     shared: Arc<Shared>,
     reader: Reader,
@@ -130,7 +129,7 @@ impl DriftMonitor {
             drop(ending);
         };
         std::thread::Builder::new().name("monitor".into()).spawn(run)?;
-        Ok(Self { queue, room: Room::new(QUEUED_IMAGES), control, shared, reader, ended })
+        Ok(Self { queue, room: Allowance::new(QUEUED_IMAGES), control, shared, reader, ended })
     }
 
     /// From now on this pair answers, and its settings are what is tested.
@@ -146,7 +145,7 @@ impl DriftMonitor {
         if images == 0 {
             return;
         }
-        let Some(room) = self.room.take(images) else {
+        let Some(room) = self.room.take_or_all(images) else {
             self.shared.count_unrecorded(images);
             return;
         };
@@ -277,7 +276,7 @@ impl DriftMonitor {
                 return;
             }
             if Instant::now() >= deadline {
-                let waiting = self.room.waiting();
+                let waiting = self.room.used();
                 tracing::warn!("{waiting} images could not be recorded in time");
                 return;
             }

@@ -5,11 +5,11 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use sdd_monitor::{MonitorReport, MonitorSettings, MonitorState};
+use sdd_serving::causes::chain_of;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::pair::{WatchedPair, now_ms};
-use crate::error::chain_of;
 
 /// Whether predictions are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -9,12 +9,12 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use sdd_monitor::{MonitorReport, Notice, PairId, Status, Turn};
+use sdd_serving::causes::chain_of;
 use serde::Serialize;
 
 use super::memory::Memory;
 use super::pair::now_ms;
 use super::status::{Current, Shared};
-use crate::error::chain_of;
 use crate::outgoing;
 use crate::settings::Redacted;
 

@@ -7,14 +7,14 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, never, select_biased};
 use sdd_monitor::Error;
 use sdd_monitor::{Delivery, MonitorState, MonitorStore, Observation};
+use sdd_serving::Reservation;
+use sdd_serving::causes::chain_of;
 use tokio::sync::oneshot;
 
 use super::memory::{Opener, is_of_store, is_passing};
 use super::pair::{WatchedPair, now_ms};
-use super::queue::Taken;
 use super::status::Shared;
 use super::webhook::Webhook;
-use crate::error::chain_of;
 
 /// How often writing is tried again where it has failed.
 const RETRY: Duration = Duration::from_secs(2);
@@ -41,7 +41,7 @@ pub(super) struct Entry {
     pub observations: Vec<Observation>,
     /// Told when they are written.
     pub written: oneshot::Sender<()>,
-    pub _room: Taken,
+    pub _room: Reservation,
 }
 
 /// What the thread is told beside.

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::try_join_all;
+use sdd_serving::ReservedBytes;
 
 use super::super::blocking::off_async;
 use super::super::classify;
@@ -21,7 +22,7 @@ use crate::engine::{Answer, Engine, Permit, Ticket};
 use crate::error::ApiError;
 use crate::request::RequestContext;
 use crate::service::Service;
-use crate::uploads::{self, UploadLimits, UploadedBytes};
+use crate::uploads::{self, UploadLimits};
 
 /// Bytes of JSON beside the tensors' values.
 const JSON_BYTES: usize = 64 << 10;
@@ -163,7 +164,7 @@ struct Inference {
 }
 
 fn decode(
-    mut body: UploadedBytes,
+    mut body: ReservedBytes,
     transfer: &Transfer,
     limits: &BodyLimits,
     service: &Service,

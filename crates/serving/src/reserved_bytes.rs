@@ -1,20 +1,20 @@
-//! The bytes of an upload, and the room that they take.
+//! Bytes, as of an image file, with the room that is set aside for them: it travels with them.
 
 use std::ops::{Deref, Range};
 use std::sync::Arc;
 
 use bytes::Bytes;
 
-use crate::memory_budget::Reservation;
+use crate::allowance::Reservation;
 
-/// The bytes of an upload together with the room that they take.
+/// Bytes together with the room that they take.
 #[derive(Debug)]
-pub struct UploadedBytes {
+pub struct ReservedBytes {
     bytes: Bytes,
     reservation: Arc<Reservation>,
 }
 
-impl UploadedBytes {
+impl ReservedBytes {
     /// `bytes` that `reservation` was grown for.
     #[must_use]
     pub fn new(bytes: Bytes, reservation: Reservation) -> Self {
@@ -37,7 +37,7 @@ impl UploadedBytes {
     }
 }
 
-impl Deref for UploadedBytes {
+impl Deref for ReservedBytes {
     type Target = [u8];
 
     fn deref(&self) -> &[u8] {
@@ -49,15 +49,15 @@ impl Deref for UploadedBytes {
 mod tests {
     use bytes::Bytes;
 
-    use super::UploadedBytes;
-    use crate::memory_budget::MemoryBudget;
+    use super::ReservedBytes;
+    use crate::allowance::Allowance;
 
     #[test]
     fn a_part_keeps_the_room_of_the_whole() {
-        let memory = MemoryBudget::new(10);
+        let memory = Allowance::new(10);
         let mut reservation = memory.reserve();
         assert!(reservation.grow(6));
-        let whole = UploadedBytes::new(Bytes::from_static(b"abcdef"), reservation);
+        let whole = ReservedBytes::new(Bytes::from_static(b"abcdef"), reservation);
         let part = whole.slice(1..3);
         drop(whole);
         assert_eq!((&*part, memory.used()), (&b"bc"[..], 6));
