@@ -5,8 +5,8 @@
 //! 1. [`observe`] names it, and tells log, [`metrics`] and traces ([`telemetry`]) what it came to;
 //!    [`security`] lets it in; [`connections`] notices when its client leaves;
 //! 2. [`routes`]: the handler reads the images ([`uploads`]) on an async worker;
-//! 3. [`engine`]: admission, then threads that each own a model: decoding, inference and the
-//!    comparison with the reference never run on an async worker;
+//! 3. [`sdd_serving::engine`]: admission, then threads that each own a model: decoding, inference and
+//!    the comparison with the reference never run on an async worker;
 //! 4. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code;
 //!    [`capture`] may keep the image, and [`monitor`] remembers the prediction.
 //!
@@ -17,7 +17,6 @@ pub mod administration;
 pub mod capture;
 pub mod connections;
 pub mod contract;
-pub mod engine;
 pub mod error;
 pub mod health;
 pub mod listener;

@@ -6,17 +6,17 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use sdd_core::Device;
 use sdd_serving::Allowance;
+use sdd_serving::engine::{Admission, Answer, Engine, LoadError, Pair};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::capture::{Capture, CaptureError};
 use crate::connections::OpenConnections;
-use crate::engine::{Admission, Answer, Engine, LoadError, Pair};
 use crate::error::ApiError;
 use crate::metrics::Metrics;
 use crate::monitor::{DriftMonitor, MonitorError, observation};
 use crate::request::RequestContext;
 use crate::security::{Security, SecurityError};
-use crate::settings::{ModelSettings, Settings};
+use crate::settings::Settings;
 use crate::telemetry::{TraceError, Traces};
 
 /// The state of a running server.
@@ -183,7 +183,7 @@ impl Service {
             return Err(ApiError::Stopping);
         }
         self.liveness()?;
-        self.engine().check()
+        Ok(self.engine().check()?)
     }
 
     /// Whether the process should go on. With a thread lost images might wait for ever, and where the
@@ -196,7 +196,7 @@ impl Service {
         if !engine.is_whole() {
             return Err(ApiError::ThreadLost);
         }
-        if engine.needs_restart() { engine.check() } else { Ok(()) }
+        if engine.needs_restart() { Ok(engine.check()?) } else { Ok(()) }
     }
 
     /// From now on each connection is closed after its next answer.
@@ -252,9 +252,7 @@ fn start_engine(
     admission: &Arc<Admission>,
     metrics: &Metrics,
 ) -> Result<Engine, StartError> {
-    let mut pair = Pair::load(&ModelSettings { device, ..settings.model.clone() })?;
+    let mut pair = Pair::load(&settings.model.engine_options(device))?;
     pair.watch(&settings.drift.tests()).map_err(MonitorError::Settings)?;
-    let max_batch = settings.model.max_batch(pair.served().device);
-    Engine::start(pair, settings.model.neighbors, max_batch, admission, metrics.engine())
-        .map_err(StartError::Threads)
+    Engine::start(pair, admission, &metrics.engine()).map_err(StartError::Threads)
 }

@@ -28,12 +28,12 @@ pub use error::CaptureError;
 pub use record::{Reason, Record, RecordedImage, RecordedModel};
 
 use sdd_serving::Allowance;
+use sdd_serving::engine::{Answer, AnsweredImage, ServedModel};
 
 use self::record::Observation;
 use self::retention::Retention;
 use self::selection::Selection;
 use self::writer::{Entry, Message, Writer, WriterOptions};
-use crate::engine::{Answer, AnsweredImage, ServedModel};
 use crate::settings::CaptureSettings;
 
 /// Images that may wait to be written; their bytes are limited by a setting.

@@ -2,12 +2,12 @@
 
 use sdd_core::Probabilities;
 use sdd_drift::Assessment;
+use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::names::ImageName;
-use crate::engine::{Answer, ServedModel};
 
 /// Of [`Record`]. A reader refuses those that it does not know; fields may be added without a new one.
 const FORMAT_VERSION: u32 = 1;

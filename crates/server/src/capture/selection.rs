@@ -1,7 +1,8 @@
 //! Which predictions are kept.
 
+use sdd_serving::engine::Answer;
+
 use super::record::Reason;
-use crate::engine::Answer;
 use crate::settings::CaptureSettings;
 
 /// Which predictions are kept.

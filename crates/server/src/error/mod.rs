@@ -1,6 +1,7 @@
 //! Errors as clients see them: the one place that maps them to status and code.
 
 mod answer;
+mod engine;
 mod shortage;
 mod text;
 
@@ -364,16 +365,6 @@ fn status(error: &ImageError) -> StatusCode {
         ImageError::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ImageError::AmbiguousBitDepth { .. } | ImageError::BeyondBitDepth { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
-        }
-    }
-}
-
-impl From<sdd_core::Error> for ApiError {
-    fn from(error: sdd_core::Error) -> Self {
-        match error {
-            sdd_core::Error::Image(error) => Self::Image(error),
-            sdd_core::Error::Output { output, reason } => Self::UnusableOutput { output, reason },
-            error => Self::Internal(error.into()),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! that is full soon.
 
 mod memory;
-mod pair;
+mod observation;
 mod reader;
 mod status;
 mod webhook;
@@ -24,12 +24,12 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use sdd_monitor::{
     MonitorReport, MonitorStore, Observation, Page, Recorded, StoredObservation, Stretch,
 };
-use sdd_serving::Allowance;
 use sdd_serving::causes::chain_of;
+use sdd_serving::{Allowance, WatchedPair};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-pub use pair::{WatchedPair, now_ms, observation};
+pub use observation::{now_ms, observation};
 pub use reader::Unread;
 pub use status::{Current, Recording};
 
@@ -219,7 +219,7 @@ impl DriftMonitor {
     /// # Errors
     /// [`Unread`].
     pub async fn reset(&self, pair: &Arc<WatchedPair>) -> Result<MonitorReport, Unread> {
-        let now_ms = pair::now_ms();
+        let now_ms = observation::now_ms();
         let reset = self.ask(pair, move |store, pair| {
             let state = store.reset(&pair.id, &pair.monitor, now_ms)?;
             pair.report(&state)

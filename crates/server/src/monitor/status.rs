@@ -5,11 +5,12 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use sdd_monitor::{MonitorReport, MonitorSettings, MonitorState};
+use sdd_serving::WatchedPair;
 use sdd_serving::causes::chain_of;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::pair::{WatchedPair, now_ms};
+use super::observation::now_ms;
 
 /// Whether predictions are written.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]

@@ -124,7 +124,7 @@ fn reference() -> Reference {
 
 fn images(count: usize) -> Vec<Observation> {
     let image = Observation {
-        time_ms: pair::now_ms(),
+        time_ms: observation::now_ms(),
         predicted_class: "good".into(),
         out_of_distribution: Some(false),
         p_value: Some(0.5),

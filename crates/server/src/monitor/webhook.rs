@@ -13,7 +13,7 @@ use sdd_serving::causes::chain_of;
 use serde::Serialize;
 
 use super::memory::Memory;
-use super::pair::now_ms;
+use super::observation::now_ms;
 use super::status::{Current, Shared};
 use crate::outgoing;
 use crate::settings::Redacted;

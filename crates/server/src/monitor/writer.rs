@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, never, select_biased};
 use sdd_monitor::Error;
 use sdd_monitor::{Delivery, MonitorState, MonitorStore, Observation};
-use sdd_serving::Reservation;
 use sdd_serving::causes::chain_of;
+use sdd_serving::{Reservation, WatchedPair};
 use tokio::sync::oneshot;
 
 use super::memory::{Opener, is_of_store, is_passing};
-use super::pair::{WatchedPair, now_ms};
+use super::observation::now_ms;
 use super::status::Shared;
 use super::webhook::Webhook;
 

@@ -1,12 +1,12 @@
 //! `GET /v1/model`: what is served.
 
 use actix_web::web::{Data, Json};
+use sdd_serving::engine::{ServedModel, ServedReference};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::model_spec::ModelSpec;
 use crate::contract::GuardedFaults;
-use crate::engine::{ServedModel, ServedReference};
 use crate::service::Service;
 
 /// The model that is served, and the reference that belongs to it.

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Query};
 use sdd_monitor::{MonitorReport, Page, PairId, StoredObservation, Stretch};
+use sdd_serving::WatchedPair;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::contract::{MonitorFaults, ObservationFaults, ResetFaults};
 use crate::error::{ApiError, Shortage};
-use crate::monitor::{DriftMonitor, Recording, Unread, WatchedPair};
+use crate::monitor::{DriftMonitor, Recording, Unread};
 use crate::service::Service;
 
 /// Observations in one answer unless fewer are asked for.

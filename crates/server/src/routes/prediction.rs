@@ -1,11 +1,11 @@
 //! An answer as clients see it.
 
 use sdd_core::{ImageWarning, Probabilities};
+use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::drift::Drift;
-use crate::engine::{Answer, ServedModel};
 
 /// The answer for one image.
 #[derive(Debug, Serialize, ToSchema)]

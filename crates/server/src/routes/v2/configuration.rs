@@ -1,12 +1,12 @@
 //! The model as Triton's model configuration has it.
 
 use sdd_core::Device;
+use sdd_serving::engine::ServedModel;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use super::metadata::{ModelMetadata, PLATFORM, TensorMetadata};
-use crate::engine::ServedModel;
 
 /// The model's configuration. Dimensions are those of one image, as Triton has them for models that
 /// take batches.

@@ -4,12 +4,12 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use bytes::Bytes;
 use sdd_core::ModelSpec;
+use sdd_serving::engine::Input;
 use sdd_serving::{Allowance, Reservation, ReservedBytes};
 
 use super::binary;
 use super::request::{InferRequest, InputTensor, invalid};
 use super::tensor::{DataType, Scalar, each_scalar};
-use crate::engine::Input;
 use crate::error::{ApiError, Shortage};
 
 /// The name of the input that takes encoded images, whatever the model calls its tensor.

@@ -1,6 +1,7 @@
 //! What the server and its model are.
 
 use actix_web::web::{Data, Json, Path};
+use sdd_serving::engine::ServedModel;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -10,7 +11,6 @@ use super::model::ModelPath;
 use super::output::Output;
 use super::tensor::DataType;
 use crate::contract::{InferenceGuardedFaults, InferenceModelFaults};
-use crate::engine::ServedModel;
 use crate::error::ApiError;
 use crate::service::Service;
 
@@ -117,12 +117,7 @@ pub async fn config(
     let engine = service.engine();
     let served = engine.served();
     path.check(served)?;
-    let settings = &service.settings;
-    Ok(Json(ModelConfiguration::new(
-        served,
-        service.max_images(),
-        settings.model.sessions(served.device),
-    )))
+    Ok(Json(ModelConfiguration::new(served, service.max_images(), served.sessions)))
 }
 
 impl ModelMetadata {

@@ -4,12 +4,13 @@ use std::time::{Duration, Instant};
 
 use sdd_core::{ImageWarning, Prediction};
 use sdd_drift::Assessment;
-use sdd_serving::ReservedBytes;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::admission::Permit;
-use crate::error::ApiError;
+use super::error::EngineError;
+use super::observer::Stage;
+use crate::reserved_bytes::ReservedBytes;
 
 /// What the model is asked about.
 #[derive(Debug)]
@@ -81,14 +82,14 @@ impl StageTimes {
     /// Each stage that the image went through by its name, in their order.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, Duration)> {
         let stages = [
-            ("queue", Some(self.queue)),
-            ("decode", self.decode),
-            ("preprocess", self.preprocess),
-            ("batch", self.batch),
-            ("infer", Some(self.infer)),
-            ("drift", self.drift),
+            (Stage::Queue, Some(self.queue)),
+            (Stage::Decode, self.decode),
+            (Stage::Preprocess, self.preprocess),
+            (Stage::Batch, self.batch),
+            (Stage::Infer, Some(self.infer)),
+            (Stage::Drift, self.drift),
         ];
-        stages.into_iter().filter_map(|(name, time)| Some((name, time?)))
+        stages.into_iter().filter_map(|(stage, time)| Some((stage.name(), time?)))
     }
 
     /// The time of a thread that reading the image took.
@@ -106,11 +107,11 @@ pub(super) struct Job {
 /// Who waits for an answer, and until when.
 pub(super) struct Order {
     ticket: Ticket,
-    reply: oneshot::Sender<Result<Answer, ApiError>>,
+    reply: oneshot::Sender<Result<Answer, EngineError>>,
 }
 
 impl Order {
-    pub fn new(ticket: Ticket, reply: oneshot::Sender<Result<Answer, ApiError>>) -> Self {
+    pub fn new(ticket: Ticket, reply: oneshot::Sender<Result<Answer, EngineError>>) -> Self {
         Self { ticket, reply }
     }
 
@@ -121,7 +122,7 @@ impl Order {
             return None;
         }
         if self.ticket.deadline <= Instant::now() {
-            self.answer(Err(ApiError::DeadlineExceeded));
+            self.answer(Err(EngineError::DeadlineExceeded));
             return None;
         }
         Some(self)
@@ -132,7 +133,7 @@ impl Order {
         self.ticket.keep_image
     }
 
-    pub fn answer(self, answer: Result<Answer, ApiError>) {
+    pub fn answer(self, answer: Result<Answer, EngineError>) {
         // The room is free before the client hears of it: its next request finds it so.
         drop(self.ticket);
         // The client may have left meanwhile; then there is nobody to tell.

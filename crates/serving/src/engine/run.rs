@@ -7,16 +7,16 @@ use crossbeam_channel::{Receiver, RecvTimeoutError};
 use ndarray::{Array4, Axis};
 use sdd_core::{Classifier, ImageWarning, Prediction};
 use sdd_drift::{Assessment, Query, Reference};
-use sdd_serving::causes::chain_of;
 
 use super::admission::Admission;
+use super::error::EngineError;
 use super::health::{Consequence, Health};
-use super::instruments::Instruments;
-use super::isolation::{Stage, isolate};
+use super::isolation::{Isolated, isolate};
 use super::job::{Answer, AnsweredImage, Order, Prepared, StageTimes};
+use super::observer::{EngineObserver, Stage};
 use super::pace::Lanes;
 use super::pass::{Outcome, run_all};
-use crate::error::ApiError;
+use crate::causes::chain_of;
 
 /// Owns a session, on one thread.
 pub(super) struct Runner {
@@ -31,7 +31,7 @@ pub(super) struct Runner {
     pub generation: u64,
     /// Whether this one tries the model while it is failing.
     pub tries: bool,
-    pub instruments: Instruments,
+    pub observer: Arc<dyn EngineObserver>,
 }
 
 impl Runner {
@@ -59,7 +59,7 @@ impl Runner {
                 prepared;
             if matches!(self.lanes, Lanes::Stages { .. }) {
                 let batch = ready.elapsed();
-                self.instruments.stages.batch.observe(batch.as_secs_f64());
+                self.observer.stage(Stage::Batch, batch);
                 times.batch = Some(batch);
             }
             let Some(order) = order.if_wanted() else { continue };
@@ -77,7 +77,7 @@ impl Runner {
         if let Some(retry_after) = self.health.failing_for() {
             // They were taken before it was known.
             let refuse =
-                |asked: Asked| asked.order.answer(Err(ApiError::EngineFailing { retry_after }));
+                |asked: Asked| asked.order.answer(Err(EngineError::Failing { retry_after }));
             waiting.into_iter().for_each(refuse);
             return;
         }
@@ -88,7 +88,7 @@ impl Runner {
         let infer = start.elapsed();
         self.note(&waiting, &outcomes);
         for (mut asked, outcome) in waiting.into_iter().zip(outcomes) {
-            self.instruments.stages.infer.observe(infer.as_secs_f64());
+            self.observer.stage(Stage::Infer, infer);
             asked.times.infer = infer;
             let share = infer / as_u32(count);
             isolate(self, |runner| runner.finish(asked, share, outcome));
@@ -106,7 +106,7 @@ impl Runner {
             }
         };
         run_all(count, |inputs| {
-            self.instruments.batch_images.observe(f64::from(as_u32(inputs.len())));
+            self.observer.pass(inputs.len());
             if inputs.len() == count {
                 return isolate(self, |runner| runner.classifier.run(&tensors));
             }
@@ -129,7 +129,7 @@ impl Runner {
         if !waiting.iter().zip(outcomes).all(is_models) {
             return;
         }
-        self.instruments.failed_passes.inc();
+        self.observer.failed_pass();
         match self.health.failed(self.generation, Instant::now()) {
             Consequence::None => {}
             Consequence::Renewal => {
@@ -149,7 +149,7 @@ impl Runner {
         let generation = self.health.generation();
         if generation != self.generation {
             self.generation = generation;
-            isolate(self, Stage::start_afresh);
+            isolate(self, Isolated::start_afresh);
         }
     }
 
@@ -200,7 +200,7 @@ impl Runner {
         };
         let compared = start.elapsed();
         if drift.is_some() {
-            self.instruments.stages.drift.observe(compared.as_secs_f64());
+            self.observer.stage(Stage::Drift, compared);
             times.drift = Some(compared);
         }
         // Only of what has gone all the way: what is refused half-way would make the next seem fast.
@@ -210,17 +210,17 @@ impl Runner {
 
     /// What the client is told of a model's error: where it is the last of many, that there is no use in
     /// asking again at once.
-    fn error_of(&self, error: sdd_core::Error) -> ApiError {
+    fn error_of(&self, error: sdd_core::Error) -> EngineError {
         if matches!(error, sdd_core::Error::Inference(_))
             && let Some(retry_after) = self.health.failing_for()
         {
             tracing::error!("{}", chain_of(&error));
-            return ApiError::EngineFailing { retry_after };
+            return EngineError::Failing { retry_after };
         }
-        ApiError::from(error)
+        EngineError::from(error)
     }
 
-    fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, ApiError> {
+    fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, EngineError> {
         let class = prediction.class(self.classifier.spec());
         let query = Query::new(&prediction.embedding).of_class(class);
         let assess = |reference: &Arc<Reference>| reference.assess(&query, self.neighbors);
@@ -228,7 +228,7 @@ impl Runner {
             .as_ref()
             .map(assess)
             .transpose()
-            .map_err(|error| ApiError::Internal(error.into()))
+            .map_err(|error| EngineError::Internal(error.into()))
     }
 }
 
@@ -241,9 +241,9 @@ struct Asked {
     times: StageTimes,
 }
 
-impl Stage for Runner {
-    fn instruments(&self) -> &Instruments {
-        &self.instruments
+impl Isolated for Runner {
+    fn observer(&self) -> &dyn EngineObserver {
+        &*self.observer
     }
 
     fn start_afresh(&mut self) {

@@ -1,26 +1,27 @@
 //! The first stage: from an encoded image to the model's input.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use sdd_core::{ImageWarning, InputReader, ReadImage, ReadTimes};
-use sdd_serving::ReservedBytes;
 
-use super::instruments::Instruments;
-use super::isolation::Stage;
+use super::error::EngineError;
+use super::isolation::Isolated;
 use super::job::{AnsweredImage, Input, Job, Prepared, StageTimes};
-use crate::error::ApiError;
+use super::observer::{EngineObserver, Stage};
+use crate::reserved_bytes::ReservedBytes;
 
 /// Reads images, on one thread.
 pub(super) struct Preparer {
     reader: InputReader,
     /// To start afresh from: a panic may have left the other's buffers half-written.
     unused: InputReader,
-    instruments: Instruments,
+    observer: Arc<dyn EngineObserver>,
 }
 
 impl Preparer {
-    pub fn new(reader: InputReader, instruments: Instruments) -> Self {
-        Self { unused: reader.clone(), reader, instruments }
+    pub fn new(reader: InputReader, observer: Arc<dyn EngineObserver>) -> Self {
+        Self { unused: reader.clone(), reader, observer }
     }
 
     /// Reads the image of a job. `None` when nobody wants it any more, or when it cannot be read;
@@ -29,7 +30,7 @@ impl Preparer {
         let Job { input, enqueued, order } = job;
         let queue = enqueued.elapsed();
         // Also of those that have waited too long: they more than any.
-        self.instruments.stages.queue.observe(queue.as_secs_f64());
+        self.observer.stage(Stage::Queue, queue);
         let order = order.if_wanted()?;
         let times = StageTimes { queue, ..StageTimes::default() };
         match input {
@@ -60,25 +61,24 @@ impl Preparer {
         &mut self,
         image: &ReservedBytes,
         times: StageTimes,
-    ) -> Result<(Vec<f32>, StageTimes, Option<ImageWarning>), ApiError> {
-        let stages = &self.instruments.stages;
+    ) -> Result<(Vec<f32>, StageTimes, Option<ImageWarning>), EngineError> {
         let mut tensor = vec![0.0; self.reader.tensor_len()];
         let start = Instant::now();
         let read = self.reader.read(image, &mut tensor).map_err(|error| {
-            stages.decode.observe(start.elapsed().as_secs_f64());
-            ApiError::Image(error)
+            self.observer.stage(Stage::Decode, start.elapsed());
+            EngineError::Image(error)
         })?;
         let ReadImage { times: ReadTimes { decode, preprocess }, warning } = read;
-        stages.decode.observe(decode.as_secs_f64());
-        stages.preprocess.observe(preprocess.as_secs_f64());
+        self.observer.stage(Stage::Decode, decode);
+        self.observer.stage(Stage::Preprocess, preprocess);
         let (decode, preprocess) = (Some(decode), Some(preprocess));
         Ok((tensor, StageTimes { decode, preprocess, ..times }, warning))
     }
 }
 
-impl Stage for Preparer {
-    fn instruments(&self) -> &Instruments {
-        &self.instruments
+impl Isolated for Preparer {
+    fn observer(&self) -> &dyn EngineObserver {
+        &*self.observer
     }
 
     fn start_afresh(&mut self) {

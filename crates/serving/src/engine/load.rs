@@ -4,16 +4,16 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Instant;
 
-use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec, ReadOptions};
+use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec};
 use sdd_drift::Reference;
 use sdd_index::ModelIdentity;
 use sdd_monitor::MonitorSettings;
-use sdd_serving::causes::chain_of;
 use thiserror::Error;
 
 use super::job::Answer;
-use crate::monitor::WatchedPair;
-use crate::settings::ModelSettings;
+use super::options::EngineOptions;
+use crate::causes::chain_of;
+use crate::watched::WatchedPair;
 
 /// Why a pair cannot be served.
 #[derive(Debug, Error)]
@@ -38,6 +38,10 @@ pub struct Pair {
     pub(super) classifiers: Vec<Classifier>,
     /// Threads that read images.
     pub(super) readers: usize,
+    /// Images in one pass of the model at most.
+    pub(super) max_batch: usize,
+    /// Nearest reference images in an answer.
+    pub(super) neighbors: usize,
     pub(super) reference: Option<Arc<Reference>>,
     pub(super) served: ServedModel,
 }
@@ -53,6 +57,8 @@ pub struct ServedModel {
     pub spec: ModelSpec,
     /// The device in use.
     pub device: Device,
+    /// Sessions of the model, each with a thread.
+    pub sessions: usize,
     /// The reference, where there is one.
     pub reference: Option<ServedReference>,
     /// The pair as it is watched for drift over time, if it is.
@@ -94,27 +100,28 @@ impl Pair {
     ///
     /// # Errors
     /// [`LoadError`] says which of the two, and why.
-    pub fn load(settings: &ModelSettings) -> Result<Self, LoadError> {
+    pub fn load(options: &EngineOptions) -> Result<Self, LoadError> {
         let started = Instant::now();
-        let first =
-            Classifier::open(&settings.model, &options(settings)).map_err(LoadError::Model)?;
+        let first = Classifier::open(&options.model, &classifier_options(options))
+            .map_err(LoadError::Model)?;
         // Before the sessions, which take longer.
-        let reference = load_reference(settings, &first)?;
-        let first = warm_up_or_fall_back(first, settings).map_err(LoadError::Model)?;
-        let sessions = settings.sessions(first.device());
+        let reference = load_reference(options, &first)?;
+        let first = warm_up_or_fall_back(first, options).map_err(LoadError::Model)?;
+        let sessions = options.sessions(first.device());
         let mut classifiers = Vec::with_capacity(sessions);
         for _ in 1..sessions {
             let mut fork = first.fork().map_err(LoadError::Model)?;
-            warm_up(&mut fork, settings).map_err(LoadError::Model)?;
+            warm_up(&mut fork, options).map_err(LoadError::Model)?;
             classifiers.push(fork);
         }
         classifiers.push(first);
         let classifier = &classifiers[0];
         let served = ServedModel {
-            path: settings.model.clone(),
+            path: options.model.clone(),
             sha256: classifier.sha256().to_owned(),
             spec: classifier.spec().clone(),
             device: classifier.device(),
+            sessions,
             watched: None,
             reference: reference
                 .as_ref()
@@ -130,7 +137,9 @@ impl Pair {
             started.elapsed().as_millis()
         );
         let reference = reference.map(|(_, reference)| reference);
-        Ok(Self { classifiers, readers: settings.workers(), reference, served })
+        let max_batch = options.max_batch(served.device);
+        let (readers, neighbors) = (options.workers, options.neighbors);
+        Ok(Self { classifiers, readers, max_batch, neighbors, reference, served })
     }
 
     /// Has what the pair answers watched for drift over time.
@@ -155,8 +164,8 @@ impl Pair {
 /// Runs the model on as many images at a time as it will be: the first pass of each number allocates
 /// and chooses kernels, not at the cost of the first clients, and what does not fit onto the device is
 /// found now.
-fn warm_up(classifier: &mut Classifier, settings: &ModelSettings) -> sdd_core::Result<()> {
-    let batches = settings.warm_up_batches(classifier.device());
+fn warm_up(classifier: &mut Classifier, options: &EngineOptions) -> sdd_core::Result<()> {
+    let batches = options.warm_up_batches(classifier.device());
     batches.into_iter().try_for_each(|count| classifier.warm_up(count))
 }
 
@@ -164,44 +173,40 @@ fn warm_up(classifier: &mut Classifier, settings: &ModelSettings) -> sdd_core::R
 /// not to work.
 fn warm_up_or_fall_back(
     mut classifier: Classifier,
-    settings: &ModelSettings,
+    options: &EngineOptions,
 ) -> sdd_core::Result<Classifier> {
-    let warmed = warm_up(&mut classifier, settings);
+    let warmed = warm_up(&mut classifier, options);
     match warmed {
-        Err(error) if settings.device == Device::Auto && classifier.device() != Device::Cpu => {
+        Err(error) if options.device == Device::Auto && classifier.device() != Device::Cpu => {
             tracing::warn!("running on the CPU: {}", chain_of(&error));
-            let options = ClassifierOptions { device: Device::Cpu, ..options(settings) };
+            let on_cpu = ClassifierOptions { device: Device::Cpu, ..classifier_options(options) };
             // The memory of the device is others' again.
             drop(classifier);
-            let mut classifier = Classifier::open(&settings.model, &options)?;
-            warm_up(&mut classifier, settings)?;
+            let mut classifier = Classifier::open(&options.model, &on_cpu)?;
+            warm_up(&mut classifier, options)?;
             Ok(classifier)
         }
         warmed => warmed.map(|()| classifier),
     }
 }
 
-fn options(settings: &ModelSettings) -> ClassifierOptions {
+fn classifier_options(options: &EngineOptions) -> ClassifierOptions {
     ClassifierOptions {
-        device: settings.device,
+        device: options.device,
         intra_op_threads: 1,
-        read: ReadOptions { limits: settings.image_limits(), scaled_jpeg: settings.scaled_jpeg },
-        sidecar: settings.model_spec.clone(),
-        model_cache: settings.model_cache.clone(),
+        read: options.read.clone(),
+        sidecar: options.model_spec.clone(),
+        model_cache: options.model_cache.clone(),
     }
 }
 
 fn load_reference(
-    settings: &ModelSettings,
+    options: &EngineOptions,
     classifier: &Classifier,
 ) -> Result<Option<(PathBuf, Arc<Reference>)>, LoadError> {
-    let Some((path, named)) = settings.reference() else {
+    let Some(path) = options.reference.clone() else {
         return Ok(None);
     };
-    if !named && !path.exists() {
-        tracing::warn!("no reference at {}: answers have no drift score", path.display());
-        return Ok(None);
-    }
     let open = || {
         let reference = Reference::open(&path)?;
         reference.check_model(&identity(classifier), classifier.spec().embedding_dimension)?;

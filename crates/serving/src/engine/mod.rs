@@ -5,12 +5,14 @@
 //! GPU, images are read on some threads and taken by another in batches of what is waiting; it never
 //! waits for a batch to fill.
 
-pub mod admission;
+mod admission;
+mod error;
 mod health;
-mod instruments;
 mod isolation;
 mod job;
 mod load;
+mod observer;
+mod options;
 mod pace;
 mod pass;
 mod prepare;
@@ -24,9 +26,11 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use tokio::sync::oneshot;
 
 pub use admission::{Admission, Permit};
-pub use instruments::{Instruments, StageHistograms};
+pub use error::{EngineError, EngineShortage};
 pub use job::{Answer, AnsweredImage, Input, StageTimes, Ticket};
 pub use load::{LoadError, Pair, ServedModel, ServedReference};
+pub use observer::{EngineObserver, Stage};
+pub use options::{EngineOptions, cores};
 
 use self::health::Health;
 use self::isolation::isolate;
@@ -34,7 +38,6 @@ use self::job::{Job, Order, Prepared};
 use self::pace::Lanes;
 use self::prepare::Preparer;
 use self::run::Runner;
-use crate::error::ApiError;
 
 /// A model and its reference at work. Dropping it lets its threads end once they have answered all.
 #[derive(Debug)]
@@ -46,26 +49,23 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the threads: one a classifier, and with `max_batch` above 1 as many again that read
-    /// images.
+    /// Starts the threads: one a classifier, and where the model takes images in batches others that read them.
     ///
     /// # Errors
     /// When the operating system gives no more threads.
     pub fn start(
         pair: Pair,
-        neighbors: usize,
-        max_batch: usize,
         admission: &Arc<Admission>,
-        instruments: &Instruments,
+        observer: &Arc<dyn EngineObserver>,
     ) -> std::io::Result<Self> {
-        let Pair { classifiers, readers, reference, served } = pair;
+        let Pair { classifiers, readers, max_batch, neighbors, reference, served } = pair;
         // Permits keep the queue short.
         let (queue, jobs) = unbounded();
         let lanes = match max_batch {
             ..=1 => Lanes::Whole { threads: classifiers.len() },
             _ => Lanes::Stages { readers, runners: classifiers.len() },
         };
-        let new_preparer = |_| Preparer::new(classifiers[0].input_reader(), instruments.clone());
+        let new_preparer = |_| Preparer::new(classifiers[0].input_reader(), Arc::clone(observer));
         let mut preparers: Vec<Preparer> = (0..readers).map(new_preparer).collect();
         let health = Arc::new(Health::new());
         let runners = classifiers.into_iter().map(|classifier| Runner {
@@ -77,7 +77,7 @@ impl Engine {
             health: Arc::clone(&health),
             generation: health.generation(),
             tries: false,
-            instruments: instruments.clone(),
+            observer: Arc::clone(observer),
         });
         let mut threads = Threads::default();
         if max_batch > 1 {
@@ -118,30 +118,30 @@ impl Engine {
     /// Dropping the future before the work has begun takes it out of the queue.
     ///
     /// # Errors
-    /// What is wrong with the image, [`ApiError::DeadlineExceeded`], [`ApiError::EngineFailing`] or
-    /// [`ApiError::Internal`].
-    pub async fn answer(&self, input: Input, ticket: Ticket) -> Result<Answer, ApiError> {
+    /// What is wrong with the image, [`EngineError::DeadlineExceeded`], [`EngineError::Failing`] or
+    /// [`EngineError::Internal`].
+    pub async fn answer(&self, input: Input, ticket: Ticket) -> Result<Answer, EngineError> {
         self.check()?;
         let deadline = ticket.deadline;
         let (reply, answer) = oneshot::channel();
         let order = Order::new(ticket, reply);
         self.queue
             .send(Job { input, enqueued: Instant::now(), order })
-            .map_err(|_| ApiError::Internal("all workers have ended".into()))?;
+            .map_err(|_| EngineError::Internal("all workers have ended".into()))?;
         match tokio::time::timeout_at(deadline.into(), answer).await {
             Ok(Ok(answer)) => answer,
-            Ok(Err(_)) => Err(ApiError::Internal("the worker panicked".into())),
-            Err(_) => Err(ApiError::DeadlineExceeded),
+            Ok(Err(_)) => Err(EngineError::Internal("the worker panicked".into())),
+            Err(_) => Err(EngineError::DeadlineExceeded),
         }
     }
 
     /// Whether images are taken.
     ///
     /// # Errors
-    /// [`ApiError::EngineFailing`]: the model fails, whatever it is asked.
-    pub fn check(&self) -> Result<(), ApiError> {
+    /// [`EngineError::Failing`]: the model fails, whatever it is asked.
+    pub fn check(&self) -> Result<(), EngineError> {
         match self.health.failing_for() {
-            Some(retry_after) => Err(ApiError::EngineFailing { retry_after }),
+            Some(retry_after) => Err(EngineError::Failing { retry_after }),
             None => Ok(()),
         }
     }

@@ -1,14 +1,9 @@
-//! A pair of model and reference that is watched, and its answers as observations.
+//! A pair of model and reference that is watched for drift over time.
 
 use std::sync::Arc;
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use sdd_drift::Reference;
-use sdd_monitor::{
-    Baseline, Monitor, MonitorReport, MonitorSettings, MonitorState, Observation, PairId,
-};
-
-use crate::engine::{Answer, ServedModel};
+use sdd_monitor::{Baseline, Monitor, MonitorReport, MonitorSettings, MonitorState, PairId};
 
 /// A pair of model and reference that is watched.
 #[derive(Debug)]
@@ -48,25 +43,4 @@ impl WatchedPair {
     pub fn report(&self, state: &MonitorState) -> sdd_monitor::Result<MonitorReport> {
         self.monitor.in_force(state)?.report(state)
     }
-}
-
-/// An answer as the monitor sees it; `None` without a reference.
-#[must_use]
-pub fn observation(answer: &Answer, request_id: &str, served: &ServedModel) -> Option<Observation> {
-    let drift = answer.drift.as_ref()?;
-    let class = served.class_of(answer);
-    Some(Observation {
-        time_ms: now_ms(),
-        request_id: request_id.to_owned(),
-        image_sha256: answer.image.as_ref().map(|image| image.sha256.clone()),
-        ..Observation::new(class, answer.prediction.confidence, drift)
-    })
-}
-
-/// Milliseconds since 1970.
-/// The time: milliseconds since 1970 (UTC).
-#[must_use]
-pub fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

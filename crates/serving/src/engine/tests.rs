@@ -19,14 +19,15 @@ use sdd_index::{
     FileStore, Filter, LabelCount, Manifest, Neighbor, Normalization, Record, ReferenceStore,
     StoreContents,
 };
-use sdd_serving::{Allowance, ReservedBytes};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::job::{Job, Order};
-use super::{Admission, Answer, Engine, Input, Pair, ServedModel, Ticket};
-use crate::error::ApiError;
-use crate::metrics::Metrics;
+use super::{
+    Admission, Answer, Engine, EngineError, EngineObserver, Input, Pair, ServedModel, Ticket,
+};
+use crate::allowance::Allowance;
+use crate::reserved_bytes::ReservedBytes;
 
 /// What a search does.
 enum Step {
@@ -114,6 +115,7 @@ impl Rig {
             sha256: classifier.sha256().into(),
             spec: classifier.spec().clone(),
             device: classifier.device(),
+            sessions: 1,
             reference: None,
             watched: None,
         };
@@ -121,12 +123,14 @@ impl Rig {
         let pair = Pair {
             classifiers: vec![classifier],
             readers: 1,
+            max_batch,
+            neighbors: 1,
             reference: Some(Arc::new(reference)),
             served,
         };
         let admission = Arc::new(Admission::new(1, 16));
-        let metrics = Metrics::new();
-        let engine = Engine::start(pair, 1, max_batch, &admission, metrics.engine()).unwrap();
+        let observer: Arc<dyn EngineObserver> = Arc::new(());
+        let engine = Engine::start(pair, &admission, &observer).unwrap();
         Self { engine, admission, steps, began, tensor, _folder: folder }
     }
 
@@ -140,12 +144,12 @@ impl Rig {
     }
 
     /// What was told before may have answered it by the time it is first looked at.
-    async fn answer(&self) -> Result<Answer, ApiError> {
+    async fn answer(&self) -> Result<Answer, EngineError> {
         self.engine.answer(self.input(), self.ticket(in_a_minute())).await
     }
 
     /// A request that is in the queue once this returns.
-    fn ask(&self) -> Pin<Box<dyn Future<Output = Result<Answer, ApiError>> + '_>> {
+    fn ask(&self) -> Pin<Box<dyn Future<Output = Result<Answer, EngineError>> + '_>> {
         let ticket = self.ticket(in_a_minute());
         let mut answer = Box::pin(self.engine.answer(self.input(), ticket));
         let polled = pin!(&mut answer).poll(&mut Context::from_waker(Waker::noop()));
@@ -176,13 +180,13 @@ fn in_a_minute() -> Instant {
     Instant::now() + Duration::from_mins(1)
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
         rig.tell(Step::Panic);
         let failed = rig.answer().await;
-        assert!(matches!(failed, Err(ApiError::Internal(_))), "{failed:?}");
+        assert!(matches!(failed, Err(EngineError::Internal(_))), "{failed:?}");
         for _ in 0..3 {
             rig.tell(Step::Search);
             let answer = rig.answer().await.unwrap();
@@ -192,7 +196,7 @@ async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_panic_in_a_comparison_costs_that_image_alone_its_answer() {
     let rig = Rig::start(3);
     let first = rig.ask();
@@ -217,7 +221,7 @@ async fn a_panic_in_a_comparison_costs_that_image_alone_its_answer() {
     rig.idle().await;
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn the_work_of_clients_that_left_is_dropped() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
@@ -235,21 +239,21 @@ async fn the_work_of_clients_that_left_is_dropped() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn who_waits_too_long_is_told_while_the_work_goes_on() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
         let first = rig.ask();
         rig.wait_for_search();
         let late = rig.engine.answer(rig.input(), rig.ticket(Instant::now())).await;
-        assert!(matches!(late, Err(ApiError::DeadlineExceeded)), "{late:?}");
+        assert!(matches!(late, Err(EngineError::DeadlineExceeded)), "{late:?}");
         rig.tell(Step::Search);
         assert!(first.await.is_ok());
         rig.idle().await;
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn what_comes_too_late_is_not_begun() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
@@ -265,7 +269,7 @@ async fn what_comes_too_late_is_not_begun() {
         rig.tell(Step::Search);
         assert!(first.await.is_ok() && last.await.is_ok());
         let late = late.await.unwrap();
-        assert!(matches!(late, Err(ApiError::DeadlineExceeded)), "{late:?}");
+        assert!(matches!(late, Err(EngineError::DeadlineExceeded)), "{late:?}");
         rig.idle().await;
         rig.wait_for_search();
         assert!(rig.began.is_empty(), "two searches for three requests");
@@ -273,7 +277,7 @@ async fn what_comes_too_late_is_not_begun() {
 }
 
 /// Files that are refused in no time say nothing about how long images take.
-#[actix_web::test]
+#[tokio::test]
 async fn only_what_went_through_the_model_makes_the_pace() {
     let rig = Rig::start(1);
     rig.tell(Step::Search);
@@ -286,13 +290,13 @@ async fn only_what_went_through_the_model_makes_the_pace() {
         let file =
             Input::Encoded(ReservedBytes::new(Bytes::from_static(b"\x89PNG\r\n\x1a\n"), room));
         let refused = rig.engine.answer(file, rig.ticket(in_a_minute())).await;
-        assert!(matches!(refused, Err(ApiError::Image(_))), "{refused:?}");
+        assert!(matches!(refused, Err(EngineError::Image(_))), "{refused:?}");
     }
     rig.idle().await;
     assert_eq!(rig.admission.wait(), wait);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
     let rig = Rig::start(1);
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/images/png_rgb.png");
@@ -312,7 +316,7 @@ async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
     }
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_batch_takes_what_waits_and_answers_the_same() {
     let rig = Rig::start(3);
     rig.tell(Step::Search);

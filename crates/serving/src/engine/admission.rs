@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use sdd_serving::{Allowance, Reservation};
-
+use super::error::{EngineError, EngineShortage};
 use super::pace::{Lanes, Pace};
-use crate::error::{ApiError, Shortage};
+use crate::allowance::{Allowance, Reservation};
 
 /// The part of an expected wait that it may take longer: one half. Under a load that never ends the
 /// queue is as long as it may be, and without a margin every image that takes longer than the mean
@@ -35,9 +34,9 @@ impl Admission {
     /// Room for `count` images, all or none.
     ///
     /// # Errors
-    /// [`ApiError::Overloaded`] when there is not that much room, or when so many are before them
+    /// [`EngineError::Overloaded`] when there is not that much room, or when so many are before them
     /// that `deadline` would pass.
-    pub fn admit(&self, count: usize, deadline: Instant) -> Result<Vec<Permit>, ApiError> {
+    pub fn admit(&self, count: usize, deadline: Instant) -> Result<Vec<Permit>, EngineError> {
         self.admit_more(Vec::new(), count, deadline)
     }
 
@@ -50,14 +49,14 @@ impl Admission {
         mut held: Vec<Permit>,
         count: usize,
         deadline: Instant,
-    ) -> Result<Vec<Permit>, ApiError> {
-        let overloaded = |shortage| ApiError::Overloaded { shortage, retry_after: self.wait() };
+    ) -> Result<Vec<Permit>, EngineError> {
+        let overloaded = |shortage| EngineError::Overloaded { shortage, retry_after: self.wait() };
         let others = self.occupied().saturating_sub(held.len());
         if self.is_late(others, count, deadline) {
-            return Err(overloaded(Shortage::Time));
+            return Err(overloaded(EngineShortage::Time));
         }
         let more = self.images.take(count.saturating_sub(held.len()));
-        let mut more = more.ok_or_else(|| overloaded(Shortage::Room))?;
+        let mut more = more.ok_or_else(|| overloaded(EngineShortage::Room))?;
         while let Some(one) = more.split(1) {
             held.push(Permit { _room: one });
         }
@@ -66,11 +65,11 @@ impl Admission {
 
     /// What there is too little of for one more image at this moment, if anything.
     #[must_use]
-    pub fn shortage(&self, deadline: Instant) -> Option<Shortage> {
+    pub fn shortage(&self, deadline: Instant) -> Option<EngineShortage> {
         if self.is_late(self.occupied(), 1, deadline) {
-            return Some(Shortage::Time);
+            return Some(EngineShortage::Time);
         }
-        (self.occupied() >= self.limit()).then_some(Shortage::Room)
+        (self.occupied() >= self.limit()).then_some(EngineShortage::Room)
     }
 
     /// Whether the last of `count` images behind `others` would probably be answered after `deadline`.
@@ -83,18 +82,6 @@ impl Admission {
         let likely = self.pace.expected_wait(others + count);
         let time_left = deadline.saturating_duration_since(Instant::now());
         likely.saturating_add(likely / MARGIN) > time_left
-    }
-
-    /// The same error; one of too little memory says when there is likely to be more, as what waits holds
-    /// it.
-    #[must_use]
-    pub fn with_wait(&self, error: ApiError) -> ApiError {
-        match error {
-            ApiError::Overloaded { shortage: shortage @ Shortage::Memory, .. } => {
-                ApiError::Overloaded { shortage, retry_after: self.wait() }
-            }
-            error => error,
-        }
     }
 
     /// The time until the images that wait or are in work now are likely to be done.
@@ -126,7 +113,7 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use super::{Admission, Lanes};
-    use crate::error::{ApiError, Shortage};
+    use crate::engine::{EngineError, EngineShortage};
 
     fn in_s(seconds: u64) -> Instant {
         Instant::now() + Duration::from_secs(seconds)
@@ -137,10 +124,10 @@ mod tests {
         let admission = Admission::new(2, 3);
         let permits = admission.admit(4, in_s(60)).unwrap();
         assert_eq!((permits.len(), admission.occupied()), (4, 4));
-        assert!(matches!(admission.admit(2, in_s(60)), Err(ApiError::Overloaded { .. })));
+        assert!(matches!(admission.admit(2, in_s(60)), Err(EngineError::Overloaded { .. })));
         assert_eq!(admission.occupied(), 4, "all or none");
         let last = admission.admit(1, in_s(60)).unwrap();
-        assert_eq!(admission.shortage(in_s(60)), Some(Shortage::Room));
+        assert_eq!(admission.shortage(in_s(60)), Some(EngineShortage::Room));
         drop((permits, last));
         assert_eq!(admission.occupied(), 0);
     }
@@ -152,7 +139,7 @@ mod tests {
         note(Duration::from_secs(1));
         let waiting = admission.admit(20, in_s(60)).unwrap();
         assert!(admission.admit(1, in_s(5)).is_err(), "a wait of 11 s");
-        assert_eq!(admission.shortage(in_s(5)), Some(Shortage::Time));
+        assert_eq!(admission.shortage(in_s(5)), Some(EngineShortage::Time));
         assert_eq!(admission.shortage(in_s(20)), None);
         assert!(admission.admit(1, in_s(20)).is_ok());
         drop(waiting);
@@ -167,11 +154,14 @@ mod tests {
         let lanes = Lanes::Whole { threads: 2 };
         admission.note_times(lanes, Duration::ZERO, Duration::from_secs(4));
         let _waiting = admission.admit(12, in_s(60)).unwrap();
-        let Err(ApiError::Overloaded { shortage, retry_after }) = admission.admit(1, in_s(600))
+        let Err(EngineError::Overloaded { shortage, retry_after }) = admission.admit(1, in_s(600))
         else {
             panic!("there is no room");
         };
-        assert_eq!((shortage, retry_after), (Shortage::Room, Duration::from_secs(4 + 11 * 2)));
+        assert_eq!(
+            (shortage, retry_after),
+            (EngineShortage::Room, Duration::from_secs(4 + 11 * 2))
+        );
     }
 
     #[test]
