@@ -8,13 +8,12 @@
 //! 3. [`sdd_serving::engine`]: admission, then threads that each own a model: decoding, inference and
 //!    the comparison with the reference never run on an async worker;
 //! 4. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code;
-//!    [`capture`] may keep the image, and [`monitor`] remembers the prediction.
+//!    [`sdd_serving::capture`] may keep the image, and [`monitor`] remembers the prediction.
 //!
 //! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it. [`shutdown`]
 //! takes them apart without losing a request.
 
 pub mod administration;
-pub mod capture;
 pub mod connections;
 pub mod contract;
 pub mod error;

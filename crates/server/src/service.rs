@@ -6,10 +6,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use arc_swap::ArcSwap;
 use sdd_core::Device;
 use sdd_serving::Allowance;
+use sdd_serving::capture::{Capture, CaptureError};
 use sdd_serving::engine::{Admission, Answer, Engine, LoadError, Pair};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::capture::{Capture, CaptureError};
 use crate::connections::OpenConnections;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
@@ -55,7 +55,8 @@ impl Service {
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
         let metrics = Metrics::new();
         // Before the model, which takes longer.
-        let capture = Capture::start(&settings.capture)?;
+        let capture = settings.capture.options();
+        let capture = capture.as_ref().map(Capture::start).transpose()?;
         let monitor = DriftMonitor::start(&settings.drift)?;
         let traces = Traces::start(&settings.telemetry)?;
         let engine = start_engine(settings, settings.model.device, &admission, &metrics)?;
@@ -227,7 +228,7 @@ pub enum StartError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// Where predictions should be kept.
-    #[error("nothing can be captured")]
+    #[error("nothing can be captured, see --capture")]
     Capture(#[from] CaptureError),
     /// What remembers predictions.
     #[error(transparent)]

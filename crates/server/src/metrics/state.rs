@@ -4,10 +4,10 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use sdd_serving::capture::Capture;
 use sdd_serving::engine::{Engine, ServedModel, ServedReference};
 
 use super::drift;
-use crate::capture::Capture;
 use crate::service::Service;
 use crate::telemetry;
 

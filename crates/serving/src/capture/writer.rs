@@ -7,15 +7,15 @@ use std::time::{Duration, Instant};
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use sdd_core::image::file_extension;
-use sdd_serving::Reservation;
-use sdd_serving::causes::chain_of;
 
 use super::counts::CaptureCounts;
 use super::error::CaptureError;
 use super::folder::{CaptureFolder, IfMissing};
 use super::names::ImageName;
-use super::record::{Observation, Record};
+use super::record::{CapturedPrediction, Record};
 use super::retention::Retention;
+use crate::allowance::Reservation;
+use crate::causes::chain_of;
 
 /// How often files are looked at for their age, and counted anew, at the most and at the least.
 const SWEEP_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(1));
@@ -32,7 +32,7 @@ pub(super) enum Message {
 
 /// One prediction and its image.
 pub(super) struct Entry {
-    pub observed: Observation,
+    pub observed: CapturedPrediction,
     /// Of the image, 64 hexadecimal digits.
     pub sha256: String,
     pub image: Bytes,
@@ -56,7 +56,7 @@ impl WriterOptions {
     }
 }
 
-pub(super) struct Writer {
+pub(super) struct CaptureWriter {
     options: WriterOptions,
     counts: Arc<CaptureCounts>,
     state: State,
@@ -75,7 +75,7 @@ enum State {
     },
 }
 
-impl Writer {
+impl CaptureWriter {
     /// Opens the folder. A full disk turns the capture off from the start.
     ///
     /// # Errors
@@ -237,17 +237,17 @@ mod tests {
 
     use bytes::Bytes;
     use sdd_core::Probabilities;
-    use sdd_serving::Allowance;
     use sha2::{Digest, Sha256};
     use time::OffsetDateTime;
 
-    use super::{CaptureCounts, Entry, Message, Writer, WriterOptions};
-    use crate::capture::record::{Observation, Reason, RecordedModel};
+    use super::{CaptureCounts, CaptureWriter, Entry, Message, WriterOptions};
+    use crate::allowance::Allowance;
+    use crate::capture::record::{CapturedPrediction, Reason, RecordedModel};
     use crate::capture::retention::Retention;
 
     fn entry(image: &'static [u8], room: &Allowance) -> Message {
         let model = RecordedModel { name: "m".into(), version: "1".into(), sha256: "0".repeat(64) };
-        let observed = Observation {
+        let observed = CapturedPrediction {
             time: OffsetDateTime::UNIX_EPOCH,
             request_id: "r".into(),
             class: "defect".into(),
@@ -273,7 +273,7 @@ mod tests {
             retry_after: Duration::from_mins(1),
         };
         let counts = Arc::new(CaptureCounts::default());
-        let writer = Writer::open(options, Arc::clone(&counts)).unwrap();
+        let writer = CaptureWriter::open(options, Arc::clone(&counts)).unwrap();
         assert!(counts.enabled());
         disturb();
         let (memory, (queue, messages)) = (Allowance::new(1 << 20), crossbeam_channel::unbounded());

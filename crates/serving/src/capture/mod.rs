@@ -1,4 +1,4 @@
-//! Uploads and predictions, kept in a folder for people who label them and for the next reference.
+//! Images and predictions, kept in a folder for people who label them and for the next reference.
 //!
 //! Keeping happens on a thread of its own behind a bounded queue. A request hands over what it has
 //! anyway, if it is to be kept, and never waits: what does not fit into the queue is counted and
@@ -12,6 +12,7 @@ mod counts;
 mod error;
 mod folder;
 mod names;
+mod options;
 mod record;
 mod retention;
 mod selection;
@@ -25,16 +26,15 @@ use crossbeam_channel::{Receiver, Sender, bounded};
 
 pub use counts::CaptureCounts;
 pub use error::CaptureError;
+pub use options::CaptureOptions;
 pub use record::{Reason, Record, RecordedImage, RecordedModel};
 
-use sdd_serving::Allowance;
-use sdd_serving::engine::{Answer, AnsweredImage, ServedModel};
-
-use self::record::Observation;
+use self::record::CapturedPrediction;
 use self::retention::Retention;
 use self::selection::Selection;
-use self::writer::{Entry, Message, Writer, WriterOptions};
-use crate::settings::CaptureSettings;
+use self::writer::{CaptureWriter, Entry, Message, WriterOptions};
+use crate::allowance::Allowance;
+use crate::engine::{Answer, AnsweredImage, ServedModel};
 
 /// Images that may wait to be written; their bytes are limited by a setting.
 const QUEUED_IMAGES: usize = 1024;
@@ -54,18 +54,22 @@ pub struct Capture {
 }
 
 impl Capture {
-    /// Opens the folder that the settings name and starts the thread; `None` where they name none.
+    /// Opens the folder and starts the thread.
     ///
     /// # Errors
     /// [`CaptureError`]: the folder cannot be used.
-    pub fn start(settings: &CaptureSettings) -> Result<Option<Self>, CaptureError> {
-        let Some(directory) = &settings.directory else { return Ok(None) };
-        let selection = Selection::new(settings);
-        let retention = Retention { max_bytes: settings.max_bytes(), max_age: settings.max_age };
-        let retry_after = settings.retry;
-        let options = WriterOptions { directory: directory.clone(), retention, retry_after };
+    pub fn start(options: &CaptureOptions) -> Result<Self, CaptureError> {
+        let directory = &options.directory;
+        let selection = Selection::new(options);
+        let retention = Retention { max_bytes: options.max_bytes, max_age: options.max_age };
+        let memory = Allowance::new(options.queue_bytes);
+        let writer_options = WriterOptions {
+            directory: directory.clone(),
+            retention,
+            retry_after: options.retry_after,
+        };
         let counts = Arc::new(CaptureCounts::default());
-        let writer = Writer::open(options, Arc::clone(&counts))?;
+        let writer = CaptureWriter::open(writer_options, Arc::clone(&counts))?;
         let (queue, messages) = bounded(QUEUED_IMAGES);
         let (ending, ended) = bounded(0);
         let run = move || {
@@ -74,8 +78,7 @@ impl Capture {
         };
         let thread = std::thread::Builder::new().name("capture".into()).spawn(run);
         thread.map_err(CaptureError::io("start a thread for", directory))?;
-        let memory = Allowance::new(settings.queue_bytes);
-        Ok(Some(Self { selection, queue, memory, counts, ended }))
+        Ok(Self { selection, queue, memory, counts, ended })
     }
 
     /// Hands in the answer to an image, to be kept if it is one of those that are. A tensor is none: nobody
@@ -94,7 +97,7 @@ impl Capture {
             self.counts.count_dropped();
             return;
         }
-        let observed = Observation::new(request_id, answer, served, reasons);
+        let observed = CapturedPrediction::new(request_id, answer, served, reasons);
         let (sha256, image) = (sha256.clone(), image.bytes());
         let entry = Box::new(Entry { observed, sha256, image, _room: room });
         if let Err(refused) = self.queue.try_send(Message::Keep(entry)) {
@@ -137,7 +140,7 @@ impl Capture {
             }
             if Instant::now() >= deadline {
                 let images = self.queued_images();
-                tracing::warn!("{images} images could not be captured within --shutdown-timeout");
+                tracing::warn!("{images} images could not be captured in time");
                 return;
             }
             tokio::time::sleep(Duration::from_millis(5)).await;
@@ -149,17 +152,16 @@ impl Capture {
 mod tests {
     use std::sync::Arc;
 
-    use clap::Parser;
     use crossbeam_channel::bounded;
 
-    use super::{Allowance, Capture, CaptureCounts, QUEUED_IMAGES, Reason, Selection};
-    use crate::settings::Cli;
+    use super::{
+        Allowance, Capture, CaptureCounts, CaptureOptions, QUEUED_IMAGES, Reason, Selection,
+    };
 
     #[test]
     fn samples_leave_room_for_what_has_a_reason_of_its_own() {
-        let settings = Cli::parse_from(["sdd-server"]).settings.capture;
         let capture = Capture {
-            selection: Selection::new(&settings),
+            selection: Selection::new(&CaptureOptions::new("captured".into())),
             queue: bounded(QUEUED_IMAGES).0,
             memory: Allowance::new(100),
             counts: Arc::new(CaptureCounts::default()),

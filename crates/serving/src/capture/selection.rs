@@ -1,9 +1,8 @@
 //! Which predictions are kept.
 
-use sdd_serving::engine::Answer;
-
+use super::options::CaptureOptions;
 use super::record::Reason;
-use crate::settings::CaptureSettings;
+use crate::engine::Answer;
 
 /// Which predictions are kept.
 #[derive(Debug, Clone, Copy)]
@@ -14,8 +13,8 @@ pub(super) struct Selection {
 }
 
 impl Selection {
-    pub fn new(settings: &CaptureSettings) -> Self {
-        let &CaptureSettings { share, always_ood, below_confidence, .. } = settings;
+    pub fn new(options: &CaptureOptions) -> Self {
+        let &CaptureOptions { share, always_ood, below_confidence, .. } = options;
         Self { share, always_ood, below_confidence }
     }
 

@@ -2,12 +2,12 @@
 
 use sdd_core::Probabilities;
 use sdd_drift::Assessment;
-use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::names::ImageName;
+use crate::engine::{Answer, ServedModel};
 
 /// Of [`Record`]. A reader refuses those that it does not know; fields may be added without a new one.
 const FORMAT_VERSION: u32 = 1;
@@ -27,7 +27,7 @@ pub enum Reason {
 
 /// What is known of a prediction when it has been made.
 #[derive(Debug, Clone)]
-pub(super) struct Observation {
+pub(super) struct CapturedPrediction {
     pub time: OffsetDateTime,
     pub request_id: String,
     pub class: String,
@@ -39,7 +39,7 @@ pub(super) struct Observation {
     pub reasons: Vec<Reason>,
 }
 
-impl Observation {
+impl CapturedPrediction {
     /// Of a prediction made just now.
     pub fn new(
         request_id: &str,
@@ -112,7 +112,7 @@ pub struct Record<'a> {
 }
 
 impl<'a> Record<'a> {
-    pub(super) fn new(observed: &'a Observation, image: &ImageName, bytes: usize) -> Self {
+    pub(super) fn new(observed: &'a CapturedPrediction, image: &ImageName, bytes: usize) -> Self {
         Self {
             format_version: FORMAT_VERSION,
             // Fails for years of five digits alone.

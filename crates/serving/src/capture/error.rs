@@ -10,7 +10,7 @@ use thiserror::Error;
 #[non_exhaustive]
 pub enum CaptureError {
     /// The operating system says no.
-    #[error("cannot {action} {path}, see --capture", path = path.display())]
+    #[error("cannot {action} {path}", path = path.display())]
     Io {
         /// What was tried, as `write`.
         action: &'static str,
@@ -20,9 +20,9 @@ pub enum CaptureError {
         #[source]
         source: io::Error,
     },
-    /// Another server keeps its uploads in the same folder.
+    /// Another server keeps its images in the same folder.
     #[error(
-        "the folder {path} belongs to another server that is running: give each its own with --capture",
+        "the folder {path} belongs to another server that is running: give each its own",
         path = path.display()
     )]
     Locked {
@@ -30,7 +30,7 @@ pub enum CaptureError {
         path: PathBuf,
     },
     /// There is something in the way that was not made by a server.
-    #[error("expected {path} to be {expected}, found something else: see --capture", path = path.display())]
+    #[error("expected {path} to be {expected}, found something else", path = path.display())]
     Occupied {
         /// The path.
         path: PathBuf,
