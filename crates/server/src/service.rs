@@ -8,12 +8,13 @@ use sdd_core::Device;
 use sdd_serving::Allowance;
 use sdd_serving::capture::{Capture, CaptureError};
 use sdd_serving::engine::{Admission, Answer, Engine, LoadError, Pair};
+use sdd_serving::recording::{Recorder, observation};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
 use crate::connections::OpenConnections;
 use crate::error::ApiError;
 use crate::metrics::Metrics;
-use crate::monitor::{DriftMonitor, MonitorError, observation};
+use crate::recorder::{self, MonitorError};
 use crate::request::RequestContext;
 use crate::security::{Security, SecurityError};
 use crate::settings::Settings;
@@ -36,7 +37,7 @@ pub struct Service {
     /// Where predictions are kept, if they are.
     pub capture: Option<Capture>,
     /// What remembers predictions, for drift over time, if they are remembered.
-    pub monitor: Option<DriftMonitor>,
+    pub recorder: Option<Recorder>,
     /// Where the traces of requests go; `None` without a collector.
     pub traces: Option<Traces>,
     engine: ArcSwap<Engine>,
@@ -57,10 +58,10 @@ impl Service {
         // Before the model, which takes longer.
         let capture = settings.capture.options();
         let capture = capture.as_ref().map(Capture::start).transpose()?;
-        let monitor = DriftMonitor::start(&settings.drift)?;
+        let recorder = recorder::start(&settings.drift)?;
         let traces = Traces::start(&settings.telemetry)?;
         let engine = start_engine(settings, settings.model.device, &admission, &metrics)?;
-        serve_watched(monitor.as_ref(), &engine);
+        serve_watched(recorder.as_ref(), &engine);
         Ok(Self {
             settings: settings.clone(),
             uploads: Allowance::new(settings.limits.max_upload_memory),
@@ -69,7 +70,7 @@ impl Service {
             open_connections: OpenConnections::default(),
             metrics,
             capture,
-            monitor,
+            recorder,
             traces,
             engine: ArcSwap::from_pointee(engine),
             reloading: Arc::default(),
@@ -116,13 +117,13 @@ impl Service {
         let engine = Arc::new(engine?);
         // The threads of the old one end when its last request has been answered.
         self.engine.store(Arc::clone(&engine));
-        serve_watched(self.monitor.as_ref(), &engine);
+        serve_watched(self.recorder.as_ref(), &engine);
         drop(turn);
         Ok(engine)
     }
 
     /// Has the answers of one request kept and remembered, all that the client is about to see and
-    /// nothing else: capture and monitor tell the same.
+    /// nothing else: capture and recorder tell the same.
     pub async fn remember(
         &self,
         context: &RequestContext,
@@ -136,11 +137,11 @@ impl Service {
                 capture.offer(context.id(), answer, served);
             }
         }
-        let (Some(monitor), Some(pair)) = (&self.monitor, &served.watched) else { return };
+        let (Some(recorder), Some(pair)) = (&self.recorder, &served.watched) else { return };
         let of = |answer| observation(answer, context.id(), served);
         let observations: Vec<_> = answers.into_iter().filter_map(of).collect();
         self.metrics.drift(&observations);
-        monitor.record(pair, observations).await;
+        recorder.record(pair, observations).await;
     }
 
     /// Images in one request at most: as many as are asked for, and as there is room for.
@@ -241,9 +242,9 @@ pub enum StartError {
     Traces(#[from] TraceError),
 }
 
-fn serve_watched(monitor: Option<&DriftMonitor>, engine: &Engine) {
-    if let (Some(monitor), Some(pair)) = (monitor, &engine.served().watched) {
-        monitor.serve(pair);
+fn serve_watched(recorder: Option<&Recorder>, engine: &Engine) {
+    if let (Some(recorder), Some(pair)) = (recorder, &engine.served().watched) {
+        recorder.serve(pair);
     }
 }
 

@@ -84,8 +84,8 @@ impl Stop {
             }
         };
         let recorded = async {
-            if let Some(monitor) = &service.monitor {
-                monitor.finish(self.end).await;
+            if let Some(recorder) = &service.recorder {
+                recorder.finish(self.end).await;
             }
         };
         tokio::join!(captured, recorded, self.send_traces(service.clone()));

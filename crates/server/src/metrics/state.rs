@@ -20,8 +20,8 @@ pub(super) fn registry(service: &Service) -> Registry {
     if let Some(reference) = &engine.served().reference {
         add_reference(&mut registry, reference);
     }
-    if let Some(monitor) = &service.monitor {
-        drift::add(&mut registry, monitor);
+    if let Some(recorder) = &service.recorder {
+        drift::add(&mut registry, recorder);
     }
     if let Some(capture) = &service.capture {
         add_capture(&mut registry, capture);

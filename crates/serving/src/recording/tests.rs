@@ -77,7 +77,7 @@ impl MonitorStore for Panicking {
 }
 
 struct Setting {
-    monitor: DriftMonitor,
+    monitor: Recorder,
     path: PathBuf,
     panics_left: Arc<AtomicUsize>,
     _folder: tempfile::TempDir,
@@ -95,9 +95,10 @@ fn start() -> Setting {
     });
     let shared = Arc::new(Shared::default());
     let keep_pairs = Duration::from_hours(24);
-    let writer = Writer::new(open, None, "one".into(), Arc::clone(&shared), None, keep_pairs);
+    let writer =
+        RecordingWriter::new(open, None, "one".into(), Arc::clone(&shared), None, keep_pairs);
     let reader = Reader::start(&location, 1000).unwrap();
-    let monitor = DriftMonitor::with(writer, shared, reader).unwrap();
+    let monitor = Recorder::with(writer, shared, reader).unwrap();
     Setting { monitor, path, panics_left, _folder: folder }
 }
 
@@ -152,7 +153,7 @@ fn damage(path: &Path, pair: &WatchedPair) {
     assert_eq!(database.execute(forge, [&pair.id.reference_sha256]).unwrap(), 1);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_thread_that_panics_is_told_of_and_goes_on_without_losing_or_doubling_an_image() {
     let setting = start();
     let (monitor, pair) = (&setting.monitor, pair("a"));
@@ -170,7 +171,7 @@ async fn a_thread_that_panics_is_told_of_and_goes_on_without_losing_or_doubling_
     assert_eq!(setting.panics_left.load(Ordering::SeqCst), 0);
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_thread_that_has_ended_is_told_of() {
     let setting = start();
     let (monitor, pair) = (&setting.monitor, pair("a"));
@@ -182,7 +183,7 @@ async fn a_thread_that_has_ended_is_told_of() {
     assert!(recording.reason.unwrap().contains("has ended"));
 }
 
-#[actix_web::test]
+#[tokio::test]
 async fn a_state_that_cannot_be_read_stops_no_other_pair() {
     let setting = start();
     let (monitor, old, new) = (&setting.monitor, pair("old"), pair("new"));

@@ -5,24 +5,21 @@ use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use sdd_monitor::{MonitorReport, MonitorSettings, MonitorState};
-use sdd_serving::WatchedPair;
-use sdd_serving::causes::chain_of;
-use serde::Serialize;
-use utoipa::ToSchema;
 
 use super::observation::now_ms;
+use crate::causes::chain_of;
+use crate::watched::WatchedPair;
 
 /// Whether predictions are written.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, ToSchema)]
-#[schema(as = DriftRecording)]
-pub struct Recording {
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct RecordingStatus {
     /// Whether the last attempt to write succeeded.
     pub available: bool,
     /// Why not.
     pub reason: Option<String>,
     /// Since when not: milliseconds since 1970 (UTC).
     pub unavailable_since_ms: Option<i64>,
-    /// Images that were answered since this server's start and will not be recorded.
+    /// Images that were answered since the start and will not be recorded.
     pub unrecorded_images: u64,
     /// Images that were answered before they were recorded.
     pub late_images: u64,
@@ -171,9 +168,9 @@ impl Shared {
         }
     }
 
-    pub fn recording(&self) -> Recording {
+    pub fn recording(&self) -> RecordingStatus {
         let off = self.off.load();
-        Recording {
+        RecordingStatus {
             available: off.is_none(),
             reason: off.as_ref().map(|off| off.reason.clone()),
             unavailable_since_ms: off.as_ref().map(|off| off.since_ms),

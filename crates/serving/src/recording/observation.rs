@@ -3,7 +3,8 @@
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use sdd_monitor::Observation;
-use sdd_serving::engine::{Answer, ServedModel};
+
+use crate::engine::{Answer, ServedModel};
 
 /// An answer as the monitor sees it; `None` without a reference.
 #[must_use]

@@ -1,5 +1,5 @@
-//! Drift over time: every prediction goes into the monitor's memory, a file or a database, and that says whether there
-//! is drift.
+//! Answers as the monitor's memory has them, a file or a database: each is written into it, and it is asked whether
+//! there is drift over time.
 //!
 //! Writing happens on a thread of its own behind a bounded queue; what waits is written in one transaction. An
 //! answer waits until its images are written, so that what was answered is known whatever happens to the process
@@ -8,10 +8,11 @@
 //! that is full soon.
 
 mod memory;
+mod notifier;
 mod observation;
+mod options;
 mod reader;
 mod status;
-mod webhook;
 mod writer;
 
 #[cfg(test)]
@@ -22,23 +23,25 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use sdd_monitor::{
-    MonitorReport, MonitorStore, Observation, Page, Recorded, StoredObservation, Stretch,
+    Location, MonitorReport, MonitorStore, Observation, Page, Recorded, StoredObservation, Stretch,
 };
-use sdd_serving::causes::chain_of;
-use sdd_serving::{Allowance, WatchedPair};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
+pub use notifier::{Notifier, VerdictChange};
 pub use observation::{now_ms, observation};
+pub use options::RecordingOptions;
 pub use reader::Unread;
-pub use status::{Current, Recording};
+pub use status::{Current, RecordingStatus};
 
 use self::memory::{Memory, Rest, is_of_store, is_passing, open_first, opener};
+use self::notifier::Teller;
 use self::reader::Reader;
 use self::status::Shared;
-use self::webhook::Webhook;
-use self::writer::{Control, Entry, Writer};
-use crate::settings::{DriftSettings, MonitorPlace};
+use self::writer::{Control, Entry, RecordingWriter};
+use crate::allowance::Allowance;
+use crate::causes::chain_of;
+use crate::watched::WatchedPair;
 
 /// Time that an answer waits for its images to be written.
 pub const MOST_WAIT: Duration = Duration::from_millis(50);
@@ -46,25 +49,19 @@ pub const MOST_WAIT: Duration = Duration::from_millis(50);
 /// Images that may wait to be written: some minutes of a busy server's, about 10 MB.
 const QUEUED_IMAGES: usize = 16_384;
 
-/// Why there can be no monitor.
+/// Why nothing can be recorded.
 #[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum MonitorError {
+pub enum RecordingError {
     /// The file, or the database.
-    #[error(
-        "drift over time cannot be watched; --monitor names another file or database, `--monitor none` goes without"
-    )]
+    #[error("the memory of drift over time cannot be used")]
     Memory(#[source] sdd_monitor::Error),
-    /// The settings, or the reference's calibration.
-    #[error("drift over time cannot be watched with these settings")]
-    Settings(#[source] sdd_monitor::Error),
-    /// The thread.
-    #[error("cannot start a thread for the monitor")]
+    /// A thread.
+    #[error("cannot start a thread that records drift over time")]
     Thread(#[source] std::io::Error),
 }
 
 /// Where predictions are handed in to be remembered, and what they say is asked for.
-pub struct DriftMonitor {
+pub struct Recorder {
     queue: Sender<Entry>,
     room: Allowance,
     control: Sender<Control>,
@@ -76,50 +73,38 @@ pub struct DriftMonitor {
 
 /// What can be said of a pair's images.
 #[derive(Debug)]
-pub struct Drift {
+pub struct Overview {
     /// Verdict and numbers.
     pub report: MonitorReport,
     /// The strangest of the last images, strangest first.
     pub strangest: Vec<StoredObservation>,
 }
 
-impl DriftMonitor {
-    /// Opens the memory that the settings name and starts the threads; `None` where they name none.
+impl Recorder {
+    /// Opens the memory and starts the threads. A memory that is busy or away for now is tried again.
     ///
     /// # Errors
-    /// [`MonitorError`]: what was named cannot be used, or what is there is not to be written to.
-    pub fn start(settings: &DriftSettings) -> Result<Option<Self>, MonitorError> {
-        settings.tests().check().map_err(MonitorError::Settings)?;
-        let Some(place) = settings.place().map_err(MonitorError::Memory)? else {
-            if settings.monitor.is_none() {
-                tracing::warn!("no folder is known for the drift monitor's file: see --monitor");
-            }
-            return Ok(None);
-        };
+    /// [`RecordingError`]: it cannot be used, or what is there is not to be written to.
+    pub fn start(options: RecordingOptions) -> Result<Self, RecordingError> {
+        let RecordingOptions { location, keep, keep_pairs, notifier } = options;
         let shared = Arc::new(Shared::default());
-        let Some(store) = open(&place, settings.keep, &shared)? else { return Ok(None) };
-        tracing::info!("drift over time is watched in {}", place.location);
-        let opener = || opener(&place.location, settings.keep);
-        let reader = Reader::start(&place.location, settings.keep).map_err(MonitorError::Thread)?;
+        let store = open(&location, keep, &shared)?;
+        tracing::info!("drift over time is watched in {location}");
+        let reader = Reader::start(&location, keep).map_err(RecordingError::Thread)?;
         let name = uuid::Uuid::new_v4().to_string();
-        let webhook = settings.drift_webhook.as_ref().map(|url| {
-            let cooldown = settings.drift_webhook_cooldown;
-            Webhook::start(
-                url,
-                cooldown,
-                &name,
-                Arc::clone(&shared),
-                Memory::new(opener(), Rest::default()),
-            )
+        let teller = notifier.map(|notifier| {
+            let memory = Memory::new(opener(&location, keep), Rest::default());
+            Teller::start(notifier, &name, Arc::clone(&shared), memory)
         });
-        let webhook = webhook.transpose().map_err(MonitorError::Thread)?;
+        let teller = teller.transpose().map_err(RecordingError::Thread)?;
+        let opener = opener(&location, keep);
         let writer =
-            Writer::new(opener(), store, name, Arc::clone(&shared), webhook, settings.keep_pairs);
-        Self::with(writer, shared, reader).map(Some).map_err(MonitorError::Thread)
+            RecordingWriter::new(opener, store, name, Arc::clone(&shared), teller, keep_pairs);
+        Self::with(writer, shared, reader).map_err(RecordingError::Thread)
     }
 
     /// Starts the thread that writes.
-    fn with(writer: Writer, shared: Arc<Shared>, reader: Reader) -> std::io::Result<Self> {
+    fn with(writer: RecordingWriter, shared: Arc<Shared>, reader: Reader) -> std::io::Result<Self> {
         // Its room is counted in images.
         let (queue, entries) = unbounded();
         let (control, controls) = bounded(16);
@@ -167,12 +152,12 @@ impl DriftMonitor {
     ///
     /// # Errors
     /// [`Unread`].
-    pub async fn drift(&self, pair: &Arc<WatchedPair>) -> Result<Drift, Unread> {
+    pub async fn drift(&self, pair: &Arc<WatchedPair>) -> Result<Overview, Unread> {
         self.ask(pair, |store, pair| {
             let state = store.state(&pair.id, &pair.monitor)?;
             let report = pair.report(&state)?;
             let strangest = store.by_sequence(&pair.id, &state.strangest())?;
-            Ok(Drift { report, strangest })
+            Ok(Overview { report, strangest })
         })
         .await
     }
@@ -256,7 +241,7 @@ impl DriftMonitor {
 
     /// Whether predictions are written.
     #[must_use]
-    pub fn recording(&self) -> Recording {
+    pub fn recording(&self) -> RecordingStatus {
         self.shared.recording()
     }
 
@@ -285,23 +270,18 @@ impl DriftMonitor {
     }
 }
 
-/// Opens a memory for the first time. `Some(None)` where that is to be tried again, `None` where it is gone without.
-#[expect(clippy::option_option, reason = "two things to do, and none of them is a fault")]
+/// Opens a memory for the first time; `None` where that is to be tried again.
 fn open(
-    place: &MonitorPlace,
+    location: &Location,
     keep: u64,
     shared: &Shared,
-) -> Result<Option<Option<Box<dyn MonitorStore>>>, MonitorError> {
-    match open_first(&place.location, keep).map_err(MonitorError::Thread)? {
-        Ok(store) => Ok(Some(Some(store))),
+) -> Result<Option<Box<dyn MonitorStore>>, RecordingError> {
+    match open_first(location, keep).map_err(RecordingError::Thread)? {
+        Ok(store) => Ok(Some(store)),
         Err(error) if is_passing(&error) => {
             shared.turn_off(chain_of(&error));
-            Ok(Some(None))
-        }
-        Err(error) if !place.named && matches!(error, sdd_monitor::Error::File { .. }) => {
-            tracing::warn!("drift over time is not watched: {}; see --monitor", chain_of(&error));
             Ok(None)
         }
-        Err(error) => Err(MonitorError::Memory(error)),
+        Err(error) => Err(RecordingError::Memory(error)),
     }
 }

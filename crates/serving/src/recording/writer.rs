@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, never, select_biased};
 use sdd_monitor::Error;
 use sdd_monitor::{Delivery, MonitorState, MonitorStore, Observation};
-use sdd_serving::causes::chain_of;
-use sdd_serving::{Reservation, WatchedPair};
 use tokio::sync::oneshot;
 
 use super::memory::{Opener, is_of_store, is_passing};
+use super::notifier::Teller;
 use super::observation::now_ms;
 use super::status::Shared;
-use super::webhook::Webhook;
+use crate::allowance::Reservation;
+use crate::causes::chain_of;
+use crate::watched::WatchedPair;
 
 /// How often writing is tried again where it has failed.
 const RETRY: Duration = Duration::from_secs(2);
@@ -62,7 +63,7 @@ struct Attempt {
     observations: Vec<Observation>,
 }
 
-pub(super) struct Writer {
+pub(super) struct RecordingWriter {
     open: Opener,
     store: Option<Box<dyn MonitorStore>>,
     /// No other process's.
@@ -74,18 +75,18 @@ pub(super) struct Writer {
     attempt: Option<Attempt>,
     /// While nothing can be written.
     retry_at: Option<Instant>,
-    webhook: Option<Webhook>,
+    teller: Option<Teller>,
     keep_days: u64,
     tidy_at: Instant,
 }
 
-impl Writer {
+impl RecordingWriter {
     pub fn new(
         open: Opener,
         store: Option<Box<dyn MonitorStore>>,
         name: String,
         shared: Arc<Shared>,
-        webhook: Option<Webhook>,
+        teller: Option<Teller>,
         keep_pairs: Duration,
     ) -> Self {
         let retry_at = store.is_none().then(|| Instant::now() + RETRY);
@@ -98,7 +99,7 @@ impl Writer {
             pending: Vec::new(),
             attempt: None,
             retry_at,
-            webhook,
+            teller,
             keep_days: keep_pairs.as_secs().div_ceil(DAY.as_secs()),
             tidy_at: Instant::now(),
         }
@@ -208,8 +209,8 @@ impl Writer {
 
     fn note(&self, pair: &Arc<WatchedPair>, state: MonitorState) {
         self.shared.note(pair, state);
-        if let Some(webhook) = &self.webhook {
-            webhook.poke();
+        if let Some(teller) = &self.teller {
+            teller.poke();
         }
     }
 

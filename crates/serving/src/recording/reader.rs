@@ -5,11 +5,11 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 
 use crossbeam_channel::{Receiver, Sender, bounded};
 use sdd_monitor::{Location, MonitorStore};
-use sdd_serving::causes::chain_of;
 use thiserror::Error;
 use tokio::sync::oneshot;
 
 use super::memory::{Memory, Rest, opener};
+use crate::causes::chain_of;
 
 /// Threads, each with a store of its own: one may make a report while the other answers.
 const THREADS: usize = 2;

@@ -1,4 +1,4 @@
-//! Telling another program when the verdict changes, on a thread of its own.
+//! Whoever is told when the verdict changes, and the thread that tells.
 //!
 //! What was told is kept with the state: a restart does not tell it again, and of several servers that share the
 //! memory one tells it, the one that claims it first. Should that one die before it has noted that it was told, it is
@@ -9,14 +9,11 @@ use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use sdd_monitor::{MonitorReport, Notice, PairId, Status, Turn};
-use sdd_serving::causes::chain_of;
-use serde::Serialize;
 
 use super::memory::Memory;
 use super::observation::now_ms;
 use super::status::{Current, Shared};
-use crate::outgoing;
-use crate::settings::Redacted;
+use crate::causes::chain_of;
 
 /// Times that a message is tried; the waits between them double from [`FIRST_WAIT`], four minutes in all.
 const ATTEMPTS: u32 = 8;
@@ -35,45 +32,55 @@ const LEAST_WAIT: Duration = Duration::from_millis(100);
 /// How often it is looked whether others have told something.
 const LOOK_EVERY: Duration = Duration::from_secs(5);
 
-/// Where verdicts are told to.
+/// Whoever is told when the verdict changes.
+pub struct Notifier {
+    /// Time in which no second change is told; what changes meanwhile is told after it.
+    pub cooldown: Duration,
+    /// Time that telling takes at most: meanwhile nobody else who shares the memory tells the same.
+    pub timeout: Duration,
+    /// Tells of a change, on a thread of its own, and may wait. An error says for the log what went wrong; then it is
+    /// tried again.
+    pub tell: Box<dyn FnMut(&VerdictChange<'_>) -> Result<(), String> + Send>,
+}
+
+/// A change of the verdict.
+#[derive(Debug, Clone, Copy)]
+pub struct VerdictChange<'a> {
+    /// The verdict that was told last.
+    pub previous: Status,
+    /// The model and the reference that it is about.
+    pub pair: &'a PairId,
+    /// The verdict of now, its reasons and numbers.
+    pub report: &'a MonitorReport,
+}
+
+/// The way to the thread that tells.
 #[derive(Debug, Clone)]
-pub(super) struct Webhook {
+pub(super) struct Teller {
     poke: Sender<()>,
 }
 
-/// What is posted.
-#[derive(Serialize)]
-struct Message<'a> {
-    event: &'static str,
-    previous_verdict: &'static str,
-    pair: &'a PairId,
-    #[serde(flatten)]
-    report: &'a MonitorReport,
-}
-
-impl Webhook {
+impl Teller {
     /// Starts the thread. It ends when the last of these is dropped. `name` is no other process's.
     pub fn start(
-        url: &Redacted,
-        cooldown: Duration,
+        notifier: Notifier,
         name: &str,
         shared: Arc<Shared>,
         memory: Memory,
     ) -> std::io::Result<Self> {
         // One is enough: it says that there is something to look at.
         let (poke, pokes) = bounded(1);
-        let mut teller = Teller {
-            agent: outgoing::client(),
-            url: url.clone(),
-            cooldown_ms: millis(cooldown),
+        let mut telling = Telling {
+            cooldown_ms: millis(notifier.cooldown),
+            notifier,
             name: name.to_owned(),
             shared,
             memory,
             quiet: None,
             unnoted: None,
         };
-        let run = move || teller.run(&pokes);
-        std::thread::Builder::new().name("drift-webhook".into()).spawn(run)?;
+        let run = move || telling.run(&pokes);
+        std::thread::Builder::new().name("drift-verdict".into()).spawn(run)?;
         Ok(Self { poke })
     }
 
@@ -83,9 +90,9 @@ impl Webhook {
     }
 }
 
-struct Teller {
-    agent: ureq::Agent,
-    url: Redacted,
+/// What the thread has.
+struct Telling {
+    notifier: Notifier,
     cooldown_ms: i64,
     name: String,
     shared: Arc<Shared>,
@@ -96,7 +103,7 @@ struct Teller {
     unnoted: Option<(PairId, Status, i64)>,
 }
 
-impl Teller {
+impl Telling {
     fn run(&mut self, pokes: &Receiver<()>) {
         let mut wait = LOOK_EVERY;
         loop {
@@ -124,7 +131,7 @@ impl Teller {
             Ok(quiet_for) => quiet_for,
             Err(error) => {
                 // Nobody knows what was told: it is looked at again when the memory is back.
-                tracing::debug!("the drift webhook waits: {}", chain_of(&error));
+                tracing::debug!("telling of the verdict waits: {}", chain_of(&error));
                 LOOK_EVERY
             }
         };
@@ -153,22 +160,21 @@ impl Teller {
                 }
                 Turn::Tell(previous) => previous,
             };
-            match self.post(&current, previous) {
+            match self.tell(&current, previous) {
                 Ok(()) => {
-                    tracing::info!("the drift webhook was told: {}", verdict.name());
+                    tracing::info!("the verdict was told: {}", verdict.name());
                     self.unnoted = Some((pair.clone(), verdict, now_ms()));
                     self.note_what_was_told()?;
                     break;
                 }
                 Err(fault) if attempt < ATTEMPTS => {
-                    tracing::debug!("the drift webhook was not told: {fault}");
+                    tracing::debug!("the verdict was not told: {fault}");
                     std::thread::sleep(wait);
                     wait *= 2;
                 }
                 Err(fault) => {
                     tracing::warn!(
-                        "the drift webhook was not told of the verdict {}, after {ATTEMPTS} attempts: {fault}; trying \
-                         again in {} minutes",
+                        "the verdict {} was not told, after {ATTEMPTS} attempts: {fault}; trying again in {} minutes",
                         verdict.name(),
                         NEXT_ROUND.as_secs() / 60
                     );
@@ -190,7 +196,7 @@ impl Teller {
         verdict: Status,
         wait: Duration,
     ) -> sdd_monitor::Result<Turn> {
-        let lease_ms = millis(outgoing::TIMEOUT + wait + CLAIM_MARGIN);
+        let lease_ms = millis(self.notifier.timeout + wait + CLAIM_MARGIN);
         let (name, cooldown_ms) = (self.name.as_str(), self.cooldown_ms);
         self.memory.ask(|store| {
             let seen = store.notice(pair)?.turn(verdict, name, now_ms(), cooldown_ms);
@@ -214,18 +220,10 @@ impl Teller {
         Ok(())
     }
 
-    fn post(&self, current: &Current, previous: Status) -> Result<(), String> {
+    fn tell(&mut self, current: &Current, previous: Status) -> Result<(), String> {
         let Some(report) = current.report() else { return Err("there is no report".into()) };
-        let message = Message {
-            event: "drift_verdict",
-            previous_verdict: previous.name(),
-            pair: &current.pair.id,
-            report,
-        };
-        let body = serde_json::to_vec(&message).map_err(|error| chain_of(&error))?;
-        let request = self.agent.post(self.url.expose()).content_type("application/json");
-        let answer = request.send(&body).map_err(|error| chain_of(&error))?;
-        outgoing::refusal(&answer).map_or(Ok(()), Err)
+        let change = VerdictChange { previous, pair: &current.pair.id, report };
+        (self.notifier.tell)(&change)
     }
 }
 
