@@ -1,7 +1,7 @@
-//! What batches bring on a device: the engine of the server against ONNX Runtime alone.
+//! What batches bring on a device: the engine against ONNX Runtime alone.
 //!
 //! For each batch size, images a second of `session.run` on one thread with batches of that size, and
-//! of the engine with that `--max-batch` when as many clients as fill two batches ask all the time.
+//! of the engine with that `max_batch` when as many clients as fill two batches ask all the time.
 //! The inputs are preprocessed, so that only the device is measured.
 //!
 //! `SDD_DEVICE=cuda` measures on a GPU; where it cannot be used the program says so and measures
@@ -13,15 +13,12 @@ use std::error::Error;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use clap::Parser;
 use futures_util::future::join_all;
 use ndarray::Array4;
 use sdd_benches::machine::processor;
 use sdd_benches::samples::Samples;
-use sdd_core::{Classifier, ClassifierOptions};
-use sdd_server::engine::{Admission, Engine, Input, Pair, Ticket};
-use sdd_server::metrics::Metrics;
-use sdd_server::settings::{Cli, ModelSettings};
+use sdd_core::{Classifier, ClassifierOptions, DEFAULT_MODEL};
+use sdd_serving::engine::{Admission, Engine, EngineObserver, EngineOptions, Input, Pair, Ticket};
 
 const BATCHES: [usize; 5] = [1, 2, 4, 8, 16];
 const ROUNDS: usize = 3;
@@ -35,9 +32,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     // Where the default model is looked for.
     std::env::set_current_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/.."))?;
     sdd_index::check_cpu()?;
-    let settings = settings(1);
-    let options = ClassifierOptions { device: settings.device, ..ClassifierOptions::default() };
-    let mut classifier = match Classifier::open(&settings.model, &options) {
+    let options = options(1)?;
+    let alone = ClassifierOptions { device: options.device, ..ClassifierOptions::default() };
+    let mut classifier = match Classifier::open(&options.model, &alone) {
         Err(error @ sdd_core::Error::Device { .. }) => {
             println!("not measured: {error}");
             return Ok(());
@@ -46,7 +43,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     println!(
         "{} on {}; {}; {IMAGES} images, median of {ROUNDS} rounds",
-        settings.model.display(),
+        options.model.display(),
         classifier.device(),
         processor()
     );
@@ -55,9 +52,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         "batch", "session.run img/s", "engine img/s", "engine / run x sessions"
     );
     for batch in BATCHES {
-        let settings = self::settings(batch);
-        let sessions = settings.sessions(classifier.device());
-        let samples = measure(&mut classifier, &settings, batch)?;
+        let options = self::options(batch)?;
+        let sessions = options.sessions(classifier.device());
+        let samples = measure(&mut classifier, &options, batch)?;
         let per_second = |way| IMAGES as f64 / samples.seconds(way).median;
         println!(
             "{batch:>6} {:>18.1} {:>18.1} {:>22.2}",
@@ -69,26 +66,33 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// The server's settings, from the environment, with this `--max-batch`.
-fn settings(max_batch: usize) -> ModelSettings {
-    let max_batch = max_batch.to_string();
-    Cli::parse_from(["sdd-server", "--reference", "none", "--max-batch", &max_batch]).settings.model
+/// Model and device as the environment names them, with so many images in a pass.
+fn options(max_batch: usize) -> Result<EngineOptions, Box<dyn Error>> {
+    let model = std::env::var_os("SDD_MODEL").unwrap_or_else(|| DEFAULT_MODEL.into());
+    let mut options = EngineOptions::new(model.into());
+    if let Ok(device) = std::env::var("SDD_DEVICE") {
+        options.device = device.parse()?;
+    }
+    if let Ok(workers) = std::env::var("SDD_WORKERS") {
+        options.workers = workers.parse()?;
+    }
+    Ok(EngineOptions { neighbors: 0, max_batch: Some(max_batch), ..options })
 }
 
 /// Seconds that [`IMAGES`] images take either way, in turns.
 fn measure(
     classifier: &mut Classifier,
-    settings: &ModelSettings,
+    options: &EngineOptions,
     batch: usize,
 ) -> Result<Samples<2>, Box<dyn Error>> {
     let [channels, height, width] = classifier.input_shape();
     let inputs = Array4::from_elem((batch, channels, height, width), 0.5);
-    let pair = Pair::load(settings)?;
-    let admission = Arc::new(Admission::new(settings.workers(), IMAGES));
-    let metrics = Metrics::new();
-    let engine = Engine::start(pair, 0, batch, &admission, metrics.engine())?;
+    let pair = Pair::load(options)?;
+    let admission = Arc::new(Admission::new(options.workers, IMAGES));
+    let observer: Arc<dyn EngineObserver> = Arc::new(());
+    let engine = Engine::start(pair, &admission, &observer)?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_time().build()?;
-    let sessions = settings.sessions(classifier.device());
+    let sessions = options.sessions(classifier.device());
     let mut failure = None;
     let samples = Samples::measure(ROUNDS, Duration::ZERO, |way, _| {
         let done = match way {

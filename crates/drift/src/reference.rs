@@ -36,10 +36,7 @@ pub struct Assessment {
     pub score: f64,
     /// The share of calibration images that were at least as strange (with what the guarantee adds to it), in (0, 1];
     /// null where `unavailable` says why.
-    #[cfg_attr(
-        feature = "openapi",
-        schema(required = true, exclusive_minimum = 0, maximum = 1)
-    )]
+    #[cfg_attr(feature = "openapi", schema(required = true, exclusive_minimum = 0, maximum = 1))]
     pub p_value: Option<f64>,
     /// Scores above it are out of distribution; null where `unavailable` says why.
     #[cfg_attr(feature = "openapi", schema(required = true))]

@@ -61,11 +61,11 @@ pub use edit::RowEdit;
 pub use error::{Error, Result, WayBack};
 pub use file_store::FileStore;
 pub use flat::{FlatIndex, RowDistance, limit_threads};
-pub use limits::MAX_DIMENSION;
 pub use layout::{
     Change, FileEntry, Generation, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity, Replaces,
     StoreContents, WriteOptions,
 };
+pub use limits::MAX_DIMENSION;
 pub use normalize::{Normalization, RowKey};
 pub use record::{MAX_ID_BYTES, MAX_LABEL_BYTES, Record};
 pub use store::{Filter, LabelCount, Neighbor, ReferenceStore};

@@ -5,28 +5,25 @@
 //! 1. [`observe`] names it, and tells log, [`metrics`] and traces ([`telemetry`]) what it came to;
 //!    [`security`] lets it in; [`connections`] notices when its client leaves;
 //! 2. [`routes`]: the handler reads the images ([`uploads`]) on an async worker;
-//! 3. [`engine`]: admission, then threads that each own a model: decoding, inference and the
-//!    comparison with the reference never run on an async worker;
+//! 3. [`sdd_serving::engine`]: admission, then threads that each own a model: decoding, inference and
+//!    the comparison with the reference never run on an async worker;
 //! 4. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code;
-//!    [`capture`] may keep the image, and [`monitor`] remembers the prediction.
+//!    [`sdd_serving::capture`] may keep the image, and [`sdd_serving::recording`] remembers the prediction.
 //!
 //! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it. [`shutdown`]
 //! takes them apart without losing a request.
 
 pub mod administration;
-pub mod capture;
 pub mod connections;
 pub mod contract;
-pub mod engine;
 pub mod error;
 pub mod health;
 pub mod listener;
-pub mod memory_budget;
 pub mod metrics;
-pub mod monitor;
 pub mod observe;
 pub mod openapi;
 pub mod outgoing;
+pub mod recorder;
 pub mod request;
 pub mod routes;
 pub mod security;
@@ -36,6 +33,7 @@ pub mod shutdown;
 pub mod startup;
 pub mod telemetry;
 pub mod uploads;
+pub mod webhook;
 
 pub use settings::Settings;
 pub use startup::Application;

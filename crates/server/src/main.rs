@@ -5,10 +5,10 @@ use std::mem::ManuallyDrop;
 use std::process::ExitCode;
 use std::sync::Arc;
 
-use sdd_server::error::causes_of;
 use sdd_server::security::keys;
 use sdd_server::settings::{Command, SettingsError};
 use sdd_server::{Application, Settings, health, settings, telemetry};
+use sdd_serving::causes::causes_of;
 use signal_hook::low_level;
 
 /// 0: served until told to stop, or healthy. 2: could not start, or is not healthy.

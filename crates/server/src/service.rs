@@ -5,18 +5,19 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use arc_swap::ArcSwap;
 use sdd_core::Device;
+use sdd_serving::Allowance;
+use sdd_serving::capture::{Capture, CaptureError};
+use sdd_serving::engine::{Admission, Answer, Engine, LoadError, Pair};
+use sdd_serving::recording::{Recorder, observation};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
-use crate::capture::{Capture, CaptureError};
 use crate::connections::OpenConnections;
-use crate::engine::{Admission, Answer, Engine, LoadError, Pair};
 use crate::error::ApiError;
-use crate::memory_budget::MemoryBudget;
 use crate::metrics::Metrics;
-use crate::monitor::{DriftMonitor, MonitorError, observation};
+use crate::recorder::{self, MonitorError};
 use crate::request::RequestContext;
 use crate::security::{Security, SecurityError};
-use crate::settings::{ModelSettings, Settings};
+use crate::settings::Settings;
 use crate::telemetry::{TraceError, Traces};
 
 /// The state of a running server.
@@ -26,7 +27,7 @@ pub struct Service {
     /// The room for images in the engine.
     pub admission: Arc<Admission>,
     /// The memory for uploads.
-    pub uploads: MemoryBudget,
+    pub uploads: Allowance,
     /// Who may ask.
     pub security: Security,
     /// The connections, and the requests on them.
@@ -36,7 +37,7 @@ pub struct Service {
     /// Where predictions are kept, if they are.
     pub capture: Option<Capture>,
     /// What remembers predictions, for drift over time, if they are remembered.
-    pub monitor: Option<DriftMonitor>,
+    pub recorder: Option<Recorder>,
     /// Where the traces of requests go; `None` without a collector.
     pub traces: Option<Traces>,
     engine: ArcSwap<Engine>,
@@ -55,20 +56,21 @@ impl Service {
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
         let metrics = Metrics::new();
         // Before the model, which takes longer.
-        let capture = Capture::start(&settings.capture)?;
-        let monitor = DriftMonitor::start(&settings.drift)?;
+        let capture = settings.capture.options();
+        let capture = capture.as_ref().map(Capture::start).transpose()?;
+        let recorder = recorder::start(&settings.drift)?;
         let traces = Traces::start(&settings.telemetry)?;
         let engine = start_engine(settings, settings.model.device, &admission, &metrics)?;
-        serve_watched(monitor.as_ref(), &engine);
+        serve_watched(recorder.as_ref(), &engine);
         Ok(Self {
             settings: settings.clone(),
-            uploads: MemoryBudget::new(settings.limits.max_upload_memory),
+            uploads: Allowance::new(settings.limits.max_upload_memory),
             admission,
             security,
             open_connections: OpenConnections::default(),
             metrics,
             capture,
-            monitor,
+            recorder,
             traces,
             engine: ArcSwap::from_pointee(engine),
             reloading: Arc::default(),
@@ -115,13 +117,13 @@ impl Service {
         let engine = Arc::new(engine?);
         // The threads of the old one end when its last request has been answered.
         self.engine.store(Arc::clone(&engine));
-        serve_watched(self.monitor.as_ref(), &engine);
+        serve_watched(self.recorder.as_ref(), &engine);
         drop(turn);
         Ok(engine)
     }
 
     /// Has the answers of one request kept and remembered, all that the client is about to see and
-    /// nothing else: capture and monitor tell the same.
+    /// nothing else: capture and recorder tell the same.
     pub async fn remember(
         &self,
         context: &RequestContext,
@@ -135,11 +137,11 @@ impl Service {
                 capture.offer(context.id(), answer, served);
             }
         }
-        let (Some(monitor), Some(pair)) = (&self.monitor, &served.watched) else { return };
+        let (Some(recorder), Some(pair)) = (&self.recorder, &served.watched) else { return };
         let of = |answer| observation(answer, context.id(), served);
         let observations: Vec<_> = answers.into_iter().filter_map(of).collect();
         self.metrics.drift(&observations);
-        monitor.record(pair, observations).await;
+        recorder.record(pair, observations).await;
     }
 
     /// Images in one request at most: as many as are asked for, and as there is room for.
@@ -183,7 +185,7 @@ impl Service {
             return Err(ApiError::Stopping);
         }
         self.liveness()?;
-        self.engine().check()
+        Ok(self.engine().check()?)
     }
 
     /// Whether the process should go on. With a thread lost images might wait for ever, and where the
@@ -196,7 +198,7 @@ impl Service {
         if !engine.is_whole() {
             return Err(ApiError::ThreadLost);
         }
-        if engine.needs_restart() { engine.check() } else { Ok(()) }
+        if engine.needs_restart() { Ok(engine.check()?) } else { Ok(()) }
     }
 
     /// From now on each connection is closed after its next answer.
@@ -227,7 +229,7 @@ pub enum StartError {
     #[error(transparent)]
     Load(#[from] LoadError),
     /// Where predictions should be kept.
-    #[error("nothing can be captured")]
+    #[error("nothing can be captured, see --capture")]
     Capture(#[from] CaptureError),
     /// What remembers predictions.
     #[error(transparent)]
@@ -240,9 +242,9 @@ pub enum StartError {
     Traces(#[from] TraceError),
 }
 
-fn serve_watched(monitor: Option<&DriftMonitor>, engine: &Engine) {
-    if let (Some(monitor), Some(pair)) = (monitor, &engine.served().watched) {
-        monitor.serve(pair);
+fn serve_watched(recorder: Option<&Recorder>, engine: &Engine) {
+    if let (Some(recorder), Some(pair)) = (recorder, &engine.served().watched) {
+        recorder.serve(pair);
     }
 }
 
@@ -252,9 +254,7 @@ fn start_engine(
     admission: &Arc<Admission>,
     metrics: &Metrics,
 ) -> Result<Engine, StartError> {
-    let mut pair = Pair::load(&ModelSettings { device, ..settings.model.clone() })?;
+    let mut pair = Pair::load(&settings.model.engine_options(device))?;
     pair.watch(&settings.drift.tests()).map_err(MonitorError::Settings)?;
-    let max_batch = settings.model.max_batch(pair.served().device);
-    Engine::start(pair, settings.model.neighbors, max_batch, admission, metrics.engine())
-        .map_err(StartError::Threads)
+    Engine::start(pair, admission, &metrics.engine()).map_err(StartError::Threads)
 }

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
+use sdd_serving::causes::chain_of;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::error::chain_of;
 use crate::listener;
 use crate::service::Service;
 use crate::settings::LimitSettings;
@@ -84,8 +84,8 @@ impl Stop {
             }
         };
         let recorded = async {
-            if let Some(monitor) = &service.monitor {
-                monitor.finish(self.end).await;
+            if let Some(recorder) = &service.recorder {
+                recorder.finish(self.end).await;
             }
         };
         tokio::join!(captured, recorded, self.send_traces(service.clone()));

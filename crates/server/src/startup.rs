@@ -108,7 +108,8 @@ impl Application {
         let bound = listener.local_addr().map_err(listen)?;
         let listening = listener.try_clone().map_err(listen)?;
         let tls = service.security.tls_config().map_err(StartError::from)?;
-        let document = Data::new(ApiDocument::new(|served, keys| openapi::document(served, keys).to_json()));
+        let document =
+            Data::new(ApiDocument::new(|served, keys| openapi::document(served, keys).to_json()));
         let listening_for_all = match tls {
             Some(tls) => Listening::Encrypted(listener, Box::new(tls)),
             None => Listening::Port(listener),

@@ -1,8 +1,8 @@
 //! Where the samples of an image stand: strips or tiles, of all samples together or plane after plane.
 
-use super::refusal::Refusal;
 use super::compression::Compression;
 use super::directory::{ByteOrder, Directory, tag};
+use super::refusal::Refusal;
 
 /// Strips or tiles that a plane may have, each of which costs a start of the decoder: a strip for each row of the
 /// longest side.

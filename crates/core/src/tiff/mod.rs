@@ -20,7 +20,6 @@ use crate::error::ImageError;
 use crate::image::ImageLimits;
 use crate::samples::largest;
 
-
 /// Samples of a pixel that are read at most, as by Pillow.
 const MAX_SAMPLES: usize = 6;
 

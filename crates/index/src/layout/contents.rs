@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
+use super::group::Group;
 use super::manifest::ModelIdentity;
 use super::names;
-use super::group::Group;
 use crate::error::{Error, Result};
 use crate::flat::FlatIndex;
 use crate::limits::{MAX_ATTACHMENT_BYTES, MAX_ATTACHMENTS, MAX_DIMENSION};

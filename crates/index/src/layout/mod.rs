@@ -58,10 +58,10 @@ mod write;
 
 pub use contents::StoreContents;
 pub(crate) use contents::{GroupedRows, StoredRows, check_attachments};
+pub(crate) use group::Group;
 pub use history::Generation;
 pub(crate) use history::history;
 pub use manifest::{Change, FileEntry, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity};
-pub(crate) use group::Group;
 pub(crate) use read::{Loaded, load};
 pub(crate) use write::write;
 pub use write::{Replaces, WriteOptions};

@@ -1,6 +1,7 @@
 //! Errors as clients see them: the one place that maps them to status and code.
 
 mod answer;
+mod engine;
 mod shortage;
 mod text;
 
@@ -8,11 +9,12 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use sdd_core::ImageError;
+use sdd_serving::causes::chain_of;
 use thiserror::Error;
 
 pub use self::answer::{Body, Fault};
 pub use self::shortage::Shortage;
-pub use self::text::{causes_of, chain_of, readable_size};
+pub use self::text::readable_size;
 use self::text::{too_many_files, whole_seconds};
 
 /// What a request can be refused with. Codes are part of the interface: they do not change.
@@ -363,16 +365,6 @@ fn status(error: &ImageError) -> StatusCode {
         ImageError::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
         ImageError::AmbiguousBitDepth { .. } | ImageError::BeyondBitDepth { .. } => {
             StatusCode::UNPROCESSABLE_ENTITY
-        }
-    }
-}
-
-impl From<sdd_core::Error> for ApiError {
-    fn from(error: sdd_core::Error) -> Self {
-        match error {
-            sdd_core::Error::Image(error) => Self::Image(error),
-            sdd_core::Error::Output { output, reason } => Self::UnusableOutput { output, reason },
-            error => Self::Internal(error.into()),
         }
     }
 }

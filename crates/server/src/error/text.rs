@@ -1,4 +1,4 @@
-//! What errors have for people: numbers with units, and chains of causes.
+//! Numbers with units, for the messages of errors.
 
 use std::time::Duration;
 
@@ -25,18 +25,4 @@ pub fn readable_size(bytes: usize) -> String {
 /// Rounded up, and 1 at least: for people and the header `retry-after`.
 pub(super) fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
-}
-
-/// An error, its cause, and so on to the first one.
-pub fn causes_of<'a>(
-    error: &'a (dyn std::error::Error + 'static),
-) -> impl Iterator<Item = &'a (dyn std::error::Error + 'static)> {
-    std::iter::successors(Some(error), |error| error.source())
-}
-
-/// An error with all its causes, in one line.
-#[must_use]
-pub fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
-    let chain: Vec<_> = causes_of(error).map(ToString::to_string).collect();
-    chain.join(": ")
 }

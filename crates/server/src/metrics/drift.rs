@@ -7,14 +7,14 @@ use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
 use sdd_monitor::{MonitorReport, Status};
+use sdd_serving::recording::Recorder;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::labels::VerdictLabel;
-use crate::monitor::DriftMonitor;
 
-pub(super) fn add(registry: &mut Registry, monitor: &DriftMonitor) {
-    let recording = monitor.recording();
+pub(super) fn add(registry: &mut Registry, recorder: &Recorder) {
+    let recording = recorder.recording();
     for (name, help, value) in [
         (
             "drift_unrecorded_images",
@@ -34,7 +34,7 @@ pub(super) fn add(registry: &mut Registry, monitor: &DriftMonitor) {
         "1 while the drift monitor's memory can be written to",
         ConstGauge::new(u64::from(recording.available)),
     );
-    let Some(current) = monitor.current() else { return };
+    let Some(current) = recorder.current() else { return };
     if let Some(age) = age_of(&current.pair.reference_created_at) {
         let help = "Time since the reference was written";
         registry.register_with_unit("reference_age", help, Unit::Seconds, ConstGauge::new(age));

@@ -5,10 +5,13 @@
 //! end in `_total`.
 
 mod drift;
+mod engine;
 mod exposition;
 mod labels;
 mod process;
 mod state;
+
+use std::sync::Arc;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
@@ -18,10 +21,12 @@ use sdd_monitor::Observation;
 
 pub use exposition::{Format, expose};
 
+use sdd_serving::engine::EngineObserver;
+
+use self::engine::{EngineMetrics, StageHistograms};
 use self::labels::{
     DurationLabels, ErrorLabel, ImageLabels, OutcomeLabel, RequestLabels, ShortageLabel, StageLabel,
 };
-use crate::engine::{Instruments, StageHistograms};
 use crate::request::Finished;
 
 /// Upper bounds of durations in seconds: 0.1 ms to 60 s.
@@ -50,7 +55,7 @@ pub struct Metrics {
     requests: Family<RequestLabels, Counter>,
     request_duration: Family<DurationLabels, Histogram>,
     read_duration: Histogram,
-    engine: Instruments,
+    engine: Arc<EngineMetrics>,
     shortages: Family<ShortageLabel, Counter>,
     images: Family<ImageLabels, Counter>,
     image_errors: Family<ErrorLabel, Counter>,
@@ -84,18 +89,11 @@ impl Metrics {
             stages.clone(),
         );
         let of = |stage| stages.get_or_create_owned(&StageLabel { stage });
-        let engine = Instruments {
+        let engine = EngineMetrics {
             batch_images: Histogram::new(IMAGES),
             failed_passes: Counter::default(),
             panics: Counter::default(),
-            stages: StageHistograms {
-                queue: of("queue"),
-                decode: of("decode"),
-                preprocess: of("preprocess"),
-                batch: of("batch"),
-                infer: of("infer"),
-                drift: of("drift"),
-            },
+            stages: StageHistograms::new(of),
         };
         let help = "Images in one pass of the model";
         registry.register("batch_images", help, engine.batch_images.clone());
@@ -135,7 +133,7 @@ impl Metrics {
             requests,
             request_duration,
             read_duration: of("read"),
-            engine,
+            engine: Arc::new(engine),
             shortages,
             images,
             image_errors,
@@ -147,10 +145,10 @@ impl Metrics {
         }
     }
 
-    /// What an engine counts into.
+    /// What an engine is to tell what happens in it.
     #[must_use]
-    pub fn engine(&self) -> &Instruments {
-        &self.engine
+    pub fn engine(&self) -> Arc<dyn EngineObserver> {
+        Arc::clone(&self.engine) as Arc<dyn EngineObserver>
     }
 
     /// A request that is over.

@@ -4,10 +4,10 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use sdd_serving::capture::Capture;
+use sdd_serving::engine::{Engine, ServedModel, ServedReference};
 
 use super::drift;
-use crate::capture::Capture;
-use crate::engine::{Engine, ServedModel, ServedReference};
 use crate::service::Service;
 use crate::telemetry;
 
@@ -20,8 +20,8 @@ pub(super) fn registry(service: &Service) -> Registry {
     if let Some(reference) = &engine.served().reference {
         add_reference(&mut registry, reference);
     }
-    if let Some(monitor) = &service.monitor {
-        drift::add(&mut registry, monitor);
+    if let Some(recorder) = &service.recorder {
+        drift::add(&mut registry, recorder);
     }
     if let Some(capture) = &service.capture {
         add_capture(&mut registry, capture);

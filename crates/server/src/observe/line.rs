@@ -3,8 +3,8 @@
 use std::time::Duration;
 
 use opentelemetry::TraceId;
+use sdd_serving::engine::StageTimes;
 
-use crate::engine::StageTimes;
 use crate::error::Shortage;
 use crate::request::Finished;
 

@@ -1,5 +1,6 @@
 //! What the document says of one server: its model's name, and where a key is needed.
 
+use sdd_serving::engine::ServedModel;
 use serde_json::json;
 use utoipa::openapi::path::{Operation, ParameterBuilder};
 use utoipa::openapi::security::SecurityRequirement;
@@ -7,7 +8,6 @@ use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use super::every_operation::operations;
 use super::{API_KEY, BEARER};
-use crate::engine::ServedModel;
 use crate::security::keys::KeyRing;
 use crate::security::needs_key;
 

@@ -5,6 +5,7 @@ mod every_operation;
 mod image_types;
 mod versions;
 
+use sdd_serving::engine::ServedModel;
 use utoipa::openapi::OpenApi as Document;
 use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
 use utoipa::{Modify, OpenApi};
@@ -13,7 +14,6 @@ use self::every_operation::Headers;
 use self::image_types::ImageTypes;
 use self::versions::Versions;
 use crate::contract::{EncodedImage, InferenceError};
-use crate::engine::ServedModel;
 use crate::routes::{
     admin, docs, embed, health, metrics, model, monitor, page, predict, report, v2,
 };

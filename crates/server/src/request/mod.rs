@@ -15,7 +15,8 @@ use actix_web::{FromRequest, HttpMessage, HttpRequest};
 pub use finished::{Finished, RequestOutcome};
 pub use stages::RequestStages;
 
-use crate::engine::{Answer, StageTimes};
+use sdd_serving::engine::{Answer, StageTimes};
+
 use crate::error::ApiError;
 
 /// The header that names a request, in what comes and in what goes.

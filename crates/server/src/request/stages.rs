@@ -3,8 +3,9 @@
 use std::fmt::Write;
 use std::time::Duration;
 
+use sdd_serving::engine::StageTimes;
+
 use super::RequestContext;
-use crate::engine::StageTimes;
 
 /// How long each stage took; of several images, the longest time. `None` for what did not happen.
 #[derive(Debug, Clone, Copy, Default)]

@@ -1,11 +1,12 @@
 //! `POST /admin/reload`: model and reference anew from their files.
 
 use actix_web::web::{Data, Json};
+use sdd_serving::causes::chain_of;
 
 use super::blocking::off_async;
 use super::model::ModelDescription;
 use crate::contract::ReloadFaults;
-use crate::error::{ApiError, chain_of};
+use crate::error::ApiError;
 use crate::service::Service;
 
 /// Load model and reference anew

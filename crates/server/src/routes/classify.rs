@@ -7,8 +7,8 @@ use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use futures_util::future::join_all;
 use sdd_core::ImageError;
+use sdd_serving::engine::{Answer, Engine, EngineError, Input, Permit, Ticket};
 
-use crate::engine::{Answer, Engine, Input, Permit, Ticket};
 use crate::error::{ApiError, Shortage};
 use crate::request::RequestContext;
 use crate::service::Service;
@@ -24,9 +24,9 @@ pub async fn receive<T>(
     (max_bytes, max_images): (usize, usize),
     read: impl AsyncFnOnce(&UploadLimits<'_>) -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
-    let shortage = || service.admission.shortage(context.deadline());
+    let shortage = || service.admission.shortage(context.deadline()).map(Shortage::from);
     let refusal = match service.engine().check() {
-        Err(ApiError::EngineFailing { retry_after }) => Some(Refusal::EngineFailing(retry_after)),
+        Err(EngineError::Failing { retry_after }) => Some(Refusal::EngineFailing(retry_after)),
         _ => shortage().map(Refusal::Overloaded),
     };
     let limits = UploadLimits {
@@ -126,7 +126,7 @@ async fn classify(
     let answer = engine.answer(Input::Encoded(bytes), ticket).await;
     let answer =
         answer.inspect(|answer| context.note_answer(engine.served().class_of(answer), answer));
-    let answer = answer.map_err(|error| match (error, content_type) {
+    let answer = answer.map_err(|error| match (error.into(), content_type) {
         // What is no image and was not sent as one has the wrong type, rather than being broken.
         (ApiError::Image(ImageError::NotAnImage), Some(found)) if !may_be_image(&found) => {
             ApiError::NotAnImageType { found }

@@ -11,10 +11,10 @@ use utoipa_swagger_ui::Config;
 
 use super::asset::{Asset, Assets};
 use crate::contract::OpenFaults;
-use crate::engine::ServedModel;
 use crate::error::ApiError;
 use crate::security::keys::KeyRing;
 use crate::service::Service;
+use sdd_serving::engine::ServedModel;
 
 /// Swagger UI sets styles from its script, and has its icons in its style sheet.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \

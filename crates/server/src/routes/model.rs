@@ -2,11 +2,11 @@
 
 use actix_web::web::{Data, Json};
 use sdd_core::ModelSpec;
+use sdd_serving::engine::{ServedModel, ServedReference};
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::contract::GuardedFaults;
-use crate::engine::{ServedModel, ServedReference};
 use crate::service::Service;
 
 /// The model that is served, and the reference that belongs to it.

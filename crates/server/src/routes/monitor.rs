@@ -5,13 +5,14 @@ use std::sync::Arc;
 use actix_web::HttpRequest;
 use actix_web::web::{Data, Json, Query};
 use sdd_monitor::{MonitorReport, Page, PairId, StoredObservation, Stretch};
+use sdd_serving::WatchedPair;
+use sdd_serving::recording::{Recorder, RecordingStatus, Unread};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
 use crate::contract::{MonitorFaults, ObservationFaults, ResetFaults};
 use crate::error::{ApiError, Shortage};
-use crate::monitor::{DriftMonitor, Recording, Unread, WatchedPair};
 use crate::service::Service;
 
 /// Observations in one answer unless fewer are asked for.
@@ -32,6 +33,34 @@ pub struct DriftOverTime {
     pub strangest: Vec<StoredObservation>,
     /// Whether predictions are being recorded.
     pub recording: Recording,
+}
+
+/// Whether predictions are written.
+#[derive(Debug, Serialize, ToSchema)]
+#[schema(as = DriftRecording)]
+pub struct Recording {
+    /// Whether the last attempt to write succeeded.
+    pub available: bool,
+    /// Why not.
+    pub reason: Option<String>,
+    /// Since when not: milliseconds since 1970 (UTC).
+    pub unavailable_since_ms: Option<i64>,
+    /// Images that were answered since this server's start and will not be recorded.
+    pub unrecorded_images: u64,
+    /// Images that were answered before they were recorded.
+    pub late_images: u64,
+}
+
+impl From<RecordingStatus> for Recording {
+    fn from(status: RecordingStatus) -> Self {
+        Self {
+            available: status.available,
+            reason: status.reason,
+            unavailable_since_ms: status.unavailable_since_ms,
+            unrecorded_images: status.unrecorded_images,
+            late_images: status.late_images,
+        }
+    }
 }
 
 /// Some observations.
@@ -94,12 +123,12 @@ pub struct Wanted {
 )]
 pub async fn drift(service: Data<Service>) -> Result<Json<DriftOverTime>, ApiError> {
     let pair = watched(&service)?;
-    let drift = monitor(&service)?.drift(&pair).await.map_err(unread)?;
+    let drift = recorder(&service)?.drift(&pair).await.map_err(unread)?;
     Ok(Json(DriftOverTime {
         report: drift.report,
         pair: pair.id.clone(),
         strangest: drift.strangest,
-        recording: monitor(&service)?.recording(),
+        recording: recorder(&service)?.recording().into(),
     }))
 }
 
@@ -120,7 +149,7 @@ pub async fn observations(
 ) -> Result<Json<Observations>, ApiError> {
     let page = Wanted::of(&request)?;
     let pair = watched(&service)?;
-    let observations = monitor(&service)?.observations(&pair, page).await.map_err(unread)?;
+    let observations = recorder(&service)?.observations(&pair, page).await.map_err(unread)?;
     let last = observations.last().map(|last| last.sequence);
     let next_before = last.filter(|last| observations.len() == page.limit && *last > 1);
     Ok(Json(Observations { observations, next_before }))
@@ -148,7 +177,7 @@ pub async fn history(
     let most =
         within("stretches", wanted.stretches.unwrap_or(Stretch::USUAL_NUMBER), MAX_STRETCHES)?;
     let pair = watched(&service)?;
-    let (epoch, stretches) = monitor(&service)?.history(&pair, most).await.map_err(unread)?;
+    let (epoch, stretches) = recorder(&service)?.history(&pair, most).await.map_err(unread)?;
     Ok(Json(DriftHistory { epoch, stretches }))
 }
 
@@ -166,7 +195,7 @@ pub async fn history(
 )]
 pub async fn reset(service: Data<Service>) -> Result<Json<MonitorReport>, ApiError> {
     let pair = watched(&service)?;
-    let report = monitor(&service)?.reset(&pair).await.map_err(unread)?;
+    let report = recorder(&service)?.reset(&pair).await.map_err(unread)?;
     tracing::info!("the drift monitor begins epoch {}", report.epoch.number);
     Ok(Json(report))
 }
@@ -192,15 +221,15 @@ fn within(name: &str, found: usize, most: usize) -> Result<usize, ApiError> {
     fits.ok_or_else(|| ApiError::InvalidQuery { reason: reason() })
 }
 
-pub(super) fn monitor(service: &Service) -> Result<&DriftMonitor, ApiError> {
+pub(super) fn recorder(service: &Service) -> Result<&Recorder, ApiError> {
     service
-        .monitor
+        .recorder
         .as_ref()
         .ok_or(ApiError::NoMonitor { reason: "nothing is remembered, see --monitor" })
 }
 
 pub(super) fn watched(service: &Service) -> Result<Arc<WatchedPair>, ApiError> {
-    monitor(service)?;
+    recorder(service)?;
     let pair = service.engine().served().watched.clone();
     pair.ok_or(ApiError::NoMonitor { reason: "there is no reference, see --reference" })
 }

@@ -2,13 +2,13 @@
 
 use actix_web::web::{Data, Json, Payload};
 use actix_web::{HttpRequest, ResponseError};
+use sdd_serving::engine::ServedModel;
 use serde::Serialize;
 use utoipa::ToSchema;
 
 use super::classify::{self, Item};
 use super::prediction::{Model, Prediction};
 use crate::contract::{ImageForm, ImagesForm, UploadFaults};
-use crate::engine::ServedModel;
 use crate::error::{ApiError, Fault};
 use crate::request::RequestContext;
 use crate::service::Service;

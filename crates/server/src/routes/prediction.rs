@@ -2,10 +2,9 @@
 
 use sdd_core::{ImageWarning, Probabilities};
 use sdd_drift::Assessment;
+use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
 use utoipa::ToSchema;
-
-use crate::engine::{Answer, ServedModel};
 
 /// The answer for one image.
 #[derive(Debug, Serialize, ToSchema)]

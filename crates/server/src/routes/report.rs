@@ -6,13 +6,13 @@ use actix_web::http::header::{
 };
 use actix_web::web::{Data, Json};
 use sdd_report::Report;
+use sdd_serving::recording::now_ms;
 use tokio::sync::Semaphore;
 
 use super::blocking::off_async;
-use super::monitor::{monitor, unread, watched};
+use super::monitor::{recorder, unread, watched};
 use crate::contract::MonitorFaults;
 use crate::error::{ApiError, Shortage};
-use crate::monitor::now_ms;
 use crate::service::Service;
 
 /// Nothing but the page itself: styles and pictures are in it, and a script is not.
@@ -83,7 +83,7 @@ async fn made<T: Send + 'static>(
 ) -> Result<T, ApiError> {
     let pair = watched(&service)?;
     let turn = TURNS.try_acquire().map_err(|_| ApiError::overloaded(Shortage::Reports))?;
-    let recorded = monitor(&service)?.recorded(&pair).await.map_err(unread)?;
+    let recorded = recorder(&service)?.recorded(&pair).await.map_err(unread)?;
     let made = off_async(move || {
         // Until the work is done, whoever still waits for it.
         let _turn = turn;

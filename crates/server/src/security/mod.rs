@@ -24,11 +24,12 @@ pub use guard::guard;
 pub use hosts::{AllowedHosts, HostPattern};
 pub use tls::{Tls, TlsError, provider};
 
+use sdd_serving::causes::chain_of;
+
 use self::area::Area;
 use self::client_address::client_address;
 use self::keys::{KeyError, KeyRing};
 use self::rate_limit::RateLimit;
-use crate::error::chain_of;
 use crate::settings::SecuritySettings;
 
 /// Why the server cannot be protected as the settings say.

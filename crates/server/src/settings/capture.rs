@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Args;
+use sdd_serving::capture::CaptureOptions;
 
 use super::at_least_one;
 use super::duration::{DAY, duration};
@@ -52,10 +53,19 @@ pub struct CaptureSettings {
 }
 
 impl CaptureSettings {
-    /// Bytes that the folder may take; `None` where there is no limit.
+    /// What the capture needs to know; `None` where nothing is kept.
     #[must_use]
-    pub fn max_bytes(&self) -> Option<u64> {
-        Some(self.max_bytes).filter(|bytes| *bytes > 0)
+    pub fn options(&self) -> Option<CaptureOptions> {
+        Some(CaptureOptions {
+            directory: self.directory.clone()?,
+            share: self.share,
+            always_ood: self.always_ood,
+            below_confidence: self.below_confidence,
+            max_bytes: Some(self.max_bytes).filter(|bytes| *bytes > 0),
+            max_age: self.max_age,
+            queue_bytes: self.queue_bytes,
+            retry_after: self.retry,
+        })
     }
 }
 
@@ -80,13 +90,16 @@ mod tests {
 
     #[test]
     fn limits_can_be_set_and_turned_off() {
-        let settings = parse(&[]).unwrap();
-        assert_eq!((settings.max_bytes(), settings.max_age), (Some(10 << 30), None));
-        assert!(settings.directory.is_none() && settings.always_ood);
-        let settings = parse(&["--capture-max-bytes", "0", "--capture-max-age", "2d"]).unwrap();
-        assert_eq!(settings.max_bytes(), None);
-        assert_eq!(settings.max_age, Some(Duration::from_hours(48)));
-        assert!(!parse(&["--capture-always-ood", "false"]).unwrap().always_ood);
+        assert!(parse(&[]).unwrap().options().is_none());
+        let options = |more: &[&str]| {
+            parse(&[&["--capture", "d"], more].concat()).unwrap().options().unwrap()
+        };
+        let usual = options(&[]);
+        assert_eq!((usual.max_bytes, usual.max_age), (Some(10 << 30), None));
+        assert!(usual.always_ood);
+        let other = options(&["--capture-max-bytes", "0", "--capture-max-age", "2d"]);
+        assert_eq!((other.max_bytes, other.max_age), (None, Some(Duration::from_hours(48))));
+        assert!(!options(&["--capture-always-ood", "false"]).always_ood);
     }
 
     #[test]

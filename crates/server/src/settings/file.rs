@@ -180,9 +180,8 @@ fn of_file(path: &Path, in_file: &[String], error: &clap::Error) -> Option<Setti
     let is_secret = |key: &str| {
         let command = Cli::command();
         let mut arguments = command.get_arguments();
-        arguments.any(|argument| {
-            argument.get_long() == Some(key) && argument.is_hide_env_values_set()
-        })
+        arguments
+            .any(|argument| argument.get_long() == Some(key) && argument.is_hide_env_values_set())
     };
     let reason = match value.filter(|_| !is_secret(key)) {
         Some(value) => format!("`{key} = {value}`: {reason}"),

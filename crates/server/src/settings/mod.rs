@@ -29,7 +29,16 @@ pub use telemetry::{LogFormat, TelemetrySettings};
 
 /// The flags that `-h` shows; `--help` shows all.
 const COMMON: [&str; 10] = [
-    "config", "host", "port", "model", "reference", "device", "workers", "monitor", "capture", "log_format",
+    "config",
+    "host",
+    "port",
+    "model",
+    "reference",
+    "device",
+    "workers",
+    "monitor",
+    "capture",
+    "log_format",
 ];
 
 const EXAMPLES: &str = "\

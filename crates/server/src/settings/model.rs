@@ -3,19 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sdd_core::{DEFAULT_MODEL, Device, ImageLimits};
+use sdd_core::{DEFAULT_MODEL, Device, ImageLimits, ReadOptions};
+use sdd_serving::engine::{EngineOptions, cores};
 
 use super::at_least_one;
 
 /// The reference that ships with this repository, beside [`DEFAULT_MODEL`].
 pub const DEFAULT_REFERENCE: &str = "models/reference";
-
-/// Images that one pass of the model takes at most on a GPU, which a batch keeps busy.
-const MAX_BATCH_CUDA: usize = 16;
-
-/// Up to as many images in a pass, a GPU is tried with each number before it serves; beyond it with
-/// powers of two, so that it starts within seconds.
-const EVERY_BATCH: usize = 64;
 
 /// What is served, and on what.
 #[derive(Debug, Clone, Args)]
@@ -94,32 +88,33 @@ impl ModelSettings {
     /// Threads that read images: what was asked for, or the number of cores.
     #[must_use]
     pub fn workers(&self) -> usize {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
         self.workers.unwrap_or_else(cores)
     }
 
-    /// Sessions of the model, each with a thread: one serves a GPU, which runs one pass at a time.
+    /// What an engine on this device needs to know. Says in the log where there is no reference.
     #[must_use]
-    pub fn sessions(&self, device: Device) -> usize {
-        if device == Device::Cpu { self.workers() } else { 1 }
+    pub fn engine_options(&self, device: Device) -> EngineOptions {
+        EngineOptions {
+            model: self.model.clone(),
+            model_spec: self.model_spec.clone(),
+            model_cache: self.model_cache.clone(),
+            reference: self.reference_to_open(),
+            neighbors: self.neighbors,
+            device,
+            workers: self.workers(),
+            max_batch: self.max_batch,
+            read: ReadOptions { limits: self.image_limits(), scaled_jpeg: self.scaled_jpeg },
+        }
     }
 
-    /// Images in one pass of the model at most.
-    #[must_use]
-    pub fn max_batch(&self, device: Device) -> usize {
-        self.max_batch.unwrap_or(if device == Device::Cpu { 1 } else { MAX_BATCH_CUDA })
-    }
-
-    /// The numbers of images that the model is tried with before it serves. A GPU allocates and chooses
-    /// kernels for each number of images, the CPU hardly: there the largest one is enough, for its memory.
-    #[must_use]
-    pub fn warm_up_batches(&self, device: Device) -> Vec<usize> {
-        let largest = self.max_batch(device);
-        let is_tried = |count: &usize| match device {
-            Device::Cpu => *count == 1 || *count == largest,
-            _ => *count <= EVERY_BATCH || count.is_power_of_two() || *count == largest,
-        };
-        (1..=largest).filter(is_tried).collect()
+    /// The reference, unless it is the usual one and is not there.
+    fn reference_to_open(&self) -> Option<PathBuf> {
+        let (path, named) = self.reference()?;
+        if !named && !path.exists() {
+            tracing::warn!("no reference at {}: answers have no drift score", path.display());
+            return None;
+        }
+        Some(path)
     }
 }
 
@@ -145,30 +140,11 @@ mod tests {
     }
 
     #[test]
-    fn sessions_and_batches_fit_the_device() {
-        let settings = parse(&["--workers", "4"]);
-        assert_eq!((settings.sessions(Device::Cpu), settings.max_batch(Device::Cpu)), (4, 1));
-        let gpu = Device::Cuda(0);
-        assert_eq!((settings.sessions(gpu), settings.max_batch(gpu)), (1, 16));
-        assert_eq!(parse(&["--max-batch", "8"]).max_batch(Device::Cpu), 8);
-    }
-
-    #[test]
     fn a_reload_keeps_to_the_gpu_that_serves() {
         let gpu = Device::Cuda(1);
         let after =
             |asked_for: &str, serving| parse(&["--device", asked_for]).device_after(serving);
         assert_eq!((after("auto", gpu), after("auto", Device::Cpu)), (gpu, Device::Auto));
         assert_eq!((after("cpu", gpu), after("cuda", Device::Cpu)), (Device::Cpu, Device::Cuda(0)));
-    }
-
-    #[test]
-    fn every_batch_that_a_gpu_will_see_is_tried() {
-        let gpu = Device::Cuda(0);
-        assert_eq!(parse(&[]).warm_up_batches(gpu), (1..=16).collect::<Vec<_>>());
-        let many = parse(&["--max-batch", "1000"]).warm_up_batches(gpu);
-        assert_eq!((many.len(), &many[62..]), (68, &[63, 64, 128, 256, 512, 1000][..]));
-        assert_eq!(parse(&[]).warm_up_batches(Device::Cpu), [1]);
-        assert_eq!(parse(&["--max-batch", "8"]).warm_up_batches(Device::Cpu), [1, 8]);
     }
 }

@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use opentelemetry_http::{Bytes, HttpClient, HttpError, Request, Response};
+use sdd_serving::causes::chain_of;
 
-use crate::error::chain_of;
 use crate::outgoing;
 
 /// What a collector's answer is read of; it says little.

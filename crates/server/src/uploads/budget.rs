@@ -5,11 +5,10 @@ use std::time::Duration;
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_LENGTH;
 use bytes::BytesMut;
+use sdd_serving::{Allowance, Reservation, ReservedBytes};
 
 use super::UploadLimits;
-use super::uploaded_bytes::UploadedBytes;
 use crate::error::{ApiError, Shortage};
-use crate::memory_budget::{MemoryBudget, Reservation};
 
 /// Bytes that the parts' headers and boundaries may take.
 const OVERHEAD: usize = 64 << 10;
@@ -32,7 +31,7 @@ const MAX_PREALLOCATION: usize = 4 << 20;
 
 /// The bytes of a request's body as they come.
 pub(super) struct Budget<'a> {
-    memory: &'a MemoryBudget,
+    memory: &'a Allowance,
     limits: &'a UploadLimits<'a>,
     /// For all images together.
     limit: usize,
@@ -71,11 +70,7 @@ pub(super) struct Receiving {
 }
 
 impl<'a> Budget<'a> {
-    pub fn new(
-        request: &HttpRequest,
-        limits: &'a UploadLimits<'a>,
-        memory: &'a MemoryBudget,
-    ) -> Self {
+    pub fn new(request: &HttpRequest, limits: &'a UploadLimits<'a>, memory: &'a Allowance) -> Self {
         let announced = request
             .headers()
             .get(CONTENT_LENGTH)
@@ -205,9 +200,9 @@ impl<'a> Budget<'a> {
     ///
     /// # Errors
     /// As [`check`](Self::check).
-    pub fn end(&self, image: Receiving) -> Result<UploadedBytes, ApiError> {
+    pub fn end(&self, image: Receiving) -> Result<ReservedBytes, ApiError> {
         self.check()?;
-        Ok(UploadedBytes::new(image.bytes.freeze(), image.reservation))
+        Ok(ReservedBytes::new(image.bytes.freeze(), image.reservation))
     }
 
     /// Whether all that has come so far was within the limits.
@@ -235,11 +230,11 @@ mod tests {
     use std::time::{Duration, Instant};
 
     use actix_web::test::TestRequest;
+    use sdd_serving::Allowance;
 
     use super::super::UploadLimits;
     use super::{Budget, OTHER_FIELDS, OVERLOAD_DRAIN};
     use crate::error::{ApiError, Shortage};
-    use crate::memory_budget::MemoryBudget;
 
     fn limits(shortage: &dyn Fn() -> Option<Shortage>, max_images: usize) -> UploadLimits<'_> {
         UploadLimits {
@@ -261,7 +256,7 @@ mod tests {
 
     #[test]
     fn what_is_refused_for_want_of_memory_gives_its_memory_back_and_is_read_on_for_a_little_only() {
-        let memory = MemoryBudget::new(4 << 20);
+        let memory = Allowance::new(4 << 20);
         let mut others = memory.reserve();
         assert!(others.grow(3 << 20));
         let request = TestRequest::default().to_http_request();
@@ -286,7 +281,7 @@ mod tests {
 
     #[test]
     fn an_image_for_which_there_is_no_time_any_more_is_not_read_to_its_end() {
-        let (memory, request) = (MemoryBudget::new(64 << 20), TestRequest::default());
+        let (memory, request) = (Allowance::new(64 << 20), TestRequest::default());
         let shortage = std::cell::Cell::new(Some(Shortage::Room));
         let now = || shortage.get();
         let limits = limits(&now, 1);
@@ -304,7 +299,7 @@ mod tests {
 
     #[test]
     fn other_fields_have_a_limit_of_their_own() {
-        let (memory, limits) = (MemoryBudget::new(64 << 20), limits(&|| None, 1));
+        let (memory, limits) = (Allowance::new(64 << 20), limits(&|| None, 1));
         let whole = limits.max_bytes;
         let announced = ("content-length", (whole + OTHER_FIELDS + 500).to_string());
         let request = TestRequest::default().insert_header(announced).to_http_request();

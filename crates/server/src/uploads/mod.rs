@@ -7,7 +7,6 @@ mod budget;
 mod form;
 mod multipart;
 mod raw;
-mod uploaded_bytes;
 
 use std::time::{Duration, Instant};
 
@@ -15,18 +14,18 @@ use actix_web::HttpRequest;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::Payload;
+use sdd_serving::causes::chain_of;
+use sdd_serving::{Allowance, ReservedBytes};
 
 pub use budget::Refusal;
-pub use uploaded_bytes::UploadedBytes;
 
-use crate::error::{ApiError, Shortage, chain_of};
-use crate::memory_budget::MemoryBudget;
+use crate::error::{ApiError, Shortage};
 
 /// An uploaded image.
 #[derive(Debug)]
 pub struct Upload {
     /// The encoded image.
-    pub bytes: UploadedBytes,
+    pub bytes: ReservedBytes,
     /// The type that the client declared for it.
     pub content_type: Option<String>,
     /// The name that the client gave the file.
@@ -63,7 +62,7 @@ pub async fn read(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits<'_>,
-    memory: &MemoryBudget,
+    memory: &Allowance,
 ) -> Result<Vec<Upload>, ApiError> {
     let reading = async {
         match BodyKind::of(request)? {
@@ -85,8 +84,8 @@ pub async fn read_whole(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits<'_>,
-    memory: &MemoryBudget,
-) -> Result<UploadedBytes, ApiError> {
+    memory: &Allowance,
+) -> Result<ReservedBytes, ApiError> {
     let reading = raw::read(request, body, String::new(), limits, memory);
     in_time(limits, reading).await.map(|upload| upload.bytes)
 }

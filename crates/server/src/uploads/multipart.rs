@@ -5,12 +5,13 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Payload;
 use futures_util::{StreamExt, TryStreamExt};
+use sdd_serving::Allowance;
+use sdd_serving::causes::chain_of;
 
 use super::budget::{Budget, Receiving};
 use super::form::{self, MalformedForm, PlainForm};
 use super::{Upload, UploadLimits, why_unread};
-use crate::error::{ApiError, chain_of};
-use crate::memory_budget::MemoryBudget;
+use crate::error::ApiError;
 
 /// The field that carries an image.
 const FIELD: &str = "file";
@@ -22,7 +23,7 @@ pub(super) async fn read(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits<'_>,
-    memory: &MemoryBudget,
+    memory: &Allowance,
 ) -> Result<Vec<Upload>, ApiError> {
     let mut budget = Budget::new(request, limits, memory);
     budget.check_announced()?;

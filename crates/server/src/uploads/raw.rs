@@ -3,18 +3,18 @@
 use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use futures_util::StreamExt;
+use sdd_serving::Allowance;
 
 use super::budget::Budget;
 use super::{Upload, UploadLimits, why_unread};
 use crate::error::ApiError;
-use crate::memory_budget::MemoryBudget;
 
 pub(super) async fn read(
     request: &HttpRequest,
     mut body: Payload,
     content_type: String,
     limits: &UploadLimits<'_>,
-    memory: &MemoryBudget,
+    memory: &Allowance,
 ) -> Result<Upload, ApiError> {
     let mut budget = Budget::new(request, limits, memory);
     budget.check_announced()?;

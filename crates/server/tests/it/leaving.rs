@@ -23,7 +23,9 @@ pub fn reset_while_sending(server: &Server) {
 #[test]
 fn work_for_clients_that_have_left_is_dropped_and_for_half_closed_ones_it_is_not() {
     let server = Server::start_command(
-        command().args(["--workers", "1"]).env("RUST_LOG", "info,sdd_server=debug"),
+        command()
+            .args(["--workers", "1"])
+            .env("RUST_LOG", "info,sdd_server=debug,sdd_serving=debug"),
     );
     let hold = Hold::start(&server, 16);
     let send = |id: &str| {

@@ -10,10 +10,9 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
+use sdd_serving::{Allowance, Reservation, ReservedBytes};
 
 use crate::error::{ApiError, Shortage};
-use crate::memory_budget::{MemoryBudget, Reservation};
-use crate::uploads::UploadedBytes;
 
 /// Bytes that are decompressed at a time.
 const CHUNK: usize = 64 << 10;
@@ -79,8 +78,8 @@ impl Coding {
         self,
         body: &[u8],
         limit: usize,
-        memory: &MemoryBudget,
-    ) -> Result<UploadedBytes, ApiError> {
+        memory: &Allowance,
+    ) -> Result<ReservedBytes, ApiError> {
         let mut decompressed = Decompressed::new(limit, memory);
         let mut rest = body;
         let members = if self == Self::Gzip { MAX_MEMBERS } else { 1 };
@@ -132,7 +131,7 @@ struct Decompressed {
 }
 
 impl Decompressed {
-    fn new(limit: usize, memory: &MemoryBudget) -> Self {
+    fn new(limit: usize, memory: &Allowance) -> Self {
         Self { bytes: Vec::new(), reservation: memory.reserve(), limit, chunk: vec![0; CHUNK] }
     }
 
@@ -156,8 +155,8 @@ impl Decompressed {
         }
     }
 
-    fn end(self) -> UploadedBytes {
-        UploadedBytes::new(Bytes::from(self.bytes), self.reservation)
+    fn end(self) -> ReservedBytes {
+        ReservedBytes::new(Bytes::from(self.bytes), self.reservation)
     }
 }
 
@@ -165,17 +164,17 @@ impl Decompressed {
 mod tests {
     use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
     use actix_web::test::TestRequest;
+    use sdd_serving::Allowance;
 
     use super::{Coding, MAX_MEMBERS};
     use crate::error::ApiError;
-    use crate::memory_budget::MemoryBudget;
 
     const CODINGS: [Coding; 2] = [Coding::Gzip, Coding::Deflate];
 
     #[test]
     fn both_ways_within_the_limits() {
         let body: Vec<u8> = (0..300_000_u32).map(|n| n.to_le_bytes()[0]).collect();
-        let memory = MemoryBudget::new(1 << 20);
+        let memory = Allowance::new(1 << 20);
         for coding in CODINGS {
             let small = coding.compress(&body).unwrap();
             assert!(small.len() < body.len());
@@ -186,7 +185,7 @@ mod tests {
 
             let over = coding.decompress(&small, body.len() - 1, &memory);
             assert!(matches!(over, Err(ApiError::TooManyBytes { .. })));
-            let little = MemoryBudget::new(1000);
+            let little = Allowance::new(1000);
             let full = coding.decompress(&small, body.len(), &little);
             assert!(matches!(full, Err(ApiError::Overloaded { .. })));
             assert_eq!((memory.used(), little.used()), (0, 0));
@@ -195,7 +194,7 @@ mod tests {
 
     #[test]
     fn what_is_damaged_is_refused() {
-        let memory = MemoryBudget::new(1 << 20);
+        let memory = Allowance::new(1 << 20);
         for coding in CODINGS {
             let good = coding.compress(b"some text, some text").unwrap();
             let longer = [&good[..], b"x"].concat();
@@ -208,7 +207,7 @@ mod tests {
 
     #[test]
     fn members_of_gzip_follow_one_another_within_the_same_limits() {
-        let memory = MemoryBudget::new(1 << 20);
+        let memory = Allowance::new(1 << 20);
         let of = |coding: Coding, text: &[u8]| coding.compress(text).unwrap();
         let member = |text: &[u8]| of(Coding::Gzip, text);
         let read = |body: &[u8], limit| Coding::Gzip.decompress(body, limit, &memory);

@@ -2,6 +2,7 @@
 
 use actix_web::web::{Data, Json, Path};
 use sdd_core::Device;
+use sdd_serving::engine::ServedModel;
 use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
@@ -9,7 +10,6 @@ use utoipa::ToSchema;
 use super::metadata::{ModelMetadata, PLATFORM, TensorMetadata};
 use super::model::ModelPath;
 use crate::contract::InferenceModelFaults;
-use crate::engine::ServedModel;
 use crate::error::ApiError;
 use crate::service::Service;
 
@@ -111,12 +111,7 @@ pub async fn config(
     let engine = service.engine();
     let served = engine.served();
     path.check(served)?;
-    let settings = &service.settings;
-    Ok(Json(ModelConfiguration::new(
-        served,
-        service.max_images(),
-        settings.model.sessions(served.device),
-    )))
+    Ok(Json(ModelConfiguration::new(served, service.max_images(), served.sessions)))
 }
 
 impl From<TensorMetadata> for InputConfiguration {

@@ -6,6 +6,8 @@ use std::time::{Duration, Instant};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::try_join_all;
+use sdd_serving::ReservedBytes;
+use sdd_serving::engine::{Answer, Engine, Permit, Ticket};
 
 use super::super::blocking::off_async;
 use super::super::classify;
@@ -17,11 +19,10 @@ use super::output::WantedOutput;
 use super::request::{InferRequest, invalid};
 use super::response::{AnswerForm, InferResponse};
 use crate::contract::{EncodedImage, InferenceFaults, JsonAndTensors};
-use crate::engine::{Answer, Engine, Permit, Ticket};
-use crate::error::ApiError;
+use crate::error::{ApiError, Shortage};
 use crate::request::RequestContext;
 use crate::service::Service;
-use crate::uploads::{self, UploadLimits, UploadedBytes};
+use crate::uploads::{self, UploadLimits};
 
 /// Bytes of JSON beside the tensors' values.
 const JSON_BYTES: usize = 64 << 10;
@@ -101,7 +102,7 @@ pub async fn infer(
         move || Ok((decode(body, &transfer, &limits, &service, &engine)?, first))
     };
     let decoded = off_async(decoding).await?;
-    let decoded = decoded.map_err(|error| service.admission.with_wait(error));
+    let decoded = decoded.map_err(|error| with_wait(error, &service));
     let (Inference { inputs, form, timeout }, first) = decoded?;
     let deadline = timeout.and_then(|timeout| context.started().checked_add(timeout));
     let deadline = deadline.map_or(context.deadline(), |asked| asked.min(context.deadline()));
@@ -109,6 +110,16 @@ pub async fn infer(
     service.remember(&context, &engine, &answers).await;
     let written = off_async(move || form.write(&answers, engine.served())).await??;
     Ok(written.into())
+}
+
+/// The same error; one of too little memory says when there is likely to be more, as what waits holds it.
+fn with_wait(error: ApiError, service: &Service) -> ApiError {
+    match error {
+        ApiError::Overloaded { shortage: shortage @ Shortage::Memory, .. } => {
+            ApiError::Overloaded { shortage, retry_after: service.admission.wait() }
+        }
+        error => error,
+    }
 }
 
 /// What the headers say of the bodies.
@@ -163,7 +174,7 @@ struct Inference {
 }
 
 fn decode(
-    mut body: UploadedBytes,
+    mut body: ReservedBytes,
     transfer: &Transfer,
     limits: &BodyLimits,
     service: &Service,
@@ -221,7 +232,7 @@ async fn answer_all(
     let answers = images.map(|(index, (image, permit))| async move {
         let ticket = Ticket { permit, deadline, keep_image };
         let answer = engine.answer(image, ticket).await;
-        let answer = answer.map_err(|error| classify::of_image(error, index, count));
+        let answer = answer.map_err(|error| classify::of_image(error.into(), index, count));
         answer.inspect_err(|error| context.note_error(error.code()))
     });
     let answers = try_join_all(answers).await?;

@@ -4,14 +4,13 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use bytes::Bytes;
 use sdd_core::ModelSpec;
+use sdd_serving::engine::Input;
+use sdd_serving::{Allowance, Reservation, ReservedBytes};
 
 use super::binary;
 use super::request::{InferRequest, InputTensor, invalid};
 use super::tensor::{DataType, Scalar, each_scalar};
-use crate::engine::Input;
 use crate::error::{ApiError, Shortage};
-use crate::memory_budget::{MemoryBudget, Reservation};
-use crate::uploads::UploadedBytes;
 
 /// The name of the input that takes encoded images, whatever the model calls its tensor.
 pub const ENCODED_IMAGE: &str = "encoded_image";
@@ -51,12 +50,12 @@ pub struct InputDecoder<'a> {
     /// Images in one request at most.
     pub max_images: usize,
     /// The memory for what is not in the body as it is needed.
-    pub memory: &'a MemoryBudget,
+    pub memory: &'a Allowance,
 }
 
 impl InputDecoder<'_> {
     /// The body as a whole, one encoded image.
-    pub fn raw(&self, body: UploadedBytes) -> Inputs {
+    pub fn raw(&self, body: ReservedBytes) -> Inputs {
         Inputs { images: vec![Input::Encoded(body)], _reservation: self.memory.reserve() }
     }
 
@@ -67,7 +66,7 @@ impl InputDecoder<'_> {
     pub fn decode(
         &self,
         request: &InferRequest<'_>,
-        binary: &UploadedBytes,
+        binary: &ReservedBytes,
     ) -> Result<Inputs, ApiError> {
         let [tensor] = request.inputs.0.as_slice() else {
             return Err(invalid(format!(
@@ -114,7 +113,7 @@ impl InputDecoder<'_> {
     fn encoded(
         &self,
         tensor: &InputTensor<'_>,
-        binary: Option<&UploadedBytes>,
+        binary: Option<&ReservedBytes>,
     ) -> Result<Inputs, ApiError> {
         if ![ENCODED_IMAGE, ENCODED_IMAGE_ALIAS, &self.spec.input].contains(&tensor.name.as_str()) {
             return Err(self.unknown(tensor, DataType::Bytes, ENCODED_IMAGE));
@@ -137,7 +136,7 @@ impl InputDecoder<'_> {
         tensor: &InputTensor<'_>,
         count: usize,
         reservation: &mut Reservation,
-    ) -> Result<Vec<UploadedBytes>, ApiError> {
+    ) -> Result<Vec<ReservedBytes>, ApiError> {
         let mut images = Vec::new();
         let mut overloaded = false;
         let mut take = |scalar: Scalar<'_>| {
@@ -155,7 +154,7 @@ impl InputDecoder<'_> {
             let image = STANDARD_PAD_INDIFFERENT
                 .decode(text)
                 .map_err(|error| format!("element {} is not base64: {error}", images.len()))?;
-            images.push(UploadedBytes::new(Bytes::from(image), self.memory.reserve()));
+            images.push(ReservedBytes::new(Bytes::from(image), self.memory.reserve()));
             Ok(())
         };
         let read = tensor.data.map_or(Ok(()), |data| each_scalar(data, &mut take));
@@ -170,7 +169,7 @@ impl InputDecoder<'_> {
     fn tensors(
         &self,
         tensor: &InputTensor<'_>,
-        binary: Option<&UploadedBytes>,
+        binary: Option<&ReservedBytes>,
     ) -> Result<Inputs, ApiError> {
         if tensor.name != self.spec.input {
             return Err(self.unknown(tensor, DataType::Fp32, &self.spec.input));

@@ -1,6 +1,7 @@
 //! What the server and its model are.
 
 use actix_web::web::{Data, Json, Path};
+use sdd_serving::engine::ServedModel;
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,7 +10,6 @@ use super::model::ModelPath;
 use super::output::Output;
 use super::tensor::DataType;
 use crate::contract::{InferenceGuardedFaults, InferenceModelFaults};
-use crate::engine::ServedModel;
 use crate::error::ApiError;
 use crate::service::Service;
 

@@ -1,9 +1,9 @@
 //! The model that a path names.
 
+use sdd_serving::engine::ServedModel;
 use serde::Deserialize;
 use utoipa::IntoParams;
 
-use crate::engine::ServedModel;
 use crate::error::ApiError;
 
 /// `…/models/{name}` or `…/models/{name}/versions/{version}`.

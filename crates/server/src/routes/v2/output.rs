@@ -1,12 +1,12 @@
 //! The outputs of a model: which there are, and their values for answered images.
 
 use sdd_drift::Assessment;
+use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
 
 use super::binary;
 use super::request::{RequestedOutput, invalid};
 use super::tensor::DataType;
-use crate::engine::{Answer, ServedModel};
 use crate::error::ApiError;
 
 /// What an output tells of each image.

@@ -2,6 +2,7 @@
 
 use actix_web::HttpResponse;
 use actix_web::http::header::{CONTENT_ENCODING, VARY};
+use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
 use utoipa::ToSchema;
 
@@ -9,7 +10,6 @@ use super::binary::HEADER_LENGTH;
 use super::compression::Coding;
 use super::output::{OutputTensor, Values, WantedOutput};
 use super::tensor::DataType;
-use crate::engine::{Answer, ServedModel};
 use crate::error::ApiError;
 
 /// The answer to an inference request.

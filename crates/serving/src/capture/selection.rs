@@ -1,0 +1,73 @@
+//! Which predictions are kept.
+
+use super::options::CaptureOptions;
+use super::record::Reason;
+use crate::engine::Answer;
+
+/// Which predictions are kept.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Selection {
+    share: f64,
+    always_ood: bool,
+    below_confidence: f64,
+}
+
+impl Selection {
+    pub fn new(options: &CaptureOptions) -> Self {
+        let &CaptureOptions { share, always_ood, below_confidence, .. } = options;
+        Self { share, always_ood, below_confidence }
+    }
+
+    /// The reasons to keep the image with this SHA-256 with its answer; none where it is not kept.
+    pub fn reasons(&self, sha256: &str, answer: &Answer) -> Vec<Reason> {
+        let drift = answer.drift.as_ref();
+        let strange = drift.and_then(|drift| drift.out_of_distribution) == Some(true);
+        let doubtful = f64::from(answer.prediction.confidence) < self.below_confidence;
+        [
+            (self.samples(sha256), Reason::Sample),
+            (self.always_ood && strange, Reason::OutOfDistribution),
+            (doubtful, Reason::LowConfidence),
+        ]
+        .into_iter()
+        .filter_map(|(holds, reason)| holds.then_some(reason))
+        .collect()
+    }
+
+    /// Whether an image is in the sample. By content rather than by chance: an image that is sent
+    /// again and again is not kept in the end, and servers beside each other keep the same ones.
+    fn samples(&self, sha256: &str) -> bool {
+        if self.share <= 0.0 || self.share >= 1.0 {
+            return self.share >= 1.0;
+        }
+        position(sha256) < self.share
+    }
+}
+
+/// A number from 0 to below 1 that lies in the image's content, as good as at random. `sha256` has 64
+/// hexadecimal digits.
+fn position(sha256: &str) -> f64 {
+    // 52 bits, which a float holds exactly.
+    let bits = sha256.get(..13).and_then(|digits| u64::from_str_radix(digits, 16).ok());
+    (bits.unwrap_or(0) as f64) / ((1_u64 << 52) as f64)
+}
+
+#[cfg(test)]
+mod tests {
+    use sha2::{Digest, Sha256};
+
+    use super::Selection;
+
+    #[test]
+    fn a_share_of_all_contents_is_sampled() {
+        let images: Vec<_> =
+            (0..2000_u32).map(|n| format!("{:x}", Sha256::digest(n.to_le_bytes()))).collect();
+        let sampled = |share| {
+            let selection = Selection { share, always_ood: true, below_confidence: 0.8 };
+            images.iter().filter(|image| selection.samples(image)).count()
+        };
+        assert_eq!((sampled(0.0), sampled(1.0)), (0, 2000));
+        // The contents are fixed, and so is their number; 500 and 20 are the expectations.
+        assert!((430..570).contains(&sampled(0.25)), "{}", sampled(0.25));
+        assert!((5..40).contains(&sampled(0.01)), "{}", sampled(0.01));
+    }
+}

@@ -1,0 +1,157 @@
+//! One image on its way through the engine.
+
+use std::time::{Duration, Instant};
+
+use sdd_core::{ImageWarning, Prediction};
+use sdd_drift::Assessment;
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+use super::admission::Permit;
+use super::error::EngineError;
+use super::observer::Stage;
+use crate::reserved_bytes::ReservedBytes;
+
+/// What the model is asked about.
+#[derive(Debug)]
+pub enum Input {
+    /// The bytes of an image file.
+    Encoded(ReservedBytes),
+    /// Values that are preprocessed already, CHW, as many as the model's input of one image has.
+    Tensor(Vec<f32>),
+}
+
+/// The right to one answer, in time.
+#[derive(Debug)]
+pub struct Ticket {
+    /// Held until the work is done, whoever still waits for it.
+    pub permit: Permit,
+    /// After it the answer is of no use to the client.
+    pub deadline: Instant,
+    /// Whether the image may be kept, and so comes back with the answer.
+    pub keep_image: bool,
+}
+
+/// An image file that was answered, and that may be kept.
+#[derive(Debug)]
+pub struct AnsweredImage {
+    /// The file.
+    pub bytes: ReservedBytes,
+    /// SHA-256 of the file, 64 hexadecimal digits.
+    pub sha256: String,
+}
+
+impl AnsweredImage {
+    pub(super) fn new(bytes: ReservedBytes) -> Self {
+        let sha256 = format!("{:x}", Sha256::digest(&*bytes));
+        Self { bytes, sha256 }
+    }
+}
+
+/// An answer and what it took.
+#[derive(Debug)]
+pub struct Answer {
+    /// What the model says.
+    pub prediction: Prediction,
+    /// What the reference says; `None` without one.
+    pub drift: Option<Assessment>,
+    /// How long each stage took.
+    pub times: StageTimes,
+    /// The image file, where it may be kept.
+    pub image: Option<AnsweredImage>,
+}
+
+/// How long one image spent in each stage of the engine; `None` for a stage that it did not go through.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct StageTimes {
+    /// Waiting for a thread.
+    pub queue: Duration,
+    /// From the file's bytes to pixels; a tensor has none.
+    pub decode: Option<Duration>,
+    /// From pixels to the model's input; a tensor is that already.
+    pub preprocess: Option<Duration>,
+    /// Waiting, once read, for the model that takes images in batches; without batches nothing waits here.
+    pub batch: Option<Duration>,
+    /// The pass of the model that the image was in, with the others of its batch.
+    pub infer: Duration,
+    /// The comparison with the reference; without one there is none.
+    pub drift: Option<Duration>,
+}
+
+impl StageTimes {
+    /// Each stage that the image went through by its name, in their order.
+    pub fn named(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        let stages = [
+            (Stage::Queue, Some(self.queue)),
+            (Stage::Decode, self.decode),
+            (Stage::Preprocess, self.preprocess),
+            (Stage::Batch, self.batch),
+            (Stage::Infer, Some(self.infer)),
+            (Stage::Drift, self.drift),
+        ];
+        stages.into_iter().filter_map(|(stage, time)| Some((stage.name(), time?)))
+    }
+
+    /// The time of a thread that reading the image took.
+    pub(super) fn read(&self) -> Duration {
+        self.decode.unwrap_or_default() + self.preprocess.unwrap_or_default()
+    }
+}
+
+pub(super) struct Job {
+    pub input: Input,
+    pub enqueued: Instant,
+    pub order: Order,
+}
+
+/// Who waits for an answer, and until when.
+pub(super) struct Order {
+    ticket: Ticket,
+    reply: oneshot::Sender<Result<Answer, EngineError>>,
+}
+
+impl Order {
+    pub fn new(ticket: Ticket, reply: oneshot::Sender<Result<Answer, EngineError>>) -> Self {
+        Self { ticket, reply }
+    }
+
+    /// `None` when the answer is of use to nobody any more; the client whose time is over is told.
+    pub fn if_wanted(self) -> Option<Self> {
+        if self.reply.is_closed() {
+            tracing::debug!("the client left before its image was looked at");
+            return None;
+        }
+        if self.ticket.deadline <= Instant::now() {
+            self.answer(Err(EngineError::DeadlineExceeded));
+            return None;
+        }
+        Some(self)
+    }
+
+    /// Whether the image may be kept.
+    pub fn keeps_image(&self) -> bool {
+        self.ticket.keep_image
+    }
+
+    pub fn answer(self, answer: Result<Answer, EngineError>) {
+        // The room is free before the client hears of it: its next request finds it so.
+        drop(self.ticket);
+        // The client may have left meanwhile; then there is nobody to tell.
+        drop(self.reply.send(answer));
+    }
+}
+
+/// An image that was read and waits for the model.
+pub(super) struct Prepared {
+    pub order: Order,
+    pub tensor: Vec<f32>,
+    /// Whether the client made the tensor, and so its values may be any.
+    pub is_of_client: bool,
+    /// Where it may be kept.
+    pub image: Option<AnsweredImage>,
+    /// What is odd about it.
+    pub warning: Option<ImageWarning>,
+    pub times: StageTimes,
+    /// Since when it waits.
+    pub ready: Instant,
+}

@@ -1,0 +1,261 @@
+//! The second stage: the model on a batch of inputs, and the comparison with the reference.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use ndarray::{Array4, Axis};
+use sdd_core::{Classifier, ImageWarning, Prediction};
+use sdd_drift::{Assessment, Query, Reference};
+
+use super::admission::Admission;
+use super::error::EngineError;
+use super::health::{Consequence, Health};
+use super::isolation::{Isolated, isolate};
+use super::job::{Answer, AnsweredImage, Order, Prepared, StageTimes};
+use super::observer::{EngineObserver, Stage};
+use super::pace::Lanes;
+use super::pass::{Outcome, run_all};
+use crate::causes::chain_of;
+
+/// Owns a session, on one thread.
+pub(super) struct Runner {
+    pub classifier: Classifier,
+    pub reference: Option<Arc<Reference>>,
+    /// Nearest reference images in an answer.
+    pub neighbors: usize,
+    pub lanes: Lanes,
+    pub admission: Arc<Admission>,
+    pub health: Arc<Health>,
+    /// The generation of the health that the session was made in.
+    pub generation: u64,
+    /// Whether this one tries the model while it is failing.
+    pub tries: bool,
+    pub observer: Arc<dyn EngineObserver>,
+}
+
+impl Runner {
+    /// What comes next in `queue`; while the model is failing it is tried meanwhile. `None` when nobody
+    /// can add to the queue any more and it is empty.
+    pub fn next<T>(&mut self, queue: &Receiver<T>) -> Option<T> {
+        loop {
+            let trial = if self.tries { self.health.next_trial() } else { None };
+            let Some(trial) = trial else { return queue.recv().ok() };
+            match queue.recv_deadline(trial) {
+                Ok(next) => return Some(next),
+                Err(RecvTimeoutError::Disconnected) => return None,
+                Err(RecvTimeoutError::Timeout) => self.try_again(),
+            }
+        }
+    }
+
+    /// Answers all of a batch. What the model fails or panics at costs the image that is at fault its answer, and so does
+    /// a panic in the comparison.
+    pub fn answer(&mut self, batch: Vec<Prepared>) {
+        let mut waiting = Vec::with_capacity(batch.len());
+        let mut tensors = Vec::new();
+        for prepared in batch {
+            let Prepared { order, tensor, is_of_client, image, warning, mut times, ready } =
+                prepared;
+            if matches!(self.lanes, Lanes::Stages { .. }) {
+                let batch = ready.elapsed();
+                self.observer.stage(Stage::Batch, batch);
+                times.batch = Some(batch);
+            }
+            let Some(order) = order.if_wanted() else { continue };
+            // The common case, a batch of one, is not copied.
+            if tensors.is_empty() {
+                tensors = tensor;
+            } else {
+                tensors.extend(tensor);
+            }
+            waiting.push(Asked { order, is_of_client, image, warning, times });
+        }
+        if waiting.is_empty() {
+            return;
+        }
+        if let Some(retry_after) = self.health.failing_for() {
+            // They were taken before it was known.
+            let refuse =
+                |asked: Asked| asked.order.answer(Err(EngineError::Failing { retry_after }));
+            waiting.into_iter().for_each(refuse);
+            return;
+        }
+        self.renew();
+        let count = waiting.len();
+        let start = Instant::now();
+        let outcomes = self.run(count, tensors);
+        let infer = start.elapsed();
+        self.note(&waiting, &outcomes);
+        for (mut asked, outcome) in waiting.into_iter().zip(outcomes) {
+            self.observer.stage(Stage::Infer, infer);
+            asked.times.infer = infer;
+            let share = infer / as_u32(count);
+            isolate(self, |runner| runner.finish(asked, share, outcome));
+        }
+    }
+
+    fn run(&mut self, count: usize, tensors: Vec<f32>) -> Vec<Outcome> {
+        let [channels, height, width] = self.classifier.input_shape();
+        let tensors = match Array4::from_shape_vec((count, channels, height, width), tensors) {
+            Ok(tensors) => tensors,
+            // Handlers check the length of what clients send.
+            Err(error) => {
+                let failed = |_| Some(Err(sdd_core::Error::Inference(error.clone().into())));
+                return (0..count).map(failed).collect();
+            }
+        };
+        run_all(count, |inputs| {
+            self.observer.pass(inputs.len());
+            if inputs.len() == count {
+                return isolate(self, |runner| runner.classifier.run(&tensors));
+            }
+            let some = tensors.slice_axis(Axis(0), inputs.into()).to_owned();
+            isolate(self, |runner| runner.classifier.run(&some))
+        })
+    }
+
+    /// Takes note of whether the model answers. A batch whose images were tried alone, too, counts once.
+    fn note(&mut self, waiting: &[Asked], outcomes: &[Outcome]) {
+        if outcomes.iter().any(|outcome| matches!(outcome, Some(Ok(_)))) {
+            self.health.passed();
+            return;
+        }
+        let is_models = |(asked, outcome): (&Asked, &Outcome)| match outcome {
+            // For what a client makes up there may be no answer that can be used, for an image there is.
+            Some(Err(sdd_core::Error::Output { .. })) => !asked.is_of_client,
+            _ => true,
+        };
+        if !waiting.iter().zip(outcomes).all(is_models) {
+            return;
+        }
+        self.observer.failed_pass();
+        match self.health.failed(self.generation, Instant::now()) {
+            Consequence::None => {}
+            Consequence::Renewal => {
+                tracing::warn!("the model fails again and again: it gets new sessions");
+            }
+            Consequence::Failing => {
+                self.tries = true;
+                tracing::error!(
+                    "the model fails in new sessions, too: no images are taken until it answers when it is tried"
+                );
+            }
+        }
+    }
+
+    /// Replaces a session that is not to be used any more.
+    fn renew(&mut self) {
+        let generation = self.health.generation();
+        if generation != self.generation {
+            self.generation = generation;
+            isolate(self, Isolated::start_afresh);
+        }
+    }
+
+    /// Tries the model on a blank input, in a new session.
+    fn try_again(&mut self) {
+        let tried = isolate(self, |runner| {
+            let mut classifier = runner.classifier.fork()?;
+            classifier.warm_up(1)?;
+            Ok::<_, sdd_core::Error>(classifier)
+        });
+        let succeeded = match tried {
+            Some(Ok(classifier)) => {
+                tracing::info!("the model answered when it was tried: images are taken again");
+                self.classifier = classifier;
+                true
+            }
+            Some(Err(error)) => {
+                tracing::warn!("the model was tried and fails: {}", chain_of(&error));
+                false
+            }
+            None => false,
+        };
+        self.health.tried(succeeded, Instant::now());
+        if succeeded {
+            self.tries = false;
+            self.generation = self.health.generation();
+        }
+    }
+
+    /// Compares with the reference and answers. `share` is the image's part of its batch's time.
+    fn finish(&self, asked: Asked, share: Duration, outcome: Outcome) {
+        let Asked { order, image, warning, mut times, .. } = asked;
+        let prediction = match outcome {
+            Some(Ok(prediction)) => Prediction { warning, ..prediction },
+            Some(Err(error)) => return order.answer(Err(self.error_of(error))),
+            None => {
+                let error = sdd_core::Error::Inference("the model panicked".into());
+                return order.answer(Err(self.error_of(error)));
+            }
+        };
+        let start = Instant::now();
+        let drift = match self.assess(&prediction) {
+            Ok(drift) => drift,
+            Err(error) => {
+                order.answer(Err(error));
+                return;
+            }
+        };
+        let compared = start.elapsed();
+        if drift.is_some() {
+            self.observer.stage(Stage::Drift, compared);
+            times.drift = Some(compared);
+        }
+        // Only of what has gone all the way: what is refused half-way would make the next seem fast.
+        self.admission.note_times(self.lanes, times.read(), share + compared);
+        order.answer(Ok(Answer { prediction, drift, times, image }));
+    }
+
+    /// What the client is told of a model's error: where it is the last of many, that there is no use in
+    /// asking again at once.
+    fn error_of(&self, error: sdd_core::Error) -> EngineError {
+        if matches!(error, sdd_core::Error::Inference(_))
+            && let Some(retry_after) = self.health.failing_for()
+        {
+            tracing::error!("{}", chain_of(&error));
+            return EngineError::Failing { retry_after };
+        }
+        EngineError::from(error)
+    }
+
+    fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, EngineError> {
+        let class = prediction.class(self.classifier.spec());
+        let query = Query::new(&prediction.embedding).of_class(class);
+        let assess = |reference: &Arc<Reference>| reference.assess(&query, self.neighbors);
+        self.reference
+            .as_ref()
+            .map(assess)
+            .transpose()
+            .map_err(|error| EngineError::Internal(error.into()))
+    }
+}
+
+/// An image in a pass of the model.
+struct Asked {
+    order: Order,
+    is_of_client: bool,
+    image: Option<AnsweredImage>,
+    warning: Option<ImageWarning>,
+    times: StageTimes,
+}
+
+impl Isolated for Runner {
+    fn observer(&self) -> &dyn EngineObserver {
+        &*self.observer
+    }
+
+    fn start_afresh(&mut self) {
+        match self.classifier.fork() {
+            Ok(classifier) => self.classifier = classifier,
+            Err(error) => {
+                tracing::error!("no new session, going on with the old one: {}", chain_of(&error));
+            }
+        }
+    }
+}
+
+fn as_u32(count: usize) -> u32 {
+    u32::try_from(count).unwrap_or(u32::MAX)
+}

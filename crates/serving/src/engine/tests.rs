@@ -1,0 +1,347 @@
+//! The engine with the real runtime, and a reference that does as it is told.
+
+#![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
+
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::path::{Path, PathBuf};
+use std::pin::{Pin, pin};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use crossbeam_channel::{Receiver, Sender, unbounded};
+use ndarray::{Array2, ArrayView2};
+use sdd_core::{Classifier, ClassifierOptions};
+use sdd_drift::{Reference, Score};
+use sdd_index::{
+    FileStore, Filter, LabelCount, Manifest, Neighbor, Normalization, Record, ReferenceStore,
+    StoreContents,
+};
+use sha2::{Digest, Sha256};
+use tokio::sync::oneshot;
+
+use super::job::{Job, Order};
+use super::{
+    Admission, Answer, Engine, EngineError, EngineObserver, Input, Pair, ServedModel, Ticket,
+};
+use crate::allowance::Allowance;
+use crate::reserved_bytes::ReservedBytes;
+
+/// What a search does.
+enum Step {
+    Search,
+    Panic,
+}
+
+/// A store that says when a search begins and waits to be told what to do.
+struct Obedient {
+    store: FileStore,
+    began: Sender<()>,
+    steps: Receiver<Step>,
+}
+
+impl ReferenceStore for Obedient {
+    fn manifest(&self) -> &Manifest {
+        self.store.manifest()
+    }
+
+    fn dimension(&self) -> usize {
+        self.store.dimension()
+    }
+
+    fn len(&self) -> usize {
+        self.store.len()
+    }
+
+    fn labels(&self) -> Vec<LabelCount> {
+        self.store.labels()
+    }
+
+    fn search(
+        &self,
+        queries: ArrayView2<'_, f32>,
+        k: usize,
+        filter: Filter<'_>,
+    ) -> sdd_index::Result<Vec<Vec<Neighbor>>> {
+        // At the end of a test nobody listens any more.
+        let _ = self.began.send(());
+        match self.steps.recv().unwrap() {
+            Step::Search => self.store.search(queries, k, filter),
+            Step::Panic => panic!("the test asked for it"),
+        }
+    }
+
+    fn embeddings(&self, filter: Filter<'_>) -> sdd_index::Result<Array2<f32>> {
+        self.store.embeddings(filter)
+    }
+
+    fn attachment(&self, name: &str) -> Option<&[u8]> {
+        self.store.attachment(name)
+    }
+}
+
+/// An engine with one session, and what it is told.
+struct Rig {
+    engine: Engine,
+    admission: Arc<Admission>,
+    steps: Sender<Step>,
+    began: Receiver<()>,
+    tensor: Vec<f32>,
+    _folder: tempfile::TempDir,
+}
+
+impl Rig {
+    fn start(max_batch: usize) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/tiny.onnx");
+        let classifier = Classifier::open(&path, &ClassifierOptions::default()).unwrap();
+        let dimension = classifier.spec().embedding_dimension;
+        let contents = StoreContents {
+            model: None,
+            normalization: Normalization::L2,
+            embeddings: Array2::ones((1, dimension)),
+            records: vec![Record { id: "only".into(), label: None }],
+            attachments: BTreeMap::new(),
+        };
+        FileStore::write(folder.path(), &contents).unwrap();
+        let ((steps, told), (begins, began)) = (unbounded(), unbounded());
+        let store = FileStore::open(folder.path()).unwrap();
+        let store = Obedient { store, began: begins, steps: told };
+        let reference = Reference::uncalibrated(Box::new(store), Score::default()).unwrap();
+        let served = ServedModel {
+            path: PathBuf::new(),
+            sha256: classifier.sha256().into(),
+            spec: classifier.spec().clone(),
+            device: classifier.device(),
+            sessions: 1,
+            reference: None,
+            watched: None,
+        };
+        let tensor = vec![0.5; classifier.input_reader().tensor_len()];
+        let pair = Pair {
+            classifiers: vec![classifier],
+            readers: 1,
+            max_batch,
+            neighbors: 1,
+            reference: Some(Arc::new(reference)),
+            served,
+        };
+        let admission = Arc::new(Admission::new(1, 16));
+        let observer: Arc<dyn EngineObserver> = Arc::new(());
+        let engine = Engine::start(pair, &admission, &observer).unwrap();
+        Self { engine, admission, steps, began, tensor, _folder: folder }
+    }
+
+    fn ticket(&self, deadline: Instant) -> Ticket {
+        let permit = self.admission.admit(1, in_a_minute()).unwrap().pop().unwrap();
+        Ticket { permit, deadline, keep_image: false }
+    }
+
+    fn input(&self) -> Input {
+        Input::Tensor(self.tensor.clone())
+    }
+
+    /// What was told before may have answered it by the time it is first looked at.
+    async fn answer(&self) -> Result<Answer, EngineError> {
+        self.engine.answer(self.input(), self.ticket(in_a_minute())).await
+    }
+
+    /// A request that is in the queue once this returns.
+    fn ask(&self) -> Pin<Box<dyn Future<Output = Result<Answer, EngineError>> + '_>> {
+        let ticket = self.ticket(in_a_minute());
+        let mut answer = Box::pin(self.engine.answer(self.input(), ticket));
+        let polled = pin!(&mut answer).poll(&mut Context::from_waker(Waker::noop()));
+        assert!(matches!(polled, Poll::Pending));
+        answer
+    }
+
+    /// Waits until the next search begins.
+    fn wait_for_search(&self) {
+        self.began.recv_timeout(Duration::from_mins(1)).unwrap();
+    }
+
+    fn tell(&self, step: Step) {
+        self.steps.send(step).unwrap();
+    }
+
+    /// Waits until all that was told has been done.
+    async fn idle(&self) {
+        let start = Instant::now();
+        while self.admission.occupied() > 0 || !self.steps.is_empty() {
+            assert!(start.elapsed() < Duration::from_mins(1), "the engine hangs");
+            tokio::time::sleep(Duration::from_millis(2)).await;
+        }
+    }
+}
+
+fn in_a_minute() -> Instant {
+    Instant::now() + Duration::from_mins(1)
+}
+
+#[tokio::test]
+async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
+    for max_batch in [1, 4] {
+        let rig = Rig::start(max_batch);
+        rig.tell(Step::Panic);
+        let failed = rig.answer().await;
+        assert!(matches!(failed, Err(EngineError::Internal(_))), "{failed:?}");
+        for _ in 0..3 {
+            rig.tell(Step::Search);
+            let answer = rig.answer().await.unwrap();
+            assert_eq!(answer.drift.unwrap().neighbors.len(), 1);
+        }
+        rig.idle().await;
+    }
+}
+
+#[tokio::test]
+async fn a_panic_in_a_comparison_costs_that_image_alone_its_answer() {
+    let rig = Rig::start(3);
+    let first = rig.ask();
+    rig.wait_for_search();
+    let batch: Vec<_> = (0..3).map(|_| rig.ask()).collect();
+    // Once a later one is taken out of the queue, they have been read.
+    let later = rig.ask();
+    let start = Instant::now();
+    while rig.engine.waiting() > 0 {
+        assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    for step in [Step::Search, Step::Search, Step::Panic, Step::Search, Step::Search] {
+        rig.tell(step);
+    }
+    let mut answered = vec![first.await.is_ok()];
+    for answer in batch {
+        answered.push(answer.await.is_ok());
+    }
+    answered.push(later.await.is_ok());
+    assert_eq!(answered, [true, true, false, true, true]);
+    rig.idle().await;
+}
+
+#[tokio::test]
+async fn the_work_of_clients_that_left_is_dropped() {
+    for max_batch in [1, 4] {
+        let rig = Rig::start(max_batch);
+        let first = rig.ask();
+        rig.wait_for_search();
+        drop((rig.ask(), rig.ask()));
+        let last = rig.ask();
+        rig.tell(Step::Search);
+        rig.tell(Step::Search);
+        assert!(first.await.is_ok());
+        assert!(last.await.is_ok());
+        rig.idle().await;
+        rig.wait_for_search();
+        assert!(rig.began.is_empty(), "two searches for four requests");
+    }
+}
+
+#[tokio::test]
+async fn who_waits_too_long_is_told_while_the_work_goes_on() {
+    for max_batch in [1, 4] {
+        let rig = Rig::start(max_batch);
+        let first = rig.ask();
+        rig.wait_for_search();
+        let late = rig.engine.answer(rig.input(), rig.ticket(Instant::now())).await;
+        assert!(matches!(late, Err(EngineError::DeadlineExceeded)), "{late:?}");
+        rig.tell(Step::Search);
+        assert!(first.await.is_ok());
+        rig.idle().await;
+    }
+}
+
+#[tokio::test]
+async fn what_comes_too_late_is_not_begun() {
+    for max_batch in [1, 4] {
+        let rig = Rig::start(max_batch);
+        let first = rig.ask();
+        rig.wait_for_search();
+        // Somebody who would still take the answer.
+        let (reply, late) = oneshot::channel();
+        let order = Order::new(rig.ticket(Instant::now()), reply);
+        let job = Job { input: rig.input(), enqueued: Instant::now(), order };
+        rig.engine.queue.send(job).unwrap();
+        let last = rig.ask();
+        rig.tell(Step::Search);
+        rig.tell(Step::Search);
+        assert!(first.await.is_ok() && last.await.is_ok());
+        let late = late.await.unwrap();
+        assert!(matches!(late, Err(EngineError::DeadlineExceeded)), "{late:?}");
+        rig.idle().await;
+        rig.wait_for_search();
+        assert!(rig.began.is_empty(), "two searches for three requests");
+    }
+}
+
+/// Files that are refused in no time say nothing about how long images take.
+#[tokio::test]
+async fn only_what_went_through_the_model_makes_the_pace() {
+    let rig = Rig::start(1);
+    rig.tell(Step::Search);
+    assert!(rig.answer().await.is_ok());
+    rig.idle().await;
+    let wait = rig.admission.wait();
+    assert!(wait > Duration::ZERO);
+    for _ in 0..20 {
+        let room = Allowance::new(1).reserve();
+        let file =
+            Input::Encoded(ReservedBytes::new(Bytes::from_static(b"\x89PNG\r\n\x1a\n"), room));
+        let refused = rig.engine.answer(file, rig.ticket(in_a_minute())).await;
+        assert!(matches!(refused, Err(EngineError::Image(_))), "{refused:?}");
+    }
+    rig.idle().await;
+    assert_eq!(rig.admission.wait(), wait);
+}
+
+#[tokio::test]
+async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
+    let rig = Rig::start(1);
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/images/png_rgb.png");
+    let content = std::fs::read(path).unwrap();
+    for keep_image in [true, false] {
+        let memory = Allowance::new(1 << 20);
+        let mut room = memory.reserve();
+        assert!(room.grow(content.len()));
+        let file = Input::Encoded(ReservedBytes::new(content.clone().into(), room));
+        let ticket = Ticket { keep_image, ..rig.ticket(in_a_minute()) };
+        rig.tell(Step::Search);
+        let answer = rig.engine.answer(file, ticket).await.unwrap();
+        let found = answer.image.map(|image| (image.bytes.to_vec(), image.sha256));
+        let sha256 = format!("{:x}", Sha256::digest(&content));
+        assert_eq!(found, keep_image.then(|| (content.clone(), sha256)));
+        assert_eq!(memory.used(), 0, "its room is given back");
+    }
+}
+
+#[tokio::test]
+async fn a_batch_takes_what_waits_and_answers_the_same() {
+    let rig = Rig::start(3);
+    rig.tell(Step::Search);
+    let alone = rig.ask().await.unwrap();
+    rig.wait_for_search();
+    let first = rig.ask();
+    rig.wait_for_search();
+    let waiting: Vec<_> = (0..3).map(|_| rig.ask()).collect();
+    // Once it is taken out of the queue, those before it have been read.
+    let fourth = rig.ask();
+    let start = Instant::now();
+    while rig.engine.waiting() > 0 {
+        assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
+        tokio::time::sleep(Duration::from_millis(2)).await;
+    }
+    (0..5).for_each(|_| rig.tell(Step::Search));
+    assert!(first.await.is_ok());
+    let mut passes = Vec::new();
+    for answer in waiting {
+        let answer = answer.await.unwrap();
+        assert_eq!(answer.prediction, alone.prediction);
+        passes.push(answer.times.infer);
+    }
+    // One measurement for all, so the same to the nanosecond.
+    assert_eq!(passes, vec![passes[0]; 3]);
+    assert!(fourth.await.is_ok());
+    rig.idle().await;
+}
