@@ -30,8 +30,13 @@ setup-cuda: ## Fetch ONNX Runtime with CUDA, too, into .native/onnxruntime-gpu
 build: setup ## Build sdd-server and drift-index into target/release
 	cargo build $(CARGO_FLAGS) --bins
 
+# The server alone: a newcomer waits for nothing else. The same units as of the whole, so that nothing is built twice.
+.PHONY: build-server
+build-server: setup
+	cargo build $(CARGO_FLAGS) --bin sdd-server
+
 .PHONY: serve
-serve: build ## Serve the shipped model on http://127.0.0.1:8000 (SDD_PORT=9000, ARGS="--help", ...)
+serve: build-server ## Serve the shipped model on http://127.0.0.1:8000 (SDD_PORT=9000, ARGS="--help", ...)
 	SDD_ONNXRUNTIME="$${SDD_ONNXRUNTIME:-$(CURDIR)/.native/onnxruntime/libonnxruntime.so}" \
 	OMP_WAIT_POLICY="$${OMP_WAIT_POLICY:-PASSIVE}" \
 	exec "$(BIN)/sdd-server" $(ARGS)
