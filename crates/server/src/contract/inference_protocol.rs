@@ -29,8 +29,6 @@ faults! {
     InferenceModelReadinessFaults: [EVERY_REQUEST, GUARDED, MODEL, READINESS, LIVENESS];
     /// Faults of `/v2/models/{name}/infer`.
     InferenceFaults: [EVERY_REQUEST, GUARDED, MODEL, INFERENCE, NOT_SUPPORTED, IMAGES];
-    /// Faults of the repository's changes, which are never made.
-    InferenceRepositoryFaults: [EVERY_REQUEST, GUARDED, NOT_SUPPORTED];
 }
 
 fn responses_of(groups: &[&[Documented]]) -> Responses {

@@ -13,5 +13,4 @@ pub use faults::{
 pub use inference_protocol::{
     InferenceError, InferenceFaults, InferenceGuardedFaults, InferenceLivenessFaults,
     InferenceModelFaults, InferenceModelReadinessFaults, InferenceReadinessFaults,
-    InferenceRepositoryFaults,
 };

@@ -73,8 +73,6 @@ const BEARER: &str = "bearer";
         v2::health::ready,
         v2::health::model_ready,
         v2::repository::index,
-        v2::repository::load,
-        v2::repository::unload,
         v2::infer::infer,
     ),
     components(schemas(crate::error::Body, InferenceError, EncodedImage)),

@@ -42,8 +42,6 @@ pub fn routes() -> Vec<(String, &'static str, Route)> {
         ("/v2/health/live".into(), READ, get(health::live)),
         ("/v2/health/ready".into(), READ, get(health::ready)),
         ("/v2/repository/index".into(), "POST", web::post().to(repository::index)),
-        ("/v2/repository/models/{name}/load".into(), "POST", web::post().to(repository::load)),
-        ("/v2/repository/models/{name}/unload".into(), "POST", web::post().to(repository::unload)),
     ];
     for model in ["/v2/models/{name}", "/v2/models/{name}/versions/{version}"] {
         routes.extend([

@@ -1,11 +1,10 @@
-//! The models that there are: Triton's repository extension, as far as one model goes.
+//! The models that there are: the index of Triton's repository extension.
 
 use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::contract::{InferenceGuardedFaults, InferenceRepositoryFaults};
-use crate::error::ApiError;
+use crate::contract::InferenceGuardedFaults;
 use crate::service::Service;
 
 /// A model of the repository.
@@ -37,46 +36,4 @@ pub async fn index(service: Data<Service>) -> Json<[IndexEntry; 1]> {
         Err(error) => ("UNAVAILABLE", error.to_string()),
     };
     Json([IndexEntry { name, version, state, reason }])
-}
-
-/// Always refused
-///
-/// Models are not loaded by this protocol, whose clients need no right to administer the server.
-///
-/// # Errors
-/// Always [`ApiError::NotSupported`].
-#[utoipa::path(
-    post,
-    path = "/v2/repository/models/{name}/load",
-    operation_id = "repository_load",
-    tag = "Open Inference Protocol",
-    params(("name" = String, Path, description = "A model's name")),
-    responses(InferenceRepositoryFaults),
-)]
-pub async fn load() -> Result<Json<()>, ApiError> {
-    Err(not_by_this_protocol())
-}
-
-/// Always refused
-///
-/// Models are not unloaded by this protocol, whose clients need no right to administer the server.
-///
-/// # Errors
-/// Always [`ApiError::NotSupported`].
-#[utoipa::path(
-    post,
-    path = "/v2/repository/models/{name}/unload",
-    operation_id = "repository_unload",
-    tag = "Open Inference Protocol",
-    params(("name" = String, Path, description = "A model's name")),
-    responses(InferenceRepositoryFaults),
-)]
-pub async fn unload() -> Result<Json<()>, ApiError> {
-    Err(not_by_this_protocol())
-}
-
-fn not_by_this_protocol() -> ApiError {
-    ApiError::NotSupported {
-        what: "models are not loaded or unloaded by this protocol: POST /admin/reload, or SIGHUP, loads the model anew from its file",
-    }
 }
