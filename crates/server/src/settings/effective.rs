@@ -3,9 +3,10 @@
 use std::fmt::Write;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction};
+use clap::{Arg, ArgAction, CommandFactory};
 use toml::Value;
 
+use super::Cli;
 use super::file::Read;
 
 /// Every setting with its value and where that comes from; what is not set as a comment. Secrets are not shown.
@@ -15,7 +16,7 @@ pub fn text(read: &Read) -> String {
         "# What sdd-server runs with. A flag goes before its twin in the environment (SDD_…), that before this file.\n",
     );
     let mut heading = None;
-    for argument in read.command.get_arguments() {
+    for argument in Cli::command().get_arguments() {
         let Some(key) = argument.get_long().filter(|key| !BESIDE.contains(key)) else { continue };
         if heading != argument.get_help_heading() {
             heading = argument.get_help_heading();
@@ -43,13 +44,9 @@ fn value(read: &Read, argument: &Arg) -> Option<Value> {
     let raw = read.matches.get_raw(id)?;
     let mut values: Vec<Value> = raw.map(|value| of_text(&value.to_string_lossy())).collect();
     if argument.get_value_delimiter().is_some() {
-        return Some(Value::Array(values)).filter(|_| !values_are_none(read, id));
+        return Some(Value::Array(values));
     }
     values.pop()
-}
-
-fn values_are_none(read: &Read, id: &str) -> bool {
-    read.matches.get_raw(id).is_none_or(|mut raw| raw.next().is_none())
 }
 
 /// A number where the text is one and would be read back as the same.
