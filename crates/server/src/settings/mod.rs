@@ -4,6 +4,7 @@
 
 mod capture;
 mod duration;
+mod host_pattern;
 mod limits;
 mod model;
 mod monitor;
@@ -15,6 +16,7 @@ use clap::{Args, Parser, Subcommand};
 use sdd_report::PictureFolders;
 
 pub use capture::CaptureSettings;
+pub use host_pattern::HostPattern;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};
 pub use monitor::{DriftSettings, MonitorPlace};
