@@ -3,7 +3,7 @@
 //! A request flows through the modules of this crate in this order:
 //!
 //! 1. [`observe`] names it, and tells log, [`metrics`] and traces ([`telemetry`]) what it came to;
-//!    [`security`] lets it in; [`connections`] notices when its client leaves;
+//!    [`guard`] lets it in as [`security`] says; [`connections`] notices when its client leaves;
 //! 2. [`routes`]: the handler reads the images ([`uploads`]) on an async worker;
 //! 3. [`sdd_serving::engine`]: admission, then threads that each own a model: decoding, inference and
 //!    the comparison with the reference never run on an async worker;
@@ -17,6 +17,7 @@ pub mod administration;
 pub mod connections;
 pub mod contract;
 pub mod error;
+pub mod guard;
 pub mod health;
 pub mod listener;
 pub mod metrics;

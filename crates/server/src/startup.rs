@@ -13,9 +13,10 @@ use thiserror::Error;
 
 use crate::administration::{AdminListener, SocketFile};
 use crate::connections::{self, decline_upgrades, watch};
+use crate::guard::guard;
 use crate::observe::observe;
 use crate::routes::docs::ApiDocument;
-use crate::security::{Entrance, cors, guard};
+use crate::security::{Entrance, cors};
 use crate::service::{Service, StartError};
 use crate::settings::{AdminAddress, Settings};
 use crate::shutdown::{Signals, Stop};

@@ -4,8 +4,8 @@ use std::fmt;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 
-use super::{process, state};
-use crate::service::Service;
+use super::state::Snapshot;
+use super::{Metrics, process, state};
 
 /// A format of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,10 +31,14 @@ impl Format {
 ///
 /// # Errors
 /// A number that cannot be written: a fault of ours.
-pub fn expose(service: &Service, format: Format) -> Result<String, fmt::Error> {
+pub fn expose(
+    metrics: &Metrics,
+    snapshot: &Snapshot<'_>,
+    format: Format,
+) -> Result<String, fmt::Error> {
     let mut text = String::with_capacity(16 << 10);
-    encode_registry(&mut text, &service.metrics.registry)?;
-    encode_registry(&mut text, &state::registry(service))?;
+    encode_registry(&mut text, &metrics.registry)?;
+    encode_registry(&mut text, &state::registry(snapshot))?;
     encode_registry(&mut text, &process::registry())?;
     encode_eof(&mut text)?;
     Ok(match format {

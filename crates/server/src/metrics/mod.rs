@@ -20,6 +20,7 @@ use prometheus_client::registry::{Registry, Unit};
 use sdd_monitor::Observation;
 
 pub use exposition::{Format, expose};
+pub use state::Snapshot;
 
 use sdd_serving::engine::EngineObserver;
 

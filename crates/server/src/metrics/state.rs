@@ -4,26 +4,51 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
+use sdd_serving::Allowance;
 use sdd_serving::capture::Capture;
-use sdd_serving::engine::{Engine, ServedModel, ServedReference};
+use sdd_serving::engine::{Admission, Engine, ServedModel, ServedReference};
+use sdd_serving::recording::Recorder;
 
 use super::drift;
-use crate::service::Service;
 use crate::telemetry;
 
-/// All of it, with what other parts of the server count by themselves.
-pub(super) fn registry(service: &Service) -> Registry {
+/// The parts of a server that are looked at, and count by themselves.
+pub struct Snapshot<'a> {
+    /// Whether new work is welcome.
+    pub is_ready: bool,
+    /// Requests that are not answered to the last byte.
+    pub requests: usize,
+    /// Open connections.
+    pub connections: usize,
+    /// Open connections at most.
+    pub max_connections: usize,
+    /// Images that may wait for a thread.
+    pub queue_limit: usize,
+    /// The room for images in the engine.
+    pub admission: &'a Admission,
+    /// The memory for uploads.
+    pub uploads: &'a Allowance,
+    /// The model and the reference at work.
+    pub engine: &'a Engine,
+    /// What remembers predictions, for drift over time.
+    pub recorder: Option<&'a Recorder>,
+    /// Where predictions are kept.
+    pub capture: Option<&'a Capture>,
+}
+
+/// All of it, with what other parts of the program count.
+pub(super) fn registry(snapshot: &Snapshot<'_>) -> Registry {
     let mut registry = Registry::with_prefix("sdd");
-    let engine = service.engine();
-    add_load(&mut registry, service, &engine);
-    add_model(&mut registry, engine.served());
-    if let Some(reference) = &engine.served().reference {
+    let served = snapshot.engine.served();
+    add_load(&mut registry, snapshot);
+    add_model(&mut registry, served);
+    if let Some(reference) = &served.reference {
         add_reference(&mut registry, reference);
     }
-    if let Some(recorder) = &service.recorder {
+    if let Some(recorder) = snapshot.recorder {
         drift::add(&mut registry, recorder);
     }
-    if let Some(capture) = &service.capture {
+    if let Some(capture) = snapshot.capture {
         add_capture(&mut registry, capture);
     }
     let dropped_lines = ConstCounter::new(telemetry::dropped_lines() as u64);
@@ -33,36 +58,35 @@ pub(super) fn registry(service: &Service) -> Registry {
     registry
 }
 
-fn add_load(registry: &mut Registry, service: &Service, engine: &Engine) {
+fn add_load(registry: &mut Registry, snapshot: &Snapshot<'_>) {
+    let &Snapshot { admission, uploads, engine, .. } = snapshot;
     let mut add = |name, help, value| registry.register(name, help, gauge(value));
     add(
         "ready",
         "1 while new work is welcome, 0 once the server has been told to stop or has lost a thread, and while the model fails",
-        usize::from(service.readiness().is_ok()),
+        usize::from(snapshot.is_ready),
     );
     add(
         "http_requests_in_flight",
         "Requests that are not answered to the last byte, with the one that asks",
-        service.open_connections.requests(),
+        snapshot.requests,
     );
-    add("http_connections", "Open connections", service.open_connections.count());
-    add("http_connections_limit", "Open connections at most", {
-        service.settings.limits.max_connections
-    });
+    add("http_connections", "Open connections", snapshot.connections);
+    add("http_connections_limit", "Open connections at most", snapshot.max_connections);
     add("queue_depth", "Images that wait for a thread", engine.waiting());
     add("engine_threads", "Threads that decode and infer", engine.threads());
-    add("queue_limit", "Images that may wait for a thread", service.settings.limits.queue);
-    add("admitted_images", "Images that wait or are in work", service.admission.occupied());
+    add("queue_limit", "Images that may wait for a thread", snapshot.queue_limit);
+    add("admitted_images", "Images that wait or are in work", admission.occupied());
     add(
         "admitted_images_limit",
         "Images that may wait or be in work; beyond it the answer is 503",
-        service.admission.limit(),
+        admission.limit(),
     );
     let mut add = |name, help, value| {
         registry.register_with_unit(name, help, Unit::Bytes, gauge(value));
     };
-    add("upload_memory_used", "Memory that uploads take", service.uploads.used());
-    add("upload_memory_limit", "Memory that uploads may take", service.uploads.limit());
+    add("upload_memory_used", "Memory that uploads take", uploads.used());
+    add("upload_memory_limit", "Memory that uploads may take", uploads.limit());
 }
 
 fn add_model(registry: &mut Registry, served: &ServedModel) {

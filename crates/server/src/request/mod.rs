@@ -11,11 +11,10 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::{Payload, ServiceRequest};
 use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use sdd_serving::engine::{Answer, StageTimes};
 
 pub use finished::{Finished, RequestOutcome};
 pub use stages::RequestStages;
-
-use sdd_serving::engine::{Answer, StageTimes};
 
 use crate::error::ApiError;
 
@@ -24,6 +23,9 @@ pub const REQUEST_ID: &str = "x-request-id";
 
 /// The header with the milliseconds that a client will wait.
 pub const REQUEST_TIMEOUT: &str = "x-request-timeout-ms";
+
+/// The header that tells where the JSON of an inference request or of its answer ends.
+pub const INFERENCE_HEADER_LENGTH: &str = "inference-header-content-length";
 
 /// The longest name that is taken from a client.
 const MAX_ID_BYTES: usize = 128;

@@ -4,7 +4,7 @@ use super::keys::KeyRing;
 
 /// What a path is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Area {
+pub(crate) enum Area {
     /// For everybody, by whatever name: whether the server lives. Orchestrators ask without a key.
     Health,
     /// For everybody: what the server can be asked. The same for every server of this version, it tells nothing of the

@@ -3,8 +3,7 @@
 use actix_cors::Cors;
 use actix_web::http::header::{self, HeaderName};
 
-use crate::request::{REQUEST_ID, REQUEST_TIMEOUT};
-use crate::routes::v2::HEADER_LENGTH;
+use crate::request::{INFERENCE_HEADER_LENGTH, REQUEST_ID, REQUEST_TIMEOUT};
 
 /// Seconds for which a browser need not ask again whether it may.
 const MAX_AGE_S: usize = 3600;
@@ -18,7 +17,7 @@ pub fn cors(origins: &[String]) -> Cors {
             header::AUTHORIZATION,
             header::CONTENT_ENCODING,
             HeaderName::from_static("x-api-key"),
-            HeaderName::from_static(HEADER_LENGTH),
+            HeaderName::from_static(INFERENCE_HEADER_LENGTH),
             HeaderName::from_static("traceparent"),
             HeaderName::from_static("tracestate"),
             HeaderName::from_static(REQUEST_ID),
@@ -27,7 +26,7 @@ pub fn cors(origins: &[String]) -> Cors {
         .expose_headers([
             HeaderName::from_static(REQUEST_ID),
             HeaderName::from_static("server-timing"),
-            HeaderName::from_static(HEADER_LENGTH),
+            HeaderName::from_static(INFERENCE_HEADER_LENGTH),
             header::RETRY_AFTER,
         ])
         .max_age(MAX_AGE_S);

@@ -8,13 +8,13 @@ use actix_web::http::header::{self, HeaderMap, HeaderName};
 const SEC_FETCH_SITE: HeaderName = HeaderName::from_static("sec-fetch-site");
 
 /// Whether a method changes nothing; what it is answered a page of another site does not get to read.
-pub(super) fn is_safe(method: &Method) -> bool {
+pub(crate) fn is_safe(method: &Method) -> bool {
     [Method::GET, Method::HEAD, Method::OPTIONS, Method::TRACE].contains(method)
 }
 
 /// The site whose page sends a request, where that is neither this server's own, asked by `host`, nor one of
 /// `allowed`. Programs say nothing of a site; browsers always do.
-pub(super) fn other_site<'a>(
+pub(crate) fn other_site<'a>(
     headers: &'a HeaderMap,
     host: Option<&str>,
     allowed: &[String],

@@ -1,10 +1,9 @@
 //! Who may ask, how often, and how the connection is protected.
 
-mod area;
+pub(crate) mod area;
 mod client_address;
 mod cors;
-mod cross_site;
-mod guard;
+pub(crate) mod cross_site;
 mod hosts;
 pub mod keys;
 pub mod rate_limit;
@@ -17,20 +16,18 @@ use actix_web::dev::ServiceRequest;
 use arc_swap::ArcSwap;
 use ipnet::IpNet;
 use rustls::ServerConfig;
+use sdd_serving::causes::chain_of;
 use thiserror::Error;
 
 pub use cors::cors;
-pub use guard::guard;
-pub use hosts::{AllowedHosts, HostPattern};
+pub use hosts::AllowedHosts;
 pub use tls::{Tls, TlsError, provider};
-
-use sdd_serving::causes::chain_of;
 
 use self::area::Area;
 use self::client_address::client_address;
 use self::keys::{KeyError, KeyRing};
 use self::rate_limit::RateLimit;
-use crate::settings::SecuritySettings;
+use crate::settings::{HostPattern, SecuritySettings};
 
 /// Why the server cannot be protected as the settings say.
 #[derive(Debug, Error)]

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ipnet::IpNet;
 
-use crate::security::HostPattern;
+use super::host_pattern::HostPattern;
 
 /// Who may ask, how often, and how the connection is protected.
 #[derive(Debug, Clone, Default, Args)]

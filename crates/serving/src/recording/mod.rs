@@ -28,7 +28,7 @@ use sdd_monitor::{
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-pub use notifier::{Notifier, VerdictChange};
+pub use notifier::{Notifier, Tell, VerdictChange};
 pub use observation::{now_ms, observation};
 pub use options::RecordingOptions;
 pub use reader::Unread;

@@ -38,10 +38,13 @@ pub struct Notifier {
     pub cooldown: Duration,
     /// Time that telling takes at most: meanwhile nobody else who shares the memory tells the same.
     pub timeout: Duration,
-    /// Tells of a change, on a thread of its own, and may wait. An error says for the log what went wrong; then it is
-    /// tried again.
-    pub tell: Box<dyn FnMut(&VerdictChange<'_>) -> Result<(), String> + Send>,
+    /// What tells of a change.
+    pub tell: Box<Tell>,
 }
+
+/// Tells of a change, on a thread of its own, and may wait. An error says for the log what went wrong; then it is tried
+/// again.
+pub type Tell = dyn FnMut(&VerdictChange<'_>) -> Result<(), String> + Send;
 
 /// A change of the verdict.
 #[derive(Debug, Clone, Copy)]

@@ -6,21 +6,19 @@ use std::ops::Range;
 use actix_web::http::header::HeaderMap;
 
 use crate::error::ApiError;
-
-/// The header that tells where the JSON ends, in what comes and in what goes.
-pub const HEADER_LENGTH: &str = "inference-header-content-length";
+use crate::request::INFERENCE_HEADER_LENGTH;
 
 /// The bytes of JSON at the body's beginning; `None` where the body has nothing else.
 ///
 /// # Errors
 /// [`ApiError::InvalidHeader`].
 pub fn json_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
-    let Some(value) = headers.get(HEADER_LENGTH) else { return Ok(None) };
+    let Some(value) = headers.get(INFERENCE_HEADER_LENGTH) else { return Ok(None) };
     let digits = value.to_str().ok().map(str::trim);
     let length = digits.filter(|text| text.bytes().all(|byte| byte.is_ascii_digit()));
     let length = length.and_then(|text| text.parse().ok());
     length.map(Some).ok_or_else(|| ApiError::InvalidHeader {
-        name: HEADER_LENGTH,
+        name: INFERENCE_HEADER_LENGTH,
         reason: "expected the number of bytes of the JSON".into(),
     })
 }
@@ -71,7 +69,7 @@ mod tests {
     use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue};
     use proptest::prelude::*;
 
-    use super::{HEADER_LENGTH, elements, floats, json_length, push_element};
+    use super::{INFERENCE_HEADER_LENGTH, elements, floats, json_length, push_element};
 
     proptest! {
         #[test]
@@ -97,7 +95,7 @@ mod tests {
         fn any_header_is_read_or_refused(value: Vec<u8>) {
             let Ok(value) = HeaderValue::from_bytes(&value) else { return Ok(()) };
             let mut headers = HeaderMap::new();
-            headers.insert(HeaderName::from_static(HEADER_LENGTH), value.clone());
+            headers.insert(HeaderName::from_static(INFERENCE_HEADER_LENGTH), value.clone());
             if let Ok(length) = json_length(&headers) {
                 let text = value.to_str().unwrap().trim();
                 prop_assert_eq!(length.unwrap(), text.parse::<usize>().unwrap());

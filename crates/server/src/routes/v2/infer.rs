@@ -20,7 +20,7 @@ use super::request::{InferRequest, invalid};
 use super::response::{AnswerForm, InferResponse};
 use crate::contract::{EncodedImage, InferenceFaults, JsonAndTensors};
 use crate::error::{ApiError, Shortage};
-use crate::request::RequestContext;
+use crate::request::{INFERENCE_HEADER_LENGTH, RequestContext};
 use crate::service::Service;
 use crate::uploads::{self, UploadLimits};
 
@@ -193,7 +193,7 @@ fn decode(
     if json_length > body.len() {
         return Err(invalid(format!(
             "{} says {json_length}, and the body has {} bytes",
-            binary::HEADER_LENGTH,
+            INFERENCE_HEADER_LENGTH,
             body.len()
         )));
     }

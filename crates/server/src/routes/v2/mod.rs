@@ -23,7 +23,6 @@ mod tensor;
 use actix_web::Route;
 use actix_web::web::{self, PathConfig};
 
-pub use binary::HEADER_LENGTH;
 pub use error::errors_of_protocol;
 
 use super::{READ, get};

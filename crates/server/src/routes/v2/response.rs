@@ -6,11 +6,11 @@ use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::binary::HEADER_LENGTH;
 use super::compression::Coding;
 use super::output::{OutputTensor, Values, WantedOutput};
 use super::tensor::DataType;
 use crate::error::ApiError;
+use crate::request::INFERENCE_HEADER_LENGTH;
 
 /// The answer to an inference request.
 #[derive(Serialize, ToSchema)]
@@ -156,7 +156,7 @@ impl From<WrittenAnswer> for HttpResponse {
             response.insert_header((CONTENT_ENCODING, coding.name()));
         }
         if let Some(length) = answer.json_length {
-            response.insert_header((HEADER_LENGTH, length));
+            response.insert_header((INFERENCE_HEADER_LENGTH, length));
             response.content_type("application/octet-stream");
         } else {
             response.content_type("application/json");

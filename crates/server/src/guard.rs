@@ -1,4 +1,4 @@
-//! Whether a request is let in: checked before anything of its body is read.
+//! The check whether a request is let in, before anything of its body is read.
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -7,13 +7,13 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpMessage, ResponseError};
 
-use super::area::Area;
-use super::cross_site::{is_safe, other_site};
-use super::keys::{Caller, KeyRing};
-use super::rate_limit::Client;
-use super::{Entrance, Security};
 use crate::error::ApiError;
 use crate::request::RequestContext;
+use crate::security::area::Area;
+use crate::security::cross_site::{is_safe, other_site};
+use crate::security::keys::{Caller, KeyRing};
+use crate::security::rate_limit::Client;
+use crate::security::{Entrance, Security};
 use crate::service::Service;
 
 /// Headers of a request at most; HTTP/1.1 has this limit already.
@@ -151,8 +151,7 @@ fn shown_key(headers: &HeaderMap) -> Option<&[u8]> {
 mod tests {
     use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
-    use super::super::area::Area;
-    use super::{Caller, Entrance, KeyRing, authorize, shown_key};
+    use super::{Area, Caller, Entrance, KeyRing, authorize, shown_key};
 
     /// `None` when let in, or the code of the refusal.
     fn refused_at(
