@@ -2,7 +2,7 @@
 //!
 //! The outcome `x_t` is 1 for an image out of distribution. Without drift its probability, given the calibration,
 //! is at most `level`, except for a share `δ_calibration` of calibrations (see
-//! [`conditional_rate`](crate::conformal::conditional_rate)). The test alarms when its e-process reaches `1/δ_betting`. So
+//! [`conditional_rate`](crate::conformal::ConditionalRate)). The test alarms when its e-process reaches `1/δ_betting`. So
 //!
 //! ```text
 //! P(a false alarm, ever) ≤ δ_calibration + δ_betting = δ

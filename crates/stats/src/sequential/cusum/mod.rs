@@ -18,7 +18,7 @@
 //! other, and both only grow: both factors are sums over this lattice, taken image by image.
 //!
 //! **The calibration's share in it.** With `n` calibration images the rate without drift is not α: it is drawn once,
-//! from Beta(a, n + 1 − a) (see [`conditional_rate`](crate::conformal::conditional_rate)), and the run length falls steeply as
+//! from Beta(a, n + 1 − a) (see [`conditional_rate`](crate::conformal::ConditionalRate)), and the run length falls steeply as
 //! it rises. Give as `p0` a bound such as
 //! [`conditional_rate_bound`](crate::conformal::conditional_rate_bound) to have at least the stated run length
 //! with that bound's confidence.

@@ -52,7 +52,7 @@ impl Mmd {
     /// # Errors
     ///
     /// [`Error::SampleTooSmall`] for fewer than two rows in either; [`Error::WrongDimension`];
-    /// [`Error::NotFinite`]; [`Error::InvalidBandwidth`] for a fixed σ that is not positive and finite.
+    /// [`Error::NotFinite`]; [`Error::InvalidArgument`] for a fixed σ that is not positive and finite.
     pub fn new(
         reference: ArrayView2<'_, f32>,
         current: ArrayView2<'_, f32>,
@@ -325,6 +325,6 @@ mod tests {
         assert_eq!(code(array![[1.0, 1.0]], Bandwidth::default()), "sample_too_small");
         assert_eq!(code(array![[1.0], [2.0]], Bandwidth::default()), "wrong_dimension");
         assert_eq!(code(array![[1.0, f32::NAN], [1.0, 1.0]], Bandwidth::default()), "not_finite");
-        assert_eq!(code(ones.clone(), Bandwidth::Fixed(0.0)), "invalid_bandwidth");
+        assert_eq!(code(ones.clone(), Bandwidth::Fixed(0.0)), "invalid_argument");
     }
 }
