@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use sdd_server::security::keys;
-use sdd_server::settings::{Command, SettingsError};
+use sdd_server::settings::{Command, ReadSettings, SettingsError};
 use sdd_server::{Application, Settings, health, settings, telemetry};
 use sdd_serving::causes::causes_of;
 use signal_hook::low_level;
@@ -35,7 +35,7 @@ fn run() -> Result<(), Box<dyn std::error::Error>> {
     match &read.cli.command {
         Some(Command::Health) => health::check(&read.cli.settings),
         Some(Command::Key) => make_key(),
-        Some(Command::Config) => Ok(write!(std::io::stdout(), "{}", settings::effective(&read))?),
+        Some(Command::Config) => show_config(&read),
         None => serve(&read.cli.settings),
     }
 }
@@ -57,6 +57,16 @@ fn serve(settings: &Settings) -> Result<(), Box<dyn std::error::Error>> {
     // All that is to be kept has been written by now. No hooks of libraries: they would take apart what
     // a thread that still loads a model is using.
     low_level::exit(0)
+}
+
+/// What holds, unless a start would refuse it before it opens any model, reference or monitor.
+fn show_config(read: &ReadSettings) -> Result<(), Box<dyn std::error::Error>> {
+    let settings = &read.cli.settings;
+    settings.drift.tests().check()?;
+    settings.drift.place()?;
+    settings.telemetry.traces_url(|name| std::env::var(name).ok())?;
+    keys::KeyRing::open(&settings.security)?;
+    Ok(write!(std::io::stdout(), "{}", settings::effective_text(read))?)
 }
 
 fn make_key() -> Result<(), Box<dyn std::error::Error>> {

@@ -7,13 +7,14 @@ use clap::{Arg, ArgAction, CommandFactory};
 use toml::Value;
 
 use super::Cli;
-use super::file::Read;
+use super::file::ReadSettings;
 
 /// Every setting with its value and where that comes from; what is not set as a comment. Secrets are not shown.
 #[must_use]
-pub fn text(read: &Read) -> String {
+pub fn effective_text(read: &ReadSettings) -> String {
     let mut text = String::from(
-        "# What sdd-server runs with. A flag goes before its twin in the environment (SDD_…), that before this file.\n",
+        "# What sdd-server runs with. A flag goes before its twin in the environment (SDD_…), that before this file. What is\n\
+         # commented out has a default of its own, which `sdd-server --help` tells.\n",
     );
     let mut heading = None;
     for argument in Cli::command().get_arguments() {
@@ -25,7 +26,7 @@ pub fn text(read: &Read) -> String {
         let _ = match value(read, argument) {
             None => writeln!(text, "# {key} ="),
             Some(_) if argument.is_hide_env_values_set() => {
-                writeln!(text, "# {key} = (hidden)  # {}", source(read, argument, key))
+                writeln!(text, "# {key} = (secret: set it where this file is used)  # {}", source(read, argument, key))
             }
             Some(value) => writeln!(text, "{key} = {value}  # {}", source(read, argument, key)),
         };
@@ -36,7 +37,7 @@ pub fn text(read: &Read) -> String {
 /// What is no setting.
 const BESIDE: [&str; 3] = ["config", "help", "version"];
 
-fn value(read: &Read, argument: &Arg) -> Option<Value> {
+fn value(read: &ReadSettings, argument: &Arg) -> Option<Value> {
     let id = argument.get_id().as_str();
     if matches!(argument.get_action(), ArgAction::SetTrue) {
         return Some(Value::Boolean(read.matches.get_flag(id)));
@@ -55,7 +56,7 @@ fn of_text(text: &str) -> Value {
     number.map_or_else(|| Value::String(text.to_owned()), Value::Integer)
 }
 
-fn source(read: &Read, argument: &Arg, key: &str) -> String {
+fn source(read: &ReadSettings, argument: &Arg, key: &str) -> String {
     match read.matches.value_source(argument.get_id().as_str()) {
         Some(ValueSource::CommandLine) => "flag".into(),
         Some(ValueSource::EnvVariable) => match argument.get_env() {

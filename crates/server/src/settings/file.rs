@@ -7,8 +7,7 @@
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 
-use clap::error::ContextKind;
-use clap::{ArgMatches, Command, CommandFactory, FromArgMatches};
+use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use thiserror::Error;
 use toml::{Table, Value};
 
@@ -31,26 +30,21 @@ pub enum SettingsError {
         /// Why.
         source: std::io::Error,
     },
-    /// It is no TOML.
-    #[error("the configuration file {path} is no TOML")]
-    NoToml {
-        /// The file.
-        path: PathBuf,
-        /// Where and why reading stopped.
-        source: Box<toml::de::Error>,
-    },
-    /// Something in it is no setting, or none of that value.
+    /// Something in the file is no TOML, no setting, or none of that value.
     #[error("the configuration file {path}: {reason}")]
-    Setting {
+    File {
         /// The file.
         path: PathBuf,
-        /// Which, and what would be right.
+        /// Where or which, and what would be right. Never a line of the file, which may hold a password.
         reason: String,
     },
+    /// Settings that do not go together, wherever they stand.
+    #[error("{0}")]
+    Combination(&'static str),
 }
 
-/// What was read, and by what command line it was: for who shows where each value comes from.
-pub struct Read {
+/// The settings, and where they come from.
+pub struct ReadSettings {
     /// The settings, and what to do.
     pub cli: Cli,
     /// What was found, from which each value's source can be told.
@@ -63,25 +57,21 @@ pub struct Read {
 ///
 /// # Errors
 /// [`SettingsError`].
-pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<Read, SettingsError> {
+pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<ReadSettings, SettingsError> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = grouped();
     let mut in_file = Vec::new();
-    let path = config_path(&arguments);
-    if let Some(path) = &path {
-        for (key, value) in table(path)? {
-            command = with_default(command, path, &key, value)?;
+    if let Some(path) = config_path(&arguments) {
+        for (key, value) in table(&path)? {
+            let refused = |reason| SettingsError::File { path: path.clone(), reason };
+            command = with_default(command, &key, value).map_err(refused)?;
             in_file.push(key);
         }
     }
-    let matches = command.try_get_matches_from(&arguments).map_err(|error| {
-        path.as_deref().and_then(|path| of_file(path, &in_file, &error)).unwrap_or(error.into())
-    })?;
+    let matches = command.try_get_matches_from(&arguments)?;
     let cli = Cli::from_arg_matches(&matches)?;
-    if let (Some(path), Some(reason)) = (path, incomplete(&cli)) {
-        return Err(SettingsError::Setting { path, reason: reason.into() });
-    }
-    Ok(Read { cli, matches, in_file })
+    check_combinations(&cli)?;
+    Ok(ReadSettings { cli, matches, in_file })
 }
 
 /// The command, of whose flags `-h` shows the common ones alone.
@@ -109,35 +99,30 @@ fn table(path: &Path) -> Result<Table, SettingsError> {
         std::io::read_to_string(file)
     };
     let text = read().map_err(|source| SettingsError::Unreadable { path: path.into(), source })?;
-    text.parse().map_err(|source: toml::de::Error| SettingsError::NoToml {
-        path: path.into(),
-        source: Box::new(source),
+    text.parse().map_err(|error: toml::de::Error| {
+        let before = error.span().and_then(|span| text.get(..span.start)).unwrap_or_default();
+        let line = before.matches('\n').count() + 1;
+        let reason = format!("line {line} is no TOML: {}", error.message());
+        SettingsError::File { path: path.into(), reason }
     })
 }
 
-/// With the value of the file in the default's place.
-fn with_default(
-    command: Command,
-    path: &Path,
-    key: &str,
-    value: Value,
-) -> Result<Command, SettingsError> {
-    let refused = |reason: String| SettingsError::Setting { path: path.into(), reason };
+/// With the value of the file in the default's place; else what is wrong with it.
+fn with_default(command: Command, key: &str, value: Value) -> Result<Command, String> {
     let known = |name: &str| {
-        let is_it = |argument: &&clap::Arg| argument.get_long() == Some(name);
+        let is_it = |argument: &&Arg| argument.get_long() == Some(name);
         command.get_arguments().find(is_it).filter(|argument| argument.get_id() != "config")
     };
     let Some(argument) = known(key) else {
         let dashed = key.replace('_', "-");
-        return Err(refused(match known(&dashed) {
+        return Err(match known(&dashed) {
             Some(_) if dashed != key => format!("`{key}` is spelled `{dashed}`, as its flag is"),
             _ => format!("`{key}` is no setting; `sdd-server config` lists all of them"),
-        }));
+        });
     };
-    let takes_values = argument.get_action().takes_values();
-    let values = texts(value, takes_values).map_err(|expected| {
-        refused(format!("`{key}` is no {expected}, which is what the flag --{key} takes"))
-    })?;
+    let values = texts(argument, value)
+        .map_err(|expected| format!("`{key}` takes {expected}, as its flag does"))?;
+    check(argument, key, &values)?;
     let id = argument.get_id().clone();
     Ok(command.mut_arg(id, |argument| {
         let is_secret = argument.is_hide_env_values_set();
@@ -146,58 +131,56 @@ fn with_default(
 }
 
 /// A value as it would stand on the command line; else what would be right.
-fn texts(value: Value, takes_values: bool) -> Result<Vec<String>, &'static str> {
-    match (value, takes_values) {
-        (Value::Boolean(is_set), false) => Ok(vec![is_set.to_string()]),
-        (_, false) => Err("true or false"),
-        (Value::Array(values), true) => {
-            let each = values.into_iter().map(|value| texts(value, true));
-            Ok(each.collect::<Result<Vec<_>, _>>()?.concat())
+fn texts(argument: &Arg, value: Value) -> Result<Vec<String>, &'static str> {
+    let text = |value: Value| match value {
+        Value::String(text) => Ok(text),
+        Value::Integer(number) => Ok(number.to_string()),
+        Value::Float(number) => Ok(number.to_string()),
+        Value::Boolean(is_set) => Ok(is_set.to_string()),
+        Value::Array(_) | Value::Datetime(_) | Value::Table(_) => Err("one text or number"),
+    };
+    let takes_several = argument.get_value_delimiter().is_some();
+    match value {
+        Value::Boolean(is_set) if !argument.get_action().takes_values() => {
+            Ok(vec![is_set.to_string()])
         }
-        (Value::String(text), true) => Ok(vec![text]),
-        (Value::Integer(number), true) => Ok(vec![number.to_string()]),
-        (Value::Float(number), true) => Ok(vec![number.to_string()]),
-        (Value::Boolean(_) | Value::Datetime(_) | Value::Table(_), true) => {
-            Err("text, number or list of these")
-        }
+        _ if !argument.get_action().takes_values() => Err("true or false"),
+        Value::Array(values) if takes_several => values.into_iter().map(text).collect(),
+        value => Ok(vec![text(value)?]),
     }
 }
 
-/// What is wrong with a value that the file has, in place of the command line's words.
-fn of_file(path: &Path, in_file: &[String], error: &clap::Error) -> Option<SettingsError> {
-    let flag = error.get(ContextKind::InvalidArg)?.to_string();
-    let key = in_file.iter().find(|key| {
-        let rest = flag.strip_prefix("--").and_then(|flag| flag.strip_prefix(key.as_str()));
-        rest.is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-    })?;
-    let reason = std::error::Error::source(error).map_or_else(
-        || error.to_string().lines().next().unwrap_or_default().to_owned(),
+/// Whether the flag takes these values, also where it or its twin in the environment goes before the file.
+fn check(argument: &Arg, key: &str, values: &[String]) -> Result<(), String> {
+    if !argument.get_action().takes_values() {
+        return Ok(());
+    }
+    let alone = Command::new("file").no_binary_name(true).disable_help_flag(true);
+    let given = values.iter().map(|value| format!("--{key}={value}"));
+    let Err(error) = alone.arg(argument.clone()).try_get_matches_from(given) else {
+        return Ok(());
+    };
+    let reason = std::error::Error::source(&error).map_or_else(
+        || error.to_string().lines().next().unwrap_or_default().replacen("error: ", "", 1),
         ToString::to_string,
     );
-    let value = error.get(ContextKind::InvalidValue).map(ToString::to_string);
-    let is_secret = |key: &str| {
-        let command = Cli::command();
-        let mut arguments = command.get_arguments();
-        arguments
-            .any(|argument| argument.get_long() == Some(key) && argument.is_hide_env_values_set())
-    };
-    let reason = match value.filter(|_| !is_secret(key)) {
-        Some(value) => format!("`{key} = {value}`: {reason}"),
-        None => format!("`{key}`: {reason}"),
-    };
-    Some(SettingsError::Setting { path: path.into(), reason })
+    Err(if argument.is_hide_env_values_set() {
+        format!("`{key}`: {reason}")
+    } else {
+        format!("`{key} = {}`: {reason}", values.join(", "))
+    })
 }
 
-/// What must not stand alone. On the command line clap says so, which does not look at defaults.
-fn incomplete(cli: &Cli) -> Option<&'static str> {
+/// Refuses what must not stand alone: clap would not look at what comes from the file.
+fn check_combinations(cli: &Cli) -> Result<(), SettingsError> {
     let security = &cli.settings.security;
     if security.tls_cert.is_some() != security.tls_key.is_some() {
-        return Some("`tls-cert` and `tls-key` go together");
+        return Err(SettingsError::Combination("--tls-cert and --tls-key go together"));
     }
     if security.rate_limit_burst.is_some() && security.rate_limit.is_none() {
-        return Some("`rate-limit-burst` takes `rate-limit`");
+        return Err(SettingsError::Combination("--rate-limit-burst takes --rate-limit"));
     }
-    None
+    Ok(())
 }
 
 #[cfg(test)]
@@ -205,7 +188,7 @@ mod tests {
     use std::io::Write as _;
 
     use super::*;
-    use crate::settings::effective;
+    use crate::settings::effective_text as effective;
 
     fn file(text: &str) -> tempfile::NamedTempFile {
         let mut file = tempfile::NamedTempFile::new().unwrap();
@@ -213,7 +196,7 @@ mod tests {
         file
     }
 
-    fn read_with(text: &str, arguments: &[&str]) -> Result<Read, SettingsError> {
+    fn read_with(text: &str, arguments: &[&str]) -> Result<ReadSettings, SettingsError> {
         let file = file(text);
         let path = file.path().as_os_str().to_owned();
         let beginning = ["sdd-server".into(), "--config".into(), path];
@@ -248,14 +231,16 @@ mod tests {
             ("max_bytes = 1", "`max_bytes` is spelled `max-bytes`"),
             ("config = 'other.toml'", "`config` is no setting"),
             ("port = 'abc'", "`port = abc`"),
+            ("port = [1, 2]", "`port` takes one text or number"),
+            ("port = []", "`port` takes one text or number"),
             ("port = 70000", "`port = 70000`"),
             ("workers = 0", "`workers = 0`"),
-            ("port = true", "`port` is no text, number or list"),
-            ("reuse-port = 1", "`reuse-port` is no true or false"),
-            ("[model]\npath = 'x'", "`model` is no text, number or list"),
-            ("tls-cert = 'c.pem'", "`tls-cert` and `tls-key` go together"),
-            ("rate-limit-burst = 3", "`rate-limit-burst` takes `rate-limit`"),
-            ("port = ", "is no TOML"),
+            ("port = true", "`port = true`"),
+            ("reuse-port = 1", "`reuse-port` takes true or false"),
+            ("[model]\npath = 'x'", "`model` takes one text or number"),
+            ("tls-cert = 'c.pem'", "--tls-cert and --tls-key go together"),
+            ("rate-limit-burst = 3", "--rate-limit-burst takes --rate-limit"),
+            ("host = 'a'\nport = ", "line 2 is no TOML"),
         ];
         for (text, expected) in cases {
             let message = refusal(text);
@@ -263,6 +248,18 @@ mod tests {
         }
         let missing = read(["sdd-server", "--config", "/nowhere/sdd.toml"].map(OsString::from));
         assert!(matches!(missing, Err(SettingsError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn a_mistake_is_found_behind_a_flag_and_a_pair_may_stand_in_two_places() {
+        assert!(read_with("workers = 0", &["--workers", "2"]).is_err());
+        // The flag's mistake is not the file's.
+        let flag = read_with("port = 9000", &["--port", "abc"]).map(drop).unwrap_err();
+        assert!(matches!(flag, SettingsError::Arguments(_)), "{flag}");
+        read_with("tls-key = 'k.pem'", &["--tls-cert", "c.pem"]).unwrap();
+        read_with("rate-limit = 5", &["--rate-limit-burst", "9"]).unwrap();
+        let kept = read_with("capture-always-ood = false", &[]).unwrap();
+        assert!(!kept.cli.settings.capture.always_ood);
     }
 
     #[test]
@@ -289,17 +286,22 @@ mod tests {
         for shown in [effective(&read), help.to_string()] {
             assert!(shown.contains("monitor") && !shown.contains("open-sesame"), "{shown}");
         }
-        assert!(effective(&read).contains("# monitor = (hidden)  # file\n"));
+        assert!(effective(&read).contains("# monitor = (secret: set it where this file is used)  # file\n"));
         assert_eq!(read.cli.settings.drift.monitor.unwrap().expose(), secret);
-        let message = refusal("drift-webhook = 'no url open-sesame'");
-        assert!(!message.contains("open-sesame"), "{message}");
+        for wrong in ["drift-webhook = 'no url open-sesame'", "monitor = postgres://u:open-sesame@h"] {
+            let message = refusal(wrong);
+            assert!(!message.contains("open-sesame"), "{message}");
+        }
     }
 
     #[test]
     fn short_help_shows_the_common_flags_alone() {
         let short = grouped().render_help().to_string();
-        let flags = short.lines().filter(|line| line.trim_start().starts_with("--")).count();
-        assert_eq!(flags, COMMON.len(), "{short}");
+        let flags = short.lines().filter(|line| line.trim_start().starts_with("--"));
+        let shown: Vec<_> = flags.filter_map(|line| line.split_whitespace().next()).collect();
+        let common = COMMON.map(|id| format!("--{}", id.replace('_', "-")));
+        assert_eq!(shown.len(), common.len(), "{short}");
+        assert!(common.iter().all(|flag| shown.contains(&flag.as_str())), "{short}");
         let long = grouped().render_long_help().to_string();
         assert!(long.contains("--drift-window") && long.contains("Security:"), "{long}");
     }

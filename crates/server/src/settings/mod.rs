@@ -20,8 +20,8 @@ use clap::{Args, Parser, Subcommand};
 use sdd_report::PictureFolders;
 
 pub use capture::CaptureSettings;
-pub use effective::text as effective;
-pub use file::{Read, SettingsError, read};
+pub use effective::effective_text;
+pub use file::{ReadSettings, SettingsError, read};
 pub use host_pattern::HostPattern;
 pub use limits::LimitSettings;
 pub use model::{DEFAULT_REFERENCE, ModelSettings};

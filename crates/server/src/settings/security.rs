@@ -31,10 +31,10 @@ pub struct SecuritySettings {
     #[arg(long, env = "SDD_ADMIN_KEYS_FILE")]
     pub admin_keys_file: Option<PathBuf>,
     /// Certificate chain for TLS, a PEM file, which a reload reads anew
-    #[arg(long, env = "SDD_TLS_CERT", requires = "tls_key", global = true)]
+    #[arg(long, env = "SDD_TLS_CERT", global = true)]
     pub tls_cert: Option<PathBuf>,
     /// Private key for TLS, a PEM file without a password
-    #[arg(long, env = "SDD_TLS_KEY", requires = "tls_cert", global = true)]
+    #[arg(long, env = "SDD_TLS_KEY", global = true)]
     pub tls_key: Option<PathBuf>,
     /// Web sites whose pages may ask, as `https://lab.example`, separated by commas; `*` for all
     /// [default: none]
@@ -52,7 +52,7 @@ pub struct SecuritySettings {
     pub rate_limit: Option<NonZeroU32>,
     /// Requests that a client may send at once before --rate-limit holds [default: as many as it may
     /// send in a second]
-    #[arg(long, env = "SDD_RATE_LIMIT_BURST", requires = "rate_limit")]
+    #[arg(long, env = "SDD_RATE_LIMIT_BURST")]
     pub rate_limit_burst: Option<NonZeroU32>,
     /// Proxies, as 10.0.0.0/8, separated by commas, whose header X-Forwarded-For tells the client's
     /// address
