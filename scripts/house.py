@@ -27,7 +27,10 @@ ALLOWED = {
     "server": {"core", "drift", "index", "monitor", "report", "serving"},
     "drift-index": {"core", "drift", "index", "monitor", "report"},
 }
-"""What each crate may use. Benches and fuzz targets may use everything."""
+"""What each crate may use."""
+
+FREE = {"fuzz"}
+"""What may use everything, as the benches may, which are no crate here."""
 
 FORBIDDEN = {
     "stats": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "image", "ort", "faiss", "askama"},
@@ -85,7 +88,8 @@ def modules(crate: Path) -> dict[tuple[str, ...], Path]:
     found = {}
     for path in sorted((crate / "src").rglob("*.rs")):
         parts = path.relative_to(crate / "src").with_suffix("").parts
-        if parts[-1] in ("mod", "lib", "main"):
+        is_beside_a_library = parts == ("main",) and (crate / "src" / "lib.rs").exists()
+        if parts[-1] in ("mod", "lib", "main") and not is_beside_a_library:
             parts = parts[:-1]
         if parts and parts[-1] in ("tests", "laws"):
             continue
@@ -94,12 +98,13 @@ def modules(crate: Path) -> dict[tuple[str, ...], Path]:
 
 
 def code_of(text: str) -> str:
-    """The code alone: no comments, and nothing from the tests on, which stand at the end of a file.
+    """The code alone: no comments, and nothing that is of tests only.
 
     What a module within the file takes from above itself is in the file.
     """
-    text = re.sub(r"//.*", "", text)
-    text = re.split(r"#\[cfg\((?:all\()?test", text)[0]
+    text = re.sub(r"(?m)^\s*//.*", "", text)
+    # An item that stands alone, or a block up to the brace in the column of its attribute.
+    text = re.sub(r"(?m)^#\[cfg\((?:all\()?test[^\n]*\n(?:#[^\n]*\n)*(?:[^\n{]*;|[^\n]*\{\n(?s:.*?)^\})", "", text)
     within = re.compile(r"^(?:pub(?:\([a-z:]+\))? )?mod \w+ \{.*?^\}", re.MULTILINE | re.DOTALL)
     return within.sub(lambda found: found[0].replace("super::", "self::"), text)
 
@@ -209,6 +214,7 @@ def faults() -> list[str]:
     packages = crates()
     uses = arrows(packages)
     found = []
+    found += [f"{crate} is in no list of what it may use" for crate in sorted(set(packages) - set(ALLOWED) - FREE)]
     for crate, allowed in ALLOWED.items():
         found += [f"{crate} may not use {other}" for other in sorted(uses.get(crate, set()) - allowed)]
     for crate, forbidden in FORBIDDEN.items():
@@ -234,8 +240,11 @@ def main() -> int:
             text = ARCHITECTURE.read_text()
             begin, end = text.index(BEGIN) + len(BEGIN), text.index(END)
             ARCHITECTURE.write_text(f"{text[:begin]}\n{drawn}\n{text[end:]}")
-        case _:
+        case []:
             print(drawn)
+        case _:
+            print(__doc__, file=sys.stderr)
+            return 2
     return 0
 
 

@@ -39,7 +39,7 @@ impl Monitor {
     ///
     /// [`sdd_stats::Error::InvalidArgument`] for a state that was changed from outside.
     pub fn report(&self, state: &MonitorState) -> Result<MonitorReport> {
-        if state.basis != self.basis() {
+        if !state.is_of(self) {
             let mut state = state.clone();
             state.renew(self);
             return self.report(&state);

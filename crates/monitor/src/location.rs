@@ -75,12 +75,11 @@ impl Location {
     /// [`PostgresMonitorStore::open`](super::PostgresMonitorStore::open).
     pub fn open(&self, keep: u64) -> Result<Box<dyn MonitorStore>> {
         match self {
-            // Opening a pipe would wait for its other end.
-            Self::File(path) if is_special(path) => Err(crate::Error::InvalidLocation {
-                reason: format!("{} is neither a regular file nor new", path.display()),
-            }),
             #[cfg(feature = "sqlite")]
-            Self::File(path) => Ok(Box::new(SqliteMonitorStore::open(path, keep)?)),
+            Self::File(path) => {
+                refuse_special(path)?;
+                Ok(Box::new(SqliteMonitorStore::open(path, keep)?))
+            }
             #[cfg(not(feature = "sqlite"))]
             Self::File(_) => Err(crate::Error::InvalidLocation {
                 reason: "this program was built without SQLite".into(),
@@ -98,7 +97,10 @@ impl Location {
     pub fn open_again(&self, keep: u64) -> Result<Box<dyn MonitorStore>> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::File(path) => Ok(Box::new(SqliteMonitorStore::open_again(path, keep)?)),
+            Self::File(path) => {
+                refuse_special(path)?;
+                Ok(Box::new(SqliteMonitorStore::open_again(path, keep)?))
+            }
             #[allow(unreachable_patterns, reason = "which there are depends on the features")]
             other => other.open(keep),
         }
@@ -113,7 +115,10 @@ impl Location {
     pub fn open_to_read(&self) -> Result<Box<dyn MonitorStore>> {
         match self {
             #[cfg(feature = "sqlite")]
-            Self::File(path) => Ok(Box::new(SqliteMonitorStore::open_to_read(path)?)),
+            Self::File(path) => {
+                refuse_special(path)?;
+                Ok(Box::new(SqliteMonitorStore::open_to_read(path)?))
+            }
             #[cfg(feature = "postgres")]
             Self::Postgres(address) => Ok(Box::new(PostgresMonitorStore::open_to_read(address)?)),
             #[allow(unreachable_patterns, reason = "which there are depends on the features")]
@@ -133,9 +138,15 @@ impl fmt::Display for Location {
     }
 }
 
-/// Whether something is there that is neither a file nor a folder, which has an error of its own.
-fn is_special(path: &std::path::Path) -> bool {
-    std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir())
+/// Refuses what is neither a file nor a folder, which has an error of its own: opening a pipe would wait for its other
+/// end.
+#[cfg(feature = "sqlite")]
+fn refuse_special(path: &std::path::Path) -> Result<()> {
+    if std::fs::metadata(path).is_ok_and(|found| !found.is_file() && !found.is_dir()) {
+        let reason = format!("{} is neither a regular file nor new", path.display());
+        return Err(crate::Error::InvalidLocation { reason });
+    }
+    Ok(())
 }
 
 fn is_connection_string(text: &str) -> bool {

@@ -29,9 +29,13 @@ impl Recorded {
     ///
     /// What the store reports.
     pub fn read(store: &mut dyn MonitorStore, pair: &PairId, monitor: &Monitor) -> Result<Self> {
-        let state = store.state(pair, monitor)?;
+        let mut state = store.state(pair, monitor)?;
         // As it was stated last, by whichever server.
         let monitor = monitor.in_force(&state)?;
+        // What was seen under other settings is of an epoch that is over.
+        if !state.is_of(&monitor) {
+            state.renew(&monitor);
+        }
         Ok(Self {
             pair: pair.clone(),
             drift: monitor.report(&state)?,

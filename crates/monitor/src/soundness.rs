@@ -2,7 +2,7 @@
 //! others may have written to, and is trusted only after this.
 
 use super::ring::MAX_CLASSES;
-use super::settings::WINDOW;
+use super::settings::{MonitorSettings, WINDOW};
 use super::state::{MonitorState, Totals, WindowCheck};
 use super::terms::Alarm;
 use crate::error::{Error, Result};
@@ -13,6 +13,8 @@ const MOST: u64 = 1 << 53;
 impl MonitorState {
     pub(super) fn check(&self) -> Result<()> {
         let window = self.window()?;
+        let settings = self.settings().map_or(Ok(()), MonitorSettings::check);
+        settings.map_err(|error| Error::InvalidState { source: error.into() })?;
         self.check_counts()?;
         self.check_ring(window)?;
         self.check_window_check(window)?;

@@ -141,13 +141,18 @@ impl MonitorState {
     ///
     /// [`Error::InvalidState`] for a state that was changed from outside; it is as it was then.
     pub fn observe(&mut self, monitor: &Monitor, observation: &Observation) -> Result<Step> {
+        let verdict = observation.out_of_distribution.zip(monitor.tests());
+        if self.is_of(monitor)
+            && let Some((_, tests)) = verdict
+        {
+            self.sequential_test(tests)?;
+        }
         if self.settings.as_ref() != Some(monitor.settings()) {
             self.settings = Some(monitor.settings().clone());
         }
-        if self.basis != monitor.basis() {
+        if !self.is_of(monitor) {
             self.begin_epoch(monitor, observation.time_ms, EpochStart::Settings);
         }
-        let verdict = observation.out_of_distribution.zip(monitor.tests());
         let test = verdict.map(|(_, tests)| self.sequential_test(tests)).transpose()?;
         let class = self.class_index(&observation.predicted_class);
         self.sequence += 1;
@@ -233,6 +238,11 @@ impl MonitorState {
         self.sequence = sequence;
         self.epoch.began_after = sequence;
         self
+    }
+
+    /// Whether it is of what this monitor tests.
+    pub(super) fn is_of(&self, monitor: &Monitor) -> bool {
+        self.basis == monitor.basis()
     }
 
     /// As it will be with the next image, where what is tested has changed.

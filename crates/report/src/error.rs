@@ -3,7 +3,7 @@
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// What can go wrong while a report is gathered or drawn.
+/// What can go wrong while a report is made or drawn.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {

@@ -26,7 +26,11 @@ pub fn effective_text(read: &ReadSettings) -> String {
         let _ = match value(read, argument) {
             None => writeln!(text, "# {key} ="),
             Some(_) if argument.is_hide_env_values_set() => {
-                writeln!(text, "# {key} = (secret: set it where this file is used)  # {}", source(read, argument, key))
+                writeln!(
+                    text,
+                    "# {key} = (secret: set it where this file is used)  # {}",
+                    source(read, argument, key)
+                )
             }
             Some(value) => writeln!(text, "{key} = {value}  # {}", source(read, argument, key)),
         };

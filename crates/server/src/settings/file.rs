@@ -286,9 +286,14 @@ mod tests {
         for shown in [effective(&read), help.to_string()] {
             assert!(shown.contains("monitor") && !shown.contains("open-sesame"), "{shown}");
         }
-        assert!(effective(&read).contains("# monitor = (secret: set it where this file is used)  # file\n"));
+        assert!(
+            effective(&read)
+                .contains("# monitor = (secret: set it where this file is used)  # file\n")
+        );
         assert_eq!(read.cli.settings.drift.monitor.unwrap().expose(), secret);
-        for wrong in ["drift-webhook = 'no url open-sesame'", "monitor = postgres://u:open-sesame@h"] {
+        for wrong in
+            ["drift-webhook = 'no url open-sesame'", "monitor = postgres://u:open-sesame@h"]
+        {
             let message = refusal(wrong);
             assert!(!message.contains("open-sesame"), "{message}");
         }

@@ -138,7 +138,8 @@ impl Pair {
         );
         let reference = reference.map(|(_, reference)| reference);
         let max_batch = options.max_batch(served.device);
-        let (readers, neighbors) = (options.workers, options.neighbors);
+        // A session at least, and with it a reader.
+        let (readers, neighbors) = (options.workers.max(1), options.neighbors);
         Ok(Self { classifiers, readers, max_batch, neighbors, reference, served })
     }
 

@@ -93,8 +93,9 @@ impl Engine {
             }
         } else {
             for runner in runners {
-                let (preparer, jobs) = (preparers.pop(), jobs.clone());
-                let preparer = preparer.unwrap_or_else(|| unreachable!("a reader a session"));
+                // A pair has a reader a session.
+                let Some(preparer) = preparers.pop() else { break };
+                let jobs = jobs.clone();
                 threads.start("inference", move || answer_singly(preparer, runner, &jobs))?;
             }
         }

@@ -4,6 +4,7 @@
 //! memory one tells it, the one that claims it first. Should that one die before it has noted that it was told, it is
 //! told once more.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -113,7 +114,9 @@ impl Telling {
             if let Err(RecvTimeoutError::Disconnected) = pokes.recv_timeout(wait) {
                 return;
             }
-            wait = self.look().min(LOOK_EVERY);
+            // A panic of whoever tells costs this look, and not all that come after it.
+            let looked = catch_unwind(AssertUnwindSafe(|| self.look()));
+            wait = looked.unwrap_or(LOOK_EVERY).min(LOOK_EVERY);
             std::thread::sleep(LEAST_WAIT);
         }
     }
