@@ -59,9 +59,8 @@ pub const MAX_CLASS_IMAGES: usize = 2000;
 ///
 /// # Errors
 ///
-/// [`Error::NoHeldOutImages`]; [`Error::TestUnavailable`]; [`sdd_stats::Error::InvalidArgument`];
-/// [`Error::TooFewPermutations`]; [`Error::UnequalBatch`]; [`Error::WrongDimension`] or
-/// [`Error::NotFinite`] for the batch's embeddings; and what the store reports.
+/// Of [`Error`](crate::Error): `NoHeldOutImages`, `TestUnavailable`, `TooFewPermutations`, `UnequalBatch`; `WrongDimension`
+/// or `NotFinite` for the batch's embeddings; a level that is none; and what the store reports.
 pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<BatchReport> {
     options.check()?;
     batch.check(reference.store().dimension())?;
