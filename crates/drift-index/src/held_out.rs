@@ -25,7 +25,9 @@ impl HeldOut {
     pub fn of_images(embedded: Embedded, source: CalibrationSource) -> Self {
         let Embedded { embeddings, mut images, classes, of_matrix } = embedded;
         if of_matrix {
-            images.iter_mut().for_each(|image| image.label = None);
+            for image in &mut images {
+                image.label = None;
+            }
         }
         Self { embeddings, images, classes, source, groups: None }
     }

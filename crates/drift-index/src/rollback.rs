@@ -8,7 +8,7 @@ use crate::answer::Answer;
 use crate::help;
 use crate::remarks::Remarks;
 use crate::revision::{Base, JSON_HELP, Revised, change};
-use crate::store_argument::{KeepArguments, StoreArgument};
+use crate::store_argument::{ChangeArguments, StoreArgument};
 
 const BEFORE_HELP: &str = "\
 Examples:
@@ -27,12 +27,8 @@ pub struct Arguments {
     #[arg(value_name = "STORE[@N]")]
     store: StoreArgument,
 
-    /// Say what would be done, and write nothing
-    #[arg(long)]
-    dry_run: bool,
-
     #[command(flatten)]
-    keeping: KeepArguments,
+    change: ChangeArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
@@ -61,8 +57,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         .and_then(Base::of_store)
         .with_context(|| format!("generation {generation} cannot be brought back"))?;
     let change = change("rollback", &old.store);
-    let (keeping, dry_run) = (&arguments.keeping, arguments.dry_run);
-    let written = keeping.save(&old.store, dir, replaces, &change, dry_run)?;
+    let written = arguments.change.save(&old.store, dir, replaces, &change)?;
     let (score, calibration) = (old.score, old.calibration.as_ref());
     Revised::new(dir, &old.store, score, calibration, change, written.as_ref(), Remarks::default())
         .answer()

@@ -80,7 +80,18 @@ pub struct KeepArguments {
     keep_generations: NonZeroUsize,
 }
 
-impl KeepArguments {
+/// How a store is changed.
+#[derive(Debug, Args)]
+pub struct ChangeArguments {
+    /// Say what would be done, and write nothing
+    #[arg(long)]
+    dry_run: bool,
+
+    #[command(flatten)]
+    keeping: KeepArguments,
+}
+
+impl ChangeArguments {
     /// Writes the generation that comes about by this change; nothing in a dry run.
     pub fn save(
         &self,
@@ -88,15 +99,16 @@ impl KeepArguments {
         dir: &Path,
         replaces: Replaces<'_>,
         change: &Change,
-        dry_run: bool,
     ) -> Result<Option<Manifest>> {
-        if dry_run {
+        if self.dry_run {
             return Ok(None);
         }
-        let change = Change { note: self.note.clone(), ..change.clone() };
-        self.write(store, dir, replaces, Some(change)).map(Some)
+        let change = Change { note: self.keeping.note.clone(), ..change.clone() };
+        self.keeping.write(store, dir, replaces, Some(change)).map(Some)
     }
+}
 
+impl KeepArguments {
     /// Writes a store that was built, over whatever is there. Without a note there is nothing to say of it that older
     /// programs could not read.
     pub fn save_built(&self, store: &FileStore, dir: &Path) -> Result<Manifest> {

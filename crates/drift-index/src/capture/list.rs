@@ -46,6 +46,7 @@ pub struct Arguments {
     #[arg(long)]
     out_of_distribution: bool,
 
+    #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
     /// Only images kept for this reason: sample, out_of_distribution, low_confidence
     #[arg(long, value_name = "REASON")]
     reason: Option<String>,

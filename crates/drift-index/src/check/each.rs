@@ -108,7 +108,7 @@ impl Judged {
     ) -> Self {
         let (confidence, warning) = match &image.predicted {
             Predicted::Fully { prediction, .. } => {
-                (Some(prediction.confidence), prediction.warning.clone())
+                (Some(prediction.confidence), prediction.warning)
             }
             _ => (None, None),
         };

@@ -16,7 +16,7 @@ use crate::calibration::{Calibrated, attachments, calibrate, uncalibrated, warn_
 use crate::held_out::HeldOut;
 use crate::interrupt::Interrupt;
 use crate::remarks::Remarks;
-use crate::store_argument::KeepArguments;
+use crate::store_argument::ChangeArguments;
 
 /// The store as it is.
 pub struct Base {
@@ -122,8 +122,7 @@ impl Revision {
         self,
         dir: &Path,
         base: &Base,
-        dry_run: bool,
-        keeping: &KeepArguments,
+        arguments: &ChangeArguments,
         interrupt: &Interrupt,
     ) -> Result<Answer> {
         let Self { change, store, score, calibrated, remarks } = self;
@@ -133,7 +132,7 @@ impl Revision {
         interrupt.check()?;
         let calibration = calibrated.map(|calibrated| calibrated.calibration);
         let replaces = Replaces::Generation(base.store.manifest());
-        let manifest = keeping.save(&store, dir, replaces, &change, dry_run)?;
+        let manifest = arguments.save(&store, dir, replaces, &change)?;
         Revised::new(dir, &store, score, calibration.as_ref(), change, manifest.as_ref(), remarks)
             .answer()
     }

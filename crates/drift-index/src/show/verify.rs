@@ -78,12 +78,11 @@ impl Sound {
 /// Of one generation, or of all that the store keeps.
 pub fn answer(argument: &StoreArgument) -> Result<Answer> {
     let store = &argument.path;
-    let (generation, earlier) = match argument.generation {
-        Some(generation) => (generation, Vec::new()),
-        None => {
-            let earlier = earlier(store)?;
-            (current(store)?, earlier)
-        }
+    let (generation, earlier) = if let Some(generation) = argument.generation {
+        (generation, Vec::new())
+    } else {
+        let earlier = earlier(store)?;
+        (current(store)?, earlier)
     };
     let sound = Sound::open(store, generation)
         .with_context(|| format!("{} is not sound", store.display()))?;

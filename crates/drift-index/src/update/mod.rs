@@ -26,7 +26,7 @@ use crate::remarks::{Part, Remarks};
 use crate::revision::{Base, Calibrate, JSON_HELP, change};
 use crate::rule_arguments::RuleArguments;
 use crate::sides::Sides;
-use crate::store_argument::{KeepArguments, StoreArgument};
+use crate::store_argument::{ChangeArguments, StoreArgument};
 
 const BEFORE_HELP: &str = "\
 Examples:
@@ -57,10 +57,6 @@ pub struct Arguments {
     /// The store
     #[arg(value_name = "STORE")]
     store: StoreArgument,
-
-    /// Say what would be done, and write nothing
-    #[arg(long)]
-    dry_run: bool,
 
     /// Put added or merged images in the place of those with the same id
     #[arg(long)]
@@ -104,7 +100,7 @@ pub struct Arguments {
     model: ModelArguments,
 
     #[command(flatten)]
-    keeping: KeepArguments,
+    change: ChangeArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
@@ -162,7 +158,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     // The index of a store whose rows stay is not copied.
     let store = changed.map_or(found, Arc::new);
     let revision = base.revised(change, store, held_out, &calibrate, remarks, &interrupt)?;
-    revision.finish(dir, &base, arguments.dry_run, &arguments.keeping, &interrupt)
+    revision.finish(dir, &base, &arguments.change, &interrupt)
 }
 
 /// The held-out images as they are to be: on this side only, and there once.

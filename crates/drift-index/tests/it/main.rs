@@ -12,7 +12,6 @@ mod interrupted;
 mod labeling;
 mod life;
 mod matrix;
-
 mod report;
 mod support;
 mod text;
