@@ -82,6 +82,7 @@ pub struct KeepArguments {
 
 /// How a store is changed.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Generations")]
 pub struct ChangeArguments {
     /// Say what would be done, and write nothing
     #[arg(long)]

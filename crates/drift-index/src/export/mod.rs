@@ -9,14 +9,14 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use self::table::{Table, write_whole};
+use self::table::Table;
 
 use crate::answer::{Answer, count};
 use crate::exit::ExitStatus;
 use crate::help;
-use crate::npy;
 use crate::revision::Base;
 use crate::store_argument::StoreArgument;
+use crate::{npy, whole_file};
 
 const BEFORE_HELP: &str = "\
 Examples:
@@ -68,12 +68,12 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         Some("npy") => {
             let beside = out.with_extension("csv");
             npy::check_destination(out)?;
-            write_whole(&beside, |file| table.write_csv(file, false))?;
+            whole_file::write_with(&beside, |file| table.write_csv(file, false))?;
             npy::write(out, &table.embeddings)?;
             vec![out.display().to_string(), beside.display().to_string()]
         }
         Some("csv") => {
-            write_whole(out, |file| table.write_csv(file, true))?;
+            whole_file::write_with(out, |file| table.write_csv(file, true))?;
             vec![out.display().to_string()]
         }
         _ => bail!("{} ends in neither .npy nor .csv", out.display()),
