@@ -29,7 +29,7 @@ class Deployed:
         self.model = model
         self.store = store
         drift_index(
-            "build", "--model", model, "--images", images / "training", "--calibration", images / "held_out",
+            "build", images / "training", "--calibrate", images / "held_out", "--model", model,
             "--alpha", ALPHA, "--out", store,
         )
 

@@ -31,7 +31,7 @@ def test_faiss_reads_a_store_and_finds_the_same_neighbors(normalization: str, tm
     np.save(tmp_path / "queries.npy", queries)
     (tmp_path / "labels.txt").write_text("".join(f"{label}\n" for label in labels))
     drift_index(
-        "build", "--embeddings", tmp_path / "reference.npy", "--labels", tmp_path / "labels.txt",
+        "build", tmp_path / "reference.npy", "--classes", tmp_path / "labels.txt",
         "--normalize", normalization, "--out", tmp_path / "store",
     )
 
@@ -51,7 +51,10 @@ def test_faiss_reads_a_store_and_finds_the_same_neighbors(normalization: str, tm
 
     # Distances are float32 sums of squares: a relative error, so the tolerance grows with the norms.
     tolerance = 1e-4 if normalization == "l2" else 1e-4 * float(np.linalg.norm(reference, axis=1).max())
-    answers = drift_index("query", tmp_path / "store", "--embeddings", tmp_path / "queries.npy", "-k", 3)
+    # Exit code 4: without a calibration there is no verdict.
+    answers = drift_index(
+        "check", tmp_path / "store", tmp_path / "queries.npy", "--each", "--neighbors", 3, codes=(4,)
+    )
     assert len(answers["results"]) == QUERIES
     for query, answer in zip(queries, answers["results"]):
         assert len(answer["neighbors"]) == 3
@@ -61,8 +64,10 @@ def test_faiss_reads_a_store_and_finds_the_same_neighbors(normalization: str, tm
 def test_an_image_has_the_neighbors_that_python_finds() -> None:
     store, model = Store(REFERENCE), ServedModel(MODEL)
     _, rows = model.predict(SAMPLES)
-    # Exit code 1: at least one of the images is out of distribution, as one sample is meant to be.
-    answers = drift_index("query", REFERENCE, *SAMPLES, "--model", MODEL, "-k", 3, codes=(0, 1))
+    # Exit code 4: so few images are no batch.
+    answers = drift_index("check", REFERENCE, *SAMPLES, "--model", MODEL, "--each", "--neighbors", 3, codes=(4,))
+    # As one sample is meant to be.
+    assert any(answer["out_of_distribution"] for answer in answers["results"])
     assert len(answers["results"]) == len(SAMPLES)
     for row, answer in zip(rows, answers["results"]):
         assert len(answer["neighbors"]) == 3

@@ -38,7 +38,7 @@ def test_the_commands_of_the_tutorial(tmp_path: Path) -> None:
     surfaces(tmp_path / "held-out", 60, seed=2)
     reference, work = tmp_path / "store", tmp_path / "work"
     drift_index(
-        "build", "--model", TINY, "--images", tmp_path / "parts", "--calibration", tmp_path / "held-out", "--out", reference
+        "build", tmp_path / "parts", "--calibrate", tmp_path / "held-out", "--model", TINY, "--out", reference
     )
     make = ROOT / "scripts" / "tutorial" / "images.py"
     folders = [tmp_path / "parts" / "non_defect", tmp_path / "held-out"]
@@ -60,10 +60,10 @@ def test_the_commands_of_the_tutorial(tmp_path: Path) -> None:
     verdicts = [line.split(":")[0] for line in done.stdout.splitlines() if line.split(":")[0] in
                 ("stable", "drifting", "insufficient_data")]
     assert verdicts == ["stable", "drifting", "stable", "drifting"], done.stdout
-    history = drift_index("history", work / "reference")["generations"]
-    assert [kept["command"] for kept in history] == ["build", "add", "calibrate", "rollback"]
-    assert history[1]["added"] >= 40
-    drift_index("diff", f"{work / 'reference'}@1", work / "reference")
+    history = drift_index("show", work / "reference", "--history")["generations"]
+    assert [kept["command"] for kept in history] == ["build", "update", "rollback"]
+    assert history[1]["added"] >= 40 and history[1]["calibration"]["images"] < 60
+    drift_index("show", f"{work / 'reference'}@1", "--diff", work / "reference")
 
 
 def test_numpy_and_pandas_read_what_is_exported(tmp_path: Path) -> None:
@@ -73,7 +73,7 @@ def test_numpy_and_pandas_read_what_is_exported(tmp_path: Path) -> None:
     np.save(tmp_path / "rows.npy", rows)
     (tmp_path / "ids.txt").write_text("".join(f'a, "{row}" ä\n' for row in range(20)))
     store = tmp_path / "store"
-    drift_index("build", "--embeddings", tmp_path / "rows.npy", "--ids", tmp_path / "ids.txt", "--out", store)
+    drift_index("build", tmp_path / "rows.npy", "--ids", tmp_path / "ids.txt", "--out", store)
     drift_index("export", store, "--out", tmp_path / "out.npy")
     exported, beside = np.load(tmp_path / "out.npy"), pandas.read_csv(tmp_path / "out.csv")
     assert exported.dtype == np.float32

@@ -1,4 +1,4 @@
-//! What a subcommand answers: the same content as text and as one JSON document.
+//! What a command answers: the same content as text and as one JSON document.
 
 use std::fmt::{self, Display};
 use std::io::{self, Write};
@@ -40,13 +40,13 @@ fn message(error: &anyhow::Error) -> String {
     };
     let Some(way_back) = error.chain().find_map(store_error) else { return message };
     let WayBack { store, generation, folder_in_the_way } = way_back;
-    let command = format!("`drift-index rollback {} {generation}`", store.display());
+    let command = format!("`drift-index rollback {}@{generation}`", store.display());
     let help =
         if folder_in_the_way { format!("{command} once the folder is away") } else { command };
     format!("{message}: {help}")
 }
 
-/// The answer of a subcommand.
+/// The answer of a command.
 pub struct Answer {
     status: ExitStatus,
     text: String,

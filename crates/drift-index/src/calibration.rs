@@ -19,11 +19,12 @@ use sdd_drift::score::SCORE_ATTACHMENT;
 use sdd_drift::{Calibration, CalibrationImages, Error, Reference, Score, VerdictRule};
 use sdd_index::{FileStore, ReferenceStore};
 
-use crate::answer::count;
-use crate::held_out::{HeldOut, HeldOutImage};
+use crate::answer::{Failure, count};
+use crate::held_out::HeldOut;
+use crate::images::embedded::EmbeddedImage;
 use crate::interrupt::Interrupt;
 use crate::progress::Progress;
-use crate::remarks::{Part, Remarks, SkippedImage};
+use crate::remarks::{Part, Remarks, Skipped};
 
 /// Searched together, which shares the reading of the reference among them.
 const IMAGES_AT_A_TIME: usize = 128;
@@ -74,9 +75,9 @@ pub fn calibrate(
     let mut groups = HashSet::new();
     let scores = score_all(&reference, &held_out, interrupt)?;
     for ((row, image), score) in held_out.images.into_iter().enumerate().zip(scores) {
-        let predicted_class = image.predicted.query(&[]).predicted_class.map(str::to_owned);
+        let predicted_class = image.predicted_class();
         let probabilities = image.predicted.probabilities();
-        let HeldOutImage { id, label, group, .. } = image;
+        let EmbeddedImage { id, label, group, .. } = image;
         match score {
             Ok(score) => {
                 entries.push(CalibrationEntry {
@@ -90,9 +91,8 @@ pub fn calibrate(
             }
             // The same image as a query would have no score either.
             Err(error @ Error::ClassWithoutReference { .. }) => {
-                let reason = error.to_string();
-                let skipped = SkippedImage { part: Part::Calibration, image: id, reason };
-                remarks.skipped.push(skipped);
+                let failure = Failure { code: error.code(), message: error.to_string() };
+                remarks.skipped.push(Skipped::new(Some(Part::Calibration), id, failure));
             }
             Err(error) => {
                 return Err(error).with_context(|| format!("cannot score calibration image {id}"));
@@ -105,7 +105,7 @@ pub fn calibrate(
         .with_context(|| {
             let left_out = remarks.left_out(Part::Calibration);
             let known =
-                remarks.duplicates.iter().filter(|one| one.part == Part::Calibration).count();
+                remarks.duplicates.iter().filter(|one| one.part == Some(Part::Calibration)).count();
             let why = match known {
                 0 => String::new(),
                 known => format!(", {known} of them in the reference already or there twice"),

@@ -7,71 +7,68 @@ use std::time::Instant;
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ndarray::Array2;
-use sdd_core::{DEFAULT_MODEL, ImageWarning, ModelSpec, Prediction, Probabilities};
+use sdd_core::{ImageWarning, ModelSpec, Prediction, Probabilities};
 use serde::Serialize;
 
-use crate::answer::{Answer, Failure, UNREADABLE_IMAGE, count, line};
+use crate::answer::{Answer, Failure, count, line};
+use crate::describe::{ModelInfo, model_text};
 use crate::exit::ExitStatus;
+use crate::help;
 use crate::images::embed::{Outcome, embed};
-use crate::images::folder::{Folder, Ignored, Skipped, ensure_images, scan};
-use crate::info::{ModelInfo, model_text};
+use crate::images::folder::{Folder, ImageFile};
+use crate::images::source::Source;
 use crate::interrupt::Interrupt;
-use crate::model::{InferenceArguments, identity};
+use crate::model::{Model, ModelArguments};
 use crate::npy;
+use crate::remarks::Ignored;
 
-const AFTER_LONG_HELP: &str = "\
-JSON (--json): status (ok; partial if some images were skipped; error if all were, and nothing was
-written), out (null then), rows, dimension, model {name, version, sha256}, results [{image, row,
-class, confidence, probabilities {CLASS: PROBABILITY}, error {code, message} or null}], ignored
-{hidden, other_files, loops}, seconds. `row` counts from 0, and is null for a skipped image.
+const BEFORE_HELP: &str = "\
+Examples:
+  drift-index embed parts/ --out parts.npy
+  drift-index embed a.jpg b.jpg --model my.onnx --out two.npy
 
-Example:
-  drift-index embed --model model.onnx --images parts --out parts.npy
-  drift-index build --embeddings parts.npy --out reference";
+The matrix is float32 [M, D], as numpy.load and the other commands read it: one row for
+each image that can be read, in their order (of a folder that of the paths), as the model
+made it, not normalized. Images that cannot be read have no row (exit code 3).";
+
+const AFTER_HELP: &str = "\
+JSON (--json): status (ok; partial if some images were left out; error if all were, and
+nothing was written), out (null then), rows, dimension, model {name, version, sha256},
+results [{image, row, class, confidence, probabilities {CLASS: PROBABILITY},
+error {code, message} or null}], ignored {hidden, other_files, loops}, seconds.
+`row` counts from 0, and is null for an image that was left out.";
 
 /// Write a model's embeddings of images as a matrix
-///
-/// The matrix is float32 [M, D], as numpy.load and `build --embeddings` read it: one row for each
-/// image that can be read, in the order of the images, as the model made it, not normalized. Of a
-/// folder the order is that of the paths. Images that cannot be read have no row and are listed
-/// (exit code 3). The file is there only once it is complete.
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER_LONG_HELP)]
+#[command(help_template = help::TEMPLATE, before_help = BEFORE_HELP, after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The images
-    #[arg(value_name = "IMAGE", required_unless_present = "folder", conflicts_with = "folder")]
+    /// Folder of images with all below it, or image files
+    #[arg(value_name = "IMAGES", required = true)]
     images: Vec<PathBuf>,
-
-    /// Folder of images instead, with all below it
-    #[arg(long = "images", value_name = "DIR")]
-    folder: Option<PathBuf>,
 
     /// The matrix to write
     #[arg(long, value_name = "FILE.npy")]
     out: PathBuf,
 
-    /// The model
-    #[arg(long, value_name = "FILE.onnx", default_value = DEFAULT_MODEL)]
-    model: PathBuf,
-
     #[command(flatten)]
-    inference: InferenceArguments,
+    model: ModelArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let started = Instant::now();
     npy::check_destination(&arguments.out)?;
-    let images = Images::of(arguments)?;
+    let images = match Source::find(&arguments.images, None)? {
+        Source::Images(images) => images,
+        Source::Matrix(matrix) => bail!("{} has embeddings already", matrix.display()),
+    };
     let interrupt = Interrupt::listen()?;
 
-    let first = arguments.inference.open(&arguments.model, 1)?;
-    let (model, spec) = (identity(&first), first.spec().clone());
-    let files: Vec<&Path> = images.files.iter().map(|(_, path)| path.as_path()).collect();
-    let classifiers = arguments.inference.fork(first, files.len())?;
-    let max_bytes = arguments.inference.limits().max_bytes;
-    let outcomes = embed(&files, classifiers, max_bytes, &interrupt)?;
+    let mut model = Model::new(&arguments.model);
+    let (spec, max_bytes) = (model.spec()?, model.max_bytes());
+    let files: Vec<&Path> = images.images.iter().map(|image| image.path.as_path()).collect();
+    let outcomes = embed(&files, model.sessions(files.len())?, max_bytes, &interrupt)?;
 
-    let (embeddings, results) = images.settle(&outcomes, &spec)?;
+    let (embeddings, results) = settle(&images, &outcomes, &spec)?;
     interrupt.check()?;
     let rows = embeddings.nrows();
     if rows > 0 {
@@ -81,7 +78,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         out: (rows > 0).then(|| arguments.out.display().to_string()),
         rows,
         dimension: spec.embedding_dimension,
-        model: ModelInfo::from(&model),
+        model: model.identity().as_ref().map(ModelInfo::from),
         results,
         ignored: images.ignored,
         seconds: started.elapsed().as_secs_f64(),
@@ -89,65 +86,40 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     Answer::new(embedded.status(), &embedded)
 }
 
-/// What is to be embedded.
-struct Images {
-    /// What each is called in the answer, and where it is.
-    files: Vec<(String, PathBuf)>,
-    /// What looks like an image and cannot be one.
-    skipped: Vec<Skipped>,
-    ignored: Ignored,
-}
-
-impl Images {
-    fn of(arguments: &Arguments) -> Result<Self> {
-        let Some(folder) = &arguments.folder else {
-            let named =
-                arguments.images.iter().map(|path| (path.display().to_string(), path.clone()));
-            let (skipped, ignored) = (Vec::new(), Ignored::default());
-            return Ok(Self { files: named.collect(), skipped, ignored });
+/// The matrix, and what is to be said of each image. Of byte-identical images each has a row.
+fn settle(
+    images: &Folder,
+    outcomes: &[Outcome],
+    spec: &ModelSpec,
+) -> Result<(Array2<f32>, Vec<Embedding>)> {
+    let (mut values, mut rows) = (Vec::new(), 0);
+    let mut results = Vec::with_capacity(outcomes.len());
+    for (ImageFile { id, .. }, outcome) in images.images.iter().zip(outcomes) {
+        let outcome = match outcome {
+            Outcome::SameAs(earlier) => &outcomes[*earlier],
+            own => own,
         };
-        let Folder { images, skipped, ignored } = scan(folder)?;
-        ensure_images(&images, folder)?;
-        let files = images.into_iter().map(|image| (image.id, image.path)).collect();
-        Ok(Self { files, skipped, ignored })
+        results.push(match outcome {
+            Outcome::Classified(prediction, _) => {
+                values.extend_from_slice(&prediction.embedding);
+                rows += 1;
+                Embedding::new(id, rows - 1, prediction, spec)?
+            }
+            Outcome::SameAs(_) => bail!("{id} is said to be the same as a copy"),
+            Outcome::Unreadable(failure) => Embedding::none(id, failure.clone()),
+        });
     }
-
-    /// The matrix, and what is to be said of each image. Of byte-identical images each has a row.
-    fn settle(
-        &self,
-        outcomes: &[Outcome],
-        spec: &ModelSpec,
-    ) -> Result<(Array2<f32>, Vec<Embedding>)> {
-        let mut values = Vec::new();
-        let mut rows = 0;
-        let mut results = Vec::with_capacity(outcomes.len());
-        for ((image, _), outcome) in self.files.iter().zip(outcomes) {
-            let outcome = match outcome {
-                Outcome::SameAs(earlier) => &outcomes[*earlier],
-                own => own,
-            };
-            results.push(match outcome {
-                Outcome::Classified(prediction, _) => {
-                    values.extend_from_slice(&prediction.embedding);
-                    rows += 1;
-                    Embedding::new(image, rows - 1, prediction, spec)?
-                }
-                Outcome::SameAs(_) => bail!("{image} is said to be the same as a copy"),
-                Outcome::Unreadable(failure) => Embedding::none(image, failure.clone()),
-            });
-        }
-        if !self.skipped.is_empty() {
-            results.extend(self.skipped.iter().map(|skipped| {
-                let message = skipped.reason.clone();
-                Embedding::none(&skipped.image, Failure { code: UNREADABLE_IMAGE, message })
-            }));
-            // As those of a folder are.
-            results.sort_by(|a, b| a.image.cmp(&b.image));
-        }
-        let matrix = Array2::from_shape_vec((rows, spec.embedding_dimension), values)
-            .context("the model's embeddings are not of the dimension that it states")?;
-        Ok((matrix, results))
+    if !images.skipped.is_empty() {
+        results.extend(images.skipped.iter().map(|skipped| {
+            let (code, message) = (skipped.code, skipped.reason.clone());
+            Embedding::none(&skipped.image, Failure { code, message })
+        }));
+        // As those of a folder are.
+        results.sort_by(|a, b| a.image.cmp(&b.image));
     }
+    let matrix = Array2::from_shape_vec((rows, spec.embedding_dimension), values)
+        .context("the model's embeddings are not of the dimension that it states")?;
+    Ok((matrix, results))
 }
 
 /// What is said of one image.
@@ -196,7 +168,7 @@ struct Embedded {
     out: Option<String>,
     rows: usize,
     dimension: usize,
-    model: ModelInfo,
+    model: Option<ModelInfo>,
     results: Vec<Embedding>,
     ignored: Ignored,
     seconds: f64,
@@ -226,7 +198,7 @@ impl fmt::Display for Embedded {
             None => writeln!(f, "nothing was written: no image can be read")?,
         }
         line(f, "matrix", format_args!("{} x {}, float32", self.rows, self.dimension))?;
-        line(f, "model", model_text(Some(&self.model)))?;
+        line(f, "model", model_text(self.model.as_ref()))?;
         if self.skipped() > 0 {
             line(f, "skipped", count(self.skipped(), "image"))?;
         }

@@ -2,39 +2,58 @@
 
 use std::process::ExitCode;
 
+use sdd_drift::batch::Status;
+
 /// Shown below `--help`.
 pub const HELP: &str = "\
 Exit codes:
-  0    done; query: no image is out of distribution, or the store has no calibration to tell;
-       check, report: stable, or too few images to tell
-  1    query: at least one image is out of distribution; check, report: drifting; diff: they
-       differ
-  2    an error, wrong usage, or an image of several that query could not answer
-  3    build, embed, add, calibrate, merge, remove: done, but some images were skipped;
-       verify: sound, but an earlier generation is not
+  0    done; no drift
+  1    drift: the images are drifting, or the one image is out of distribution;
+       show --diff: the two differ
+  2    an error, or wrong usage
+  3    done, with images left out that cannot be used;
+       show --verify: sound, but an earlier generation is not
+  4    too few images to say, or nothing to compare them with
   130  interrupted; what was there before is as it was
 
-Results go to standard output, progress and errors to standard error (more with SDD_LOG=info).
-With --json, a failure too is one document: {\"status\":\"error\",\"error\":{\"code\",\"message\"}}.";
+Results go to standard output, progress and errors to standard error
+(more with SDD_LOG=info). With --json, a failure too is one document:
+{\"status\":\"error\",\"error\":{\"code\",\"message\"}}.";
 
 /// What the exit code says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
-    /// Done.
+    /// Done, and nothing was found that a person should look at.
     Success,
-    /// The answer is that something is out of distribution, or that a batch has drifted.
+    /// An image is out of distribution, or several have drifted.
     Drift,
-    /// The answer is that two stores are not the same.
+    /// Two stores are not the same.
     Different,
-    /// No answer, or not for everything that was asked.
+    /// No answer.
     Error,
-    /// A store or a matrix was made from less than was asked for, or not all that a store keeps is sound.
+    /// Done with less than was asked for, or not all that a store keeps is sound.
     Partial,
+    /// Too few images for an answer.
+    TooFew,
     /// Stopped by a signal.
     Interrupted,
 }
 
 impl ExitStatus {
+    /// Of work that is done, with some images left out or with all.
+    pub fn done(left_out: bool) -> Self {
+        if left_out { Self::Partial } else { Self::Success }
+    }
+
+    /// Of a verdict on images, of which some may have been left out.
+    pub fn of_verdict(verdict: Status, left_out: bool) -> Self {
+        match verdict {
+            Status::Drifting => Self::Drift,
+            Status::InsufficientData => Self::TooFew,
+            Status::Stable => Self::done(left_out),
+        }
+    }
+
     /// The name under `status` in JSON.
     pub fn name(self) -> &'static str {
         match self {
@@ -43,6 +62,7 @@ impl ExitStatus {
             Self::Different => "different",
             Self::Error => "error",
             Self::Partial => "partial",
+            Self::TooFew => "insufficient_data",
             Self::Interrupted => "interrupted",
         }
     }
@@ -55,6 +75,7 @@ impl From<ExitStatus> for ExitCode {
             ExitStatus::Drift | ExitStatus::Different => 1,
             ExitStatus::Error => 2,
             ExitStatus::Partial => 3,
+            ExitStatus::TooFew => 4,
             ExitStatus::Interrupted => 130,
         })
     }

@@ -1,20 +1,18 @@
 //! Held-out images on their way into a calibration.
 
-use std::sync::Arc;
-
 use anyhow::{Context, Result};
 use ndarray::{Array2, Axis, concatenate};
-use sdd_core::{ModelSpec, Prediction};
 use sdd_drift::calibration::CalibrationSource;
-use sdd_drift::{Calibration, CalibrationImages, Query};
+use sdd_drift::calibration_images::CalibrationImage;
+use sdd_drift::{Calibration, CalibrationImages};
 
-use crate::sides::select;
+use crate::images::embedded::{Embedded, EmbeddedImage, Predicted, select};
 
 /// Images for the calibration, which are not in the reference.
 pub struct HeldOut {
     /// One row an image.
     pub embeddings: Array2<f32>,
-    pub images: Vec<HeldOutImage>,
+    pub images: Vec<EmbeddedImage>,
     /// The model's classes, where it is known.
     pub classes: Vec<String>,
     pub source: CalibrationSource,
@@ -22,51 +20,31 @@ pub struct HeldOut {
     pub groups: Option<usize>,
 }
 
-pub struct HeldOutImage {
-    pub id: String,
-    /// Its class by its folder or label file.
-    pub label: Option<String>,
-    /// What is known of it beside its row.
-    pub predicted: Predicted,
-    pub group: Option<String>,
-}
-
-/// What the model said of a held-out image.
-pub enum Predicted {
-    /// All, as a query has it.
-    Fully { prediction: Box<Prediction>, spec: Arc<ModelSpec> },
-    /// What a store remembers, which is not by what function the probabilities came about.
-    Stored { class: Option<String>, probabilities: Option<Vec<f32>> },
-    /// Nothing but the class, if that.
-    Class(Option<String>),
-}
-
-impl Predicted {
-    pub fn query<'a>(&'a self, embedding: &'a [f32]) -> Query<'a> {
-        match self {
-            Self::Fully { prediction, spec } => {
-                Query::new(embedding).of_class(prediction.class(spec))
-            }
-            Self::Stored { class, .. } | Self::Class(class) => {
-                Query { predicted_class: class.as_deref(), ..Query::new(embedding) }
-            }
-        }
-    }
-
-    /// One for each of the model's classes, in their order.
-    pub fn probabilities(&self) -> Option<Vec<f32>> {
-        match self {
-            Self::Fully { prediction, .. } => Some(prediction.probabilities.clone()),
-            Self::Stored { probabilities, .. } => probabilities.clone(),
-            Self::Class(_) => None,
-        }
-    }
-}
-
 impl HeldOut {
+    /// Images that were held out in this way. Of a matrix the classes are those that the model predicted.
+    pub fn of_images(embedded: Embedded, source: CalibrationSource) -> Self {
+        let Embedded { embeddings, mut images, classes, of_matrix } = embedded;
+        if of_matrix {
+            for image in &mut images {
+                image.label = None;
+            }
+        }
+        Self { embeddings, images, classes, source, groups: None }
+    }
+
+    /// Images that were named for it.
+    pub fn named(embedded: Embedded) -> Self {
+        let source = if embedded.of_matrix {
+            CalibrationSource::Embeddings
+        } else {
+            CalibrationSource::Directory
+        };
+        Self::of_images(embedded, source)
+    }
+
     /// The images that a store keeps, and what its calibration says of them.
     pub fn of_store(images: &CalibrationImages, calibration: &Calibration) -> Self {
-        let image = |image: &sdd_drift::calibration_images::CalibrationImage| HeldOutImage {
+        let image = |image: &CalibrationImage| EmbeddedImage {
             id: image.id.clone(),
             label: image.label.clone(),
             predicted: Predicted::Stored {
@@ -101,8 +79,7 @@ impl HeldOut {
         let all_known = images.iter().all(|image| image.predicted.probabilities().is_some());
         if !all_known {
             for image in &mut images {
-                let class = image.predicted.query(&[]).predicted_class.map(str::to_owned);
-                image.predicted = Predicted::Class(class);
+                image.predicted = Predicted::Class(image.predicted_class());
             }
         }
         let classes = if self.classes.is_empty() { others.classes } else { self.classes };

@@ -1,40 +1,36 @@
-//! `drift-index` builds reference stores, asks them, checks them, and changes them generation by generation; and
-//! writes embeddings.
+//! `drift-index` builds reference stores, changes them generation by generation, and checks images against them.
 //!
-//! One file a subcommand. What the program knows about statistics is in the library; here are
-//! files, folders, the model, and what people and programs read.
+//! One file or folder a command. What the program knows about statistics is in the libraries; here are files, folders,
+//! the model, and what people and programs read.
 
-mod add;
 mod answer;
 mod build;
-mod calibrate;
 mod calibration;
-mod captured;
+mod capture;
 mod check;
 mod csv_list;
-mod diff;
+mod describe;
 mod embed;
 mod exit;
 mod export;
+mod groups;
 mod held_out;
-mod history;
+mod help;
 mod images;
-mod info;
 mod interrupt;
-mod label;
-mod merge;
 mod model;
 mod npy;
 mod progress;
-mod query;
 mod remarks;
-mod remove;
 mod report;
 mod revision;
 mod rollback;
+mod rule_arguments;
+mod show;
 mod sides;
+mod store_argument;
 mod text_file;
-mod verify;
+mod update;
 mod whole_file;
 
 use std::process::ExitCode;
@@ -46,12 +42,27 @@ use tracing_subscriber::EnvFilter;
 use crate::answer::Answer;
 use crate::exit::ExitStatus;
 
-/// Builds, asks, checks and maintains the reference that drift is measured against.
-///
-/// A reference store holds the embeddings of known images, with their names and classes, and the
-/// scores of held-out images that say which score is unusual.
+const BEFORE_HELP: &str = "\
+Examples:
+  drift-index build train/ --calibrate held_out/ --model my.onnx --out store
+  drift-index check store today/ --model my.onnx
+  drift-index update store --add labeled/ --calibrate new_held_out/ --model my.onnx
+  drift-index show store --history
+
+A store holds the embeddings of known images, with their names and classes, and held-out
+images that say which score is unusual. STORE@3 is its generation 3. IMAGES are a folder
+of images with all below it, image files, or a matrix of embeddings that ends in .npy.";
+
+/// Builds, checks and maintains the reference that drift is measured against.
 #[derive(Debug, Parser)]
-#[command(name = "drift-index", version, after_help = exit::HELP)]
+#[command(
+    name = "drift-index",
+    version,
+    help_template = help::TEMPLATE,
+    before_help = BEFORE_HELP,
+    after_help = exit::HELP,
+    max_term_width = 100,
+)]
 struct Arguments {
     #[command(subcommand)]
     command: Command,
@@ -64,22 +75,14 @@ struct Arguments {
 #[derive(Debug, Subcommand)]
 enum Command {
     Build(Box<build::Arguments>),
-    Embed(embed::Arguments),
-    Query(query::Arguments),
-    Check(check::Arguments),
-    Calibrate(Box<calibrate::Arguments>),
-    Add(Box<add::Arguments>),
-    Remove(remove::Arguments),
-    Merge(merge::Arguments),
-    History(history::Arguments),
+    Update(Box<update::Arguments>),
     Rollback(rollback::Arguments),
-    Diff(diff::Arguments),
-    Export(export::Arguments),
-    Captured(captured::Arguments),
-    Label(label::Arguments),
+    Show(show::Arguments),
+    Check(Box<check::Arguments>),
     Report(Box<report::Arguments>),
-    Info(info::Arguments),
-    Verify(verify::Arguments),
+    Embed(embed::Arguments),
+    Export(export::Arguments),
+    Capture(capture::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -104,22 +107,14 @@ fn main() -> ExitCode {
 fn run(command: Command) -> Result<Answer> {
     match command {
         Command::Build(arguments) => build::run(&arguments),
-        Command::Embed(arguments) => embed::run(&arguments),
-        Command::Query(arguments) => query::run(&arguments),
-        Command::Check(arguments) => check::run(&arguments),
-        Command::Calibrate(arguments) => calibrate::run(&arguments),
-        Command::Add(arguments) => add::run(&arguments),
-        Command::Remove(arguments) => remove::run(&arguments),
-        Command::Merge(arguments) => merge::run(&arguments),
-        Command::History(arguments) => history::run(&arguments),
+        Command::Update(arguments) => update::run(&arguments),
         Command::Rollback(arguments) => rollback::run(&arguments),
-        Command::Diff(arguments) => diff::run(&arguments),
-        Command::Export(arguments) => export::run(&arguments),
-        Command::Captured(arguments) => captured::run(&arguments),
-        Command::Label(arguments) => label::run(&arguments),
+        Command::Show(arguments) => show::run(&arguments),
+        Command::Check(arguments) => check::run(&arguments),
         Command::Report(arguments) => report::run(&arguments),
-        Command::Info(arguments) => info::run(&arguments),
-        Command::Verify(arguments) => verify::run(&arguments),
+        Command::Embed(arguments) => embed::run(&arguments),
+        Command::Export(arguments) => export::run(&arguments),
+        Command::Capture(arguments) => capture::run(&arguments),
     }
 }
 

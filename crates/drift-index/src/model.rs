@@ -1,60 +1,29 @@
-//! The flags that say which model to run, and how.
+//! Which model to run, and how: one set of flags for all commands.
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_core::{Classifier, ClassifierOptions, DEFAULT_MODEL, Device, ImageLimits, ReadOptions};
+use sdd_core::{
+    Classifier, ClassifierOptions, DEFAULT_MODEL, Device, ImageLimits, ModelSpec, ReadOptions,
+};
 use sdd_drift::Reference;
 use sdd_index::ModelIdentity;
 
 /// Each session has its own copy of the weights there; a few keep it busy while others decode.
 const MOST_SESSIONS_ON_A_GPU: usize = 4;
 
-/// Which model a store is asked with, and how it is run.
+/// The model, and how it is run.
 #[derive(Debug, Args)]
+#[command(next_help_heading = "Model")]
 pub struct ModelArguments {
     #[arg(long, value_name = "FILE.onnx", help = format!(
-        "The model, which must be the one that the store was built with \
-         [default for images: {DEFAULT_MODEL}]"
+        "The model that makes, or made, the embeddings [default for images: {DEFAULT_MODEL}]"
     ))]
     model: Option<PathBuf>,
 
-    #[command(flatten)]
-    pub inference: InferenceArguments,
-}
-
-/// What a store remembers of the model that made its embeddings.
-pub fn identity(classifier: &Classifier) -> ModelIdentity {
-    let spec = classifier.spec();
-    let (name, version) = (spec.name.clone(), spec.version.clone());
-    ModelIdentity { name, version, sha256: classifier.sha256().to_owned() }
-}
-
-impl ModelArguments {
-    /// Opens the model for images, if it is the one of the reference.
-    pub fn open_for(&self, reference: &Reference, intra_op_threads: usize) -> Result<Classifier> {
-        let model = self.model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
-        let classifier = self.inference.open(model, intra_op_threads)?;
-        reference.check_model(&identity(&classifier), classifier.spec().embedding_dimension)?;
-        Ok(classifier)
-    }
-
-    /// Where there are embeddings instead of images no model is needed: one that is named all the same must be that
-    /// of the reference.
-    pub fn check_if_named(&self, reference: &Reference) -> Result<()> {
-        if self.model.is_some() {
-            self.open_for(reference, 1)?;
-        }
-        Ok(())
-    }
-}
-
-/// How a model is run; which one is a matter of the subcommand.
-#[derive(Debug, Args)]
-#[command(next_help_heading = "Model")]
-pub struct InferenceArguments {
     /// Describes the model instead of its own metadata
     #[arg(long, value_name = "FILE.json", requires = "model")]
     sidecar: Option<PathBuf>,
@@ -80,37 +49,7 @@ pub struct InferenceArguments {
     max_pixels: u64,
 }
 
-impl InferenceArguments {
-    /// Opens the model, each of its inferences on that many threads.
-    pub fn open(&self, model: &Path, intra_op_threads: usize) -> Result<Classifier> {
-        let options = ClassifierOptions {
-            device: self.device,
-            intra_op_threads,
-            read: ReadOptions { limits: self.limits(), ..ReadOptions::default() },
-            sidecar: self.sidecar.clone(),
-            model_cache: None,
-        };
-        Classifier::open(model, &options)
-            .with_context(|| format!("cannot use the model {}", model.display()))
-    }
-
-    /// One classifier a thread, as far as there are images for them.
-    pub fn fork(&self, first: Classifier, images: usize) -> Result<Vec<Classifier>> {
-        let mut sessions = self.threads().min(images);
-        if first.device() != Device::Cpu {
-            sessions = sessions.min(MOST_SESSIONS_ON_A_GPU);
-        }
-        let mut classifiers: Vec<_> =
-            (1..sessions).map(|_| first.fork()).collect::<Result<_, _>>()?;
-        classifiers.push(first);
-        Ok(classifiers)
-    }
-
-    pub fn threads(&self) -> usize {
-        let cores = std::thread::available_parallelism();
-        self.threads.or(cores.ok()).map_or(1, NonZeroUsize::get)
-    }
-
+impl ModelArguments {
     pub fn limits(&self) -> ImageLimits {
         ImageLimits {
             max_bytes: self.max_bytes,
@@ -118,4 +57,106 @@ impl InferenceArguments {
             max_pixels: self.max_pixels,
         }
     }
+
+    pub fn is_named(&self) -> bool {
+        self.model.is_some()
+    }
+
+    fn threads(&self) -> usize {
+        let cores = std::thread::available_parallelism();
+        self.threads.or(cores.ok()).map_or(1, NonZeroUsize::get)
+    }
+
+    fn open(&self) -> Result<Classifier> {
+        let model = self.model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
+        let options = ClassifierOptions {
+            device: self.device,
+            // Images are classified side by side, each on one thread.
+            intra_op_threads: 1,
+            read: ReadOptions { limits: self.limits(), ..ReadOptions::default() },
+            sidecar: self.sidecar.clone(),
+            model_cache: None,
+        };
+        Classifier::open(model, &options)
+            .with_context(|| format!("cannot use the model {}", model.display()))
+    }
+}
+
+/// A model that is opened where images need it, and once.
+pub struct Model<'a> {
+    arguments: &'a ModelArguments,
+    /// It must be the model of this reference.
+    reference: Option<&'a Reference>,
+    opened: Option<Opened>,
+}
+
+struct Opened {
+    sessions: Vec<Classifier>,
+    spec: Arc<ModelSpec>,
+}
+
+impl<'a> Model<'a> {
+    /// Any model.
+    pub fn new(arguments: &'a ModelArguments) -> Self {
+        Self { arguments, reference: None, opened: None }
+    }
+
+    /// That of the reference.
+    pub fn of(reference: &'a Reference, arguments: &'a ModelArguments) -> Self {
+        Self { reference: Some(reference), ..Self::new(arguments) }
+    }
+
+    fn opened(&mut self) -> Result<&mut Opened> {
+        if self.opened.is_none() {
+            let first = self.arguments.open()?;
+            if let Some(reference) = self.reference {
+                reference.check_model(&identity(&first), first.spec().embedding_dimension)?;
+            }
+            let spec = Arc::new(first.spec().clone());
+            self.opened = Some(Opened { sessions: vec![first], spec });
+        }
+        self.opened.as_mut().context("the model is not open")
+    }
+
+    /// Where there are embeddings instead of images no model is needed: one that is named all the same must be the
+    /// right one.
+    pub fn open_if_named(&mut self) -> Result<()> {
+        if self.arguments.is_named() {
+            self.opened()?;
+        }
+        Ok(())
+    }
+
+    pub fn spec(&mut self) -> Result<Arc<ModelSpec>> {
+        Ok(Arc::clone(&self.opened()?.spec))
+    }
+
+    /// One session a thread, as far as there are images for them.
+    pub fn sessions(&mut self, images: usize) -> Result<&mut [Classifier]> {
+        let threads = self.arguments.threads();
+        let sessions = &mut self.opened()?.sessions;
+        let mut wanted = threads.min(images).max(1);
+        if sessions[0].device() != Device::Cpu {
+            wanted = wanted.min(MOST_SESSIONS_ON_A_GPU);
+        }
+        while sessions.len() < wanted {
+            sessions.push(sessions[0].fork()?);
+        }
+        Ok(&mut sessions[..wanted])
+    }
+
+    pub fn max_bytes(&self) -> usize {
+        self.arguments.max_bytes
+    }
+
+    /// What a store remembers of the model, if it was opened.
+    pub fn identity(&self) -> Option<ModelIdentity> {
+        self.opened.as_ref().map(|opened| identity(&opened.sessions[0]))
+    }
+}
+
+fn identity(classifier: &Classifier) -> ModelIdentity {
+    let spec = classifier.spec();
+    let (name, version) = (spec.name.clone(), spec.version.clone());
+    ModelIdentity { name, version, sha256: classifier.sha256().to_owned() }
 }

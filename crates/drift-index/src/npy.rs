@@ -5,7 +5,6 @@ use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
 use ndarray::Array2;
-use tempfile::NamedTempFile;
 
 use sdd_core::regular_file;
 use sdd_drift::npy;
@@ -35,21 +34,14 @@ pub fn check_destination(path: &Path) -> Result<()> {
 /// Writes float32 numbers, N x D, row after row, to a file that has its name only once it is
 /// complete. A file that was there is replaced.
 pub fn write(path: &Path, matrix: &Array2<f32>) -> Result<()> {
-    let mut unnamed = whole_file::begin(path)?;
-    write_all(&mut unnamed, matrix)
-        .and_then(|()| unnamed.as_file().sync_all())
-        .and_then(|()| unnamed.persist(path).map_err(std::io::Error::from))
-        .with_context(|| format!("cannot write the matrix {}", path.display()))?;
-    Ok(())
-}
-
-fn write_all(file: &mut NamedTempFile, matrix: &Array2<f32>) -> std::io::Result<()> {
-    let mut writer = BufWriter::new(file);
-    writer.write_all(&npy::header_of_rows(matrix.dim()))?;
-    for value in matrix {
-        writer.write_all(&value.to_le_bytes())?;
-    }
-    writer.flush()
+    whole_file::write_with(path, |file| {
+        let mut writer = BufWriter::new(file);
+        writer.write_all(&npy::header_of_rows(matrix.dim()))?;
+        for value in matrix {
+            writer.write_all(&value.to_le_bytes())?;
+        }
+        Ok(writer.flush()?)
+    })
 }
 
 #[cfg(test)]

@@ -6,10 +6,11 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::{Result, ensure};
-use ndarray::{Array2, Axis};
+use ndarray::Array2;
 use sdd_index::{Error, FileStore, Filter, Normalization, Record, ReferenceStore, RowKey};
 
 use crate::held_out::HeldOut;
+use crate::images::embedded::select;
 use crate::remarks::{Duplicate, Part, Remarks};
 
 /// How many images are named in an error.
@@ -162,7 +163,12 @@ impl Sides {
                 remarks.duplicates.push(duplicate(part, &record, same));
             } else if let Some(same_as) = self.held_out.get(&key).cloned() {
                 let image = image.id.clone();
-                remarks.duplicates.push(Duplicate { part, image, same_as, other_class: false });
+                remarks.duplicates.push(Duplicate {
+                    part: Some(part),
+                    image,
+                    same_as,
+                    other_class: false,
+                });
             } else {
                 self.held_out.insert(key, image.id.clone());
                 rows.push(row);
@@ -177,11 +183,6 @@ impl Sides {
     }
 }
 
-/// The rows of a matrix; the matrix itself where these are all.
-pub fn select(matrix: Array2<f32>, rows: &[usize]) -> Array2<f32> {
-    if rows.len() == matrix.nrows() { matrix } else { matrix.select(Axis(0), rows) }
-}
-
 /// The first of these, for an error.
 pub fn some_of(ids: &[&str]) -> String {
     ids[..ids.len().min(NAMED)].join(", ")
@@ -190,5 +191,5 @@ pub fn some_of(ids: &[&str]) -> String {
 /// What is said of an image that is left out because another one is the same.
 fn duplicate(part: Part, image: &Record, same: &Record) -> Duplicate {
     let other_class = image.label.is_some() && same.label.is_some() && image.label != same.label;
-    Duplicate { part, image: image.id.clone(), same_as: same.id.clone(), other_class }
+    Duplicate { part: Some(part), image: image.id.clone(), same_as: same.id.clone(), other_class }
 }

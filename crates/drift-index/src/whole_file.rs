@@ -1,6 +1,6 @@
 //! Writing a file, whole or not at all.
 
-use std::fs::{self, Permissions};
+use std::fs::{self, File, Permissions};
 use std::io::Write;
 use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
@@ -45,12 +45,16 @@ pub fn begin(path: &Path) -> Result<NamedTempFile> {
 
 /// A file that was there is replaced.
 pub fn write(path: &Path, content: &[u8]) -> Result<()> {
+    write_with(path, |file| Ok(file.write_all(content)?))
+}
+
+/// The same with what `write` writes.
+pub fn write_with(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> Result<()> {
     let mut unnamed = begin(path)?;
-    unnamed
-        .write_all(content)
-        .and_then(|()| unnamed.persist(path).map_err(std::io::Error::from))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
+    write(unnamed.as_file_mut())
+        .and_then(|()| Ok(unnamed.as_file().sync_all()?))
+        .and_then(|()| Ok(unnamed.persist(path).map(drop)?))
+        .with_context(|| format!("cannot write {}", path.display()))
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use sdd_drift::Status;
 pub(super) fn summary(report: &MonitorReport) -> String {
     let Some(window) = &report.window else {
         return "The reference has no calibration, so images are counted and not judged: build it with held-out images \
-                (drift-index build --calibration)."
+                (drift-index build --calibrate)."
             .to_owned();
     };
     if report.verdict == Status::InsufficientData {

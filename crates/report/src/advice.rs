@@ -10,7 +10,7 @@ pub(super) fn what_to_do(drift: &MonitorReport, reference: &ReferenceFacts) -> V
     let Some(calibration) = &reference.calibration else {
         return vec![
             "Build the reference again with images that were held out of training \
-             (drift-index build --calibration DIR): without them nobody can say which score is unusual."
+             (drift-index build --calibrate DIR): without them nobody can say which score is unusual."
                 .into(),
         ];
     };

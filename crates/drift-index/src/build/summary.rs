@@ -9,7 +9,7 @@ use sdd_index::{LabelCount, Manifest};
 use serde::Serialize;
 
 use crate::answer::line;
-use crate::info::{self, CalibrationInfo, ModelInfo, ScoreInfo};
+use crate::describe::{self, CalibrationInfo, ModelInfo, ScoreInfo};
 use crate::remarks::Remarks;
 
 /// A store that was written.
@@ -57,10 +57,10 @@ impl Summary {
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "built {} in {:.1} s", self.store, self.seconds)?;
-        line(f, "images", info::images_text(self.images, self.dimension, &self.labels))?;
-        line(f, "model", info::model_text(self.model.as_ref()))?;
+        line(f, "images", describe::images_text(self.images, self.dimension, &self.labels))?;
+        line(f, "model", describe::model_text(self.model.as_ref()))?;
         line(f, "score", format_args!("{}, normalization {}", self.score, self.normalization))?;
-        info::fmt_calibration(f, self.calibration.as_ref())?;
+        describe::fmt_calibration(f, self.calibration.as_ref())?;
         self.remarks.fmt(f)
     }
 }

@@ -1,146 +1,171 @@
-//! `drift-index check`: is a batch of new images like the held-out ones?
+//! `drift-index check`: are these images like the held-out ones, one by one and as a whole?
 
-mod input;
+mod each;
 mod text;
 
+use std::fmt;
 use std::path::PathBuf;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
-use regex::Regex;
-use sdd_drift::Reference;
-use sdd_drift::batch::{self, BatchReport, Options, Status, Test};
+use ndarray::Array2;
+use sdd_drift::batch::{self, Batch, BatchGroups, BatchReport, Options, Test};
 use sdd_drift::calibration::DEFAULT_ALPHA;
+use sdd_drift::{CalibrationImages, Reference};
 use serde::Serialize;
 
-use self::input::{Duplicate, Input};
+use self::each::Each;
+use self::text::Whole;
 use crate::answer::Answer;
-use crate::build::groups::{CsvColumn, Rule};
 use crate::exit::ExitStatus;
-use crate::images::folder::{Ignored, Skipped};
+use crate::groups::{GroupArguments, Rule};
+use crate::help;
+use crate::images::embedded::{Embedded, EmbeddedImage};
+use crate::images::read::{Beside, read};
+use crate::images::source::{Source, names};
 use crate::interrupt::Interrupt;
-use crate::model::ModelArguments;
+use crate::model::{Model, ModelArguments};
+use crate::npy;
+use crate::remarks::Remarks;
+use crate::store_argument::StoreArgument;
 
-const AFTER_LONG_HELP: &str = "\
-Verdicts: stable, drifting, insufficient_data (exit codes 0, 1, 0). `appearance` compares the images
-of each predicted class with the held-out images of that class, `class_mix` the shares of the classes.
-Tests (--test): mmd is the maximum mean discrepancy of the embeddings; ks, bbsd and score are
-Kolmogorov-Smirnov on each of their components, on the predicted probabilities, on the drift scores.
-The one chosen decides, the others are reported.
+const BEFORE_HELP: &str = "\
+Examples:
+  drift-index check store part.png
+  drift-index check store today/ --model my.onnx
+  drift-index check store today/ --group-regex 'part(\\d+)_'
+  drift-index check store today.npy --classes today.txt --each --json
 
-JSON (--json): status (ok, drift), store, batch, verdict, alpha, images, held_out_images,
-out_of_distribution, in_reference, in_held_out,
+One image is out of distribution (exit code 1) if its p-value, the share of held-out
+images that are at least as strange, is at most the store's alpha. Several are judged as
+a whole: without drift they are called drifting (exit code 1) with probability ALPHA at
+most, where both sides are drawn alike and independently. Where several images show one
+part they are not, and --group-regex or --group-csv must say which. Images that cannot
+be read are listed and left out; of byte-identical images the first one counts.";
+
+const AFTER_HELP: &str = "\
+Verdicts on a batch: stable (exit code 0), drifting (1), insufficient_data (4). `appearance`
+compares the images of each predicted class with the held-out images of that class,
+`class_mix` the shares of the classes. Tests (--test): mmd is the maximum mean discrepancy
+of the embeddings; ks, bbsd and score are Kolmogorov-Smirnov on each of their components,
+on the predicted probabilities, on the drift scores. The one chosen decides, the others are
+reported.
+
+JSON (--json): status (ok, drift, partial, insufficient_data), store, batch,
+skipped [{image, code, reason}], duplicates [{image, same_as, other_class}],
+ignored {hidden, other_files, loops}.
+
+Of several images also: verdict, alpha, images, held_out_images, out_of_distribution,
+in_reference, in_held_out,
 appearance {verdict, reason, test, p_value, alpha, images_needed, groups, smallest_p_value,
   within_classes, classes [{class, held_out_images, images, tested, p_value, stands_out}],
   tests [{test, p_value, method}], components [{component, class, statistic, p_value}]},
 class_mix {verdict, reason, statistic, p_value, alpha, images_needed,
   classes [{class, held_out_images, images}]},
 strangest [{image, row, class, score, p_value, out_of_distribution,
-  neighbors [{id, label, distance}]}],
-skipped [{image, reason}], duplicates [{image, same_as}], ignored {hidden, other_files, loops}.
+  neighbors [{id, label, distance}]}].
 
-Examples:
-  drift-index check reference today/ --model model.onnx
-  drift-index check reference today/ --model model.onnx --group-regex 'part(\\d+)_'
-  drift-index check reference today.npy --predicted-classes today.txt --json";
+Of one image, or with --each, also: score {method, k}, image_alpha (null without a
+calibration), threshold (null also where each class has its own), results [{image or row,
+class, confidence, score, p_value, threshold, out_of_distribution,
+unavailable {reason, message, class, images, required} (why there is no verdict) or null,
+neighbors [{id, label, distance}], error {code, message} or null}].";
 
-/// Compare a batch of new images with the held-out images of a store
-///
-/// Answers 1 as its exit code if the batch has drifted. Over batches without drift that happens with
-/// probability ALPHA at most, where both are drawn alike and independently; where several images show
-/// one part they are not, and --group-regex or --group-csv must say which. Images that cannot be read
-/// are listed and left out; of byte-identical images the first one counts.
+/// Say whether images are like the held-out ones, one by one and as a whole
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER_LONG_HELP)]
+#[command(help_template = help::TEMPLATE, before_help = BEFORE_HELP, after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The store, built with a calibration
-    store: PathBuf,
+    /// The store, or a generation of it
+    #[arg(value_name = "STORE[@N]")]
+    store: StoreArgument,
 
-    /// Folder of images with all below it, or a matrix of embeddings as numpy.save writes it
-    #[arg(value_name = "DIR|FILE.npy")]
-    batch: PathBuf,
+    /// Folder of images with all below it, image files, or a matrix FILE.npy
+    #[arg(value_name = "IMAGES", required = true)]
+    images: Vec<PathBuf>,
 
-    #[command(flatten)]
-    model: ModelArguments,
+    /// Name score, p-value, verdict and nearest images of each, too
+    #[arg(long)]
+    each: bool,
 
-    /// Probability of an alarm over a batch without drift, at most
-    #[arg(long, default_value_t = DEFAULT_ALPHA, value_name = "SHARE", help_heading = "Test")]
-    alpha: f64,
+    /// How many of the most similar reference images to name for an image
+    #[arg(long, default_value_t = 3, value_name = "N")]
+    neighbors: usize,
 
-    /// Which test decides on the appearance [default: mmd; score for a store without held-out
-    /// embeddings]
-    #[arg(long, value_parser = test_parser(), help_heading = "Test")]
-    test: Option<Test>,
-
-    /// Random relabelings; the smallest p-value is 1/(N + 1)
-    #[arg(long, default_value_t = Options::default().permutations, value_name = "N", help_heading = "Test")]
-    permutations: usize,
-
-    /// Chooses the relabelings
-    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Test")]
-    seed: u64,
-
-    /// Decide by the appearance alone: the held-out images do not have the shares of production
-    #[arg(long, help_heading = "Test")]
-    ignore_class_mix: bool,
-
-    /// Groups by what this expression, or its first parentheses, finds in an image's path, in DIR and among
-    /// the held-out images
-    ///
-    /// For several images of one physical part: they are not independent, and every new part would be found to
-    /// differ from the held-out ones. With groups whole parts are compared, and their number counts.
-    #[arg(long, value_name = "REGEX", conflicts_with = "group_csv", help_heading = "Groups")]
-    group_regex: Option<Regex>,
-
-    /// Groups by a column of a CSV file whose first column, `image`, holds the paths of all of them
-    #[arg(long, value_name = "FILE.csv:COLUMN", help_heading = "Groups")]
-    group_csv: Option<CsvColumn>,
-
-    /// How many of the strangest images to name
+    /// How many of the strangest images of a batch to name
     #[arg(long, default_value_t = Options::default().strangest, value_name = "N")]
     strangest: usize,
 
-    /// How many of the most similar reference images to name for each of them
-    #[arg(short = 'k', long, default_value_t = 3, value_name = "N")]
-    neighbors: usize,
+    /// Classes of a matrix, one a line, as the model predicts them
+    #[arg(long, value_name = "FILE")]
+    classes: Option<PathBuf>,
 
-    /// The classes that the model predicts for the rows of FILE.npy, one a line
-    #[arg(long, value_name = "FILE", help_heading = "Embeddings instead of images")]
-    predicted_classes: Option<PathBuf>,
-
-    /// The probabilities that it gives them: one row an image, one column a class of the model
-    #[arg(long, value_name = "FILE.npy", help_heading = "Embeddings instead of images")]
+    /// Probabilities for a matrix: a row an image, a column a class of the model
+    #[arg(long, value_name = "FILE.npy")]
     probabilities: Option<PathBuf>,
+
+    /// Probability of an alarm over a batch without drift, at most
+    #[arg(long, default_value_t = DEFAULT_ALPHA, value_name = "SHARE", help_heading = "Test of a batch")]
+    alpha: f64,
+
+    /// Which test decides on the appearance [default: mmd; score without held-out embeddings]
+    #[arg(long, value_parser = test_parser(), help_heading = "Test of a batch")]
+    test: Option<Test>,
+
+    /// Random relabelings; the smallest p-value is 1/(N + 1)
+    #[arg(long, default_value_t = Options::default().permutations, value_name = "N", help_heading = "Test of a batch")]
+    permutations: usize,
+
+    /// Chooses the relabelings
+    #[arg(long, default_value_t = 0, value_name = "N", help_heading = "Test of a batch")]
+    seed: u64,
+
+    /// Decide by the appearance alone: the held-out images do not have the shares of production
+    #[arg(long, help_heading = "Test of a batch")]
+    ignore_class_mix: bool,
+
+    #[command(flatten)]
+    groups: GroupArguments,
+
+    #[command(flatten)]
+    model: ModelArguments,
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
-    let reference = Reference::open(&arguments.store)
-        .with_context(|| format!("cannot open {}", arguments.store.display()))?;
+    let reference = arguments.store.open_reference()?;
     let interrupt = Interrupt::listen()?;
-    let input = Input::read(arguments, &reference, &interrupt)?;
-    interrupt.check()?;
-    let options = Options {
-        alpha: arguments.alpha,
-        permutations: arguments.permutations,
-        seed: arguments.seed,
-        test: arguments.test,
-        class_mix: !arguments.ignore_class_mix,
-        strangest: arguments.strangest,
-        neighbors: arguments.neighbors,
-    };
-    let mut report = batch::check(&reference, &input.batch, &options)?;
-    // The library asks for one at least, to tell images of the reference.
-    for image in &mut report.strangest {
-        image.neighbors.truncate(arguments.neighbors);
+    let rule = arguments.groups.rule()?;
+    let classes = arguments.classes.as_deref();
+    let source = Source::find(&arguments.images, classes)?;
+    match &source {
+        Source::Matrix(matrix) => ensure!(
+            rule.is_none(),
+            "groups are found by the paths of images, and {} has none",
+            matrix.display()
+        ),
+        Source::Images(_) => ensure!(
+            arguments.probabilities.is_none(),
+            "--probabilities are of a matrix: those of images are the model's"
+        ),
     }
+    let mut model = Model::of(&reference, &arguments.model);
+    let mut remarks = Remarks::default();
+    let beside = Beside { classes, ids: None };
+    let embedded = read(source, beside, None, &mut model, &mut remarks, &interrupt)?;
+    interrupt.check()?;
+    let is_one = embedded.images.len() == 1;
+    let each = (is_one || arguments.each)
+        .then(|| Each::of(&embedded, &reference, arguments.neighbors))
+        .transpose()?;
+    // Each can be asked for where there is nothing to compare them with as a whole.
+    let is_batch = !is_one && (reference.calibration().is_some() || each.is_none());
+    let report = is_batch.then(|| arguments.judge(embedded, rule, &reference)).transpose()?;
     let checked = Checked {
-        store: arguments.store.display().to_string(),
-        batch: arguments.batch.display().to_string(),
+        store: arguments.store.to_string(),
+        batch: names(&arguments.images),
         report,
-        skipped: input.skipped,
-        duplicates: input.duplicates,
-        ignored: input.ignored,
+        each,
+        remarks,
     };
     Answer::new(checked.status(), &checked)
 }
@@ -149,31 +174,128 @@ fn test_parser() -> impl TypedValueParser<Value = Test> {
     PossibleValuesParser::new(Test::ALL.map(Test::name)).try_map(|name| name.parse::<Test>())
 }
 
+impl Arguments {
+    /// The images as a whole.
+    fn judge(
+        &self,
+        embedded: Embedded,
+        rule: Option<Rule<'_>>,
+        reference: &Reference,
+    ) -> Result<BatchReport> {
+        let batch = self.batch(embedded, rule, reference)?;
+        let options = Options {
+            alpha: self.alpha,
+            permutations: self.permutations,
+            seed: self.seed,
+            test: self.test,
+            class_mix: !self.ignore_class_mix,
+            strangest: self.strangest,
+            neighbors: self.neighbors,
+        };
+        let mut report = batch::check(reference, &batch, &options)?;
+        // The library asks for one at least, to tell images of the reference.
+        for image in &mut report.strangest {
+            image.neighbors.truncate(self.neighbors);
+        }
+        Ok(report)
+    }
+
+    fn batch(
+        &self,
+        embedded: Embedded,
+        rule: Option<Rule<'_>>,
+        reference: &Reference,
+    ) -> Result<Batch> {
+        let Embedded { embeddings, images, of_matrix, .. } = embedded;
+        let ids = || images.iter().map(|image| image.id.clone()).collect::<Vec<_>>();
+        let groups = match rule {
+            Some(rule) => Some(groups(rule, &ids(), reference)?),
+            None => None,
+        };
+        Ok(Batch {
+            names: (!of_matrix).then(ids),
+            predicted_classes: self.predicted_classes(&images)?,
+            probabilities: match &self.probabilities {
+                Some(file) => Some(npy::read(file)?),
+                None => probabilities(&images)?,
+            },
+            embeddings,
+            groups,
+        })
+    }
+
+    /// Of all images or, of a matrix without a file of classes, of none.
+    fn predicted_classes(&self, images: &[EmbeddedImage]) -> Result<Option<Vec<String>>> {
+        let classes: Vec<_> = images.iter().map(EmbeddedImage::predicted_class).collect();
+        let missing = classes.iter().position(Option::is_none);
+        if let (Some(missing), Some(file)) = (missing, &self.classes) {
+            anyhow::bail!("{} names no class in line {}", file.display(), missing + 1);
+        }
+        Ok(classes.into_iter().collect())
+    }
+}
+
+/// Of all images or, of a matrix, of none.
+fn probabilities(images: &[EmbeddedImage]) -> Result<Option<Array2<f32>>> {
+    let rows: Option<Vec<_>> = images.iter().map(|image| image.predicted.probabilities()).collect();
+    let Some(rows) = rows else { return Ok(None) };
+    let shape = (rows.len(), rows.first().map_or(0, Vec::len));
+    let matrix = Array2::from_shape_vec(shape, rows.concat());
+    matrix.map(Some).context("the model's outputs are not of the dimensions that it states")
+}
+
+/// The groups of both sides, by their paths.
+fn groups(rule: Rule<'_>, ids: &[String], reference: &Reference) -> Result<BatchGroups> {
+    let held_out = CalibrationImages::from_store(reference.store())?.context(
+        "the store keeps the scores of its held-out images, not the images, which have groups: build it again",
+    )?;
+    let held_out: Vec<&str> = held_out.images().iter().map(|image| image.id.as_str()).collect();
+    let batch: Vec<&str> = ids.iter().map(String::as_str).collect();
+    Ok(BatchGroups {
+        held_out: rule.assign(&held_out).context("of the store's held-out images")?,
+        batch: rule.assign(&batch).context("of the batch")?,
+    })
+}
+
 /// The answer of `check`.
 #[derive(Serialize)]
 struct Checked {
     store: String,
     batch: String,
+    /// Of several images.
     #[serde(flatten)]
-    report: BatchReport,
-    skipped: Vec<Skipped>,
-    duplicates: Vec<Duplicate>,
-    ignored: Ignored,
-}
-
-impl Arguments {
-    /// Where the groups come from, if images have groups.
-    fn rule(&self) -> Option<Rule<'_>> {
-        let csv = self.group_csv.as_ref().map(Rule::Csv);
-        csv.or_else(|| self.group_regex.as_ref().map(Rule::Regex))
-    }
+    report: Option<BatchReport>,
+    /// Of one image, or where it was asked for.
+    #[serde(flatten)]
+    each: Option<Each>,
+    #[serde(flatten)]
+    remarks: Remarks,
 }
 
 impl Checked {
+    /// Of the batch, or else of its one image.
     fn status(&self) -> ExitStatus {
-        match self.report.verdict {
-            Status::Drifting => ExitStatus::Drift,
-            _ => ExitStatus::Success,
+        let is_incomplete = self.each.as_ref().is_some_and(Each::is_incomplete);
+        let left_out = is_incomplete || !self.remarks.skipped.is_empty();
+        if let Some(report) = &self.report {
+            return ExitStatus::of_verdict(report.verdict, left_out);
         }
+        match self.each.as_ref().and_then(Each::verdict_on_one) {
+            Some(true) => ExitStatus::Drift,
+            Some(false) => ExitStatus::done(left_out),
+            None => ExitStatus::TooFew,
+        }
+    }
+}
+
+impl fmt::Display for Checked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(each) = &self.each {
+            each.fmt(f)?;
+        }
+        if let Some(report) = &self.report {
+            Whole { batch: &self.batch, store: &self.store, report }.fmt(f)?;
+        }
+        self.remarks.fmt(f)
     }
 }

@@ -1,19 +1,24 @@
-//! What people read of a check.
+//! What people read of a batch as a whole.
 
 use std::fmt;
 
-use sdd_drift::batch::{ClassAppearance, Status, StrangeImage};
+use sdd_drift::batch::{BatchReport, ClassAppearance, Status, StrangeImage};
 
-use super::Checked;
 use crate::answer::{count, line};
-use crate::images::left_out;
 
 /// How many components are listed in text; JSON has all.
 const LISTED: usize = 5;
 
-impl fmt::Display for Checked {
+/// A batch as a whole, and what it was compared with.
+pub struct Whole<'a> {
+    pub batch: &'a str,
+    pub store: &'a str,
+    pub report: &'a BatchReport,
+}
+
+impl fmt::Display for Whole<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let report = &self.report;
+        let report = self.report;
         let (appearance, mix) = (&report.appearance, &report.class_mix);
         writeln!(f, "{}: {}", self.batch, verdict(report.verdict))?;
         line(
@@ -58,11 +63,11 @@ impl fmt::Display for Checked {
         for (rank, image) in report.strangest.iter().enumerate() {
             fmt_strange(f, if rank == 0 { "strangest" } else { "" }, image)?;
         }
-        left_out::fmt(f, &self.skipped, &self.duplicates, &self.ignored)
+        Ok(())
     }
 }
 
-impl Checked {
+impl Whole<'_> {
     fn fmt_components(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let components = &self.report.appearance.components;
         if components.is_empty() {

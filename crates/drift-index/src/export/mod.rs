@@ -9,26 +9,36 @@ use anyhow::{Result, bail};
 use clap::{Args, ValueEnum};
 use serde::Serialize;
 
-use self::table::{Table, write_whole};
+use self::table::Table;
 
 use crate::answer::{Answer, count};
 use crate::exit::ExitStatus;
-use crate::npy;
-use crate::revision::{Base, StoreArgument};
+use crate::help;
+use crate::revision::Base;
+use crate::store_argument::StoreArgument;
+use crate::{npy, whole_file};
 
-const AFTER_LONG_HELP: &str = "\
-FILE.npy is float32 [N, D] for numpy.load, with a table of the rows beside it in FILE.csv; FILE.csv has both, the
-values in columns e0, e1, …, for pandas.read_csv. Columns of the reference: id, label, norm (the embedding's
-Euclidean norm); of the calibration: id, label, predicted_class, norm, and p_CLASS where probabilities are kept.
-Embeddings are as the model made them, also where the store keeps unit vectors: up to the last place then.
+const BEFORE_HELP: &str = "\
+Examples:
+  drift-index export store --out store.npy
+  drift-index export store@3 --what calibration --out held_out.csv";
+
+const AFTER_HELP: &str = "\
+FILE.npy is float32 [N, D] for numpy.load, with a table of the rows beside it in FILE.csv.
+FILE.csv has both, the values in columns e0, e1, …, for pandas.read_csv.
+Columns of the reference: id, label, norm (the embedding's Euclidean norm). Of the
+calibration: id, label, predicted_class, norm, and p_CLASS where probabilities are kept.
+Embeddings are as the model made them, also where the store keeps unit vectors: up to the
+last place then.
 
 JSON (--json): status, store, what, rows, dimension, files.";
 
-/// Write the embeddings of a store as a matrix or a table
+/// Write rows of a store as a matrix or a table
 #[derive(Debug, Args)]
-#[command(after_long_help = AFTER_LONG_HELP)]
+#[command(help_template = help::TEMPLATE, before_help = BEFORE_HELP, after_help = AFTER_HELP)]
 pub struct Arguments {
-    /// The store, or a generation of it: STORE@GENERATION
+    /// The store, or a generation of it
+    #[arg(value_name = "STORE[@N]")]
     store: StoreArgument,
 
     /// The file to write, which is replaced
@@ -58,12 +68,12 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         Some("npy") => {
             let beside = out.with_extension("csv");
             npy::check_destination(out)?;
-            write_whole(&beside, |file| table.write_csv(file, false))?;
+            whole_file::write_with(&beside, |file| table.write_csv(file, false))?;
             npy::write(out, &table.embeddings)?;
             vec![out.display().to_string(), beside.display().to_string()]
         }
         Some("csv") => {
-            write_whole(out, |file| table.write_csv(file, true))?;
+            whole_file::write_with(out, |file| table.write_csv(file, true))?;
             vec![out.display().to_string()]
         }
         _ => bail!("{} ends in neither .npy nor .csv", out.display()),

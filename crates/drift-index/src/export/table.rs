@@ -2,14 +2,12 @@
 
 use std::fs::File;
 use std::io::{BufWriter, Write};
-use std::path::Path;
 
 use anyhow::{Context, Result};
 use ndarray::Array2;
 use sdd_index::{Filter, ReferenceStore};
 
 use crate::revision::Base;
-use crate::whole_file;
 
 /// Embeddings, and what is known of each row.
 pub struct Table {
@@ -89,14 +87,4 @@ impl Table {
 fn norms(embeddings: &Array2<f32>) -> Vec<f64> {
     let square = |x: &f32| f64::from(*x) * f64::from(*x);
     embeddings.outer_iter().map(|row| row.iter().map(square).sum::<f64>().sqrt()).collect()
-}
-
-/// A file, whole or not at all.
-pub fn write_whole(path: &Path, write: impl FnOnce(&File) -> Result<()>) -> Result<()> {
-    let file = whole_file::begin(path)?;
-    write(file.as_file())
-        .and_then(|()| Ok(file.as_file().sync_all()?))
-        .and_then(|()| Ok(file.persist(path)?))
-        .with_context(|| format!("cannot write {}", path.display()))?;
-    Ok(())
 }

@@ -45,11 +45,11 @@ struct Work<'a> {
     first: Mutex<HashMap<Digest, usize>>,
 }
 
-/// Classifies every file, with as many threads as there are classifiers. The outcomes have the order
+/// Classifies every file, with as many threads as there are sessions. The outcomes have the order
 /// of the files and do not depend on the number of threads.
 pub fn embed(
     files: &[&Path],
-    classifiers: Vec<Classifier>,
+    sessions: &mut [Classifier],
     max_bytes: usize,
     interrupt: &Interrupt,
 ) -> Result<Vec<Outcome>> {
@@ -58,9 +58,9 @@ pub fn embed(
     let mut progress = Progress::new(files.len(), "images");
     thread::scope(|scope| {
         let (sender, receiver) = mpsc::channel();
-        for classifier in classifiers {
+        for session in sessions {
             let (work, sender) = (&work, sender.clone());
-            scope.spawn(move || work.until_done(classifier, &sender));
+            scope.spawn(move || work.until_done(session, &sender));
         }
         drop(sender);
         // Leaving this loop early drops the receiver, which stops the threads.
@@ -82,12 +82,12 @@ pub fn embed(
 }
 
 impl Work<'_> {
-    fn until_done(&self, mut classifier: Classifier, sender: &Sender<Result<Found>>) {
+    fn until_done(&self, classifier: &mut Classifier, sender: &Sender<Result<Found>>) {
         loop {
             let position = self.next.fetch_add(1, Ordering::Relaxed);
             let Some(path) = self.files.get(position) else { return };
             let found = self
-                .one(&mut classifier, position)
+                .one(classifier, position)
                 .with_context(|| format!("the model failed on {}", path.display()));
             if sender.send(found).is_err() {
                 return;

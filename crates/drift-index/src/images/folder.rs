@@ -1,18 +1,18 @@
 //! The images below a folder, in an order that does not depend on the file system.
 
 use std::ffi::OsStr;
-use std::fmt::{self, Write as _};
+use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
 use sdd_index::{MAX_ID_BYTES, MAX_LABEL_BYTES};
-use serde::Serialize;
 use walkdir::{DirEntry, WalkDir};
 
-use crate::answer::line;
+use crate::answer::{Failure, UNREADABLE_IMAGE};
+use crate::remarks::{Ignored, Skipped};
 
 /// Endings of the file names that are taken for images, whatever their case.
-const EXTENSIONS: [&str; 10] =
+pub const EXTENSIONS: [&str; 10] =
     ["bmp", "dib", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp"];
 
 /// An image file below a folder.
@@ -25,53 +25,6 @@ pub struct ImageFile {
     pub label: Option<String>,
     /// Where it is.
     pub path: PathBuf,
-}
-
-/// An image that is not used, and why.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct Skipped {
-    /// Its id.
-    pub image: String,
-    /// Why it is not used.
-    pub reason: String,
-}
-
-/// A line of the list of skipped images.
-impl fmt::Display for Skipped {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}", self.image, self.reason)
-    }
-}
-
-/// What was passed over without a word on each.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
-pub struct Ignored {
-    /// Files and folders whose name begins with a dot.
-    pub hidden: usize,
-    /// Files whose name does not end like an image's, and what is no file at all.
-    pub other_files: usize,
-    /// Links that lead back to a folder that contains them.
-    pub loops: usize,
-}
-
-/// A line of a summary, where there is something to say.
-impl fmt::Display for Ignored {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { hidden, other_files, loops } = self;
-        if hidden + other_files + loops == 0 {
-            return Ok(());
-        }
-        let loops = if *loops > 0 { format!(", {loops} circular") } else { String::new() };
-        line(f, "ignored", format_args!("{hidden} hidden, {other_files} not images{loops}"))
-    }
-}
-
-impl std::ops::AddAssign for Ignored {
-    fn add_assign(&mut self, other: Self) {
-        self.hidden += other.hidden;
-        self.other_files += other.other_files;
-        self.loops += other.loops;
-    }
 }
 
 /// What is below a folder.
@@ -113,17 +66,6 @@ pub fn scan(folder: &Path) -> Result<Folder> {
     Ok(found)
 }
 
-/// An error that says what was looked for, if there is no image.
-pub fn ensure_images(images: &[ImageFile], folder: &Path) -> Result<()> {
-    ensure!(
-        !images.is_empty(),
-        "there are no images below {} (names ending in {})",
-        folder.display(),
-        EXTENSIONS.join(", "),
-    );
-    Ok(())
-}
-
 impl Folder {
     fn add(&mut self, folder: &Path, entry: &DirEntry) {
         if entry.file_type().is_dir() {
@@ -140,7 +82,7 @@ impl Folder {
                 "its name is too long: a path below the folder has at most {MAX_ID_BYTES} bytes, \
                  and a class {MAX_LABEL_BYTES}"
             );
-            self.skipped.push(Skipped { image: file.id, reason });
+            self.skipped.push(skipped(file.id, reason));
         } else {
             self.images.push(file);
         }
@@ -162,12 +104,16 @@ impl Folder {
                 || "it cannot be listed".to_owned(),
                 |cause| format!("it cannot be opened: {cause}"),
             );
-            self.skipped.push(Skipped { image: describe(folder, &path).id, reason });
+            self.skipped.push(skipped(describe(folder, &path).id, reason));
         } else {
             self.ignored.other_files += 1;
         }
         Ok(())
     }
+}
+
+fn skipped(image: String, message: String) -> Skipped {
+    Skipped::new(None, image, Failure { code: UNREADABLE_IMAGE, message })
 }
 
 fn is_hidden(name: &OsStr) -> bool {

@@ -1,7 +1,8 @@
-//! From a folder of images to embeddings.
+//! From what a command line names to embeddings.
 
-pub mod classified;
 pub mod embed;
+pub mod embedded;
 pub mod file;
 pub mod folder;
-pub mod left_out;
+pub mod read;
+pub mod source;

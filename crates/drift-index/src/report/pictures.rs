@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sdd_report::{PictureFolders, Pictures, small};
 
-use super::Arguments;
+use super::arguments::Arguments;
 
 /// The folders that were named, and the images that were looked at.
 pub struct AtHand {
@@ -18,7 +18,7 @@ impl AtHand {
         let folders = PictureFolders {
             captured: arguments.captured.clone(),
             reference_images: arguments.reference_images.clone(),
-            limits: arguments.model.inference.limits(),
+            limits: arguments.model.limits(),
         };
         Self { folders, seen: HashMap::new() }
     }

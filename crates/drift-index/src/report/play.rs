@@ -4,45 +4,46 @@ use std::fs;
 use std::path::Path;
 use std::time::UNIX_EPOCH;
 
-use anyhow::{Context, Result};
-use sdd_core::{Classifier, ModelSpec, Prediction};
+use anyhow::{Context, Result, bail};
+use sdd_core::{ModelSpec, Prediction};
 use sdd_drift::{Query, Reference};
 use sdd_monitor::{
     Baseline, Monitor, MonitorSettings, MonitorStore, Observation, PairId, Recorded,
     SqliteMonitorStore,
 };
 use sdd_report::Report;
-use serde::Serialize;
 
+use super::arguments::Arguments;
 use super::pictures::AtHand;
-use super::{Arguments, now_ms};
 use crate::images::embed::{Outcome, embed};
-use crate::images::folder::{ImageFile, Skipped, ensure_images, scan};
+use crate::images::source::Source;
 use crate::interrupt::Interrupt;
+use crate::model::Model;
+use crate::remarks::{Duplicate, Remarks, Skipped};
 
 /// Nearest reference images of each image, as the server's default.
 const NEIGHBORS: usize = 3;
 
-/// Images of a folder that the report is not about.
-#[derive(Default, Serialize)]
-pub struct Left {
-    pub skipped: Vec<Skipped>,
-    /// Images that are byte for byte an earlier one.
-    pub duplicates: Vec<String>,
-}
-
 pub fn report(
     arguments: &Arguments,
-    images: &Path,
     reference: &Reference,
     at_hand: &mut AtHand,
-) -> Result<(Report, Left)> {
-    let folder = scan(images)?;
-    ensure_images(&folder.images, images)?;
-    let first = arguments.model.open_for(reference, 1)?;
-    let (spec, pair) = (first.spec().clone(), PairId::of(first.sha256(), reference));
-    let outcomes = classify(arguments, first, &folder.images)?;
-    let mut left = Left { skipped: folder.skipped, duplicates: Vec::new() };
+    remarks: &mut Remarks,
+    now_ms: i64,
+) -> Result<Report> {
+    let folder = match Source::find(&arguments.images, None)? {
+        Source::Images(folder) => folder,
+        Source::Matrix(matrix) => bail!("{} has no images to watch", matrix.display()),
+    };
+    let mut model = Model::of(reference, &arguments.model);
+    let (spec, max_bytes) = (model.spec()?, model.max_bytes());
+    let identity = model.identity().context("the model is not open")?;
+    let pair = PairId::of(&identity.sha256, reference);
+    let files: Vec<&Path> = folder.images.iter().map(|file| file.path.as_path()).collect();
+    let interrupt = Interrupt::listen()?;
+    let outcomes = embed(&files, model.sessions(files.len())?, max_bytes, &interrupt)?;
+    remarks.skipped = folder.skipped;
+    remarks.ignored = folder.ignored;
     let mut observations = Vec::new();
     for (file, outcome) in folder.images.iter().zip(outcomes) {
         match outcome {
@@ -55,26 +56,20 @@ pub fn report(
                 observed.image_sha256 = Some(sha256);
                 observations.push(observed);
             }
-            Outcome::SameAs(_) => left.duplicates.push(file.id.clone()),
+            Outcome::SameAs(earlier) => remarks.duplicates.push(Duplicate {
+                part: None,
+                image: file.id.clone(),
+                same_as: folder.images[earlier].id.clone(),
+                other_class: false,
+            }),
             Outcome::Unreadable(failure) => {
-                left.skipped.push(Skipped { image: file.id.clone(), reason: failure.message });
+                remarks.skipped.push(Skipped::new(None, file.id.clone(), failure));
             }
         }
     }
     let settings =
         MonitorSettings { minimum_images: arguments.min_images, ..MonitorSettings::default() };
-    Ok((watch(&observations, settings, &pair, reference)?, left))
-}
-
-fn classify(
-    arguments: &Arguments,
-    first: Classifier,
-    images: &[ImageFile],
-) -> Result<Vec<Outcome>> {
-    let files: Vec<&Path> = images.iter().map(|file| file.path.as_path()).collect();
-    let classifiers = arguments.model.inference.fork(first, files.len())?;
-    let interrupt = Interrupt::listen()?;
-    embed(&files, classifiers, arguments.model.inference.limits().max_bytes, &interrupt)
+    watch(&observations, settings, &pair, reference, now_ms)
 }
 
 fn observe(
@@ -93,6 +88,7 @@ fn watch(
     settings: MonitorSettings,
     pair: &PairId,
     reference: &Reference,
+    now_ms: i64,
 ) -> Result<Report> {
     let monitor = Monitor::new(settings, reference.calibration().map(Baseline::of))?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
@@ -100,7 +96,7 @@ fn watch(
     if !observations.is_empty() {
         store.apply(pair, &monitor, observations)?;
     }
-    Ok(Report::of(Recorded::read(&mut store, pair, &monitor)?, reference, now_ms())?)
+    Ok(Report::of(Recorded::read(&mut store, pair, &monitor)?, reference, now_ms)?)
 }
 
 /// When the file was written: the nearest that there is to when the image was taken.

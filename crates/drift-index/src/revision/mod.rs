@@ -1,6 +1,5 @@
-//! A change of a store: what all subcommands that make a new generation share.
+//! A change of a store, on the way from one generation to the next.
 
-mod argument;
 mod outcome;
 
 use std::path::Path;
@@ -8,16 +7,16 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
 use sdd_drift::reference::score_and_calibration;
-use sdd_drift::{Calibration, CalibrationImages, Score};
+use sdd_drift::{Calibration, CalibrationImages, Score, VerdictRule};
 use sdd_index::{Change, FileStore, ReferenceStore, Replaces};
 
-pub use self::argument::{ChangeArguments, KeepArguments, StoreArgument};
 pub use self::outcome::{JSON_HELP, Revised, change_text};
 use crate::answer::Answer;
 use crate::calibration::{Calibrated, attachments, calibrate, uncalibrated, warn_of_classes};
 use crate::held_out::HeldOut;
 use crate::interrupt::Interrupt;
 use crate::remarks::Remarks;
+use crate::store_argument::ChangeArguments;
 
 /// The store as it is.
 pub struct Base {
@@ -27,13 +26,27 @@ pub struct Base {
     pub images: Option<CalibrationImages>,
 }
 
+/// How the held-out images of the next generation are scored.
+pub enum Calibrate {
+    /// By the score and the rule of before. A calibration whose images are not kept is given up where that is allowed.
+    AsBefore { or_drop: bool },
+    /// By these.
+    Anew { score: Score, rule: VerdictRule },
+}
+
+impl Calibrate {
+    pub fn is_anew(&self) -> bool {
+        matches!(self, Self::Anew { .. })
+    }
+}
+
 /// What the next generation is to be.
 pub struct Revision {
-    pub change: Change,
-    pub store: Arc<FileStore>,
-    pub score: Score,
-    pub calibrated: Option<Calibrated>,
-    pub remarks: Remarks,
+    change: Change,
+    store: Arc<FileStore>,
+    score: Score,
+    calibrated: Option<Calibrated>,
+    remarks: Remarks,
 }
 
 impl Base {
@@ -55,56 +68,51 @@ impl Base {
         Some(HeldOut::of_store(images, calibration))
     }
 
-    /// With other rows and the same calibration: the held-out images are scored again. A calibration without them is
-    /// given up where that is allowed, and else an error.
+    /// With these rows and these held-out images, which are scored against them.
     pub fn revised(
         &self,
         change: Change,
-        store: FileStore,
+        store: Arc<FileStore>,
         held_out: Option<HeldOut>,
-        drop_calibration: bool,
+        how: &Calibrate,
         mut remarks: Remarks,
         interrupt: &Interrupt,
     ) -> Result<Revision> {
-        let store = Arc::new(store);
-        let (score, calibrated) =
-            self.rescored(&store, held_out, drop_calibration, &mut remarks, interrupt)?;
-        Ok(Revision { change, store, score, calibrated, remarks })
-    }
-
-    fn rescored(
-        &self,
-        store: &Arc<FileStore>,
-        held_out: Option<HeldOut>,
-        drop_calibration: bool,
-        remarks: &mut Remarks,
-        interrupt: &Interrupt,
-    ) -> Result<(Score, Option<Calibrated>)> {
-        let score = self.score.at_most(store.len());
-        if score != self.score {
+        let asked_for = match how {
+            Calibrate::AsBefore { .. } => self.score,
+            Calibrate::Anew { score, .. } => *score,
+        };
+        let score = asked_for.at_most(store.len());
+        if score != asked_for {
             eprintln!(
                 "warning: there are fewer reference images than neighbors: the score is {score}"
             );
         }
-        let Some(calibration) = &self.calibration else {
-            uncalibrated(store, score)?;
-            return Ok((score, None));
-        };
-        let Some(held_out) = held_out else {
-            if drop_calibration {
-                uncalibrated(store, score)?;
-                return Ok((score, None));
+        let calibrated = match (self.rule(how), held_out) {
+            (Some(rule), Some(held_out)) => {
+                let calibrated = calibrate(&store, score, held_out, rule, &mut remarks, interrupt)?;
+                warn_of_classes(&calibrated.calibration);
+                Some(calibrated)
             }
-            bail!(
+            (Some(_), None) if !matches!(how, Calibrate::AsBefore { or_drop: true }) => bail!(
                 "the store keeps the scores of its held-out images and not their embeddings, so that they cannot be \
-                 scored against the changed reference: build it again, or change it with --drop-calibration and \
-                 then run `drift-index calibrate STORE --calibration DIR`",
-            );
+                 scored against the changed reference: hold out other images (--calibrate IMAGES), or go on without \
+                 a calibration (--drop-calibration)",
+            ),
+            _ => {
+                uncalibrated(&store, score)?;
+                None
+            }
         };
-        let rule = *calibration.rule();
-        let calibrated = calibrate(store, score, held_out, rule, remarks, interrupt)?;
-        warn_of_classes(&calibrated.calibration);
-        Ok((score, Some(calibrated)))
+        Ok(Revision { change, store, score, calibrated, remarks })
+    }
+
+    /// The rule of the next generation, where it has a calibration.
+    fn rule(&self, how: &Calibrate) -> Option<VerdictRule> {
+        match how {
+            Calibrate::AsBefore { .. } => self.calibration.as_ref().map(|before| *before.rule()),
+            Calibrate::Anew { rule, .. } => Some(*rule),
+        }
     }
 }
 
@@ -130,7 +138,7 @@ impl Revision {
     }
 }
 
-/// A change of this command that begins from the present content.
+/// A change by this command that begins from the content of this store.
 pub fn change(command: &str, base: &FileStore) -> Change {
     Change {
         command: command.to_owned(),

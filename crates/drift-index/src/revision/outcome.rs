@@ -1,4 +1,4 @@
-//! What the subcommands that change a store answer.
+//! What the commands that change a store answer.
 
 use std::fmt;
 use std::path::Path;
@@ -9,14 +9,15 @@ use sdd_index::{Change, FileStore, LabelCount, Manifest, ReferenceStore};
 use serde::Serialize;
 
 use crate::answer::{Answer, count, line};
+use crate::describe::{self, CalibrationInfo, ScoreInfo};
 use crate::exit::ExitStatus;
-use crate::info::{self, CalibrationInfo, ScoreInfo};
 use crate::remarks::Remarks;
 
 /// The JSON of `Revised`, for the help.
 pub const JSON_HELP: &str = "\
-status, store, command, generation (null in a dry run), from, added, removed, replaced, dry_run, images, dimension,
-labels [{label, count}], score {method, k}, calibration as of `info`, skipped [{part, image, reason}],
+status, store, command, generation (null in a dry run), from, added,
+removed, replaced, dry_run, images, dimension, labels [{label, count}], score {method, k},
+calibration as of `show`, skipped [{part, image, code, reason}],
 duplicates [{part, image, same_as, other_class}], ignored {hidden, other_files, loops}.";
 
 /// A store that was changed, or would have been.
@@ -69,8 +70,7 @@ impl Revised {
     }
 
     pub fn answer(&self) -> Result<Answer> {
-        let status =
-            if self.remarks.skipped.is_empty() { ExitStatus::Success } else { ExitStatus::Partial };
+        let status = ExitStatus::done(!self.remarks.skipped.is_empty());
         Answer::new(status, self)
     }
 }
@@ -86,9 +86,9 @@ impl fmt::Display for Revised {
         let change =
             change_text(&self.command, self.from, [self.added, self.removed, self.replaced]);
         line(f, "change", change)?;
-        line(f, "images", info::images_text(self.images, self.dimension, &self.labels))?;
+        line(f, "images", describe::images_text(self.images, self.dimension, &self.labels))?;
         line(f, "score", &self.score)?;
-        info::fmt_calibration(f, self.calibration.as_ref())?;
+        describe::fmt_calibration(f, self.calibration.as_ref())?;
         self.remarks.fmt(f)
     }
 }

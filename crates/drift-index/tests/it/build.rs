@@ -1,4 +1,4 @@
-//! `drift-index build --images`, with the tiny model and drawn images.
+//! `drift-index build` of images, with the tiny model and drawn images.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::support::{folder, model, parts, run, save, stripes, surface};
 
 fn build(folder: &Path, more: &str) -> crate::support::Said {
-    run(folder, &format!("build --model MODEL --images parts --out store --json {more}"))
+    run(folder, &format!("build --model MODEL parts --out store --json {more}"))
 }
 
 #[test]
@@ -40,9 +40,10 @@ fn folders_become_classes_and_paths_ids() {
     );
     let found = run(
         folder.path(),
-        "query store parts/defect/deeper/x.bmp parts/loose.png --model MODEL -k 1 --json",
+        "check store parts/defect/deeper/x.bmp parts/loose.png --model MODEL --neighbors 1 --each --json",
     );
-    let results = found.expect_code(0).json()["results"].clone();
+    // Without a calibration nothing can be said but how near they are.
+    let results = found.expect_code(4).json()["results"].clone();
     assert_eq!(results[0]["neighbors"][0]["id"], "defect/deeper/x.bmp");
     assert_eq!(results[1]["neighbors"][0]["label"], Value::Null);
 }
@@ -53,8 +54,8 @@ fn the_store_does_not_depend_on_the_number_of_threads() {
     parts(folder.path(), &["a", "b"], 12);
     for threads in [1, 3, 8] {
         let arguments = format!(
-            "build --model MODEL --images parts --out store{threads} --threads {threads} \
-             --calibration-share 0.5 --group-regex ^[ab] --alpha 0.2"
+            "build --model MODEL parts --out store{threads} --threads {threads} \
+             --calibrate-share 0.5 --group-regex ^[ab] --alpha 0.2"
         );
         run(folder.path(), &arguments).expect_code(0);
     }
@@ -107,7 +108,7 @@ fn unreadable_images_are_listed_and_the_exit_code_says_so() {
     let skipped: Vec<_> = said["skipped"].as_array().unwrap().iter().map(|s| &s["image"]).collect();
     assert_eq!(skipped, ["a/cut.png", "a/empty.jpg", "a/text-again.png", "a/text.png"]);
     assert!(said["skipped"].as_array().unwrap().iter().all(|s| s["reason"] != ""));
-    run(folder.path(), "verify store").expect_code(0);
+    run(folder.path(), "show store --verify").expect_code(0);
 
     let limited = build(folder.path(), "--max-pixels 3071").expect_code(2).json();
     assert!(limited["error"]["message"].as_str().unwrap().contains("none of the"));
@@ -133,7 +134,7 @@ fn calibration_images_come_from_a_folder_of_their_own() {
     }
     let copy = folder.path().join("held-out/copy.png");
     fs::copy(folder.path().join("parts/a/007.png"), &copy).unwrap();
-    let built = build(folder.path(), "--calibration held-out").expect_code(0).json();
+    let built = build(folder.path(), "--calibrate held-out").expect_code(0).json();
     let calibration = &built["calibration"];
     assert_eq!((&calibration["images"], &calibration["groups"]), (&json!(21), &Value::Null));
     assert_eq!(calibration["source"], json!({"kind": "directory"}));
@@ -147,13 +148,13 @@ fn calibration_images_come_from_a_folder_of_their_own() {
 
     // The threshold is the largest of 21 scores: 1 of 22 is below 5 %, 2 of 22 are not.
     let held_out: Vec<String> = (0..21).map(|n| format!("held-out/{n:03}.png")).collect();
-    let query = format!("query store {} --model MODEL --json", held_out.join(" "));
+    let query = format!("check store {} --model MODEL --each --json", held_out.join(" "));
     let found = run(folder.path(), &query).expect_code(0).json();
     let scores = found["results"].as_array().unwrap().iter().map(|r| r["score"].as_f64().unwrap());
     assert_eq!(scores.fold(0.0, f64::max), calibration["threshold"].as_f64().unwrap());
 
     save(&stripes(0), &folder.path().join("other.png"));
-    let found = run(folder.path(), "query store other.png --model MODEL --json");
+    let found = run(folder.path(), "check store other.png --model MODEL --json");
     let found = found.expect_code(1).json()["results"][0].clone();
     assert_eq!(found["out_of_distribution"], true);
     assert_eq!(found["p_value"], 1.0 / 22.0);
@@ -166,12 +167,12 @@ fn a_calibration_too_small_for_alpha_is_refused_before_the_work() {
     for number in 0..18 {
         save(&surface(5000 + number), &folder.path().join(format!("held-out/{number}.png")));
     }
-    let said = build(folder.path(), "--calibration held-out").expect_code(2);
+    let said = build(folder.path(), "--calibrate held-out").expect_code(2);
     assert!(said.err.contains("18 images") && said.err.contains("from 19 on"), "{}", said.err);
-    build(folder.path(), "--calibration held-out --alpha 0.1").expect_code(0);
+    build(folder.path(), "--calibrate held-out --alpha 0.1").expect_code(0);
     // Of 19 files, one turns out to be a copy.
     fs::copy(folder.path().join("held-out/0.png"), folder.path().join("held-out/x.png")).unwrap();
-    let said = build(folder.path(), "--calibration held-out").expect_code(2).json();
+    let said = build(folder.path(), "--calibrate held-out").expect_code(2).json();
     let message = said["error"]["message"].as_str().unwrap();
     assert_eq!(said["error"]["code"], "calibration_too_small");
     assert!(message.contains("18 images left") && message.contains("1 left out"), "{message}");
@@ -190,7 +191,7 @@ fn items(folder: &Path) {
 fn a_share_of_the_items_is_held_out() {
     let folder = folder();
     items(folder.path());
-    let split = "--calibration-share 0.3 --group-csv items.csv:item --alpha 0.1";
+    let split = "--calibrate-share 0.3 --group-csv items.csv:item --alpha 0.1";
     let built = build(folder.path(), split).expect_code(0).json();
     assert_eq!(built["images"], 28);
     assert_eq!(built["calibration"]["images"], 12);
@@ -204,7 +205,7 @@ fn a_share_of_the_items_is_held_out() {
         .iter()
         .flat_map(|class| (0..20).map(move |n| format!("parts/{class}/{n:03}.png")))
         .collect();
-    let query = format!("query store {} --model MODEL -k 1 --json", all.join(" "));
+    let query = format!("check store {} --model MODEL --neighbors 1 --each --json", all.join(" "));
     let found = run(folder.path(), &query).json();
     let is_reference = |n: usize| {
         let result = &found["results"][n];
@@ -223,28 +224,28 @@ fn images_without_a_group_are_an_error() {
     let folder = folder();
     items(folder.path());
     save(&surface(1), &folder.path().join("parts/a/extra.png"));
-    let split = "--calibration-share 0.3 --group-csv items.csv:item";
+    let split = "--calibrate-share 0.3 --group-csv items.csv:item";
     let said = build(folder.path(), split).expect_code(2);
     assert!(said.err.contains("1 of 41 images have no group"), "{}", said.err);
     assert!(said.err.contains("a/extra.png"), "{}", said.err);
-    let said = build(folder.path(), "--calibration-share 0.3 --group-regex parts").expect_code(2);
+    let said = build(folder.path(), "--calibrate-share 0.3 --group-regex parts").expect_code(2);
     assert!(said.err.contains("41 of 41 images have no group"), "{}", said.err);
-    let said = build(folder.path(), "--calibration-share 0.3 --group-regex png").expect_code(2);
+    let said = build(folder.path(), "--calibrate-share 0.3 --group-regex png").expect_code(2);
     assert!(said.err.contains("1 group"), "{}", said.err);
 }
 
 #[test]
-fn every_score_goes_from_build_to_query() {
+fn every_score_goes_from_build_to_check() {
     let folder = folder();
     parts(folder.path(), &["defect", "non_defect"], 40);
-    let split = "--calibration-share 0.5 --group-regex /(\\d+) --alpha 0.1";
+    let split = "--calibrate-share 0.5 --group-regex /(\\d+) --alpha 0.1";
     for method in ScoreMethod::ALL {
         let score = method.name();
         for normalize in ["l2", "none"] {
-            let flags = format!("{split} --score {score} --k 2 --normalize {normalize}");
+            let flags = format!("{split} --score {score} -k 2 --normalize {normalize}");
             let built = build(folder.path(), &flags).expect_code(0).json();
             assert_eq!(built["score"]["method"], score);
-            let query = "query store parts/defect/000.png --model MODEL --json";
+            let query = "check store parts/defect/000.png --model MODEL --json";
             let said = run(folder.path(), query);
             assert!([0, 1].contains(&said.code), "{}", said.err);
             let found = said.json();
@@ -253,7 +254,7 @@ fn every_score_goes_from_build_to_query() {
             let value = found["results"][0]["score"].as_f64().unwrap();
             let may_be_negative = method == ScoreMethod::Mahalanobis;
             assert!(value >= 0.0 || may_be_negative, "{score}: {value}");
-            run(folder.path(), "verify store").expect_code(0);
+            run(folder.path(), "show store --verify").expect_code(0);
         }
     }
 }
@@ -278,8 +279,7 @@ fn a_folder_that_is_no_store_is_left_alone() {
     let said = build(folder.path(), "").expect_code(2);
     assert!(said.err.contains("no reference store"), "{}", said.err);
     assert!(folder.path().join("store/thesis.txt").exists());
-    let said = run(folder.path(), "build --model MODEL --images parts --out parts/a/000.png")
-        .expect_code(2);
+    let said = run(folder.path(), "build --model MODEL parts --out parts/a/000.png").expect_code(2);
     assert!(said.err.contains("not a folder"), "{}", said.err);
 }
 
@@ -290,7 +290,7 @@ fn a_store_is_replaced_by_the_next_build() {
     build(folder.path(), "").expect_code(0);
     parts(folder.path(), &["b"], 3);
     build(folder.path(), "").expect_code(0);
-    let info = run(folder.path(), "info store --json").expect_code(0).json();
+    let info = run(folder.path(), "show store --json").expect_code(0).json();
     assert_eq!((&info["images"], &info["generation"]), (&json!(5), &json!(2)));
 }
 
@@ -298,11 +298,11 @@ fn a_store_is_replaced_by_the_next_build() {
 fn a_model_that_cannot_be_used_is_an_error() {
     let folder = folder();
     parts(folder.path(), &["a"], 2);
-    let said = run(folder.path(), "build --model nowhere.onnx --images parts --out store --json");
+    let said = run(folder.path(), "build --model nowhere.onnx parts --out store --json");
     let said = said.expect_code(2).json();
     assert_eq!(said["error"]["code"], "model");
     fs::copy(model("tiny_no_metadata.onnx"), folder.path().join("bare.onnx")).unwrap();
-    let said = run(folder.path(), "build --model bare.onnx --images parts --out store");
+    let said = run(folder.path(), "build --model bare.onnx parts --out store");
     let said = said.expect_code(2);
     assert!(said.err.contains("metadata"), "{}", said.err);
     assert!(!folder.path().join("store").exists());
@@ -316,36 +316,43 @@ fn wrong_usage_is_an_error() {
         "",
         "build",
         "build --out store",
-        "build --images parts --out store",
-        "build --images parts --embeddings x.npy --model MODEL --out store",
-        "build --images parts --model MODEL --out store --calibration-share 0.2",
-        "build --images parts --model MODEL --out store --group-regex x",
-        "build --images parts --model MODEL --out store --group-csv items.csv",
-        "build --images parts --model MODEL --out store --seed 3",
-        "build --images parts --model MODEL --out store --group-regex ( --calibration-share 0.2",
-        "build --images parts --model MODEL --out store --calibration-share 0 --group-regex x",
-        "build --images parts --model MODEL --out store --calibration-share 1 --group-regex x",
-        "build --images parts --model MODEL --out store --alpha 1",
-        "build --images parts --model MODEL --out store --alpha nan",
-        "build --images parts --model MODEL --out store --k 0",
-        "build --images parts --model MODEL --out store --score knm",
-        "build --images parts --model MODEL --out store --normalize l1",
-        "build --images parts --model MODEL --out store --device tpu",
-        "build --images parts --model MODEL --out store --threads 0",
-        "build --images parts --model MODEL --out store --labels x",
-        "build --images parts --model MODEL --out store --calibration-embeddings x.npy",
-        "build --images parts --model MODEL --out store --calibration parts --group-regex x",
-        "build --images parts --model MODEL --out store --calibration parts --calibration-share 0.2",
-        "build --embeddings x.npy --out store --calibration parts",
-        "build --embeddings x.npy --out store --calibration-share 0.2 --group-regex x",
-        "build --embeddings x.npy --out store --model-name x",
-        "build --embeddings x.npy --out store --model-sha256 abc",
-        "query store",
-        "query store --predicted a",
-        "query store a.png --model MODEL --predicted a",
-        "query store a.png --model MODEL --embeddings x.npy",
-        "info",
-        "verify",
+        "build parts --model MODEL",
+        "build parts --model MODEL --out store --model-sha256 abc",
+        "build parts --model MODEL --out store --calibrate-share 0.2",
+        "build parts --model MODEL --out store --group-regex x",
+        "build parts --model MODEL --out store --group-csv items.csv",
+        "build parts --model MODEL --out store --seed 3",
+        "build parts --model MODEL --out store --group-regex ( --calibrate-share 0.2",
+        "build parts --model MODEL --out store --calibrate-share 0 --group-regex x",
+        "build parts --model MODEL --out store --calibrate-share 1 --group-regex x",
+        "build parts --model MODEL --out store --alpha 1",
+        "build parts --model MODEL --out store --alpha nan",
+        "build parts --model MODEL --out store -k 0",
+        "build parts --model MODEL --out store --score knm",
+        "build parts --model MODEL --out store --normalize l1",
+        "build parts --model MODEL --out store --device tpu",
+        "build parts --model MODEL --out store --threads 0",
+        "build parts --model MODEL --out store --calibrate-classes x",
+        "build parts --model MODEL --out store --calibrate",
+        "build parts --model MODEL --out store --calibrate parts --group-regex x",
+        "build parts --model MODEL --out store --calibrate parts --calibrate-share 0.2",
+        "build x.npy --out store --calibrate-share 0.2",
+        "build parts --model MODEL --out store --calibrate parts --group-csv items.csv:item",
+        "build x.npy --out store --model-name x",
+        "build x.npy --out store --model MODEL --model-name x",
+        "build parts --model MODEL --out store --calibrate parts --seed 3",
+        "build x.npy --out store --model-sha256 abc",
+        "check store",
+        "check store --classes a",
+        "check store a.png --model MODEL --embeddings x.npy",
+        "update store",
+        "update store --dry-run",
+        "update store --extend",
+        "update store --classes a",
+        "show",
+        "show store --history --verify",
+        "rollback",
+        "capture",
         "frobnicate",
     ] {
         let said = run(folder.path(), arguments);

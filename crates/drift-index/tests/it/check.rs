@@ -22,7 +22,7 @@ fn with_images() -> tempfile::TempDir {
         save(&surface(7000 + number), &at("today"));
         save(&dark_surface(7000 + number), &at("dark"));
     }
-    let build = "build --model MODEL --images parts --calibration held-out --out store";
+    let build = "build --model MODEL parts --calibrate held-out --out store";
     run(folder.path(), build).expect_code(0);
     folder
 }
@@ -47,8 +47,8 @@ fn with_matrices(batches: &[(&str, usize, usize, f32)]) -> tempfile::TempDir {
         save_npy(&rows, &path.join(format!("{name}.npy")));
         fs::write(path.join(format!("{name}.txt")), classes).unwrap();
     }
-    let build = "build --embeddings reference.npy --labels reference.txt --normalize none \
-                 --calibration-embeddings held-out.npy --calibration-labels held-out.txt --out store";
+    let build = "build reference.npy --classes reference.txt --normalize none \
+                 --calibrate held-out.npy --calibrate-classes held-out.txt --out store";
     run(path, build).expect_code(0);
     folder
 }
@@ -67,8 +67,9 @@ fn images_like_the_held_out_ones_are_stable_and_darker_ones_drift() {
     assert_eq!(stable["appearance"]["test"], "mmd");
     assert!(stable["appearance"]["p_value"].as_f64().unwrap() > 0.05);
 
-    let drifting =
-        check(folder.path(), "dark --model MODEL -k 1 --strangest 2").expect_code(1).json();
+    let drifting = check(folder.path(), "dark --model MODEL --neighbors 1 --strangest 2")
+        .expect_code(1)
+        .json();
     assert_eq!((&drifting["status"], &drifting["verdict"]), (&"drift".into(), &"drifting".into()));
     assert_eq!(drifting["appearance"]["verdict"], "drifting");
     assert_eq!(drifting["appearance"]["p_value"], 0.001);
@@ -104,7 +105,8 @@ fn unreadable_and_repeated_images_are_listed_and_left_out() {
     fs::write(at("bad.png"), "this is no image").unwrap();
     fs::copy(at("000.png"), at("copy.png")).unwrap();
     fs::write(at("readme.txt"), "").unwrap();
-    let said = check(folder.path(), "today --model MODEL").expect_code(0).json();
+    let said = check(folder.path(), "today --model MODEL").expect_code(3).json();
+    assert_eq!((&said["status"], &said["verdict"]), (&"partial".into(), &"stable".into()));
     assert_eq!(said["images"], 40);
     assert_eq!(names(&said["skipped"], "image"), ["bad.png"]);
     assert_eq!(names(&said["duplicates"], "same_as"), ["000.png"]);
@@ -116,19 +118,20 @@ fn unreadable_and_repeated_images_are_listed_and_left_out() {
     fs::create_dir(folder.path().join("none")).unwrap();
     fs::write(folder.path().join("none/bad.png"), "this is no image").unwrap();
     let said = check(folder.path(), "none --model MODEL").expect_code(2);
-    assert!(said.err.contains("none of the images can be read"), "{}", said.err);
+    assert!(said.err.contains("bad.png cannot be read"), "{}", said.err);
 }
 
 #[test]
 fn few_images_are_no_evidence_and_it_is_said_how_many_are_missing() {
     let folder = with_matrices(&[("few", 7, 6, 9.0), ("rare", 3, 30, 9.0), ("lone", 4, 4, 0.0)]);
-    let said = check(folder.path(), "few.npy --predicted-classes few.txt").expect_code(0).json();
+    let said = check(folder.path(), "few.npy --classes few.txt").expect_code(4).json();
+    assert_eq!(said["status"], "insufficient_data");
     assert_eq!(said["verdict"], "insufficient_data");
     assert_eq!(said["appearance"]["images_needed"], 7);
     assert_eq!(said["appearance"]["p_value"], Value::Null);
     assert_eq!(said["class_mix"]["images_needed"], 7);
     // 33 images, of which a class of three is not compared, and said not to be.
-    let said = check(folder.path(), "rare.npy --predicted-classes rare.txt").expect_code(1).json();
+    let said = check(folder.path(), "rare.npy --classes rare.txt").expect_code(1).json();
     let classes = said["appearance"]["classes"].as_array().unwrap();
     assert_eq!((&classes[0]["class"], &classes[0]["tested"]), (&"a".into(), &false.into()));
     assert_eq!(classes[0]["p_value"], Value::Null);
@@ -140,7 +143,7 @@ fn a_changed_mix_is_told_from_a_changed_appearance() {
     let batches = [("same", 60, 40, 0.0), ("mix", 10, 60, 0.0), ("shift", 60, 40, 0.8)];
     let folder = with_matrices(&batches);
     let verdicts = |name: &str, code: i32, flags: &str| {
-        let arguments = format!("{name}.npy --predicted-classes {name}.txt {flags}");
+        let arguments = format!("{name}.npy --classes {name}.txt {flags}");
         let said = check(folder.path(), &arguments).expect_code(code).json();
         let verdict = |part: &str| said[part]["verdict"].as_str().unwrap().to_owned();
         [verdict("appearance"), verdict("class_mix")]
@@ -160,7 +163,7 @@ fn a_changed_mix_is_told_from_a_changed_appearance() {
 fn the_seed_decides_on_the_permutations() {
     let folder = with_matrices(&[("same", 60, 40, 0.0)]);
     let p_value = |flags: &str| {
-        let said = check(folder.path(), &format!("same.npy --predicted-classes same.txt {flags}"));
+        let said = check(folder.path(), &format!("same.npy --classes same.txt {flags}"));
         said.json()["appearance"]["p_value"].as_f64().unwrap()
     };
     assert_eq!(p_value("--seed 5"), p_value("--seed 5"));
@@ -181,9 +184,9 @@ fn forget_held_out_images(folder: &Path) {
 fn a_store_with_scores_alone_is_compared_by_scores() {
     let folder = with_matrices(&[("same", 60, 40, 0.0), ("shift", 60, 40, 3.0)]);
     forget_held_out_images(folder.path());
-    run(folder.path(), "verify store").expect_code(0);
+    run(folder.path(), "show store --verify").expect_code(0);
     let said = |name: &str, flags: &str| {
-        check(folder.path(), &format!("{name}.npy --predicted-classes {name}.txt {flags}"))
+        check(folder.path(), &format!("{name}.npy --classes {name}.txt {flags}"))
     };
     let same = said("same", "").expect_code(0).json();
     assert_eq!(same["appearance"]["test"], "score");
@@ -201,7 +204,7 @@ fn the_store_keeps_the_held_out_images_as_the_model_made_them() {
     let path = folder.path();
     let store = FileStore::open(&path.join("store")).unwrap();
     let kept = CalibrationImages::from_store(&store).unwrap().unwrap();
-    let embed = "embed --images held-out --model MODEL --out e.npy --json";
+    let embed = "embed held-out --model MODEL --out e.npy --json";
     let said = run(path, embed).expect_code(0).json();
     for (image, result) in kept.images().iter().zip(said["results"].as_array().unwrap()) {
         assert_eq!(image.id, result["image"].as_str().unwrap());
@@ -220,7 +223,7 @@ fn a_damaged_matrix_of_held_out_images_is_found() {
     let mut bytes = fs::read(&file).unwrap();
     *bytes.last_mut().unwrap() ^= 1;
     fs::write(&file, bytes).unwrap();
-    run(path, "verify store").expect_code(2);
+    run(path, "show store --verify").expect_code(2);
     check(path, "today --model MODEL").expect_code(2);
 }
 
@@ -235,12 +238,15 @@ fn what_cannot_be_checked_is_an_error() {
     fs::create_dir(path.join("empty")).unwrap();
     for (arguments, expected) in [
         ("nowhere.npy", "nowhere.npy"),
-        ("short.txt", "ends in .npy"),
+        ("nowhere", "nowhere is neither a folder nor a file"),
+        ("short.txt same.npy", "named alone"),
         ("empty", "no images"),
-        ("empty --predicted-classes short.txt", "--predicted-classes"),
+        ("empty --classes short.txt", "no column `image`"),
         ("narrow.npy", "dimension 8, found 5"),
-        ("same.npy --predicted-classes short.txt", "2 lines"),
-        ("same.npy --predicted-classes gap.txt", "line 100"),
+        ("same.npy --classes short.txt", "2 lines"),
+        ("same.npy --classes gap.txt", "line 100"),
+        ("same.npy --group-regex x", "same.npy has none"),
+        ("empty --group-csv nowhere.csv:a", "is not a file"),
         ("same.npy --probabilities p.npy", "100 images and 30 rows of probabilities"),
         ("same.npy --alpha 1.5", "alpha"),
         ("same.npy --permutations 20", "at least 39"),
@@ -251,7 +257,7 @@ fn what_cannot_be_checked_is_an_error() {
         assert!(said.err.contains(expected), "{arguments}: {}", said.err);
         assert_eq!(said.out, "");
     }
-    run(path, "build --embeddings reference.npy --out uncalibrated").expect_code(0);
+    run(path, "build reference.npy --out uncalibrated").expect_code(0);
     let said = run(path, "check uncalibrated same.npy --json").expect_code(2).json();
     assert_eq!(said["error"]["code"], "no_held_out_images");
 }
@@ -284,7 +290,7 @@ fn images_of_one_part_count_as_one() {
     parts_of_several_images(path, "held-out", 0..8);
     parts_of_several_images(path, "today", 11..17);
     parts_of_several_images(path, "one", 11..12);
-    let build = "build --model MODEL --images parts --calibration held-out --out store";
+    let build = "build --model MODEL parts --calibrate held-out --out store";
     run(path, build).expect_code(0);
     let said = |batch: &str, code| {
         let flags = format!(r"{batch} --model MODEL --group-regex part(\d+)_");
@@ -305,7 +311,7 @@ fn images_of_one_part_count_as_one() {
         check(path, "today --model MODEL --group-csv parts.csv:part").expect_code(0).json();
     assert_eq!(by_csv["appearance"], today["appearance"]);
     // 9 groups can be divided in 9 ways: no p-value is as small as 5 %.
-    let one = said("one", 0);
+    let one = said("one", 4);
     assert_eq!(one["appearance"]["verdict"], "insufficient_data");
     let refused = check(path, "today --model MODEL --group-regex lot").expect_code(2);
     assert!(refused.err.contains("have no group"), "{}", refused.err);

@@ -1,4 +1,4 @@
-//! `verify`, and what else opens a store, on damaged and forged ones.
+//! `show --verify`, and what else opens a store, on damaged and forged ones.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -33,17 +33,17 @@ fn write(folder: &Path, calibration: &[u8]) {
     store(&folder.join("store"), rows, Normalization::L2, &["a"; 12], &attachments);
 }
 
-/// Every subcommand that opens the store says why it cannot, and ends by itself.
+/// Every command that opens the store says why it cannot, and ends by itself.
 #[track_caller]
 fn assert_refused(folder: &Path, what: &str) {
     save_npy(&Random::new(2).normal_matrix(1, 4), &folder.join("q.npy"));
-    for arguments in ["verify store", "info store", "query store --embeddings q.npy"] {
+    for arguments in ["show store --verify", "show store", "check store q.npy"] {
         let said = run(folder, arguments);
         assert_eq!(said.code, 2, "{what}, {arguments}: {}{}", said.out, said.err);
         assert!(said.err.starts_with("error: "), "{what}, {arguments}: {}", said.err);
         assert!(!said.err.contains("panicked"), "{what}, {arguments}: {}", said.err);
     }
-    let said = run(folder, "verify store --json").expect_code(2).json();
+    let said = run(folder, "show store --verify --json").expect_code(2).json();
     assert_eq!(said["status"], "error");
     assert_ne!(said["error"]["message"], "");
 }
@@ -52,7 +52,7 @@ fn assert_refused(folder: &Path, what: &str) {
 fn a_sound_store_passes() {
     let folder = folder();
     write(folder.path(), &serde_json::to_vec(&calibration()).unwrap());
-    let said = run(folder.path(), "verify store --json").expect_code(0).json();
+    let said = run(folder.path(), "show store --verify --json").expect_code(0).json();
     assert_eq!((&said["status"], &said["images"]), (&json!("ok"), &json!(12)));
     assert!(said["min_norm"].as_f64().unwrap() > 0.0);
     assert_eq!(said["zero_rows"], 0);
@@ -114,7 +114,7 @@ fn every_file_is_missed_and_every_cut_and_flip_found() {
         assert_refused(folder.path(), &format!("{name} removed"));
         for length in [0, 1, whole.len() / 2, whole.len() - 1] {
             fs::write(&file, &whole[..length]).unwrap();
-            let said = run(folder.path(), "verify store");
+            let said = run(folder.path(), "show store --verify");
             assert_eq!(said.code, 2, "{name} cut to {length}: {}{}", said.out, said.err);
         }
         for step in 0..16 {
@@ -122,11 +122,11 @@ fn every_file_is_missed_and_every_cut_and_flip_found() {
             let mut flipped = whole.clone();
             flipped[position] ^= 1 << (step % 8);
             fs::write(&file, &flipped).unwrap();
-            let said = run(folder.path(), "verify store");
+            let said = run(folder.path(), "show store --verify");
             assert_eq!(said.code, 2, "{name} flipped at {position}: {}{}", said.out, said.err);
         }
         fs::write(&file, &whole).unwrap();
-        run(folder.path(), "verify store").expect_code(0);
+        run(folder.path(), "show store --verify").expect_code(0);
     }
 }
 

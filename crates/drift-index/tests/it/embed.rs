@@ -71,7 +71,7 @@ fn rows_are_the_models_own_in_the_order_of_the_images() {
 fn a_store_of_the_matrix_is_that_of_the_images() {
     let folder = folder();
     parts(folder.path(), &["a", "b"], 6);
-    let said = embed(folder.path(), "--images parts --out e.npy").expect_code(0).json();
+    let said = embed(folder.path(), "parts --out e.npy").expect_code(0).json();
     let column = |of: &dyn Fn(&str) -> String| -> String {
         let images = said["results"].as_array().unwrap().iter();
         images.map(|result| of(result["image"].as_str().unwrap()) + "\n").collect()
@@ -80,8 +80,8 @@ fn a_store_of_the_matrix_is_that_of_the_images() {
     let class = |image: &str| image.split('/').next().unwrap().to_owned();
     fs::write(folder.path().join("labels.txt"), column(&class)).unwrap();
     for build in [
-        "build --model MODEL --images parts --out from_images",
-        "build --model MODEL --embeddings e.npy --ids ids.txt --labels labels.txt --out from_matrix",
+        "build --model MODEL parts --out from_images",
+        "build --model MODEL e.npy --ids ids.txt --classes labels.txt --out from_matrix",
     ] {
         run(folder.path(), build).expect_code(0);
     }
@@ -105,7 +105,7 @@ fn images_that_cannot_be_read_have_no_row_and_a_code() {
     save(&RgbImage::new(101, 40), &at("5-large.png"));
     std::os::unix::fs::symlink("/nowhere/at/all.png", at("6-broken.png")).unwrap();
     fs::write(at("notes.txt"), "").unwrap();
-    let said = embed(folder.path(), "--images parts --out e.npy --max-pixels 4000");
+    let said = embed(folder.path(), "parts --out e.npy --max-pixels 4000");
     let said = said.expect_code(3).json();
     assert_eq!((&said["status"], &said["rows"]), (&json!("partial"), &json!(2)));
     let codes = said["results"].as_array().unwrap().iter().map(|result| {
@@ -130,11 +130,18 @@ fn images_that_cannot_be_read_have_no_row_and_a_code() {
     assert_eq!(said["ignored"]["other_files"], 1);
     assert_eq!(load(&folder.path().join("e.npy")).nrows(), 2);
     let named =
-        embed(folder.path(), "nowhere.png parts parts/a/000.png --out e.npy").expect_code(3);
+        embed(folder.path(), "nowhere.png parts/a parts/a/000.png --out e.npy").expect_code(3);
     let results = named.json()["results"].clone();
-    let codes = [0, 1, 2].map(|image| results[image]["error"]["code"].clone());
-    assert_eq!(codes, [json!("unreadable_image"), json!("unreadable_image"), Value::Null]);
-    assert_eq!(results[2]["row"], 0);
+    assert_eq!(results[0]["image"], "0-cut.png", "{results}");
+    let of = |name: &str| {
+        let mut results = results.as_array().unwrap().iter();
+        let found = results.find(|result| result["image"] == name).unwrap();
+        (found["error"]["code"].clone(), found["row"].clone())
+    };
+    assert_eq!(of("nowhere.png"), (json!("unreadable_image"), Value::Null));
+    assert_eq!(of("6-broken.png"), (json!("unreadable_image"), Value::Null));
+    // In the folder, and by its own name.
+    assert_eq!((of("000.png").1, of("parts/a/000.png").1), (json!(0), json!(3)));
 }
 
 #[test]
@@ -147,7 +154,7 @@ fn without_a_readable_image_nothing_is_written() {
     assert_eq!(said["results"][0]["error"]["code"], "not_an_image");
     assert_eq!(fs::read(folder.path().join("e.npy")).unwrap(), b"what was there");
     fs::create_dir(folder.path().join("empty")).unwrap();
-    let said = embed(folder.path(), "--images empty --out e.npy").expect_code(2).json();
+    let said = embed(folder.path(), "empty --out e.npy").expect_code(2).json();
     assert!(said["error"]["message"].as_str().unwrap().contains("no images below empty"));
     assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
@@ -181,7 +188,7 @@ fn a_matrix_is_replaced_whole_and_is_as_open_as_other_files() {
     parts(folder.path(), &["a"], 3);
     let out = folder.path().join("e.npy");
     fs::write(&out, vec![7; 100_000]).unwrap();
-    embed(folder.path(), "--images parts --out e.npy").expect_code(0);
+    embed(folder.path(), "parts --out e.npy").expect_code(0);
     assert_eq!(load(&out).nrows(), 3);
     fs::write(folder.path().join("usual"), "").unwrap();
     let mode = |name: &str| fs::metadata(folder.path().join(name)).unwrap().permissions().mode();

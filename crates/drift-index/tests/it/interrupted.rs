@@ -27,7 +27,7 @@ fn large_images(folder: &Path) {
 /// Starts to work on the large images, and sends a signal in the middle of it.
 fn interrupt(subcommand: &str, out: &str, folder: &Path, signal: &str) -> std::process::Output {
     let child = command(folder)
-        .args([subcommand, "--images", "large", "--out", out, "--threads", "1", "--model"])
+        .args([subcommand, "large", "--out", out, "--threads", "1", "--model"])
         .arg(tiny_model())
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())
@@ -69,8 +69,8 @@ fn leaves_the_store_as_it_was() {
         assert!(!folder.path().join("store").exists());
     }
     parts(folder.path(), &["a"], 3);
-    run(folder.path(), "build --model MODEL --images parts --out store").expect_code(0);
+    run(folder.path(), "build --model MODEL parts --out store").expect_code(0);
     interrupt("build", "store", folder.path(), "-INT");
-    let info = run(folder.path(), "verify store --json").expect_code(0).json();
+    let info = run(folder.path(), "show store --verify --json").expect_code(0).json();
     assert_eq!((info["images"].as_u64(), info["generation"].as_u64()), (Some(3), Some(1)));
 }

@@ -65,15 +65,16 @@ fn captured_images_are_listed_labeled_and_added() {
     let at = folder.path();
     let paths = capture(at, 6);
     parts(at, &["defect", "non_defect"], 6);
-    run(at, "build --model MODEL --images parts --out store").expect_code(0);
+    run(at, "build --model MODEL parts --out store").expect_code(0);
     redacted(|| {
-        assert_snapshot!("captured", run(at, "captured capture").expect_code(0).out);
+        assert_snapshot!("captured", run(at, "capture list capture").expect_code(0).out);
     });
     fs::remove_file(at.join("capture").join(&paths[5])).unwrap();
-    let all = run(at, "captured capture --json").expect_code(0).json();
+    let all = run(at, "capture list capture --json").expect_code(0).json();
     assert_eq!((all["images"].as_array().unwrap().len(), &all["gone"]), (5, &json!(1)));
     let count = |filter: &str| {
-        let listed = run(at, &format!("captured capture {filter} --json")).expect_code(0).json();
+        let listed =
+            run(at, &format!("capture list capture {filter} --json")).expect_code(0).json();
         listed["images"].as_array().unwrap().len()
     };
     assert_eq!(count("--out-of-distribution"), 3);
@@ -85,16 +86,16 @@ fn captured_images_are_listed_labeled_and_added() {
         (4, 1)
     );
 
-    run(at, "captured capture --out-of-distribution --out labels.csv").expect_code(0);
-    let empty = run(at, "label capture --labels labels.csv --out dataset").expect_code(2);
+    run(at, "capture list capture --out-of-distribution --out labels.csv").expect_code(0);
+    let empty = run(at, "capture label capture --classes labels.csv --out dataset").expect_code(2);
     assert!(empty.err.contains("labels no image"), "{}", empty.err);
     label(at, "labels.csv", &["non_defect", "", "defect"]);
-    let over = run(at, "captured capture --out labels.csv").expect_code(2);
+    let over = run(at, "capture list capture --out labels.csv").expect_code(2);
     assert!(over.err.contains("cannot write labels.csv"), "{}", over.err);
 
     fs::create_dir(at.join("dataset")).unwrap();
     fs::write(at.join("dataset/items.csv"), "image,label,item\nx.png,defect,1").unwrap();
-    let into = "label capture --labels labels.csv --out dataset --json";
+    let into = "capture label capture --classes labels.csv --out dataset --json";
     let dry = run(at, &format!("{into} --dry-run")).expect_code(0).json();
     assert_eq!(dry["copied"].as_array().unwrap().len(), 2);
     assert_eq!(fs::read_dir(at.join("dataset")).unwrap().count(), 1);
@@ -115,14 +116,14 @@ fn captured_images_are_listed_labeled_and_added() {
     assert!(items.contains(mended["unfinished"].as_str().unwrap()));
     assert_eq!(fs::read_to_string(&list).unwrap(), format!("\u{feff}{items}"));
 
-    let added = run(at, "add store --captured capture --labels labels.csv --model MODEL --json");
+    let added = run(at, "update store --add capture --classes labels.csv --model MODEL --json");
     assert_eq!(added.expect_code(0).json()["added"], 2);
     let store = FileStore::open(&at.join("store")).unwrap();
     let records = store.records(Filter::All);
     let new: Vec<_> = records.iter().filter(|record| paths.contains(&record.id)).collect();
     assert_eq!(new.len(), 2);
     // The data set holds the same images, which are then in the store.
-    let twice = run(at, "add store --images dataset --model MODEL").expect_code(2);
+    let twice = run(at, "update store --add dataset --model MODEL").expect_code(2);
     assert!(twice.err.contains("all 2 images are in the store already"), "{}", twice.err);
 }
 
@@ -133,7 +134,8 @@ fn a_list_that_cannot_be_right_is_refused() {
     let paths = capture(at, 2);
     let try_list = |content: &str, expected: &str| {
         fs::write(at.join("labels.csv"), content).unwrap();
-        let said = run(at, "label capture --labels labels.csv --out dataset").expect_code(2);
+        let said =
+            run(at, "capture label capture --classes labels.csv --out dataset").expect_code(2);
         assert!(said.err.contains(expected), "{content}: {}", said.err);
         assert!(!at.join("dataset").exists());
     };
@@ -150,15 +152,16 @@ fn a_list_that_cannot_be_right_is_refused() {
     try_list(&format!("image,label\n{},a\n", paths[1]), "not what was captured");
     // Called something else the second time.
     fs::write(at.join("labels.csv"), format!("image,label\n{path},a\n")).unwrap();
-    run(at, "label capture --labels labels.csv --out dataset").expect_code(0);
+    run(at, "capture label capture --classes labels.csv --out dataset").expect_code(0);
     fs::write(at.join("labels.csv"), format!("image,label\n{path},b\n")).unwrap();
-    let said =
-        run(at, "label capture --labels labels.csv --out dataset --json").expect_code(2).json();
+    let said = run(at, "capture label capture --classes labels.csv --out dataset --json")
+        .expect_code(2)
+        .json();
     assert!(said["error"]["message"].as_str().unwrap().contains("already"), "{said}");
     assert_eq!(said["error"]["code"], Value::from("invalid_input"));
-    let said = run(at, "captured dataset").expect_code(2);
+    let said = run(at, "capture list dataset").expect_code(2);
     assert!(said.err.contains("no predictions"), "{}", said.err);
-    let said = run(at, "captured capture --since yesterday").expect_code(2);
+    let said = run(at, "capture list capture --since yesterday").expect_code(2);
     assert!(said.err.contains("expected a day"), "{}", said.err);
 }
 
@@ -185,7 +188,7 @@ fn what_is_interrupted_has_written_nothing() {
     fs::write(at.join("dataset/items.csv"), "image,label,item\n").unwrap();
     // What one that was killed has left.
     fs::create_dir_all(at.join("dataset/.drift-index-label-killed/1")).unwrap();
-    let arguments = ["label", "capture", "--labels", "labels.csv", "--out", "dataset"];
+    let arguments = ["capture", "label", "capture", "--classes", "labels.csv", "--out", "dataset"];
     let child = command(at).args(arguments).stderr(Stdio::piped()).spawn().unwrap();
     // Until it copies.
     let is_copying = || {
@@ -202,8 +205,9 @@ fn what_is_interrupted_has_written_nothing() {
     assert!(said.err.contains("nothing was written"), "{}", said.err);
     assert_eq!(fs::read_dir(at.join("dataset")).unwrap().count(), 1);
     assert_eq!(fs::read(at.join("dataset/items.csv")).unwrap(), b"image,label,item\n");
-    let labeled =
-        run(at, "label capture --labels labels.csv --out dataset --json").expect_code(0).json();
+    let labeled = run(at, "capture label capture --classes labels.csv --out dataset --json")
+        .expect_code(0)
+        .json();
     assert_eq!(
         (labeled["copied"].as_array().unwrap().len(), &labeled["items"]),
         (3000, &json!(3000))
@@ -221,7 +225,7 @@ fn what_a_killed_one_left_is_removed_and_what_another_works_in_is_not() {
         let names = entries.map(|entry| entry.file_name().into_string().unwrap());
         names.filter(|name| name.starts_with(".drift-index-label-")).collect::<Vec<_>>()
     };
-    let arguments = ["label", "capture", "--labels", "labels.csv", "--out", "dataset"];
+    let arguments = ["capture", "label", "capture", "--classes", "labels.csv", "--out", "dataset"];
     let mut child = command(at).args(arguments).spawn().unwrap();
     let start = Instant::now();
     while !left().iter().any(|name| at.join(name).join("0").exists()) {
@@ -234,10 +238,10 @@ fn what_a_killed_one_left_is_removed_and_what_another_works_in_is_not() {
     fs::create_dir(&at_work).unwrap();
     let lock = fs::File::open(&at_work).unwrap();
     lock.lock().unwrap();
-    run(at, "label capture --labels labels.csv --out dataset").expect_code(0);
+    run(at, "capture label capture --classes labels.csv --out dataset").expect_code(0);
     assert_eq!(left(), [".drift-index-label-another"]);
     drop(lock);
-    run(at, "label capture --labels labels.csv --out dataset").expect_code(0);
+    run(at, "capture label capture --classes labels.csv --out dataset").expect_code(0);
     assert!(left().is_empty(), "{:?}", left());
 }
 
@@ -245,7 +249,7 @@ fn what_a_killed_one_left_is_removed_and_what_another_works_in_is_not() {
 fn a_class_that_is_new_is_shown_and_one_writer_at_a_time_works() {
     let folder = folder();
     let at = folder.path();
-    let into = "label capture --labels labels.csv --out dataset --json";
+    let into = "capture label capture --classes labels.csv --out dataset --json";
     captured_files(at, 3, "defect");
     let classes = |number: usize, class: &str, new: bool| json!([{"class": class, "images": number, "new": new}]);
     assert_eq!(run(at, into).expect_code(0).json()["classes"], classes(3, "defect", false));
@@ -258,7 +262,8 @@ fn a_class_that_is_new_is_shown_and_one_writer_at_a_time_works() {
     assert!(refused.out.contains("another process"), "{}", refused.out);
     drop(held);
     assert_eq!(run(at, into).expect_code(0).json()["classes"], classes(2, "non_defcet", true));
-    let text = run(at, "label capture --labels labels.csv --out other/data").expect_code(0).out;
+    let text =
+        run(at, "capture label capture --classes labels.csv --out other/data").expect_code(0).out;
     assert!(text.contains("2 non_defcet\n"), "{text}");
     let list = fs::read_to_string(at.join("labels.csv")).unwrap().replace(',', ";");
     fs::write(at.join("labels.csv"), list).unwrap();

@@ -6,12 +6,12 @@
 mod build;
 mod check;
 mod damaged;
+mod each;
 mod embed;
 mod interrupted;
 mod labeling;
 mod life;
 mod matrix;
-mod query;
 mod report;
 mod support;
 mod text;

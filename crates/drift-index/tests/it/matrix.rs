@@ -19,11 +19,10 @@ fn rows_get_their_labels_and_ids() {
     save_npy(&three(), &path.join("x.npy"));
     fs::write(path.join("labels.txt"), "a\r\n\r\nb\r\n").unwrap();
     fs::write(path.join("ids.txt"), "first\nsecond\nthird").unwrap();
-    let build =
-        "build --embeddings x.npy --labels labels.txt --ids ids.txt --normalize none --out store";
+    let build = "build x.npy --classes labels.txt --ids ids.txt --normalize none --out store";
     run(path, build).expect_code(0);
     save_npy(&array![[3.0, 5.0], [0.0, 1.0]], &path.join("q.npy"));
-    let said = run(path, "query store --embeddings q.npy --json -k 2").expect_code(0).json();
+    let said = run(path, "check store q.npy --each --json --neighbors 2").expect_code(4).json();
     assert_eq!(said["results"][0]["row"], 0);
     assert_eq!(
         said["results"][0]["neighbors"],
@@ -44,33 +43,36 @@ fn a_calibration_gives_verdicts() {
     save_npy(&random.normal_matrix(100, 8), &path.join("x.npy"));
     save_npy(&random.normal_matrix(199, 8), &path.join("held_out.npy"));
     save_npy(&(random.normal_matrix(20, 8) + 100.0), &path.join("q.npy"));
-    let build = "build --embeddings x.npy --calibration-embeddings held_out.npy --normalize none \
+    let build = "build x.npy --calibrate held_out.npy --normalize none \
                  --score mean-l1 --out store --json";
     let built = run(path, build).expect_code(0).json();
     assert_eq!(built["calibration"]["images"], 199);
     assert_eq!(built["calibration"]["source"], json!({"kind": "embeddings"}));
     assert_eq!(built["model"], Value::Null);
     assert_eq!(built["score"], json!({"method": "mean-l1", "k": null}));
-    let said = run(path, "query store --embeddings q.npy --json").expect_code(1).json();
+    let said = run(path, "check store q.npy --each --json").expect_code(1).json();
     let results = said["results"].as_array().unwrap();
     assert!(results.iter().all(|result| result["p_value"] == 1.0 / 200.0));
-    run(path, "verify store").expect_code(0);
+    run(path, "show store --verify").expect_code(0);
 }
 
 #[test]
-fn a_class_wise_score_takes_the_class_from_a_flag() {
+fn a_class_wise_score_takes_the_class_from_a_file() {
     let folder = folder();
     let path = folder.path();
     save_npy(&three(), &path.join("x.npy"));
     fs::write(path.join("labels.txt"), "a\na\nb\n").unwrap();
-    let build = "build --embeddings x.npy --labels labels.txt --normalize none --k 1 \
+    let build = "build x.npy --classes labels.txt --normalize none -k 1 \
                  --score knn-same-class --out store";
     run(path, build).expect_code(0);
     save_npy(&array![[0.0, 0.0]], &path.join("q.npy"));
-    let query = |flags: &str| run(path, &format!("query store --embeddings q.npy --json {flags}"));
-    assert_eq!(query("--predicted b").expect_code(0).json()["results"][0]["score"], 10.0);
-    let error = |flags| query(flags).expect_code(2).json()["results"][0]["error"]["code"].clone();
-    assert_eq!(error("--predicted c"), "class_without_reference");
+    let query = |flags: &str| run(path, &format!("check store q.npy --json {flags}"));
+    for class in ["b", "c"] {
+        fs::write(path.join(format!("{class}.txt")), class).unwrap();
+    }
+    assert_eq!(query("--classes b.txt").expect_code(4).json()["results"][0]["score"], 10.0);
+    let error = |flags| query(flags).expect_code(2).json()["error"]["code"].clone();
+    assert_eq!(error("--classes c.txt"), "class_without_reference");
     assert_eq!(error(""), "class_required");
 }
 
@@ -83,8 +85,8 @@ fn held_out_rows_of_a_class_without_reference_are_listed() {
     save_npy(&random.normal_matrix(21, 4), &path.join("held_out.npy"));
     fs::write(path.join("labels.txt"), "a\n".repeat(10)).unwrap();
     fs::write(path.join("classes.txt"), "a\n".repeat(20) + "b\n").unwrap();
-    let build = "build --embeddings x.npy --labels labels.txt --calibration-embeddings held_out.npy \
-                 --calibration-labels classes.txt --score knn-same-class --out store --json";
+    let build = "build x.npy --classes labels.txt --calibrate held_out.npy \
+                 --calibrate-classes classes.txt --score knn-same-class --out store --json";
     let built = run(path, build).expect_code(3).json();
     assert_eq!(built["calibration"]["images"], 20);
     assert_eq!(built["skipped"][0]["image"], "20");
@@ -97,12 +99,12 @@ fn the_model_can_be_named_without_its_file() {
     save_npy(&three(), &path.join("x.npy"));
     let sha256 = "AB".repeat(32);
     let build = format!(
-        "build --embeddings x.npy --out store --json --model-sha256 {sha256} --model-name vgg --model-version 2"
+        "build x.npy --out store --json --model-sha256 {sha256} --model-name vgg --model-version 2"
     );
     let built = run(path, &build).expect_code(0).json();
     let expected = json!({"name": "vgg", "version": "2", "sha256": "ab".repeat(32)});
     assert_eq!(built["model"], expected);
-    let said = run(path, "query store --embeddings x.npy --model MODEL --json").expect_code(2);
+    let said = run(path, "check store x.npy --model MODEL --json").expect_code(2);
     assert_eq!(said.json()["error"]["code"], "model_mismatch");
 }
 
@@ -110,7 +112,7 @@ fn the_model_can_be_named_without_its_file() {
 fn a_model_of_another_dimension_did_not_make_the_matrix() {
     let folder = folder();
     save_npy(&three(), &folder.path().join("x.npy"));
-    let said = run(folder.path(), "build --embeddings x.npy --out store --model MODEL");
+    let said = run(folder.path(), "build x.npy --out store --model MODEL");
     let said = said.expect_code(2);
     assert!(said.err.contains("16 values") && said.err.contains("2 columns"), "{}", said.err);
 }
@@ -122,13 +124,19 @@ fn a_pipe_in_place_of_a_file_is_an_error() {
     let path = folder.path();
     save_npy(&three(), &path.join("x.npy"));
     parts(path, &["a"], 2);
-    assert!(Command::new("mkfifo").arg(path.join("pipe")).status().unwrap().success());
-    let split = "--images parts --model MODEL --calibration-share 0.5 --group-csv pipe:item";
+    assert!(
+        Command::new("mkfifo")
+            .args([path.join("pipe"), path.join("pipe.npy")])
+            .status()
+            .unwrap()
+            .success()
+    );
+    let split = "parts --model MODEL --calibrate-share 0.5 --group-csv pipe:item";
     for arguments in [
-        "--embeddings pipe",
-        "--embeddings x.npy --labels pipe",
-        "--embeddings x.npy --ids pipe",
-        "--embeddings x.npy --calibration-embeddings x.npy --calibration-labels pipe",
+        "pipe.npy",
+        "x.npy --classes pipe",
+        "x.npy --ids pipe",
+        "x.npy --calibrate x.npy --calibrate-classes pipe",
         split,
     ] {
         let said = run(path, &format!("build --out store {arguments}")).expect_code(2);
@@ -148,23 +156,24 @@ fn what_does_not_fit_together_is_an_error() {
     fs::write(path.join("latin1.txt"), b"\xe9\n\xe9\n\xe9\n").unwrap();
     fs::write(path.join("text.npy"), "no matrix").unwrap();
     for (arguments, expected) in [
-        ("--embeddings x.npy --labels two.txt", "2 lines"),
-        ("--embeddings x.npy --ids twice.txt", "second time"),
-        ("--embeddings x.npy --labels latin1.txt", "UTF-8"),
-        ("--embeddings nan.npy", "row 1"),
-        ("--embeddings text.npy", "not a .npy file"),
-        ("--embeddings .", "not a file"),
-        ("--embeddings nowhere.npy", "nowhere.npy"),
-        ("--embeddings x.npy --calibration-embeddings narrow.npy", "1 columns"),
-        ("--embeddings x.npy --calibration-embeddings x.npy", "at least 19"),
+        ("x.npy --classes two.txt", "2 lines"),
+        ("x.npy --ids twice.txt", "second time"),
+        ("x.npy --classes latin1.txt", "UTF-8"),
+        ("nan.npy", "row 1"),
+        ("text.npy", "not a .npy file"),
+        ("x.npy x.npy", "named alone"),
+        ("x.npy --calibrate-share 0.2 --group-regex x", "a matrix has none"),
+        ("nowhere.npy", "nowhere.npy"),
+        ("x.npy --calibrate narrow.npy", "1 columns"),
+        ("x.npy --calibrate x.npy", "at least 19"),
     ] {
         let said = run(path, &format!("build --out store {arguments}")).expect_code(2);
         assert!(said.err.contains(expected), "{arguments}: {}", said.err);
         assert!(!path.join("store/manifest.json").exists());
     }
-    run(path, "build --embeddings x.npy --out store").expect_code(0);
-    let said = run(path, "query store --embeddings narrow.npy --json").expect_code(2).json();
-    assert_eq!(said["results"][0]["error"]["code"], "wrong_dimension");
+    run(path, "build x.npy --out store").expect_code(0);
+    let said = run(path, "check store narrow.npy --each --json").expect_code(2).json();
+    assert_eq!(said["error"]["code"], "wrong_dimension");
 }
 
 #[test]
@@ -173,8 +182,8 @@ fn an_empty_line_is_no_id() {
     let path = folder.path();
     save_npy(&three(), &path.join("x.npy"));
     fs::write(path.join("ids.txt"), "first\n\nthird\n").unwrap();
-    for arguments in ["build --embeddings x.npy --out other", "add store --embeddings x.npy"] {
-        run(path, "build --embeddings x.npy --out store").expect_code(0);
+    for arguments in ["build x.npy --out other", "update store --add x.npy"] {
+        run(path, "build x.npy --out store").expect_code(0);
         let said = run(path, &format!("{arguments} --ids ids.txt")).expect_code(2);
         assert!(said.err.contains("line 2 of ids.txt is empty"), "{}", said.err);
     }

@@ -20,8 +20,7 @@ fn build(folder: &Path) {
         save(&surface(6000 + number), &folder.join(format!("familiar/{number:03}.png")));
         save(&dark_surface(7000 + number), &folder.join(format!("dark/{number:03}.png")));
     }
-    run(folder, "build --model MODEL --images parts --calibration held-out --out store")
-        .expect_code(0);
+    run(folder, "build --model MODEL parts --calibrate held-out --out store").expect_code(0);
 }
 
 #[test]
@@ -47,7 +46,7 @@ fn a_folder_of_images_is_watched_and_its_page_has_their_pictures() {
     assert!(page.matches("data:image/jpeg;base64").count() >= 24 && !page.contains("no picture"));
     assert!(fs::read_to_string(at.join("plot.svg")).unwrap().starts_with("<svg"));
 
-    let few = run(at, "report store --images dark --model MODEL").expect_code(0);
+    let few = run(at, "report store --images dark --model MODEL").expect_code(4);
     assert!(few.out.contains("insufficient_data") && few.out.contains("70 more"), "{}", few.out);
 }
 
@@ -85,12 +84,12 @@ fn what_a_server_recorded_is_judged_by_what_it_stated() {
         Said::from(command.output().unwrap()).expect_code(1).json()
     };
     assert_eq!(of_environment()["pair"], of_b["pair"]);
-    let of_a = report("store --model-sha256 aa", 0);
+    let of_a = report("store --model-sha256 aa", 4);
     assert_eq!(of_a["drift"]["verdict"], "insufficient_data");
     assert_eq!(of_a["drift"]["images_needed"], 1);
 
     // Another store, and another model, have nothing in there.
-    run(at, "build --model MODEL --images familiar --out other").expect_code(0);
+    run(at, "build --model MODEL familiar --out other").expect_code(0);
     for arguments in ["other", "store --model-sha256 cc"] {
         let refused = report(arguments, 2);
         let message = refused["error"]["message"].as_str().unwrap().to_owned();

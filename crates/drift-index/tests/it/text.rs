@@ -27,27 +27,22 @@ fn help() {
     let help = |arguments: &str| run(folder.path(), arguments).expect_code(0).out;
     redacted(|| {
         assert_snapshot!("help", help("--help"));
-        assert_snapshot!("help_check", help("check --help"));
-        assert_snapshot!("help_build", help("build --help"));
-        assert_snapshot!("help_embed", help("embed --help"));
-        assert_snapshot!("help_query", help("query --help"));
-        assert_snapshot!("help_report", help("report --help"));
-        assert_snapshot!("help_info", help("info --help"));
         for command in [
-            "calibrate",
-            "add",
-            "remove",
-            "merge",
-            "history",
+            "build",
+            "update",
             "rollback",
-            "diff",
+            "show",
+            "check",
+            "report",
+            "embed",
             "export",
-            "captured",
-            "label",
+            "capture",
+            "capture list",
+            "capture label",
         ] {
-            assert_snapshot!(format!("help_{command}"), help(&format!("{command} --help")));
+            let name = format!("help_{}", command.replace(' ', "_"));
+            assert_snapshot!(name, help(&format!("{command} --help")));
         }
-        assert_snapshot!("help_verify", help("verify --help"));
     });
 }
 
@@ -61,6 +56,7 @@ fn draw(folder: &Path) {
         save(&dark_surface(7000 + number), &folder.join(format!("today/{number:03}.png")));
     }
     save(&surface(7000), &folder.join("few/000.png"));
+    save(&surface(7001), &folder.join("few/001.png"));
 }
 
 #[test]
@@ -69,17 +65,20 @@ fn results() {
     draw(folder.path());
     let said = |arguments: &str| run(folder.path(), arguments);
     redacted(|| {
-        let build = "build --model MODEL --images parts --calibration held-out --out store";
+        let build = "build --model MODEL parts --calibrate held-out --out store";
         assert_snapshot!("build", said(build).expect_code(0).out);
-        assert_snapshot!("info", said("info store").expect_code(0).out);
-        assert_snapshot!("verify", said("verify store").expect_code(0).out);
-        let query = "query store parts/defect/003.png stripes.png nowhere.png --model MODEL -k 1";
-        assert_snapshot!("query", said(query).expect_code(2).out);
-        assert_snapshot!("query_json", said(&format!("{query} --json")).expect_code(2).out);
-        let check = "check store today --model MODEL -k 1 --strangest 2";
+        assert_snapshot!("show", said("show store").expect_code(0).out);
+        assert_snapshot!("show_verify", said("show store --verify").expect_code(0).out);
+        let one = "check store stripes.png nowhere.png --model MODEL --neighbors 1";
+        assert_snapshot!("check_one", said(one).expect_code(1).out);
+        assert_snapshot!("check_one_json", said(&format!("{one} --json")).expect_code(1).out);
+        let each =
+            "check store parts/defect/003.png stripes.png --each --model MODEL --strangest 0";
+        assert_snapshot!("check_each", said(each).expect_code(4).out);
+        let check = "check store today --model MODEL --neighbors 1 --strangest 2";
         assert_snapshot!("check", said(check).expect_code(1).out);
         let few = "check store few --model MODEL --strangest 0 --json";
-        assert_snapshot!("check_few_json", said(few).expect_code(0).out);
+        assert_snapshot!("check_few_json", said(few).expect_code(4).out);
         let embed = "embed stripes.png nowhere.png parts/defect/003.png --model MODEL --out e.npy";
         assert_snapshot!("embed", said(embed).expect_code(3).out);
         assert_snapshot!("embed_json", said(&format!("{embed} --json")).expect_code(3).out);
@@ -97,13 +96,13 @@ fn remarks() {
     fs::copy(at("parts/defect/001.png"), at("parts/non_defect/1.png")).unwrap();
     fs::copy(at("parts/defect/002.png"), at("held-out/2.png")).unwrap();
     redacted(|| {
-        let build = "build --model MODEL --images parts --calibration held-out --out store";
+        let build = "build --model MODEL parts --calibrate held-out --out store";
         let said = run(folder.path(), build);
         assert_snapshot!("build_remarks", said.expect_code(3).out);
-        let build = "build --model MODEL --images parts --out uncalibrated --score mean-l1";
+        let build = "build --model MODEL parts --out uncalibrated --score mean-l1";
         run(folder.path(), build).expect_code(3);
-        let query = "query uncalibrated stripes.png --model MODEL -k 0";
-        let said = run(folder.path(), query).expect_code(0);
-        assert_snapshot!("query_uncalibrated", said.out);
+        let check = "check uncalibrated stripes.png --model MODEL --neighbors 0";
+        let said = run(folder.path(), check).expect_code(4);
+        assert_snapshot!("check_uncalibrated", said.out);
     });
 }

@@ -16,18 +16,21 @@ fn write(path: &Path) {
     let classes = |count: usize, of_a: usize| {
         (0..count).map(|row| if row < of_a { "a\n" } else { "b\n" }).collect::<String>()
     };
+    for class in ["a", "b"] {
+        fs::write(path.join(format!("{class}.txt")), class).unwrap();
+    }
     fs::write(path.join("labels.txt"), classes(60, 30)).unwrap();
     fs::write(path.join("predicted.txt"), classes(200, 188)).unwrap();
 }
 
 fn build(path: &Path, more: &str) -> Said {
-    let build = "build --embeddings x.npy --labels labels.txt --normalize none --json --out store \
-                 --calibration-embeddings held_out.npy --calibration-labels predicted.txt";
+    let build = "build x.npy --classes labels.txt --normalize none --json --out store \
+                 --calibrate held_out.npy --calibrate-classes predicted.txt";
     run(path, &format!("{build} {more}"))
 }
 
-fn query(path: &Path, more: &str) -> Said {
-    run(path, &format!("query store --embeddings q.npy {more}"))
+fn check(path: &Path, more: &str) -> Said {
+    run(path, &format!("check store q.npy {more}"))
 }
 
 #[test]
@@ -38,10 +41,10 @@ fn a_promise_for_this_calibration_takes_more_images() {
     let built = build(path, "--p-value simes").expect_code(0).json();
     assert_eq!(built["calibration"]["p_value"], json!({"kind": "simes", "delta": 0.01}));
     assert_eq!(built["calibration"]["within"], "all");
-    let found = query(path, "--json").expect_code(1).json()["results"][0]["p_value"].as_f64();
+    let found = check(path, "--json").expect_code(1).json()["results"][0]["p_value"].as_f64();
     // 1 − δ^{1/k} with k = 100.
     assert!((found.unwrap() - (1.0 - 0.01_f64.powf(0.01))).abs() < 1e-12, "{found:?}");
-    assert!(run(path, "info store").out.contains("alpha 0.05, simes with delta 0.01"));
+    assert!(run(path, "show store").out.contains("alpha 0.05, simes with delta 0.01"));
 
     let refused = build(path, "--p-value simes --delta 1e-5").expect_code(2).json();
     assert_eq!(refused["error"]["code"], "calibration_too_small");
@@ -65,14 +68,14 @@ fn a_class_with_too_few_images_gets_no_verdict() {
     assert_eq!(calibration["threshold"], json!(null));
     assert_eq!(calibration["classes"][0]["images"], 188);
     assert_eq!(calibration["classes"][1], json!({"class": "b", "images": 12, "threshold": null}));
-    let info = run(path, "info store").expect_code(0).out;
+    let info = run(path, "show store").expect_code(0).out;
     assert!(info.contains("188 a: out of distribution above"), "{info}");
     assert!(info.contains("12 b: no verdict, which takes 19"), "{info}");
 
-    let judged = query(path, "--predicted a --json").expect_code(1).json()["results"][0].clone();
+    let judged = check(path, "--classes a.txt --json").expect_code(1).json()["results"][0].clone();
     assert_eq!(judged["p_value"], 1.0 / 189.0);
     assert_eq!(judged["unavailable"], json!(null));
-    let unknown = query(path, "--predicted b --json").expect_code(0).json()["results"][0].clone();
+    let unknown = check(path, "--classes b.txt --json").expect_code(4).json()["results"][0].clone();
     for field in ["p_value", "threshold", "out_of_distribution"] {
         assert_eq!(unknown[field], json!(null), "{field}");
     }
@@ -82,9 +85,9 @@ fn a_class_with_too_few_images_gets_no_verdict() {
         "class": "b", "images": 12, "required": 19,
     });
     assert_eq!(unknown["unavailable"], expected);
-    let text = query(path, "--predicted b").expect_code(0).out;
+    let text = check(path, "--classes b.txt").expect_code(4).out;
     assert!(text.contains(&format!("verdict     none: {message}")), "{text}");
-    run(path, "verify store").expect_code(0);
+    run(path, "show store --verify").expect_code(0);
 }
 
 #[test]
@@ -97,10 +100,10 @@ fn no_class_with_enough_images_is_an_error() {
     assert_eq!(refused["error"]["code"], "no_class_calibrated");
     let message = refused["error"]["message"].as_str().unwrap();
     assert!(message.contains("the largest has 188") && message.contains("249"), "{message}");
-    let nameless = "build --embeddings x.npy --calibration-embeddings held_out.npy --out store \
+    let nameless = "build x.npy --calibrate held_out.npy --out store \
                     --p-value-within predicted-class";
     let said = run(path, nameless).expect_code(2);
-    assert!(said.err.contains("--calibration-labels"), "{}", said.err);
+    assert!(said.err.contains("--calibrate-classes"), "{}", said.err);
 }
 
 #[test]
@@ -109,11 +112,11 @@ fn the_mahalanobis_score_needs_classes() {
     let path = folder.path();
     write(path);
     build(path, "--score mahalanobis").expect_code(0);
-    assert_eq!(query(path, "--json").expect_code(1).json()["score"]["method"], "mahalanobis");
+    assert_eq!(check(path, "--json").expect_code(1).json()["score"]["method"], "mahalanobis");
     let code =
         |arguments: &str| run(path, arguments).expect_code(2).json()["error"]["code"].clone();
-    let build = "build --embeddings x.npy --score mahalanobis --out other --json";
+    let build = "build x.npy --score mahalanobis --out other --json";
     assert_eq!(code(build), "too_few_classes");
-    assert_eq!(code(&format!("{build} --calibration-embeddings held_out.npy")), "too_few_classes");
+    assert_eq!(code(&format!("{build} --calibrate held_out.npy")), "too_few_classes");
     assert!(!path.join("other").exists());
 }

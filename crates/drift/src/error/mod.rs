@@ -209,7 +209,7 @@ pub enum Error {
     /// A store without a single held-out image.
     #[error(
         "the store has no calibration, so there are no held-out images to compare a batch with: build it again \
-         with `--calibration HELD_OUT` or `--calibration-share`; training images will not do, since their \
+         with `--calibrate HELD_OUT` or `--calibrate-share`; training images will not do, since their \
          embeddings lie closer together than those of any new image"
     )]
     NoHeldOutImages,
@@ -218,8 +218,8 @@ pub enum Error {
     #[error(
         "the reference was built with {reference}, and the model in use is {model}: they are not the same file, \
          so their embeddings cannot be compared, whatever they are called. Use the model that the reference was \
-         built with, or build a reference with this one: drift-index build --model MODEL.onnx --images TRAINING \
-         --calibration HELD_OUT --out STORE"
+         built with, or build a reference with this one: drift-index build --model MODEL.onnx TRAINING \
+         --calibrate HELD_OUT --out STORE"
     )]
     ModelMismatch {
         /// The model that the store names.

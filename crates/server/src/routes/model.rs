@@ -33,7 +33,7 @@ pub struct ModelDescription {
 /// The reference that images are compared with.
 #[derive(Debug, Serialize, ToSchema)]
 pub struct Reference {
-    /// Which generation of its store, as `drift-index history` numbers them.
+    /// Which generation of its store, as `drift-index show --history` numbers them.
     pub generation: u64,
     /// SHA-256 of that generation, 64 hexadecimal digits.
     #[schema(pattern = "^[0-9a-f]{64}$")]

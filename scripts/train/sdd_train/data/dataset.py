@@ -86,7 +86,7 @@ def read_sorted_by_label(root: Path, trust_items_csv: bool = False) -> list[Samp
 
     The item column of ``items.csv`` counts eight images for every item; it is
     replaced by :func:`item_of_number` unless ``trust_items_csv``. Images whose name is
-    no number were added since, as by ``drift-index label``: they keep their item.
+    no number were added since, as by ``drift-index capture label``: they keep their item.
     """
     samples = []
     with (root / "items.csv").open(newline="") as lines:
