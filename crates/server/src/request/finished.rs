@@ -9,8 +9,16 @@ use super::{RequestContext, RequestStages};
 use crate::error::{CLIENT_LEFT, ENGINE_FAILING, Shortage};
 
 /// The paths that are asked by machines, again and again.
-const PROBES: [&str; 6] =
-    ["/healthz", "/livez", "/metrics", "/readyz", "/v2/health/live", "/v2/health/ready"];
+const PROBES: [&str; 8] = [
+    "/healthz",
+    "/livez",
+    "/metrics",
+    "/readyz",
+    "/v2/health/live",
+    "/v2/health/ready",
+    "/v2/models/{name}/ready",
+    "/v2/models/{name}/versions/{version}/ready",
+];
 
 /// What is known of a request when it is over.
 #[derive(Debug)]
