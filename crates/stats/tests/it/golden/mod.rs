@@ -5,7 +5,9 @@ mod conformal;
 mod contingency;
 mod cusum;
 mod e_process;
+mod groups;
 mod ks;
+mod martingale;
 mod mmd;
 mod window;
 
