@@ -1,5 +1,5 @@
 # The commands a person needs. Each sets up what it needs first; nothing asks a question.
-# Everything is built with the release profile, so that FAISS (five minutes) is built once.
+# Everything is built with the release profile, so that FAISS (three minutes) is built once.
 
 .DEFAULT_GOAL := help
 .NOTPARALLEL:
