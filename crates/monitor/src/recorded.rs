@@ -33,9 +33,7 @@ impl Recorded {
         // As it was stated last, by whichever server.
         let monitor = monitor.in_force(&state)?;
         // What was seen under other settings is of an epoch that is over.
-        if !state.is_of(&monitor) {
-            state.renew(&monitor);
-        }
+        state.renew(&monitor);
         Ok(Self {
             pair: pair.clone(),
             drift: monitor.report(&state)?,

@@ -142,18 +142,22 @@ impl MonitorState {
     /// [`Error::InvalidState`] for a state that was changed from outside; it is as it was then.
     pub fn observe(&mut self, monitor: &Monitor, observation: &Observation) -> Result<Step> {
         let verdict = observation.out_of_distribution.zip(monitor.tests());
-        if self.is_of(monitor)
-            && let Some((_, tests)) = verdict
-        {
-            self.sequential_test(tests)?;
-        }
+        let begins = !self.is_of(monitor);
+        // Before anything changes: a stored test may be refused.
+        let test = verdict.map(|(_, tests)| {
+            if begins {
+                Ok(SequentialTest::new(tests.guarantee))
+            } else {
+                self.sequential_test(tests)
+            }
+        });
+        let test = test.transpose()?;
         if self.settings.as_ref() != Some(monitor.settings()) {
             self.settings = Some(monitor.settings().clone());
         }
-        if !self.is_of(monitor) {
+        if begins {
             self.begin_epoch(monitor, observation.time_ms, EpochStart::Settings);
         }
-        let test = verdict.map(|(_, tests)| self.sequential_test(tests)).transpose()?;
         let class = self.class_index(&observation.predicted_class);
         self.sequence += 1;
         self.last_ms = Some(observation.time_ms);
@@ -245,8 +249,11 @@ impl MonitorState {
         self.basis == monitor.basis()
     }
 
-    /// As it will be with the next image, where what is tested has changed.
+    /// As it will be with the next image: where what is tested has changed, an epoch that has just begun.
     pub(super) fn renew(&mut self, monitor: &Monitor) {
+        if self.is_of(monitor) {
+            return;
+        }
         let now_ms = self.last_ms.unwrap_or(self.epoch.began_ms);
         self.begin_epoch(monitor, now_ms, EpochStart::Settings);
     }

@@ -4,7 +4,11 @@ use std::path::PathBuf;
 
 use serde_json::Value;
 
+use self::numbers::{assert_close, count, list, number, numbers};
 use super::{Adwin, Direction, PageHinkley};
+
+#[path = "../../../../crates/stats/tests/it/golden/numbers.rs"]
+mod numbers;
 
 /// The golden numbers stand together, beside the crate that has most of them; `SDD_GOLDEN_DIR` names another folder.
 fn golden() -> Value {
@@ -13,46 +17,28 @@ fn golden() -> Value {
     serde_json::from_slice(&std::fs::read(folder.join("detectors.json")).unwrap()).unwrap()
 }
 
-fn list(value: &Value) -> &Vec<Value> {
-    value.as_array().unwrap()
-}
-
-fn number(value: &Value) -> f64 {
-    value.as_f64().unwrap()
-}
-
 fn as_u64(value: &Value) -> u64 {
     value.as_u64().unwrap()
 }
 
-fn count(value: &Value) -> usize {
-    usize::try_from(as_u64(value)).unwrap()
-}
-
 fn counts(value: &Value) -> Vec<usize> {
-    list(value).iter().map(count).collect()
+    value.as_array().unwrap().iter().map(count).collect()
 }
 
 fn stream(document: &Value, name: &Value) -> Vec<f64> {
-    let named = list(&document["streams"]).iter().find(|stream| stream["name"] == *name);
-    list(&named.unwrap()["x"]).iter().map(number).collect()
+    let named = list(document, "streams").iter().find(|stream| stream["name"] == *name);
+    numbers(&named.unwrap()["x"])
 }
 
 fn detections(stream: &[f64], mut observe: impl FnMut(f64) -> bool) -> Vec<usize> {
     (0..stream.len()).filter(|i| observe(stream[*i])).collect()
 }
 
-#[track_caller]
-fn assert_close(found: f64, expected: f64, tolerance: &Value, what: &str) {
-    let allowed = number(&tolerance["abs"]) + number(&tolerance["rel"]) * expected.abs();
-    assert!((found - expected).abs() <= allowed, "{what}: {found} is not {expected}");
-}
-
 #[test]
 fn adwin() {
     let document = golden();
     let tolerance = &document["tolerance"]["total_variance"];
-    for expected in list(&document["expected"]) {
+    for expected in list(&document, "expected") {
         let name = expected["stream"].as_str().unwrap();
         let stream = stream(&document, &expected["stream"]);
         let params = &expected["adwin"]["params"];
@@ -71,7 +57,7 @@ fn adwin() {
         });
         assert_eq!(found, counts(&expected["adwin"]["detections"]), "{name}");
         // None of a stream of fewer than 32 values.
-        for row in list(&expected["adwin"]["state_index_width_total_variance"]) {
+        for row in expected["adwin"]["state_index_width_total_variance"].as_array().unwrap() {
             let index = count(&row[0]);
             let what = format!("{name} at {index}");
             let (width, total, variance) = states[index];
@@ -85,9 +71,9 @@ fn adwin() {
 #[test]
 fn page_hinkley() {
     let document = golden();
-    for expected in list(&document["expected"]) {
+    for expected in list(&document, "expected") {
         let stream = stream(&document, &expected["stream"]);
-        for (i, case) in list(&expected["page_hinkley"]).iter().enumerate() {
+        for (i, case) in list(expected, "page_hinkley").iter().enumerate() {
             let params = &case["params"];
             let direction = match params["mode"].as_str().unwrap() {
                 "up" => Direction::Up,
