@@ -67,7 +67,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         for method in [ScoreMethod::MeanL1, ScoreMethod::Mahalanobis] {
             let mut times = Vec::new();
             for _ in 0..5 {
-                let store = Box::new(FileStore::open(folder.path())?);
+                let store = FileStore::open(folder.path())?;
                 let start = Instant::now();
                 black_box(Reference::uncalibrated(store, Score::new(method, 5)?)?);
                 times.push(start.elapsed().as_secs_f64());
@@ -80,7 +80,7 @@ fn main() -> Result<(), Box<dyn Error>> {
 }
 
 fn open(folder: &Path, method: ScoreMethod) -> Result<Reference, Box<dyn Error>> {
-    let store = Box::new(FileStore::open(folder)?);
+    let store = FileStore::open(folder)?;
     Ok(Reference::uncalibrated(store, Score::new(method, 5)?)?)
 }
 

@@ -17,7 +17,7 @@ use sdd_drift::calibration_images::{
 };
 use sdd_drift::score::SCORE_ATTACHMENT;
 use sdd_drift::{Calibration, CalibrationImages, Error, Reference, Score, VerdictRule};
-use sdd_index::{FileStore, ReferenceStore};
+use sdd_index::FileStore;
 
 use crate::answer::{Failure, count};
 use crate::held_out::HeldOut;
@@ -122,7 +122,7 @@ pub fn calibrate(
 
 /// Fails if the score cannot be computed from these images at all.
 pub fn uncalibrated(store: &Arc<FileStore>, score: Score) -> Result<Reference> {
-    Ok(Reference::uncalibrated(Box::new(Arc::clone(store)), score)?)
+    Ok(Reference::uncalibrated(Arc::clone(store), score)?)
 }
 
 /// Says which classes will have no verdict, where each is judged by its own images.

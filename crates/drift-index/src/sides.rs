@@ -7,7 +7,7 @@ use std::collections::{BTreeSet, HashMap, HashSet};
 
 use anyhow::{Result, ensure};
 use ndarray::Array2;
-use sdd_index::{Error, FileStore, Filter, Normalization, Record, ReferenceStore, RowKey};
+use sdd_index::{Error, FileStore, Filter, Normalization, Record, RowKey};
 
 use crate::held_out::HeldOut;
 use crate::images::embedded::select;

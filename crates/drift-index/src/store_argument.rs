@@ -9,7 +9,7 @@ use std::str::FromStr;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use sdd_drift::Reference;
-use sdd_index::{Change, FileStore, Manifest, ReferenceStore, Replaces, WriteOptions};
+use sdd_index::{Change, FileStore, Manifest, Replaces, WriteOptions};
 
 /// A store, or a generation of it, written `STORE@N`.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -53,7 +53,7 @@ impl StoreArgument {
 
     /// With its score and its calibration.
     pub fn open_reference(&self) -> Result<Reference> {
-        Reference::from_store(Box::new(self.open()?)).with_context(|| format!("cannot open {self}"))
+        Reference::from_store(self.open()?).with_context(|| format!("cannot open {self}"))
     }
 
     /// The folder, where no generation is named: `what` is of the whole store.

@@ -8,7 +8,7 @@
 //! of its rows. Stores of before have neither, and are opened all the same.
 
 use ndarray::{Array2, ArrayView2};
-use sdd_index::ReferenceStore;
+use sdd_index::FileStore;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -148,7 +148,7 @@ impl CalibrationImages {
     ///
     /// [`Error::UnreadableAttachment`], [`Error::UnsupportedVersion`], and [`Error::InvalidCalibration`]
     /// for anything that contradicts the rest.
-    pub fn from_store(store: &dyn ReferenceStore) -> Result<Option<Self>> {
+    pub fn from_store(store: &FileStore) -> Result<Option<Self>> {
         let matrix = store.attachment(CALIBRATION_EMBEDDINGS_ATTACHMENT);
         let Some(json) = store.attachment(CALIBRATION_IMAGES_ATTACHMENT) else { return Ok(None) };
         let document: Document =
@@ -189,7 +189,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use ndarray::array;
-    use sdd_index::{FileStore, Normalization, Record, StoreContents};
+    use sdd_index::{Normalization, Record, StoreContents};
 
     use super::*;
 

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use sdd_index::{Filter, ReferenceStore};
+use sdd_index::{FileStore, Filter};
 
 use crate::error::Result;
 use crate::mahalanobis::RelativeMahalanobis;
@@ -20,14 +20,14 @@ pub(crate) enum Fitted {
 }
 
 impl Fitted {
-    pub(crate) fn for_method(store: &dyn ReferenceStore, method: ScoreMethod) -> Result<Self> {
+    pub(crate) fn for_method(store: &FileStore, method: ScoreMethod) -> Result<Self> {
         match method {
             ScoreMethod::Knn | ScoreMethod::KnnSameClass => Ok(Self::Nothing),
-            ScoreMethod::MeanL1 => Ok(Self::MeanL1(MeanL1::new(&store.embeddings(Filter::All)?)?)),
+            ScoreMethod::MeanL1 => Ok(Self::MeanL1(MeanL1::new(&store.embeddings(Filter::All))?)),
             ScoreMethod::MeanL1SameClass => {
                 let classes = store.labels().into_iter().filter_map(|entry| entry.label);
                 let tables = classes.map(|class| {
-                    let rows = store.embeddings(Filter::Label(&class))?;
+                    let rows = store.embeddings(Filter::Label(&class));
                     Ok((class, MeanL1::new(&rows)?))
                 });
                 Ok(Self::MeanL1ByClass(tables.collect::<Result<_>>()?))

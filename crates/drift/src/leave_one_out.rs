@@ -39,7 +39,7 @@ impl Reference {
     ///
     /// An image is its own nearest one, so that is the k + 1st of all, whichever of equal images comes first.
     fn nearest_others(&self, filter: Filter<'_>, most: usize) -> Result<Vec<f64>> {
-        let (rows, of) = self.some_rows(filter, most)?;
+        let (rows, of) = self.some_rows(filter, most);
         if of < 2 {
             return Ok(Vec::new());
         }
@@ -51,7 +51,7 @@ impl Reference {
 
     /// The distance of an image to itself is 0, and one of the n that the mean is over.
     fn mean_l1_of_others(&self, class: Option<&str>, most: usize) -> Result<Vec<f64>> {
-        let (rows, of) = self.some_rows(class.map_or(Filter::All, Filter::Label), most)?;
+        let (rows, of) = self.some_rows(class.map_or(Filter::All, Filter::Label), most);
         if of < 2 {
             return Ok(Vec::new());
         }
@@ -80,11 +80,11 @@ impl Reference {
     }
 
     /// Evenly spaced rows, and of how many.
-    fn some_rows(&self, filter: Filter<'_>, most: usize) -> Result<(Array2<f32>, usize)> {
-        let rows = self.store().embeddings(filter)?;
+    fn some_rows(&self, filter: Filter<'_>, most: usize) -> (Array2<f32>, usize) {
+        let rows = self.store().embeddings(filter);
         let step = rows.nrows().div_ceil(most).max(1);
         let chosen: Vec<usize> = (0..rows.nrows()).step_by(step).collect();
-        Ok((rows.select(Axis(0), &chosen), rows.nrows()))
+        (rows.select(Axis(0), &chosen), rows.nrows())
     }
 }
 

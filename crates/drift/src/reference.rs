@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
-use sdd_index::{FileStore, Filter, ModelIdentity, Neighbor, ReferenceStore};
+use sdd_index::{FileStore, Filter, ModelIdentity, Neighbor};
 use serde::Serialize;
 
 use crate::calibration::{CALIBRATION_ATTACHMENT, Calibration};
@@ -20,7 +20,7 @@ use crate::verdict::{Unavailable, Verdict};
 ///
 /// It never changes once opened and is `Send + Sync`: share one behind an `Arc`.
 pub struct Reference {
-    store: Box<dyn ReferenceStore>,
+    store: Arc<FileStore>,
     score: Score,
     calibration: Option<Calibration>,
     fitted: Fitted,
@@ -97,7 +97,7 @@ impl Reference {
     ///
     /// [`Error::Store`] if there is none or it is damaged, and as [`Reference::from_store`].
     pub fn open(directory: &Path) -> Result<Self> {
-        Self::from_store(Box::new(FileStore::open(directory)?))
+        Self::from_store(FileStore::open(directory)?)
     }
 
     /// Takes the score and the calibration from the store's attachments. A store without them is
@@ -107,8 +107,9 @@ impl Reference {
     ///
     /// As [`Reference::uncalibrated`]; what [`Score::from_json`] and [`Calibration::from_json`] refuse;
     /// [`Error::InvalidCalibration`] if the two name different scores.
-    pub fn from_store(store: Box<dyn ReferenceStore>) -> Result<Self> {
-        let (score, calibration) = score_and_calibration(&*store)?;
+    pub fn from_store(store: impl Into<Arc<FileStore>>) -> Result<Self> {
+        let store = store.into();
+        let (score, calibration) = score_and_calibration(&store)?;
         Ok(Self { calibration, ..Self::uncalibrated(store, score)? })
     }
 
@@ -122,18 +123,19 @@ impl Reference {
     ///
     /// [`Error::EmptyReference`]; [`Error::TooFewClasses`] and [`Error::NoSpread`] for a reference
     /// without what the Mahalanobis distance needs.
-    pub fn uncalibrated(store: Box<dyn ReferenceStore>, score: Score) -> Result<Self> {
+    pub fn uncalibrated(store: impl Into<Arc<FileStore>>, score: Score) -> Result<Self> {
+        let store = store.into();
         if store.is_empty() {
             return Err(Error::EmptyReference);
         }
-        let fitted = Fitted::for_method(&*store, score.method())?;
+        let fitted = Fitted::for_method(&store, score.method())?;
         Ok(Self { store, score, calibration: None, fitted })
     }
 
     /// The embeddings with their ids and labels.
     #[must_use]
-    pub fn store(&self) -> &dyn ReferenceStore {
-        &*self.store
+    pub fn store(&self) -> &FileStore {
+        &self.store
     }
 
     /// The score, and with how many neighbors.
@@ -370,7 +372,7 @@ impl Reference {
 ///
 /// What [`Score::from_json`] and [`Calibration::from_json`] refuse; [`Error::InvalidCalibration`] if the two name
 /// different scores.
-pub fn score_and_calibration(store: &dyn ReferenceStore) -> Result<(Score, Option<Calibration>)> {
+pub fn score_and_calibration(store: &FileStore) -> Result<(Score, Option<Calibration>)> {
     let stated = store.attachment(SCORE_ATTACHMENT).map(Score::from_json).transpose()?;
     let calibration =
         store.attachment(CALIBRATION_ATTACHMENT).map(Calibration::from_json).transpose()?;

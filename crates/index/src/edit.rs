@@ -9,7 +9,7 @@ use crate::file_store::FileStore;
 use crate::layout::{FileEntry, StoredRows};
 use crate::normalize::Normalization;
 use crate::record::Record;
-use crate::store::{Filter, ReferenceStore};
+use crate::store::Filter;
 
 /// What is to change in the rows of a store.
 ///

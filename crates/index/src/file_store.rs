@@ -13,7 +13,7 @@ use crate::layout::{
 };
 use crate::normalize::{RowKey, prepare_queries};
 use crate::record::Record;
-use crate::store::{Filter, LabelCount, Neighbor, ReferenceStore};
+use crate::store::{Filter, LabelCount, Neighbor};
 
 /// A reference store in one folder.
 ///
@@ -144,7 +144,7 @@ impl FileStore {
     }
 
     /// The ids and labels of the rows that `filter` lets through, in the order of the rows, which is
-    /// that of [`embeddings`](ReferenceStore::embeddings).
+    /// that of [`embeddings`](Self::embeddings).
     #[must_use]
     pub fn records(&self, filter: Filter<'_>) -> Vec<Record> {
         self.groups(filter)
@@ -188,22 +188,34 @@ impl FileStore {
     pub fn norms(&self) -> &[f64] {
         &self.loaded.norms
     }
-}
 
-impl ReferenceStore for FileStore {
-    fn manifest(&self) -> &Manifest {
+    /// What the store says of itself: dimension, normalization, model, checksums.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
         &self.loaded.manifest
     }
 
-    fn dimension(&self) -> usize {
+    /// D, the number of values in an embedding.
+    #[must_use]
+    pub fn dimension(&self) -> usize {
         self.loaded.manifest.dimension
     }
 
-    fn len(&self) -> usize {
+    /// N, the number of rows.
+    #[must_use]
+    pub fn len(&self) -> usize {
         self.loaded.manifest.count
     }
 
-    fn labels(&self) -> Vec<LabelCount> {
+    /// Whether there are no rows: never, since no such store can be made.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The labels with their numbers of rows, in the order of the rows.
+    #[must_use]
+    pub fn labels(&self) -> Vec<LabelCount> {
         let groups = self.loaded.groups.iter();
         groups
             .map(|group| LabelCount {
@@ -213,7 +225,17 @@ impl ReferenceStore for FileStore {
             .collect()
     }
 
-    fn search(
+    /// The `k` nearest rows of each query (M x D) among those that `filter` lets through, ascending
+    /// by (squared Euclidean distance, row); fewer where there are fewer than `k`.
+    ///
+    /// With [`Normalization::L2`](crate::Normalization::L2) each query is divided by its norm here,
+    /// as the rows were when the store was written: give embeddings as the model made them.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::ZeroNeighbors`] for `k = 0`, [`Error::DimensionMismatch`], [`Error::NotFinite`],
+    /// [`Error::NormTooLarge`], [`Error::Faiss`].
+    pub fn search(
         &self,
         queries: ArrayView2<'_, f32>,
         k: usize,
@@ -241,7 +263,13 @@ impl ReferenceStore for FileStore {
         Ok(candidates.into_iter().map(|candidates| self.nearest(candidates, k)).collect())
     }
 
-    fn embeddings(&self, filter: Filter<'_>) -> Result<Array2<f32>> {
+    /// The embeddings that `filter` lets through, N x D, as they were given, for the scores that
+    /// need all of them.
+    ///
+    /// With [`Normalization::L2`](crate::Normalization::L2) they are products of the stored unit
+    /// vector and norm, equal to what was given up to the last place (relative error below 1.2e-7).
+    #[must_use]
+    pub fn embeddings(&self, filter: Filter<'_>) -> Array2<f32> {
         let count = self.groups(filter).map(|group| group.index.len()).sum();
         let mut embeddings = Array2::zeros((count, self.dimension()));
         let mut start = 0;
@@ -258,22 +286,15 @@ impl ReferenceStore for FileStore {
             }
             start = end;
         }
-        Ok(embeddings)
+        embeddings
     }
 
-    fn attachment(&self, name: &str) -> Option<&[u8]> {
+    /// The bytes that were stored under this name beside the rows, e.g. a calibration.
+    #[must_use]
+    pub fn attachment(&self, name: &str) -> Option<&[u8]> {
         self.loaded.attachments.get(name).map(Vec::as_slice)
     }
-}
 
-#[derive(Clone)]
-struct Candidate<'a> {
-    distance_squared: f32,
-    row: usize,
-    label: Option<&'a Arc<str>>,
-}
-
-impl FileStore {
     fn nearest(&self, mut candidates: Vec<Candidate<'_>>, k: usize) -> Vec<Neighbor> {
         candidates.sort_by(|a, b| {
             a.distance_squared.total_cmp(&b.distance_squared).then(a.row.cmp(&b.row))
@@ -288,6 +309,13 @@ impl FileStore {
             })
             .collect()
     }
+}
+
+#[derive(Clone)]
+struct Candidate<'a> {
+    distance_squared: f32,
+    row: usize,
+    label: Option<&'a Arc<str>>,
 }
 
 #[expect(clippy::cast_possible_truncation, reason = "rounding to f32 is the point")]

@@ -5,7 +5,7 @@
 //! use std::collections::BTreeMap;
 //!
 //! use ndarray::array;
-//! use sdd_index::{FileStore, Filter, Normalization, Record, ReferenceStore, StoreContents};
+//! use sdd_index::{FileStore, Filter, Normalization, Record, StoreContents};
 //!
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {
 //! # let folder = tempfile::tempdir()?;
@@ -35,7 +35,6 @@
 //! [`FlatIndex`] is the search itself, over plain rows in memory. [`FileStore`] keeps rows, ids,
 //! labels and checksums in a folder that is replaced as a whole, and may keep what it replaces;
 //! [`verify()`] checks one. A [`RowEdit`] makes another store of one, with the rows that stay as they are.
-//! [`ReferenceStore`] is what callers ask, so that another back end can take its place.
 //!
 //! Programs call [`check_cpu`] first in `main`, and [`limit_threads`] in threads that search.
 
@@ -68,5 +67,5 @@ pub use layout::{
 pub use limits::MAX_DIMENSION;
 pub use normalize::{Normalization, RowKey};
 pub use record::{MAX_ID_BYTES, MAX_LABEL_BYTES, Record};
-pub use store::{Filter, LabelCount, Neighbor, ReferenceStore};
+pub use store::{Filter, LabelCount, Neighbor};
 pub use verify::{Verification, verify};

@@ -6,7 +6,7 @@ use crate::error::Result;
 use crate::file_store::FileStore;
 use crate::layout::{FileEntry, Manifest};
 use crate::normalize::{Normalization, norm};
-use crate::store::{Filter, LabelCount, ReferenceStore};
+use crate::store::{Filter, LabelCount};
 
 /// What is in a sound store, summed up.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]

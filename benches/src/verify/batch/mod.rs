@@ -190,7 +190,7 @@ fn reference_with(network: &Network, held_out: Batch, random: &mut Rng) -> Resul
         attachments: BTreeMap::from([(SCORE_ATTACHMENT.to_owned(), score.to_json())]),
     };
     FileStore::write(folder.path(), &contents)?;
-    let uncalibrated = Reference::uncalibrated(Box::new(FileStore::open(folder.path())?), score)?;
+    let uncalibrated = Reference::uncalibrated(FileStore::open(folder.path())?, score)?;
     let (entries, images) = calibrate(&uncalibrated, held_out)?;
     let source = CalibrationSource::Embeddings;
     let calibration = Calibration::new(score, ALPHA, entries, None, source)?;
@@ -199,7 +199,7 @@ fn reference_with(network: &Network, held_out: Batch, random: &mut Rng) -> Resul
         contents.attachments.insert(name.to_owned(), bytes);
     }
     FileStore::write(folder.path(), &contents)?;
-    Ok(Reference::from_store(Box::new(FileStore::open(folder.path())?))?)
+    Ok(Reference::from_store(FileStore::open(folder.path())?)?)
 }
 
 fn calibrate(

@@ -14,7 +14,7 @@ use clap::builder::{PossibleValuesParser, TypedValueParser};
 use clap::{ArgGroup, Args};
 use ndarray::Array2;
 use sdd_drift::{PValueWithin, Score, ScoreMethod, VerdictRule};
-use sdd_index::{FileStore, ModelIdentity, Normalization, Record, ReferenceStore, StoreContents};
+use sdd_index::{FileStore, ModelIdentity, Normalization, Record, StoreContents};
 
 use self::split::HeldOutSide;
 use self::summary::{Built, Summary};

@@ -60,7 +60,7 @@ enum What {
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let base = Base::of_store(arguments.store.open()?)?;
     let table = match arguments.what {
-        What::Reference => Table::of_reference(&base)?,
+        What::Reference => Table::of_reference(&base),
         What::Calibration => Table::of_calibration(&base)?,
     };
     let out = &arguments.out;

@@ -5,7 +5,7 @@ use std::io::{BufWriter, Write};
 
 use anyhow::{Context, Result};
 use ndarray::Array2;
-use sdd_index::{Filter, ReferenceStore};
+use sdd_index::Filter;
 
 use crate::revision::Base;
 
@@ -34,8 +34,8 @@ impl Column {
 }
 
 impl Table {
-    pub fn of_reference(base: &Base) -> Result<Self> {
-        let embeddings = base.store.embeddings(Filter::All)?;
+    pub fn of_reference(base: &Base) -> Self {
+        let embeddings = base.store.embeddings(Filter::All);
         let known = base.store.norms();
         let norms = if known.is_empty() { norms(&embeddings) } else { known.to_vec() };
         let records = base.store.records(Filter::All).into_iter();
@@ -45,7 +45,7 @@ impl Table {
             ("label".to_owned(), Column::Text(labels)),
             ("norm".to_owned(), Column::Double(norms)),
         ];
-        Ok(Self { columns, embeddings })
+        Self { columns, embeddings }
     }
 
     pub fn of_calibration(base: &Base) -> Result<Self> {

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use sdd_drift::reference::score_and_calibration;
 use sdd_drift::{Calibration, CalibrationImages, Score, VerdictRule};
-use sdd_index::{Change, FileStore, ReferenceStore, Replaces};
+use sdd_index::{Change, FileStore, Replaces};
 
 pub use self::outcome::{JSON_HELP, Revised, change_text};
 use crate::answer::Answer;

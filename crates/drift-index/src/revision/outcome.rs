@@ -5,7 +5,7 @@ use std::path::Path;
 
 use anyhow::Result;
 use sdd_drift::{Calibration, Score};
-use sdd_index::{Change, FileStore, LabelCount, Manifest, ReferenceStore};
+use sdd_index::{Change, FileStore, LabelCount, Manifest};
 use serde::Serialize;
 
 use crate::answer::{Answer, count, line};

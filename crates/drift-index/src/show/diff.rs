@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use anyhow::Result;
-use sdd_index::{FileStore, Filter, Normalization, ReferenceStore, RowKey};
+use sdd_index::{FileStore, Filter, Normalization, RowKey};
 use serde::Serialize;
 
 use crate::answer::{Answer, count, line};
@@ -18,7 +18,7 @@ const LISTED: usize = 10;
 
 pub fn answer(a: &StoreArgument, b: &StoreArgument) -> Result<Answer> {
     let (base_a, base_b) = (Base::of_store(a.open()?)?, Base::of_store(b.open()?)?);
-    let difference = Difference::new(a, &base_a, b, &base_b)?;
+    let difference = Difference::new(a, &base_a, b, &base_b);
     let status = if difference.is_none() { ExitStatus::Success } else { ExitStatus::Different };
     Answer::new(status, &difference)
 }
@@ -58,8 +58,8 @@ struct Difference {
 }
 
 impl Difference {
-    fn new(a_name: &StoreArgument, a: &Base, b_name: &StoreArgument, b: &Base) -> Result<Self> {
-        let (rows_a, rows_b) = (Rows::new(&a.store)?, Rows::new(&b.store)?);
+    fn new(a_name: &StoreArgument, a: &Base, b_name: &StoreArgument, b: &Base) -> Self {
+        let (rows_a, rows_b) = (Rows::new(&a.store), Rows::new(&b.store));
         let only = |ours: &Rows, theirs: &Rows| {
             ours.keys().filter(|id| !theirs.contains_key(*id)).cloned().collect()
         };
@@ -81,7 +81,7 @@ impl Difference {
             }
         }
         let classes = classes.into_iter().map(|(label, [a, b])| ClassCounts { label, a, b });
-        Ok(Self {
+        Self {
             a: a_name.to_string(),
             b: b_name.to_string(),
             properties: properties(a, b),
@@ -90,7 +90,7 @@ impl Difference {
             changed_label,
             changed_embedding,
             classes: classes.collect(),
-        })
+        }
     }
 
     fn is_none(&self) -> bool {
@@ -120,15 +120,15 @@ impl std::ops::Deref for Rows {
 }
 
 impl Rows {
-    fn new(store: &FileStore) -> Result<Self> {
-        let embeddings = store.embeddings(Filter::All)?;
+    fn new(store: &FileStore) -> Self {
+        let embeddings = store.embeddings(Filter::All);
         let records = store.records(Filter::All).into_iter().zip(embeddings.outer_iter());
         let row = |(record, values): (sdd_index::Record, ndarray::ArrayView1<'_, f32>)| {
             // With its length, which is no part of what is stored where rows are normalized.
             let embedding = RowKey::new(Normalization::None, values);
             (record.id, Row { label: record.label, embedding })
         };
-        Ok(Self(records.map(row).collect()))
+        Self(records.map(row).collect())
     }
 }
 

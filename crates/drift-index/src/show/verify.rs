@@ -6,7 +6,7 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use sdd_drift::{CalibrationImages, Reference};
-use sdd_index::{FileStore, ReferenceStore, Verification};
+use sdd_index::{FileStore, Verification};
 use serde::Serialize;
 
 use crate::answer::{Answer, count, line};
@@ -60,7 +60,7 @@ struct Sound {
 impl Sound {
     fn open(store: &Path, generation: u64) -> Result<Self> {
         let store = Arc::new(FileStore::open_generation(store, generation)?);
-        let reference = Reference::from_store(Box::new(Arc::clone(&store)))?;
+        let reference = Reference::from_store(Arc::clone(&store))?;
         let images = CalibrationImages::from_store(reference.store())?;
         Ok(Self { store, reference, images })
     }

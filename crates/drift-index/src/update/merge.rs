@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result, bail, ensure};
 use sdd_drift::Error;
-use sdd_index::{Change, FileStore, Filter, ModelIdentity, ReferenceStore, RowEdit};
+use sdd_index::{Change, FileStore, Filter, ModelIdentity, RowEdit};
 
 use crate::held_out::HeldOut;
 use crate::remarks::Remarks;

@@ -10,7 +10,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use clap::{ArgGroup, Args};
 use sdd_drift::{Reference, Score};
-use sdd_index::{FileStore, ReferenceStore};
+use sdd_index::FileStore;
 
 use self::add::AddArguments;
 use self::merge::{HeldOutSide, merge};
@@ -116,7 +116,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
 
     // Which model it must be is a matter of the store as it was found.
     let found = Arc::new(FileStore::open_generation(dir, base.store.manifest().generation)?);
-    let reference = Reference::uncalibrated(Box::new(Arc::clone(&found)), Score::default())?;
+    let reference = Reference::uncalibrated(Arc::clone(&found), Score::default())?;
     let mut model = Model::of(&reference, &arguments.model);
 
     let mut changed: Option<FileStore> = None;

@@ -7,7 +7,7 @@ use std::process::Command;
 use insta::assert_snapshot;
 use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
 
-use sdd_index::{FileStore, Filter, ReferenceStore};
+use sdd_index::{FileStore, Filter};
 use serde_json::{Value, json};
 
 use crate::support::{Random, dark_surface, folder, parts, run, save, save_npy, stripes, surface};
@@ -42,7 +42,7 @@ fn refused(folder: &Path, arguments: &str, expected: &str) {
 /// Ids with the bits of what is stored of them, sorted.
 fn rows(store: &Path) -> Vec<(String, Vec<u32>, String)> {
     let store = FileStore::open(store).unwrap();
-    let bits = store.embeddings(Filter::All).unwrap();
+    let bits = store.embeddings(Filter::All);
     let bits = bits.outer_iter().map(|row| row.iter().map(|x| x.to_bits()).collect());
     let ids = store.records(Filter::All).into_iter().map(|record| record.id);
     let norms = store.norms().iter().map(f64::to_string);

@@ -5,7 +5,7 @@ use std::process::{Command, Output};
 
 use image::{Rgb, RgbImage};
 use ndarray::{Array2, ArrayView1, Axis};
-use sdd_index::{FileStore, Filter, Record, ReferenceStore, StoreContents};
+use sdd_index::{FileStore, Filter, Record, StoreContents};
 use serde_json::Value;
 
 #[path = "../../../drift/tests/it/support.rs"]
@@ -118,7 +118,7 @@ pub fn parts(folder: &Path, classes: &[&str], count: u64) {
 
 /// What a store was written from, with those of its attachments that `keep` names.
 pub fn contents_of(store: &FileStore, keep: impl Fn(&str) -> bool) -> StoreContents {
-    let rows = store.embeddings(Filter::All).unwrap();
+    let rows = store.embeddings(Filter::All);
     let label = |row: ArrayView1<'_, f32>| {
         let found = store.search(row.insert_axis(Axis(0)), 1, Filter::All).unwrap();
         found[0][0].label.as_deref().map(str::to_owned)

@@ -36,7 +36,7 @@ mod covariance;
 mod quadratic;
 
 use ndarray::{Array1, Array2, Axis};
-use sdd_index::{Filter, ReferenceStore};
+use sdd_index::{FileStore, Filter};
 
 use self::covariance::{Inverses, Scatter};
 use self::quadratic::{QuadraticForm, dot};
@@ -103,11 +103,11 @@ impl RelativeMahalanobis {
     ///
     /// # Errors
     ///
-    /// As [`RelativeMahalanobis::new`], and what the store reports.
-    pub fn of_store(store: &dyn ReferenceStore) -> Result<Self> {
+    /// As [`RelativeMahalanobis::new`].
+    pub fn of_store(store: &FileStore) -> Result<Self> {
         let labels = store.labels().into_iter().filter_map(|entry| entry.label);
-        let rows = labels.map(|label| Ok(store.embeddings(Filter::Label(&label))?));
-        Self::new(&rows.collect::<Result<Vec<_>>>()?)
+        let rows = labels.map(|label| store.embeddings(Filter::Label(&label)));
+        Self::new(&rows.collect::<Vec<_>>())
     }
 
     /// The dimension D of the rows.

@@ -67,7 +67,7 @@ fn scores_of_many_are_those_of_each() {
     let (shorter, longer) = ([1.0; 63], [1.0; 65]);
     for method in ScoreMethod::ALL {
         let score = Score::new(method, 3).unwrap();
-        let reference = Reference::uncalibrated(Box::new(Arc::clone(&store)), score).unwrap();
+        let reference = Reference::uncalibrated(Arc::clone(&store), score).unwrap();
         let compare = |queries: &[Query]| {
             let alone = queries.iter().map(|query| {
                 reference.assess(query, 0).map(|it| it.score).map_err(|error| error.to_string())

@@ -5,7 +5,7 @@ use std::fs;
 use faiss::index::flat::FlatIndexImpl;
 use faiss::index::io::{read_index, write_index};
 use faiss::{ConcurrentIndex, Index};
-use sdd_index::{FileStore, Filter, Normalization, ReferenceStore};
+use sdd_index::{FileStore, Filter, Normalization};
 
 use crate::support;
 
@@ -18,7 +18,7 @@ fn the_file_is_the_one_that_faiss_writes() {
         let ours = fs::read(folder.path().join("store").join(&manifest.index.file)).unwrap();
 
         let store = FileStore::open(&folder.path().join("store")).unwrap();
-        let rows = store.embeddings(Filter::All).unwrap();
+        let rows = store.embeddings(Filter::All);
         let mut index = FlatIndexImpl::new_l2(u32::try_from(dimension).unwrap()).unwrap();
         index.add(rows.as_slice().unwrap()).unwrap();
         let path = folder.path().join("theirs.faiss");

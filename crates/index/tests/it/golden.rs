@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 
 use ndarray::Array2;
-use sdd_index::{
-    FileStore, Filter, FlatIndex, Normalization, Record, ReferenceStore, StoreContents,
-};
+use sdd_index::{FileStore, Filter, FlatIndex, Normalization, Record, StoreContents};
 use serde::Deserialize;
 
 #[derive(Deserialize)]

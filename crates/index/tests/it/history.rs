@@ -5,8 +5,8 @@ use std::path::Path;
 
 use ndarray::{Array2, array};
 use sdd_index::{
-    Change, Error, FileStore, Filter, Manifest, Normalization, Record, ReferenceStore, Replaces,
-    RowEdit, WriteOptions,
+    Change, Error, FileStore, Filter, Manifest, Normalization, Record, Replaces, RowEdit,
+    WriteOptions,
 };
 
 use crate::support::{self, listing};

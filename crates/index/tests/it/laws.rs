@@ -4,9 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use ndarray::{Array2, ArrayView1};
 use proptest::prelude::*;
-use sdd_index::{
-    FileStore, Filter, FlatIndex, Normalization, Record, ReferenceStore, StoreContents,
-};
+use sdd_index::{FileStore, Filter, FlatIndex, Normalization, Record, StoreContents};
 
 /// Matrices of small whole numbers: their distances are exact in `f32`, and many tie.
 fn whole_numbers(
@@ -125,7 +123,7 @@ proptest! {
         prop_assert_eq!(store.attachment("notes"), Some(&[0, 255, 10][..]));
         prop_assert_eq!(store.labels().iter().map(|l| l.count).sum::<usize>(), store.len());
         let given: HashMap<_, _> = contents.records.iter().zip(contents.embeddings.outer_iter()).collect();
-        let embeddings = store.embeddings(Filter::All).unwrap();
+        let embeddings = store.embeddings(Filter::All);
         let records = store.records(Filter::All);
         prop_assert_eq!(records.len(), given.len());
         for (record, embedding) in records.iter().zip(embeddings.outer_iter()) {
@@ -145,7 +143,7 @@ proptest! {
     fn norms_are_restored(contents in contents(Normalization::L2)) {
         let store = write_and_open(&contents);
         let given: HashMap<_, _> = contents.records.iter().zip(contents.embeddings.outer_iter()).collect();
-        let embeddings = store.embeddings(Filter::All).unwrap();
+        let embeddings = store.embeddings(Filter::All);
         for (record, embedding) in store.records(Filter::All).iter().zip(embeddings.outer_iter()) {
             for (found, expected) in embedding.iter().zip(given[record]) {
                 let allowed = expected.abs() * 1.2e-7 + 1e-42;
@@ -166,7 +164,7 @@ proptest! {
         let query = ArrayView1::from(&query);
         let filter = label.as_deref().map_or(Filter::All, Filter::Label);
         let records = store.records(filter);
-        let mut expected = brute_force(&store.embeddings(filter).unwrap(), query);
+        let mut expected = brute_force(&store.embeddings(filter), query);
         expected.truncate(k);
         let expected: Vec<_> = expected.iter().map(|(row, d)| (records[*row].clone(), *d)).collect();
         let found = store.search(query.insert_axis(ndarray::Axis(0)), k, filter).unwrap();

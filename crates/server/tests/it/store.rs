@@ -60,7 +60,7 @@ fn write_with(directory: &Path, model: &Path, sha256: Option<&str>, rule: Verdic
     };
     FileStore::write(directory, &contents).unwrap();
 
-    let store = Box::new(FileStore::open(directory).unwrap());
+    let store = FileStore::open(directory).unwrap();
     let reference = Reference::uncalibrated(store, Score::default()).unwrap();
     let entries = CALIBRATION.map(|name| CalibrationEntry {
         score: reference.assess(&Query::new(&embed(name)), 0).unwrap().score,

@@ -87,11 +87,9 @@ impl Runner {
         let outcomes = self.run(count, tensors);
         let infer = start.elapsed();
         self.note(&waiting, &outcomes);
-        for (mut asked, outcome) in waiting.into_iter().zip(outcomes) {
-            self.observer.stage(Stage::Infer, infer);
-            asked.times.infer = infer;
+        for (asked, outcome) in waiting.into_iter().zip(outcomes) {
             let share = infer / as_u32(count);
-            isolate(self, |runner| runner.finish(asked, share, outcome));
+            isolate(self, |runner| runner.finish(asked, infer, share, outcome));
         }
     }
 
@@ -179,9 +177,11 @@ impl Runner {
         }
     }
 
-    /// Compares with the reference and answers. `share` is the image's part of its batch's time.
-    fn finish(&self, asked: Asked, share: Duration, outcome: Outcome) {
+    /// Compares with the reference and answers. `infer` is the time of the whole pass, `share` the image's part of it.
+    fn finish(&self, asked: Asked, infer: Duration, share: Duration, outcome: Outcome) {
         let Asked { order, image, warning, mut times, .. } = asked;
+        self.observer.stage(Stage::Infer, infer);
+        times.infer = infer;
         let prediction = match outcome {
             Some(Ok(prediction)) => Prediction { warning, ..prediction },
             Some(Err(error)) => return order.answer(Err(self.error_of(error))),

@@ -1,4 +1,4 @@
-//! The engine with the real runtime, and a reference that does as it is told.
+//! The engine with the real runtime, held up and made to panic between the model and the comparison.
 
 #![allow(clippy::unwrap_used, reason = "tests may fail loudly")]
 
@@ -12,74 +12,50 @@ use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
-use ndarray::{Array2, ArrayView2};
+use ndarray::Array2;
 use sdd_core::{Classifier, ClassifierOptions};
 use sdd_drift::{Reference, Score};
-use sdd_index::{
-    FileStore, Filter, LabelCount, Manifest, Neighbor, Normalization, Record, ReferenceStore,
-    StoreContents,
-};
+use sdd_index::{FileStore, Normalization, Record, StoreContents};
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::job::{Job, Order};
 use super::{
-    Admission, Answer, Engine, EngineError, EngineObserver, Input, Pair, ServedModel, Ticket,
+    Admission, Answer, Engine, EngineError, EngineObserver, Input, Pair, ServedModel, Stage, Ticket,
 };
 use crate::allowance::Allowance;
 use crate::reserved_bytes::ReservedBytes;
 
-/// What a search does.
+/// What becomes of an image that comes out of the model.
 enum Step {
-    Search,
+    Compare,
     Panic,
 }
 
-/// A store that says when a search begins and waits to be told what to do.
-struct Obedient {
-    store: FileStore,
+/// Says when an image comes out of the model, and waits to be told what to do with it.
+struct Gate {
     began: Sender<()>,
     steps: Receiver<Step>,
 }
 
-impl ReferenceStore for Obedient {
-    fn manifest(&self) -> &Manifest {
-        self.store.manifest()
-    }
-
-    fn dimension(&self) -> usize {
-        self.store.dimension()
-    }
-
-    fn len(&self) -> usize {
-        self.store.len()
-    }
-
-    fn labels(&self) -> Vec<LabelCount> {
-        self.store.labels()
-    }
-
-    fn search(
-        &self,
-        queries: ArrayView2<'_, f32>,
-        k: usize,
-        filter: Filter<'_>,
-    ) -> sdd_index::Result<Vec<Vec<Neighbor>>> {
+impl EngineObserver for Gate {
+    fn stage(&self, stage: Stage, _: Duration) {
+        if stage != Stage::Infer {
+            return;
+        }
         // At the end of a test nobody listens any more.
         let _ = self.began.send(());
         match self.steps.recv().unwrap() {
-            Step::Search => self.store.search(queries, k, filter),
+            Step::Compare => {}
             Step::Panic => panic!("the test asked for it"),
         }
     }
 
-    fn embeddings(&self, filter: Filter<'_>) -> sdd_index::Result<Array2<f32>> {
-        self.store.embeddings(filter)
-    }
+    fn pass(&self, _: usize) {}
 
-    fn attachment(&self, name: &str) -> Option<&[u8]> {
-        self.store.attachment(name)
-    }
+    fn failed_pass(&self) {}
+
+    fn panicked(&self) {}
 }
 
 /// An engine with one session, and what it is told.
@@ -108,8 +84,7 @@ impl Rig {
         FileStore::write(folder.path(), &contents).unwrap();
         let ((steps, told), (begins, began)) = (unbounded(), unbounded());
         let store = FileStore::open(folder.path()).unwrap();
-        let store = Obedient { store, began: begins, steps: told };
-        let reference = Reference::uncalibrated(Box::new(store), Score::default()).unwrap();
+        let reference = Reference::uncalibrated(store, Score::default()).unwrap();
         let served = ServedModel {
             path: PathBuf::new(),
             sha256: classifier.sha256().into(),
@@ -129,7 +104,7 @@ impl Rig {
             served,
         };
         let admission = Arc::new(Admission::new(1, 16));
-        let observer: Arc<dyn EngineObserver> = Arc::new(());
+        let observer: Arc<dyn EngineObserver> = Arc::new(Gate { began: begins, steps: told });
         let engine = Engine::start(pair, &admission, &observer).unwrap();
         Self { engine, admission, steps, began, tensor, _folder: folder }
     }
@@ -157,8 +132,8 @@ impl Rig {
         answer
     }
 
-    /// Waits until the next search begins.
-    fn wait_for_search(&self) {
+    /// Waits until the next image comes out of the model.
+    fn wait_for_comparison(&self) {
         self.began.recv_timeout(Duration::from_mins(1)).unwrap();
     }
 
@@ -188,7 +163,7 @@ async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
         let failed = rig.answer().await;
         assert!(matches!(failed, Err(EngineError::Internal(_))), "{failed:?}");
         for _ in 0..3 {
-            rig.tell(Step::Search);
+            rig.tell(Step::Compare);
             let answer = rig.answer().await.unwrap();
             assert_eq!(answer.drift.unwrap().neighbors.len(), 1);
         }
@@ -200,7 +175,7 @@ async fn a_panic_answers_500_to_its_own_requests_and_the_worker_comes_back() {
 async fn a_panic_in_a_comparison_costs_that_image_alone_its_answer() {
     let rig = Rig::start(3);
     let first = rig.ask();
-    rig.wait_for_search();
+    rig.wait_for_comparison();
     let batch: Vec<_> = (0..3).map(|_| rig.ask()).collect();
     // Once a later one is taken out of the queue, they have been read.
     let later = rig.ask();
@@ -209,7 +184,7 @@ async fn a_panic_in_a_comparison_costs_that_image_alone_its_answer() {
         assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    for step in [Step::Search, Step::Search, Step::Panic, Step::Search, Step::Search] {
+    for step in [Step::Compare, Step::Compare, Step::Panic, Step::Compare, Step::Compare] {
         rig.tell(step);
     }
     let mut answered = vec![first.await.is_ok()];
@@ -226,16 +201,16 @@ async fn the_work_of_clients_that_left_is_dropped() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
         let first = rig.ask();
-        rig.wait_for_search();
+        rig.wait_for_comparison();
         drop((rig.ask(), rig.ask()));
         let last = rig.ask();
-        rig.tell(Step::Search);
-        rig.tell(Step::Search);
+        rig.tell(Step::Compare);
+        rig.tell(Step::Compare);
         assert!(first.await.is_ok());
         assert!(last.await.is_ok());
         rig.idle().await;
-        rig.wait_for_search();
-        assert!(rig.began.is_empty(), "two searches for four requests");
+        rig.wait_for_comparison();
+        assert!(rig.began.is_empty(), "two comparisons for four requests");
     }
 }
 
@@ -244,10 +219,10 @@ async fn who_waits_too_long_is_told_while_the_work_goes_on() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
         let first = rig.ask();
-        rig.wait_for_search();
+        rig.wait_for_comparison();
         let late = rig.engine.answer(rig.input(), rig.ticket(Instant::now())).await;
         assert!(matches!(late, Err(EngineError::DeadlineExceeded)), "{late:?}");
-        rig.tell(Step::Search);
+        rig.tell(Step::Compare);
         assert!(first.await.is_ok());
         rig.idle().await;
     }
@@ -258,21 +233,21 @@ async fn what_comes_too_late_is_not_begun() {
     for max_batch in [1, 4] {
         let rig = Rig::start(max_batch);
         let first = rig.ask();
-        rig.wait_for_search();
+        rig.wait_for_comparison();
         // Somebody who would still take the answer.
         let (reply, late) = oneshot::channel();
         let order = Order::new(rig.ticket(Instant::now()), reply);
         let job = Job { input: rig.input(), enqueued: Instant::now(), order };
         rig.engine.queue.send(job).unwrap();
         let last = rig.ask();
-        rig.tell(Step::Search);
-        rig.tell(Step::Search);
+        rig.tell(Step::Compare);
+        rig.tell(Step::Compare);
         assert!(first.await.is_ok() && last.await.is_ok());
         let late = late.await.unwrap();
         assert!(matches!(late, Err(EngineError::DeadlineExceeded)), "{late:?}");
         rig.idle().await;
-        rig.wait_for_search();
-        assert!(rig.began.is_empty(), "two searches for three requests");
+        rig.wait_for_comparison();
+        assert!(rig.began.is_empty(), "two comparisons for three requests");
     }
 }
 
@@ -280,7 +255,7 @@ async fn what_comes_too_late_is_not_begun() {
 #[tokio::test]
 async fn only_what_went_through_the_model_makes_the_pace() {
     let rig = Rig::start(1);
-    rig.tell(Step::Search);
+    rig.tell(Step::Compare);
     assert!(rig.answer().await.is_ok());
     rig.idle().await;
     let wait = rig.admission.wait();
@@ -307,7 +282,7 @@ async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
         assert!(room.grow(content.len()));
         let file = Input::Encoded(ReservedBytes::new(content.clone().into(), room));
         let ticket = Ticket { keep_image, ..rig.ticket(in_a_minute()) };
-        rig.tell(Step::Search);
+        rig.tell(Step::Compare);
         let answer = rig.engine.answer(file, ticket).await.unwrap();
         let found = answer.image.map(|image| (image.bytes.to_vec(), image.sha256));
         let sha256 = format!("{:x}", Sha256::digest(&content));
@@ -319,11 +294,11 @@ async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
 #[tokio::test]
 async fn a_batch_takes_what_waits_and_answers_the_same() {
     let rig = Rig::start(3);
-    rig.tell(Step::Search);
+    rig.tell(Step::Compare);
     let alone = rig.ask().await.unwrap();
-    rig.wait_for_search();
+    rig.wait_for_comparison();
     let first = rig.ask();
-    rig.wait_for_search();
+    rig.wait_for_comparison();
     let waiting: Vec<_> = (0..3).map(|_| rig.ask()).collect();
     // Once it is taken out of the queue, those before it have been read.
     let fourth = rig.ask();
@@ -332,7 +307,7 @@ async fn a_batch_takes_what_waits_and_answers_the_same() {
         assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
         tokio::time::sleep(Duration::from_millis(2)).await;
     }
-    (0..5).for_each(|_| rig.tell(Step::Search));
+    (0..5).for_each(|_| rig.tell(Step::Compare));
     assert!(first.await.is_ok());
     let mut passes = Vec::new();
     for answer in waiting {

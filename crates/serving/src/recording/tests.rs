@@ -120,7 +120,7 @@ fn reference() -> Reference {
         records: vec![Record { id: "a.png".into(), label: None }],
         attachments: BTreeMap::new(),
     };
-    Reference::from_store(Box::new(FileStore::in_memory(&contents).unwrap())).unwrap()
+    Reference::from_store(FileStore::in_memory(&contents).unwrap()).unwrap()
 }
 
 fn images(count: usize) -> Vec<Observation> {
