@@ -1,15 +1,14 @@
 //! Another store made of one: some rows less, some more, and those that stay the same to the bit.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 
-use ndarray::{Array2, Axis};
+use ndarray::{Array2, Axis, concatenate};
 
 use crate::error::{Error, Result};
-use crate::file_store::FileStore;
-use crate::layout::{FileEntry, StoredRows};
-use crate::normalize::Normalization;
+use crate::file_store::{FileStore, Filter};
+use crate::layout::FileEntry;
 use crate::record::Record;
-use crate::store::Filter;
+use crate::rows::{Rows, UnorderedRows};
 
 /// What is to change in the rows of a store.
 ///
@@ -19,7 +18,7 @@ use crate::store::Filter;
 pub struct RowEdit<'a> {
     base: &'a FileStore,
     removed: HashSet<String>,
-    added: Vec<StoredRows>,
+    added: Vec<UnorderedRows>,
 }
 
 impl<'a> RowEdit<'a> {
@@ -48,7 +47,7 @@ impl<'a> RowEdit<'a> {
             return Err(Error::DimensionMismatch { what: "rows", expected, found });
         }
         let normalization = self.base.manifest().normalization;
-        self.added.push(StoredRows::of_raw(normalization, embeddings.view(), records)?);
+        self.added.push(UnorderedRows::of_raw(normalization, embeddings.view(), records)?);
         Ok(self)
     }
 
@@ -69,7 +68,7 @@ impl<'a> RowEdit<'a> {
                 "expected rows of a store with normalization {expected}, found {found}"
             )));
         }
-        self.added.push(stored_rows(other, keep));
+        self.added.push(rows_of(other, keep)?);
         Ok(self)
     }
 
@@ -77,29 +76,27 @@ impl<'a> RowEdit<'a> {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRecord`] for an id that is there twice, [`Error::InvalidContents`] where no row is left.
+    /// [`Error::InvalidContents`] for an id that is there twice, and where no row is left.
     pub fn apply(self) -> Result<FileStore> {
-        let mut rows = stored_rows(self.base, |id| !self.removed.contains(id));
+        let mut rows = rows_of(self.base, |id| !self.removed.contains(id))?;
         for added in self.added {
             rows = rows.followed_by(added)?;
         }
         let mut manifest = self.base.manifest().unsaved();
         (manifest.index, manifest.records) = (FileEntry::none(), FileEntry::none());
-        let attachment = |name: &String| Some((name.clone(), self.base.attachment(name)?.to_vec()));
-        let attachments: BTreeMap<_, _> =
-            manifest.attachments.keys().filter_map(attachment).collect();
-        FileStore::of_rows(manifest, rows, attachments)
+        FileStore::of_rows(manifest, rows, self.base.attachments.clone())
     }
 }
 
-fn stored_rows(store: &FileStore, keep: impl Fn(&str) -> bool) -> StoredRows {
+fn rows_of(store: &FileStore, keep: impl Fn(&str) -> bool) -> Result<UnorderedRows> {
+    let Rows { groups, norms, .. } = &store.rows;
     let records = store.records(Filter::All);
-    let rows: Vec<usize> = (0..records.len()).filter(|&row| keep(&records[row].id)).collect();
-    let all = store.stored_rows(Filter::All);
-    let norms = match store.manifest().normalization {
-        Normalization::None => Vec::new(),
-        Normalization::L2 => rows.iter().map(|&row| store.norms()[row]).collect(),
-    };
-    let kept = rows.iter().map(|&row| records[row].clone()).collect();
-    StoredRows::of_stored(all.select(Axis(0), &rows), norms, kept)
+    let kept: Vec<usize> = (0..records.len()).filter(|&row| keep(&records[row].id)).collect();
+    let blocks: Vec<_> = groups.iter().map(|group| group.index.rows()).collect();
+    let all = concatenate(Axis(0), &blocks).map_err(|error| Error::contents(error.to_string()))?;
+    Ok(UnorderedRows {
+        embeddings: all.select(Axis(0), &kept),
+        norms: kept.iter().filter_map(|&row| norms.get(row).copied()).collect(),
+        records: kept.iter().map(|&row| records[row].clone()).collect(),
+    })
 }

@@ -100,16 +100,7 @@ pub enum Error {
         source: Box<dyn std::error::Error + Send + Sync>,
     },
 
-    /// A record that cannot be written: its id or its label breaks a rule.
-    #[error("record {row} cannot be stored: {reason}")]
-    InvalidRecord {
-        /// Zero-based row.
-        row: usize,
-        /// Which rule, and what was found.
-        reason: String,
-    },
-
-    /// Contents that cannot be written as a store, for another reason than one record or row.
+    /// Contents that cannot be written as a store.
     #[error("these contents cannot be stored: {reason}")]
     InvalidContents {
         /// What was expected and what was found.

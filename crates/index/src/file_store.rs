@@ -1,21 +1,17 @@
-//! A reference store in one folder of files, held in memory.
+//! A reference store in memory: rows with ids and labels, and what is searched and read of them.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
-use ndarray::{Array2, ArrayView2, Axis, concatenate, s};
+use ndarray::{Array2, ArrayView2, s};
 
 use crate::error::{Error, Result};
-use crate::layout::{
-    self, FileEntry, Generation, Group, GroupedRows, Loaded, Manifest, ModelIdentity,
-    StoreContents, StoredRows, WriteOptions,
-};
+use crate::layout::{FileEntry, Manifest, ModelIdentity, StoreContents, check_attachments};
 use crate::normalize::{RowKey, prepare_queries};
 use crate::record::Record;
-use crate::store::{Filter, LabelCount, Neighbor};
+use crate::rows::{Group, Rows, UnorderedRows};
 
-/// A reference store in one folder.
+/// A reference store, held in memory: made of [contents](Self::in_memory), or opened from a folder.
 ///
 /// # How rows are kept
 ///
@@ -26,58 +22,56 @@ use crate::store::{Filter, LabelCount, Neighbor};
 ///
 /// # Order
 ///
-/// [`write`](Self::write) keeps the order of the rows where each label's rows already lie together,
+/// A new store keeps the order of the rows where each label's rows already lie together,
 /// and else sorts them stably by label, rows without a label first. Neighbors at equal distances
 /// come in this order, so every search has one answer. The FAISS file holds the same rows in the
 /// same order: row i of Python's `faiss.read_index(...)` is line i of the records file.
 #[derive(Debug)]
 pub struct FileStore {
-    loaded: Loaded,
+    pub(crate) manifest: Manifest,
+    pub(crate) rows: Rows,
+    pub(crate) attachments: BTreeMap<String, Vec<u8>>,
+}
+
+/// One neighbor that a search found.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Neighbor {
+    /// The row's id.
+    pub id: Arc<str>,
+    /// The row's label, if it has one.
+    pub label: Option<Arc<str>>,
+    /// The squared Euclidean distance, after normalization of both sides.
+    pub distance_squared: f32,
+}
+
+/// Which rows a search or a read looks at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Filter<'a> {
+    /// All of them.
+    All,
+    /// Those with exactly this label; none where no row has it.
+    Label(&'a str),
+}
+
+/// A label and how many rows have it.
+#[derive(Debug, Clone, PartialEq, Eq, Hash, serde::Serialize)]
+pub struct LabelCount {
+    /// The label; `None` for the rows without one.
+    pub label: Option<String>,
+    /// How many rows have it.
+    pub count: usize,
 }
 
 impl FileStore {
-    /// Opens the store in `dir` and reads all of it.
-    ///
-    /// Needs no right to write there. A store that is replaced at the same moment is read in its
-    /// old or its new state, never in a mixture.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotAStore`] without a `manifest.json`; [`Error::UnsupportedVersion`];
-    /// [`Error::Damaged`] for anything that is missing, cut short, altered or forged;
-    /// [`Error::NotFetched`]; [`Error::OutOfMemory`]; [`Error::Io`].
-    pub fn open(dir: &Path) -> Result<Self> {
-        Ok(Self { loaded: layout::load(dir, None)? })
-    }
-
-    /// Opens a generation that the store in `dir` keeps: the current one or an earlier one.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open), and [`Error::UnknownGeneration`].
-    pub fn open_generation(dir: &Path, generation: u64) -> Result<Self> {
-        Ok(Self { loaded: layout::load(dir, Some(generation))? })
-    }
-
-    /// The generations that the store in `dir` keeps, ascending. None of them is the current one where `manifest.json`
-    /// is lost or damaged: [`Replaces::LostManifest`](crate::Replaces) makes one of them so again.
-    ///
-    /// # Errors
-    ///
-    /// As [`open`](Self::open), for the manifest of a store that keeps no others.
-    pub fn history(dir: &Path) -> Result<Vec<Generation>> {
-        layout::history(dir)
-    }
-
     /// A store in memory alone, of generation 0. It answers as it will once it is [saved](Self::save) and opened.
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidRecord`], [`Error::InvalidContents`], [`Error::DimensionOutOfRange`],
+    /// [`Error::InvalidContents`], [`Error::DimensionOutOfRange`],
     /// [`Error::NotFinite`] and [`Error::NormTooLarge`] for contents that cannot be stored.
     pub fn in_memory(contents: &StoreContents) -> Result<Self> {
         let StoreContents { model, normalization, embeddings, records, attachments } = contents;
-        let rows = StoredRows::of_raw(*normalization, embeddings.view(), records)?;
+        let rows = UnorderedRows::of_raw(*normalization, embeddings.view(), records)?;
         let mut manifest = Manifest::draft(0, String::new(), *normalization);
         manifest.model.clone_from(model);
         if let Some(reason) = model.as_ref().and_then(ModelIdentity::violation) {
@@ -89,12 +83,11 @@ impl FileStore {
     /// A store of these rows, whose files none has yet.
     pub(crate) fn of_rows(
         mut manifest: Manifest,
-        rows: StoredRows,
+        rows: UnorderedRows,
         attachments: BTreeMap<String, Vec<u8>>,
     ) -> Result<Self> {
-        (manifest.count, manifest.dimension) = rows.dim();
-        let GroupedRows { groups, ids, norms } = rows.grouped()?;
-        Ok(Self { loaded: Loaded { manifest, groups, ids, norms, attachments } })
+        (manifest.count, manifest.dimension) = rows.embeddings.dim();
+        Ok(Self { manifest, rows: rows.in_order()?, attachments })
     }
 
     /// The same store with these attachments and no others, in memory alone.
@@ -103,44 +96,16 @@ impl FileStore {
     ///
     /// [`Error::InvalidContents`].
     pub fn with_attachments(mut self, attachments: BTreeMap<String, Vec<u8>>) -> Result<Self> {
-        layout::check_attachments(&attachments)?;
-        let Loaded { manifest, attachments: before, .. } = &mut self.loaded;
-        *manifest = manifest.unsaved();
+        check_attachments(&attachments)?;
+        self.manifest = self.manifest.unsaved();
+        let files = &mut self.manifest.attachments;
         // What stays as it is keeps its file.
-        manifest.attachments.retain(|name, _| before.get(name) == attachments.get(name));
+        files.retain(|name, _| self.attachments.get(name) == attachments.get(name));
         for name in attachments.keys() {
-            manifest.attachments.entry(name.clone()).or_insert_with(FileEntry::none);
+            files.entry(name.clone()).or_insert_with(FileEntry::none);
         }
-        self.loaded.attachments = attachments;
+        self.attachments = attachments;
         Ok(self)
-    }
-
-    /// Writes a store into `dir`, which is made if need be, or replaces the one there and keeps nothing of it:
-    /// [`save`](Self::save) of [`in_memory`](Self::in_memory), with the default options.
-    ///
-    /// # Errors
-    ///
-    /// As those two.
-    pub fn write(dir: &Path, contents: &StoreContents) -> Result<Manifest> {
-        Self::in_memory(contents)?.save(dir, &WriteOptions::default())
-    }
-
-    /// Writes this store into `dir`, which is made if need be, as the next generation of the one there.
-    ///
-    /// The new generation becomes visible at once and as a whole, after everything of it is on disk. If
-    /// this fails or is killed at any point, the old one stays as it was; what is left over is
-    /// removed by the next write. Files that no store made are never touched. Rows and attachments
-    /// that a kept generation in `dir` has already, this store having been opened there, are not
-    /// written again: the generations share the files.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Occupied`] for a folder that holds something else; [`Error::Locked`] while another
-    /// process writes; [`Error::Superseded`]; [`Error::InvalidContents`] for a change that cannot be
-    /// stored; [`Error::Damaged`] where a file that it would share is not there any more, or is another one;
-    /// [`Error::Io`], e.g. for a full disk.
-    pub fn save(&self, dir: &Path, options: &WriteOptions<'_>) -> Result<Manifest> {
-        layout::write(dir, &self.loaded, options)
     }
 
     /// The ids and labels of the rows that `filter` lets through, in the order of the rows, which is
@@ -149,8 +114,7 @@ impl FileStore {
     pub fn records(&self, filter: Filter<'_>) -> Vec<Record> {
         self.groups(filter)
             .flat_map(|group| {
-                let ids = &self.loaded.ids[group.first_row..][..group.index.len()];
-                ids.iter().map(|id| Record {
+                self.rows.ids[group.rows()].iter().map(|id| Record {
                     id: id.to_string(),
                     label: group.label.as_deref().map(str::to_owned),
                 })
@@ -158,25 +122,14 @@ impl FileStore {
             .collect()
     }
 
-    /// The rows that `filter` lets through as they are stored, of length 1 where the store normalizes, in the order of
-    /// [`records`](Self::records). Stores of one model have the same bits for the same image.
-    #[must_use]
-    pub fn stored_rows(&self, filter: Filter<'_>) -> Array2<f32> {
-        let blocks: Vec<_> = self.groups(filter).map(|group| group.index.rows()).collect();
-        // Groups have the same width; there are none where no row has the label.
-        concatenate(Axis(0), &blocks).unwrap_or_else(|_| Array2::zeros((0, self.dimension())))
-    }
-
     /// What tells the rows from others, in the order of [`records`](Self::records).
     #[must_use]
     pub fn row_keys(&self) -> Vec<RowKey> {
-        let rows = self.loaded.groups.iter().map(|group| group.index.rows());
-        rows.flat_map(|rows| rows.outer_iter().map(RowKey::of_stored).collect::<Vec<_>>()).collect()
+        self.rows.of_each(RowKey::of_stored)
     }
 
-    /// The groups that `filter` lets through.
-    pub(crate) fn groups(&self, filter: Filter<'_>) -> impl Iterator<Item = &Group> {
-        self.loaded.groups.iter().filter(move |group| match filter {
+    fn groups(&self, filter: Filter<'_>) -> impl Iterator<Item = &Group> {
+        self.rows.groups.iter().filter(move |group| match filter {
             Filter::All => true,
             Filter::Label(label) => group.label.as_deref() == Some(label),
         })
@@ -186,25 +139,25 @@ impl FileStore {
     /// does not normalize.
     #[must_use]
     pub fn norms(&self) -> &[f64] {
-        &self.loaded.norms
+        &self.rows.norms
     }
 
     /// What the store says of itself: dimension, normalization, model, checksums.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {
-        &self.loaded.manifest
+        &self.manifest
     }
 
     /// D, the number of values in an embedding.
     #[must_use]
     pub fn dimension(&self) -> usize {
-        self.loaded.manifest.dimension
+        self.manifest.dimension
     }
 
     /// N, the number of rows.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.loaded.manifest.count
+        self.manifest.count
     }
 
     /// Whether there are no rows: never, since no such store can be made.
@@ -216,7 +169,7 @@ impl FileStore {
     /// The labels with their numbers of rows, in the order of the rows.
     #[must_use]
     pub fn labels(&self) -> Vec<LabelCount> {
-        let groups = self.loaded.groups.iter();
+        let groups = self.rows.groups.iter();
         groups
             .map(|group| LabelCount {
                 label: group.label.as_deref().map(str::to_owned),
@@ -248,7 +201,7 @@ impl FileStore {
             let (expected, found) = (self.dimension(), queries.ncols());
             return Err(Error::DimensionMismatch { what: "queries", expected, found });
         }
-        let queries = prepare_queries(self.loaded.manifest.normalization, queries)?;
+        let queries = prepare_queries(self.manifest.normalization, queries)?;
         let mut candidates: Vec<Vec<Candidate<'_>>> = vec![Vec::new(); queries.nrows()];
         for group in self.groups(filter) {
             let found = group.index.search(queries.view(), k)?;
@@ -277,9 +230,7 @@ impl FileStore {
             let end = start + group.index.len();
             let mut block = embeddings.slice_mut(s![start..end, ..]);
             block.assign(&group.index.rows());
-            if let Some(norms) =
-                self.norms().get(group.first_row..group.first_row + group.index.len())
-            {
+            if let Some(norms) = self.norms().get(group.rows()) {
                 for (mut row, norm) in block.outer_iter_mut().zip(norms) {
                     row.mapv_inplace(|x| scale_up(x, *norm));
                 }
@@ -292,7 +243,7 @@ impl FileStore {
     /// The bytes that were stored under this name beside the rows, e.g. a calibration.
     #[must_use]
     pub fn attachment(&self, name: &str) -> Option<&[u8]> {
-        self.loaded.attachments.get(name).map(Vec::as_slice)
+        self.attachments.get(name).map(Vec::as_slice)
     }
 
     fn nearest(&self, mut candidates: Vec<Candidate<'_>>, k: usize) -> Vec<Neighbor> {
@@ -303,7 +254,7 @@ impl FileStore {
         candidates
             .into_iter()
             .map(|found| Neighbor {
-                id: Arc::clone(&self.loaded.ids[found.row]),
+                id: Arc::clone(&self.rows.ids[found.row]),
                 label: found.label.cloned(),
                 distance_squared: found.distance_squared,
             })

@@ -54,7 +54,7 @@ const WIDENING: usize = 16;
 /// One row that a search found.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct RowDistance {
-    /// Zero-based row, in the order in which rows were added.
+    /// Zero-based row.
     pub row: usize,
     /// The squared Euclidean distance (pgvector's `<->` is its square root).
     pub distance_squared: f32,
@@ -84,11 +84,7 @@ pub struct FlatIndex {
 
 impl FlatIndex {
     /// An index without rows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DimensionOutOfRange`] unless `dimension` is 1 to [`MAX_DIMENSION`].
-    pub fn new(dimension: usize) -> Result<Self> {
+    fn new(dimension: usize) -> Result<Self> {
         let out_of_range = || Error::DimensionOutOfRange { found: dimension };
         if dimension == 0 || dimension > MAX_DIMENSION {
             return Err(out_of_range());
@@ -102,24 +98,16 @@ impl FlatIndex {
     ///
     /// # Errors
     ///
-    /// As [`new`](Self::new) and [`add`](Self::add).
+    /// [`Error::DimensionOutOfRange`] unless D is 1 to [`MAX_DIMENSION`]; [`Error::NotFinite`] for NaN or an infinity;
+    /// [`Error::NormTooLarge`] for a vector whose squared distances could overflow `f32`; [`Error::Faiss`] when FAISS
+    /// gets no memory.
     pub fn from_rows(rows: ArrayView2<'_, f32>) -> Result<Self> {
         let mut index = Self::new(rows.ncols())?;
-        index.add(rows)?;
-        Ok(index)
-    }
-
-    /// Appends the rows of an N x D matrix.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::DimensionMismatch`]; [`Error::NotFinite`] for NaN or an infinity;
-    /// [`Error::NormTooLarge`] for a vector whose squared distances could overflow `f32`;
-    /// [`Error::Faiss`] when FAISS gets no memory. On an error nothing was added.
-    pub fn add(&mut self, rows: ArrayView2<'_, f32>) -> Result<()> {
-        self.check_width("rows", rows)?;
         check_rows("rows", rows)?;
-        if rows.nrows() == 0 { Ok(()) } else { self.append(rows) }
+        if rows.nrows() > 0 {
+            index.append(rows)?;
+        }
+        Ok(index)
     }
 
     /// Appends rows that have been checked, at least one.
@@ -127,12 +115,6 @@ impl FlatIndex {
         self.inner.add(&contiguous(rows)).map_err(faiss_error("add rows"))?;
         self.len += rows.nrows();
         Ok(())
-    }
-
-    /// D, the number of values in a row.
-    #[must_use]
-    pub fn dimension(&self) -> usize {
-        self.dimension
     }
 
     /// N, the number of rows.
@@ -147,12 +129,18 @@ impl FlatIndex {
         self.len == 0
     }
 
-    /// All rows, N x D, in the order in which they were added.
+    /// All rows, N x D, in their order.
     #[must_use]
     pub fn rows(&self) -> ArrayView2<'_, f32> {
         // FAISS gives a null pointer for an empty index, which no Rust slice may hold.
         let values = if self.is_empty() { &[] } else { self.inner.xb() };
         self.view(values)
+    }
+
+    fn view<'a>(&self, values: &'a [f32]) -> ArrayView2<'a, f32> {
+        aview1(values)
+            .into_shape_with_order((self.len, self.dimension))
+            .expect("FAISS holds len x dimension values")
     }
 
     /// The `k` nearest rows of each query (M x D), ascending by (squared distance, row); fewer where
@@ -169,7 +157,10 @@ impl FlatIndex {
         if k == 0 {
             return Err(Error::ZeroNeighbors);
         }
-        self.check_width("queries", queries)?;
+        if queries.ncols() != self.dimension {
+            let (expected, found) = (self.dimension, queries.ncols());
+            return Err(Error::DimensionMismatch { what: "queries", expected, found });
+        }
         check_rows("queries", queries)?;
         if self.is_empty() {
             return Ok(vec![Vec::new(); queries.nrows()]);
@@ -266,19 +257,6 @@ impl FlatIndex {
                 nearest
             })
             .collect())
-    }
-
-    fn check_width(&self, what: &'static str, rows: ArrayView2<'_, f32>) -> Result<()> {
-        if rows.ncols() == self.dimension {
-            return Ok(());
-        }
-        Err(Error::DimensionMismatch { what, expected: self.dimension, found: rows.ncols() })
-    }
-
-    fn view<'a>(&self, values: &'a [f32]) -> ArrayView2<'a, f32> {
-        aview1(values)
-            .into_shape_with_order((self.len, self.dimension))
-            .expect("FAISS holds len x dimension values")
     }
 }
 

@@ -34,7 +34,7 @@
 //!
 //! [`FlatIndex`] is the search itself, over plain rows in memory. [`FileStore`] keeps rows, ids,
 //! labels and checksums in a folder that is replaced as a whole, and may keep what it replaces;
-//! [`verify()`] checks one. A [`RowEdit`] makes another store of one, with the rows that stay as they are.
+//! a [`Verification`] sums one up. A [`RowEdit`] makes another store of one, with the rows that stay as they are.
 //!
 //! Programs call [`check_cpu`] first in `main`, and [`limit_threads`] in threads that search.
 
@@ -52,13 +52,13 @@ mod layout;
 mod limits;
 mod normalize;
 mod record;
-mod store;
+mod rows;
 mod verify;
 
 pub use cpu::check_cpu;
 pub use edit::RowEdit;
 pub use error::{Error, Result, WayBack};
-pub use file_store::FileStore;
+pub use file_store::{FileStore, Filter, LabelCount, Neighbor};
 pub use flat::{FlatIndex, RowDistance, limit_threads};
 pub use layout::{
     Change, FileEntry, Generation, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity, Replaces,
@@ -67,5 +67,4 @@ pub use layout::{
 pub use limits::MAX_DIMENSION;
 pub use normalize::{Normalization, RowKey};
 pub use record::{MAX_ID_BYTES, MAX_LABEL_BYTES, Record};
-pub use store::{Filter, LabelCount, Neighbor};
-pub use verify::{Verification, verify};
+pub use verify::Verification;

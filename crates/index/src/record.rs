@@ -2,8 +2,6 @@
 
 use std::collections::HashSet;
 
-use crate::error::{Error, Result};
-
 /// The longest id, in bytes.
 pub const MAX_ID_BYTES: usize = 512;
 /// The longest label, in bytes.
@@ -42,30 +40,33 @@ pub(crate) fn text_violation(what: &str, text: &str, max_bytes: usize) -> Option
     }
 }
 
-/// Checks every record and that no id occurs twice.
-pub(crate) fn check_records(records: &[Record]) -> Result<()> {
+/// Checks every record and that no id occurs twice; gives the row that is wrong, and why.
+pub(crate) fn check_records(records: &[Record]) -> Result<(), (usize, String)> {
     let mut seen = HashSet::with_capacity(records.len());
     for (row, record) in records.iter().enumerate() {
         if let Some(reason) = record.violation() {
-            return Err(Error::InvalidRecord { row, reason });
+            return Err((row, reason));
         }
         if !seen.insert(record.id.as_str()) {
             let reason = format!("expected unique ids, found {:?} a second time", record.id);
-            return Err(Error::InvalidRecord { row, reason });
+            return Err((row, reason));
         }
     }
     Ok(())
+}
+
+/// The first row that does not lie with the others of its label.
+pub(crate) fn scattered(records: &[Record]) -> Option<&Record> {
+    let mut seen = HashSet::new();
+    let mut runs = records.chunk_by(|a, b| a.label == b.label).map(|run| &run[0]);
+    runs.find(|first| !seen.insert(&first.label))
 }
 
 /// The order in which rows are stored: as given where each label's rows already lie together, else
 /// sorted stably by label, rows without one first.
 pub(crate) fn label_order(records: &[Record]) -> Vec<usize> {
     let mut order: Vec<usize> = (0..records.len()).collect();
-    let mut finished = HashSet::new();
-    let contiguous = records
-        .chunk_by(|a, b| a.label == b.label)
-        .all(|run| finished.insert(run[0].label.as_deref()));
-    if !contiguous {
+    if scattered(records).is_some() {
         order.sort_by_key(|&row| records[row].label.as_deref());
     }
     order
@@ -103,11 +104,12 @@ mod tests {
             ("a", Some("\u{7f}"), "control characters"),
             ("a", Some(&long[..129]), "at most 128 bytes"),
         ] {
-            let message = check_records(&[record("ok", None), record(id, label)]).unwrap_err();
-            assert!(matches!(message, Error::InvalidRecord { row: 1, .. }));
-            assert!(message.to_string().contains(expected), "{message}");
+            let (row, reason) =
+                check_records(&[record("ok", None), record(id, label)]).unwrap_err();
+            assert_eq!(row, 1);
+            assert!(reason.contains(expected), "{reason}");
         }
-        let twice = check_records(&[record("a", None), record("a", Some("x"))]).unwrap_err();
-        assert!(twice.to_string().contains("second time"), "{twice}");
+        let twice = check_records(&[record("a", None), record("a", Some("x"))]);
+        assert_eq!(twice.unwrap_err().0, 1);
     }
 }

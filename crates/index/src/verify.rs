@@ -1,12 +1,8 @@
 //! A full check of a store, for a person or a job that wants to know before serving from it.
 
-use std::path::Path;
-
-use crate::error::Result;
-use crate::file_store::FileStore;
+use crate::file_store::{FileStore, LabelCount};
 use crate::layout::{FileEntry, Manifest};
 use crate::normalize::{Normalization, norm};
-use crate::store::{Filter, LabelCount};
 
 /// What is in a sound store, summed up.
 #[derive(Debug, Clone, PartialEq, serde::Serialize)]
@@ -26,21 +22,12 @@ pub struct Verification {
     pub zero_rows: usize,
 }
 
-/// Opens the store in `dir` with all its checks, and sums up what is in it.
-///
-/// # Errors
-///
-/// As [`FileStore::open`].
-pub fn verify(dir: &Path) -> Result<Verification> {
-    FileStore::open(dir).map(|store| Verification::of(&store))
-}
-
 impl Verification {
     /// Of a store that was opened, and thereby checked.
     #[must_use]
     pub fn of(store: &FileStore) -> Self {
         let manifest = store.manifest().clone();
-        let stored = stored_norms(store);
+        let stored = store.rows.of_each(norm);
         let given = match manifest.normalization {
             Normalization::None => stored.as_slice(),
             Normalization::L2 => store.norms(),
@@ -54,11 +41,4 @@ impl Verification {
             manifest,
         }
     }
-}
-
-fn stored_norms(store: &FileStore) -> Vec<f64> {
-    store
-        .groups(Filter::All)
-        .flat_map(|group| group.index.rows().outer_iter().map(norm).collect::<Vec<_>>())
-        .collect()
 }

@@ -8,7 +8,7 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::{names, unfetched};
+use super::{names, regular_file};
 use crate::error::{Error, Result};
 use crate::limits::MAX_DIMENSION;
 use crate::normalize::Normalization;
@@ -267,7 +267,8 @@ impl Manifest {
             let reason = format!("expected at most {MAX_MANIFEST_BYTES} bytes, found more");
             return Err(Error::damaged(path, reason));
         }
-        Self::parse(path, &bytes).map_err(|error| unfetched::pointer(path, file).unwrap_or(error))
+        Self::parse(path, &bytes)
+            .map_err(|error| regular_file::pointer(path, file).unwrap_or(error))
     }
 
     /// What a store that is made of this one has in common with it: the files that stay, and neither number, time nor

@@ -42,26 +42,24 @@
 //! checks of the header, the lengths and every record still hold.
 
 mod contents;
+mod data_file;
 mod faiss_file;
 mod folder;
-mod group;
 mod history;
 mod identity;
 mod lock;
 mod manifest;
+mod manifests;
 mod names;
 mod new_file;
+mod plan;
 mod read;
 mod records_file;
-mod unfetched;
+mod regular_file;
 mod write;
 
 pub use contents::StoreContents;
-pub(crate) use contents::{GroupedRows, StoredRows, check_attachments};
-pub(crate) use group::Group;
+pub(crate) use contents::check_attachments;
 pub use history::Generation;
-pub(crate) use history::history;
 pub use manifest::{Change, FileEntry, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity};
-pub(crate) use read::{Loaded, load};
-pub(crate) use write::write;
 pub use write::{Replaces, WriteOptions};

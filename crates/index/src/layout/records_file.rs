@@ -1,16 +1,14 @@
 //! The records file: one JSON object a line, in the order of the rows.
 
 use std::borrow::Cow;
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::limits::MAX_NORM;
 use crate::normalize::Normalization;
-use crate::record::Record;
+use crate::record::{Record, check_records, scattered};
 
 /// The longest line: an id and a label in which every byte is escaped as `\u0000`, and the rest.
 pub(super) const MAX_LINE_BYTES: usize = 4096;
@@ -27,16 +25,6 @@ struct Line<'a> {
     norm: Option<f64>,
 }
 
-/// What the records file says, row by row.
-#[derive(Debug)]
-pub(super) struct Rows {
-    pub(super) ids: Vec<Arc<str>>,
-    /// The labels with their numbers of rows, in the order of the rows.
-    pub(super) runs: Vec<(Option<Arc<str>>, usize)>,
-    /// One a row with normalization l2, else empty.
-    pub(super) norms: Vec<f64>,
-}
-
 /// Appends the line of one record to `out`.
 pub(super) fn render(record: &Record, norm: Option<f64>, out: &mut Vec<u8>) -> Result<()> {
     let line = Line {
@@ -50,76 +38,66 @@ pub(super) fn render(record: &Record, norm: Option<f64>, out: &mut Vec<u8>) -> R
     Ok(())
 }
 
-/// Parses and checks all lines: `count` of them, with unique ids, each label's rows together.
+/// Parses and checks all lines: `count` of them, with unique ids, each label's rows together. Gives the norms, too: one a
+/// row with normalization l2, else none.
 pub(super) fn parse(
     path: &Path,
     bytes: &[u8],
     count: usize,
     normalization: Normalization,
-) -> Result<Rows> {
+) -> Result<(Vec<Record>, Vec<f64>)> {
     let damaged = |reason: String| Error::damaged(path, reason);
-    let found = lines(bytes).count();
+    let at_line = |(row, reason)| damaged(format!("line {}: {reason}", row + 1));
+    let lines = || bytes.split_inclusive(|&byte| byte == b'\n');
+    let found = lines().count();
     if found != count || bytes.last().is_some_and(|&last| last != b'\n') {
         return Err(damaged(format!("expected {count} whole lines, found {found} lines")));
     }
-    let mut rows = Rows { ids: Vec::with_capacity(count), runs: Vec::new(), norms: Vec::new() };
-    for (row, line) in lines(bytes).enumerate() {
-        rows.push(line, normalization)
-            .map_err(|reason| damaged(format!("line {}: {reason}", row + 1)))?;
+    let (mut records, mut norms) = (Vec::with_capacity(count), Vec::new());
+    for (row, line) in lines().enumerate() {
+        let (record, norm) =
+            parse_line(line, normalization).map_err(|reason| at_line((row, reason)))?;
+        records.push(record);
+        norms.extend(norm);
     }
-    let mut seen = HashSet::with_capacity(count);
-    if let Some(id) = rows.ids.iter().find(|id| !seen.insert(&***id)) {
-        return Err(damaged(format!("expected unique ids, found {id:?} a second time")));
-    }
-    let mut seen = HashSet::new();
-    if let Some((label, _)) = rows.runs.iter().find(|(label, _)| !seen.insert(label.as_deref())) {
+    check_records(&records).map_err(at_line)?;
+    if let Some(Record { label, .. }) = scattered(&records) {
         return Err(damaged(format!(
             "expected the rows of label {label:?} together, found them scattered"
         )));
     }
-    Ok(rows)
+    Ok((records, norms))
 }
 
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    bytes.split_inclusive(|&byte| byte == b'\n')
-}
-
-impl Rows {
-    fn push(&mut self, line: &[u8], normalization: Normalization) -> Result<(), String> {
-        if line.len() > MAX_LINE_BYTES {
-            return Err(format!("expected at most {MAX_LINE_BYTES} bytes, found {}", line.len()));
-        }
-        let line: Line<'_> = serde_json::from_slice(line).map_err(|error| error.to_string())?;
-        let record = Record { id: line.id.into_owned(), label: line.label.map(Cow::into_owned) };
-        if let Some(reason) = record.violation() {
-            return Err(reason);
-        }
-        match (normalization, line.norm) {
-            (Normalization::None, None) => {}
-            (Normalization::L2, Some(norm)) if (0.0..=MAX_NORM).contains(&norm) => {
-                self.norms.push(norm);
-            }
-            (Normalization::L2, norm) => {
-                return Err(format!("expected a norm of 0 to {MAX_NORM:e}, found {norm:?}"));
-            }
-            (Normalization::None, Some(norm)) => {
-                return Err(format!("expected no norm without normalization, found {norm}"));
-            }
-        }
-        self.ids.push(record.id.into());
-        match self.runs.last_mut() {
-            Some((label, rows)) if label.as_deref() == record.label.as_deref() => *rows += 1,
-            _ => self.runs.push((record.label.map(Arc::from), 1)),
-        }
-        Ok(())
+fn parse_line(line: &[u8], normalization: Normalization) -> Result<(Record, Option<f64>), String> {
+    if line.len() > MAX_LINE_BYTES {
+        return Err(format!("expected at most {MAX_LINE_BYTES} bytes, found {}", line.len()));
     }
+    let Line { id, label, norm } =
+        serde_json::from_slice(line).map_err(|error| error.to_string())?;
+    match (normalization, norm) {
+        (Normalization::None, None) => {}
+        (Normalization::L2, Some(norm)) if (0.0..=MAX_NORM).contains(&norm) => {}
+        (Normalization::L2, norm) => {
+            return Err(format!("expected a norm of 0 to {MAX_NORM:e}, found {norm:?}"));
+        }
+        (Normalization::None, Some(norm)) => {
+            return Err(format!("expected no norm without normalization, found {norm}"));
+        }
+    }
+    let record = Record { id: id.into_owned(), label: label.map(Cow::into_owned) };
+    Ok((record, norm))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn parse_text(text: &str, count: usize, normalization: Normalization) -> Result<Rows> {
+    fn parse_text(
+        text: &str,
+        count: usize,
+        normalization: Normalization,
+    ) -> Result<(Vec<Record>, Vec<f64>)> {
         parse(Path::new("records"), text.as_bytes(), count, normalization)
     }
 
@@ -134,11 +112,15 @@ mod tests {
     }
 
     #[test]
-    fn labels_become_runs() -> Result<()> {
-        let text = "{\"id\":\"a\",\"label\":\"x\"}\n{\"id\":\"b\",\"label\":\"x\"}\n{\"id\":\"c\",\"label\":null}\n";
-        let rows = parse_text(text, 3, Normalization::None)?;
-        assert_eq!(rows.runs, [(Some(Arc::from("x")), 2), (None, 1)]);
-        assert!(rows.norms.is_empty());
+    fn records_and_norms_are_read_in_their_order() -> Result<()> {
+        let text = "{\"id\":\"a\",\"label\":\"x\",\"norm\":0.0}\n{\"id\":\"b\",\"label\":null,\"norm\":2.5}\n";
+        let (records, norms) = parse_text(text, 2, Normalization::L2)?;
+        let record = |id: &str, label: Option<&str>| Record {
+            id: id.to_owned(),
+            label: label.map(str::to_owned),
+        };
+        assert_eq!(records, [record("a", Some("x")), record("b", None)]);
+        assert_eq!(norms, [0.0, 2.5]);
         Ok(())
     }
 

@@ -79,7 +79,6 @@ fn brute_force(rows: &Array2<f32>, query: ArrayView1<'_, f32>) -> Vec<(usize, f6
 fn write_and_open(contents: &StoreContents) -> FileStore {
     let folder = tempfile::tempdir().unwrap();
     FileStore::write(folder.path(), contents).unwrap();
-    sdd_index::verify(folder.path()).unwrap();
     FileStore::open(folder.path()).unwrap()
 }
 

@@ -79,7 +79,7 @@ fn contents_that_cannot_be_stored_are_refused_before_a_file_is_touched() {
     };
     refuse(&|c| c.records.truncate(3), "expected one record for each of 4 embeddings, found 3");
     refuse(&|c| c.records[2].id = c.records[1].id.clone(), "a second time");
-    refuse(&|c| c.records[2].id.clear(), "record 2 cannot be stored");
+    refuse(&|c| c.records[2].id.clear(), "record 2: expected a");
     refuse(&|c| c.embeddings[[3, 1]] = f32::NAN, "row 3, column 1");
     refuse(&|c| c.embeddings[[3, 1]] = 1e30, "expected vectors of Euclidean norm at most");
     refuse(&|c| c.embeddings = ndarray::Array2::zeros((4, 0)), "dimension of 1 to");

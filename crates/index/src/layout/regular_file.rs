@@ -1,11 +1,32 @@
-//! What stands in place of files that a data versioning tool keeps elsewhere, until they are fetched.
+//! Opening files, and what a data versioning tool puts in their place until they are fetched.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::Path;
 
-use crate::error::Error;
+use crate::error::{Error, Result};
+
+/// Opens a regular file for reading, also through symbolic links; `None` if there is none. Does not wait for the other
+/// end of a pipe.
+pub(super) fn open(path: &Path) -> Result<Option<File>> {
+    let opened = OpenOptions::new().read(true).custom_flags(libc::O_NONBLOCK).open(path);
+    let file = match opened {
+        Ok(file) => file,
+        Err(error) => match dangling_link(path, &error) {
+            Some(error) => return Err(error),
+            None if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            None => return Err(Error::io("open", path)(error)),
+        },
+    };
+    let kind = file.metadata().map_err(Error::io("examine", path))?.file_type();
+    if kind.is_file() {
+        Ok(Some(file))
+    } else {
+        let found = if kind.is_dir() { "a folder" } else { "a pipe or a device" };
+        Err(Error::damaged(path, format!("expected a regular file, found {found}")))
+    }
+}
 
 /// How the text begins that stands in place of a file, whose it is, and what fetches the file.
 const POINTERS: [(&[u8], &str, &str); 2] = [
@@ -22,7 +43,7 @@ pub(super) fn pointer(path: &Path, file: &File) -> Option<Error> {
 }
 
 /// Looks for a link that leads nowhere; for a file that cannot be opened.
-pub(super) fn dangling_link(path: &Path, error: &io::Error) -> Option<Error> {
+fn dangling_link(path: &Path, error: &io::Error) -> Option<Error> {
     if error.kind() != io::ErrorKind::NotFound {
         return None;
     }
