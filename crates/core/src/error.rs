@@ -15,7 +15,7 @@ pub(crate) type Source = Box<dyn std::error::Error + Send + Sync>;
 ///
 /// Exhaustive on purpose: whoever turns it into a status code or an exit code decides about each
 /// variant, and a new one does not compile until they have.
-#[derive(Debug, thiserror::Error)]
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ImageError {
     /// No bytes at all.
     #[error("the image is empty (0 bytes): send the file's content")]
@@ -107,6 +107,14 @@ impl ImageError {
             Self::BeyondBitDepth { .. } => "beyond_bit_depth",
             Self::Damaged { .. } => "damaged_image",
         }
+    }
+
+    pub(crate) fn damaged(format: &'static str, reason: impl Into<String>) -> Self {
+        Self::Damaged { format, reason: reason.into() }
+    }
+
+    pub(crate) fn unsupported(what: impl Into<String>) -> Self {
+        Self::Unsupported { what: what.into() }
     }
 }
 

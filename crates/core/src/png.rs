@@ -46,7 +46,7 @@ fn with_whole_colors(bytes: &[u8]) -> Result<Option<Vec<u8>>, ImageError> {
     let whole = &colors[..colors.len() - extra];
     if whole.len() > LARGEST_PALETTE {
         let reason = format!("its palette has {} colors: 256 at most", whole.len() / 3);
-        return Err(ImageError::Damaged { format: "PNG", reason });
+        return Err(ImageError::damaged("PNG", reason));
     }
     if extra == 0 && !whole.is_empty() || palette.checksum() != checksum(*b"PLTE", colors) {
         return Ok(None);

@@ -116,7 +116,7 @@ pub(crate) fn convert_in_place<const FROM: usize, const TO: usize>(
 }
 
 fn unsupported_samples(decoded: &DynamicImage) -> ImageError {
-    ImageError::Unsupported { what: format!("an image with {:?} samples", decoded.color()) }
+    ImageError::unsupported(format!("an image with {:?} samples", decoded.color()))
 }
 
 #[cfg(test)]

@@ -18,9 +18,8 @@ const QUALITY: u8 = 75;
 pub fn thumbnail(bytes: &[u8], side: u32, limits: &ImageLimits) -> Result<Vec<u8>, ImageError> {
     let pixels = decode_for_people(bytes, limits)?;
     let (width, height) = (pixels.width, pixels.height);
-    let damaged = |reason: String| ImageError::Damaged { format: "image", reason };
     let picture = RgbImage::from_raw(width, height, pixels.data)
-        .ok_or_else(|| damaged("its size is not that of its pixels".into()))?;
+        .ok_or_else(|| ImageError::damaged("image", "its size is not that of its pixels"))?;
     let longest = u64::from(width.max(height));
     let picture = if longest > u64::from(side) {
         let scaled = |length: u32| {
@@ -34,7 +33,7 @@ pub fn thumbnail(bytes: &[u8], side: u32, limits: &ImageLimits) -> Result<Vec<u8
     let mut jpeg = Vec::new();
     JpegEncoder::new_with_quality(&mut jpeg, QUALITY)
         .encode_image(&picture)
-        .map_err(|error| damaged(error.to_string()))?;
+        .map_err(|error| ImageError::damaged("image", error.to_string()))?;
     Ok(jpeg)
 }
 

@@ -2,7 +2,7 @@
 
 use image::DynamicImage;
 
-use super::{COLORS, DATA, FILE_HEADER, Size, number, truncated};
+use super::header::{COLORS, DATA, FILE_HEADER, Size, number, truncated};
 use crate::error::ImageError;
 
 /// Decodes a BMP of `bits` bits a pixel, 4 or 8.

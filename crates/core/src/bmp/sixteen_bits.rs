@@ -2,9 +2,7 @@
 
 use image::DynamicImage;
 
-use super::{
-    COMPRESSION, DATA, FILE_HEADER, SHORTEST_HEADER, Size, number, truncated, unsupported,
-};
+use super::header::{COMPRESSION, DATA, FILE_HEADER, SHORTEST_HEADER, Size, number, truncated};
 use crate::error::ImageError;
 
 /// Where the masks stand, behind or in the bitmap's header.
@@ -47,9 +45,9 @@ impl Fields {
             BIT_FIELDS => match [word(MASKS)?, word(MASKS + 4)?, word(MASKS + 8)?] {
                 [0x7C00, 0x03E0, 0x001F] => Ok(Self::Five),
                 [0xF800, 0x07E0, 0x001F] => Ok(Self::FiveSixFive),
-                _ => Err(unsupported("a BMP of 16 bits a pixel with these masks")),
+                _ => Err(ImageError::unsupported("a BMP of 16 bits a pixel with these masks")),
             },
-            _ => Err(unsupported("a BMP of 16 bits a pixel with this compression")),
+            _ => Err(ImageError::unsupported("a BMP of 16 bits a pixel with this compression")),
         }
     }
 

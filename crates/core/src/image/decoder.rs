@@ -10,7 +10,8 @@ use image::{
 };
 
 use super::format::{explain, name, recognize};
-use super::{ImageLimits, Pixels, PixelsView};
+use super::limits::ImageLimits;
+use super::pixels::{Pixels, PixelsView};
 use crate::error::ImageError;
 use crate::spec::Color;
 use crate::warning::ImageWarning;
@@ -91,10 +92,7 @@ impl Decoder {
         DECODING.set(false);
         let (width, height) = decoded
             .unwrap_or_else(|_| {
-                Err(ImageError::Damaged {
-                    format: name(format),
-                    reason: "the decoder cannot make sense of it".into(),
-                })
+                Err(ImageError::damaged(name(format), "the decoder cannot make sense of it"))
             })
             .inspect_err(|_| buffer::release_if_large(&mut self.samples))?;
         let length = width as usize * height as usize * color.channels();
@@ -213,7 +211,7 @@ impl Decoder {
             > self.limits.max_pixels.saturating_mul(MAX_FULL_SCANS)
         {
             let kind = format!("a JPEG of {} scans at this size", stream.scans);
-            return Err(jpeg::Refusal::Unsupported(kind).into());
+            return Err(ImageError::unsupported(kind));
         }
         let orientation = orientation::of(bytes, ImageFormat::Jpeg)?;
         let upright = orientation.to_exif() < Orientation::Rotate90FlipH.to_exif();
@@ -262,8 +260,5 @@ fn image_of(mut samples: Vec<u8>, size: (u32, u32), color: Color) -> Option<Dyna
 }
 
 fn wrong_size(format: ImageFormat) -> ImageError {
-    ImageError::Damaged {
-        format: name(format),
-        reason: "its size is not what its header says".into(),
-    }
+    ImageError::damaged(name(format), "its size is not what its header says")
 }

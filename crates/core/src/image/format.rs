@@ -4,7 +4,7 @@ use std::error::Error as _;
 
 use image::ImageFormat;
 
-use super::ImageLimits;
+use super::limits::ImageLimits;
 use crate::error::ImageError;
 use crate::tiff;
 
@@ -17,8 +17,7 @@ pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageForma
         return Err(ImageError::TooManyBytes { bytes: bytes.len(), limit: limits.max_bytes });
     }
     let Some(format) = format_of(bytes) else {
-        return Err(other_kind(bytes)
-            .map_or(ImageError::NotAnImage, |kind| ImageError::Unsupported { what: kind.into() }));
+        return Err(other_kind(bytes).map_or(ImageError::NotAnImage, ImageError::unsupported));
     };
     match format {
         ImageFormat::Jpeg
@@ -26,7 +25,7 @@ pub(super) fn recognize(bytes: &[u8], limits: &ImageLimits) -> Result<ImageForma
         | ImageFormat::Bmp
         | ImageFormat::Tiff
         | ImageFormat::WebP => Ok(format),
-        other => Err(ImageError::Unsupported { what: name_of_other(other).into() }),
+        other => Err(ImageError::unsupported(name_of_other(other))),
     }
 }
 
@@ -53,13 +52,13 @@ pub(super) fn explain(error: image::ImageError, format: ImageFormat) -> ImageErr
     match error {
         image::ImageError::Unsupported(error) => {
             let reason = for_people(&error.to_string());
-            ImageError::Unsupported { what: format!("this {format} encoding ({reason})") }
+            ImageError::unsupported(format!("this {format} encoding ({reason})"))
         }
         image::ImageError::Limits(_) => ImageError::TooMuchMemory { format },
         error => {
             // What the format's own decoder says, where it says something: around it stands the format's name again.
             let reason = error.source().map_or_else(|| error.to_string(), ToString::to_string);
-            ImageError::Damaged { format, reason: for_people(&reason) }
+            ImageError::damaged(format, for_people(&reason))
         }
     }
 }

@@ -8,87 +8,16 @@
 
 mod decoder;
 mod format;
+mod limits;
+mod pixels;
 
 pub use decoder::{Decoder, is_decoding};
 pub use format::{FILE_EXTENSIONS, file_extension};
+pub use limits::ImageLimits;
+pub use pixels::{Pixels, PixelsView};
 
 use crate::error::ImageError;
 use crate::spec::Color;
-
-/// What an image may cost at most.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct ImageLimits {
-    /// Length of the encoded file, in bytes.
-    pub max_bytes: usize,
-    /// Width, and height, in pixels.
-    pub max_side: u32,
-    /// Width times height.
-    pub max_pixels: u64,
-}
-
-impl ImageLimits {
-    /// Bytes a decoded sample set may take: 4 channels of 8 bits for the largest image allowed, so
-    /// that a 16-bit image has half as many pixels.
-    pub(crate) fn max_decoded_bytes(&self) -> u64 {
-        self.max_pixels.saturating_mul(4)
-    }
-
-    pub(crate) fn check(&self, width: u32, height: u32) -> Result<(), ImageError> {
-        let pixels = u64::from(width) * u64::from(height);
-        if width.max(height) > self.max_side || pixels > self.max_pixels {
-            return Err(self.exceeded_by(width, height));
-        }
-        Ok(())
-    }
-
-    pub(crate) fn exceeded_by(&self, width: u32, height: u32) -> ImageError {
-        let Self { max_side, max_pixels, .. } = *self;
-        ImageError::TooManyPixels { width, height, max_side, max_pixels }
-    }
-}
-
-/// 20 MiB, 50 megapixels: today's largest phone photographs pass. A side may be as long as the
-/// longest that a JPEG can have, since line-scan cameras make long images, and it is pixels that cost.
-impl Default for ImageLimits {
-    fn default() -> Self {
-        Self { max_bytes: 20 << 20, max_side: 65_535, max_pixels: 50_000_000 }
-    }
-}
-
-/// Upright pixels, 8 bits a sample, rows from the top, channels interleaved.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Pixels {
-    /// Width after the orientation was applied.
-    pub width: u32,
-    /// Height after the orientation was applied.
-    pub height: u32,
-    /// Gray has one channel, RGB three.
-    pub color: Color,
-    /// `width * height * channels` bytes.
-    pub data: Vec<u8>,
-}
-
-impl Pixels {
-    /// The same, borrowed.
-    #[must_use]
-    pub fn view(&self) -> PixelsView<'_> {
-        let Self { width, height, color, ref data } = *self;
-        PixelsView { width, height, color, data }
-    }
-}
-
-/// [`Pixels`] in a buffer of another owner.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct PixelsView<'a> {
-    /// Width after the orientation was applied.
-    pub width: u32,
-    /// Height after the orientation was applied.
-    pub height: u32,
-    /// Gray has one channel, RGB three.
-    pub color: Color,
-    /// `width * height * channels` bytes.
-    pub data: &'a [u8],
-}
 
 /// Decodes one image to pixels of the asked-for color space. For many, a [`Decoder`] is faster.
 ///

@@ -31,24 +31,6 @@ const STRAY_BYTES: &str = "extraneous bytes before marker";
 /// The longest side that libjpeg decodes, in pixels.
 pub(crate) const MAX_SIDE: u32 = 65_500;
 
-/// Why a JPEG is not decoded.
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Refusal {
-    /// Bytes are missing or wrong: which.
-    Damaged(String),
-    /// It is of a kind that is not decoded here: which.
-    Unsupported(String),
-}
-
-impl From<Refusal> for ImageError {
-    fn from(refusal: Refusal) -> Self {
-        match refusal {
-            Refusal::Damaged(reason) => Self::Damaged { format: "JPEG", reason },
-            Refusal::Unsupported(what) => Self::Unsupported { what },
-        }
-    }
-}
-
 /// What was decoded.
 pub(crate) struct Decoded {
     /// Width and height in pixels.
@@ -67,9 +49,10 @@ pub(crate) fn decode(
     color: Color,
     smallest: Option<(u32, u32)>,
     samples: &mut Vec<u8>,
-) -> Result<Decoded, Refusal> {
+) -> Result<Decoded, ImageError> {
     let attempt = |bytes: &[u8], samples: &mut Vec<u8>| {
-        attempt(bytes, stream, color, smallest, samples).map_err(Refusal::Damaged)
+        attempt(bytes, stream, color, smallest, samples)
+            .map_err(|reason| ImageError::damaged("JPEG", reason))
     };
     if let Ok((decoded, None)) = attempt(bytes, samples) {
         return Ok(decoded);
@@ -80,11 +63,11 @@ pub(crate) fn decode(
         (decoded, Some(complaint)) if complaint.contains(STRAY_BYTES) => {
             // What it would say of markers that are missing is not said any more.
             if !restarts::are_complete(&plain) {
-                return Err(Refusal::Damaged("its restart markers do not fit its size".into()));
+                return Err(ImageError::damaged("JPEG", "its restart markers do not fit its size"));
             }
             Ok(Decoded { warning: Some(ImageWarning::StrayBytes), ..decoded })
         }
-        (_, Some(complaint)) => Err(Refusal::Damaged(complaint)),
+        (_, Some(complaint)) => Err(ImageError::damaged("JPEG", complaint)),
     }
 }
 

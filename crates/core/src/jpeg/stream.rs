@@ -8,7 +8,7 @@
 
 use memchr::memchr;
 
-use super::Refusal;
+use crate::error::ImageError;
 
 const SOI: u8 = 0xD8;
 pub(super) const EOI: u8 = 0xD9;
@@ -63,8 +63,8 @@ impl Stream {
     /// Walks the markers up to the end of the image. Costs one search for the byte 0xFF.
     ///
     /// # Errors
-    /// [`Refusal`]: bytes are missing, or the process is one that is not decoded here.
-    pub fn read(bytes: &[u8]) -> Result<Self, Refusal> {
+    /// [`ImageError`]: bytes are missing, or the process is one that is not decoded here.
+    pub fn read(bytes: &[u8]) -> Result<Self, ImageError> {
         let mut frame: Option<Frame> = None;
         let mut scans = 0;
         for segment in Segments::of(bytes)? {
@@ -76,7 +76,7 @@ impl Stream {
                     return Ok(Self { width, height, scans, frame });
                 }
                 SOS => scans += 1,
-                DHP => return Err(unsupported("a hierarchical JPEG")),
+                DHP => return Err(ImageError::unsupported("a hierarchical JPEG")),
                 _ if is_frame(marker) && frame.is_none() => {
                     let header = Frame::of(marker, content)?;
                     header.check()?;
@@ -90,7 +90,7 @@ impl Stream {
 
     /// The same image in a stream without what is odd about its headers and means nothing to the pixels, and without
     /// padding, so that what the decoder still complains of is the data. Metadata is left out.
-    pub fn plain(&self, bytes: &[u8]) -> Result<Vec<u8>, Refusal> {
+    pub fn plain(&self, bytes: &[u8]) -> Result<Vec<u8>, ImageError> {
         let mut plain = vec![0xFF, SOI];
         for segment in Segments::of(bytes)? {
             let Segment { marker, content, data } = segment?;
@@ -134,7 +134,7 @@ impl Stream {
 }
 
 impl Frame {
-    pub fn of(process: u8, content: &[u8]) -> Result<Self, Refusal> {
+    pub fn of(process: u8, content: &[u8]) -> Result<Self, ImageError> {
         let [precision, h1, h0, w1, w0, components, ..] = *content else {
             return Err(damaged("its frame header is too short"));
         };
@@ -143,23 +143,25 @@ impl Frame {
     }
 
     /// Whether it is of a kind that is decoded here, and to the same pixels as by Pillow.
-    fn check(self) -> Result<(), Refusal> {
+    fn check(self) -> Result<(), ImageError> {
         let Self { process, width, height, precision, components } = self;
         match process {
-            SOF_LS => return Err(unsupported("JPEG-LS")),
-            0xC5..=0xC7 | 0xCD..=0xCF => return Err(unsupported("a hierarchical JPEG")),
-            0xCB => return Err(unsupported("a lossless JPEG with arithmetic coding")),
+            SOF_LS => return Err(ImageError::unsupported("JPEG-LS")),
+            0xC5..=0xC7 | 0xCD..=0xCF => {
+                return Err(ImageError::unsupported("a hierarchical JPEG"));
+            }
+            0xCB => return Err(ImageError::unsupported("a lossless JPEG with arithmetic coding")),
             _ => {}
         }
         if precision != 8 {
             let kind = if process == 0xC3 { "lossless JPEG" } else { "JPEG" };
-            return Err(unsupported(format!("a {kind} of {precision} bits a sample")));
+            return Err(ImageError::unsupported(format!("a {kind} of {precision} bits a sample")));
         }
         if !matches!(components, 1 | 3 | 4) {
-            return Err(unsupported(format!("a JPEG of {components} components")));
+            return Err(ImageError::unsupported(format!("a JPEG of {components} components")));
         }
         if height == 0 {
-            return Err(unsupported("a JPEG whose height comes after its data"));
+            return Err(ImageError::unsupported("a JPEG whose height comes after its data"));
         }
         if width == 0 {
             return Err(damaged("it is 0 pixels wide"));
@@ -215,14 +217,14 @@ pub(super) struct Segments<'a> {
 }
 
 impl<'a> Segments<'a> {
-    pub fn of(bytes: &'a [u8]) -> Result<Self, Refusal> {
+    pub fn of(bytes: &'a [u8]) -> Result<Self, ImageError> {
         let rest = bytes.strip_prefix(&[0xFF, SOI]).ok_or_else(truncated)?;
         Ok(Self { rest: Some(rest) })
     }
 }
 
 impl<'a> Iterator for Segments<'a> {
-    type Item = Result<Segment<'a>, Refusal>;
+    type Item = Result<Segment<'a>, ImageError>;
 
     fn next(&mut self) -> Option<Self::Item> {
         let read = segment(self.rest.take()?);
@@ -275,16 +277,12 @@ fn entropy_coded(bytes: &[u8]) -> Option<&[u8]> {
     }
 }
 
-fn truncated() -> Refusal {
+fn truncated() -> ImageError {
     damaged("it is truncated: the end-of-image marker is missing")
 }
 
-fn damaged(reason: &str) -> Refusal {
-    Refusal::Damaged(reason.into())
-}
-
-fn unsupported(kind: impl Into<String>) -> Refusal {
-    Refusal::Unsupported(kind.into())
+fn damaged(reason: &str) -> ImageError {
+    ImageError::damaged("JPEG", reason)
 }
 
 #[cfg(test)]
@@ -338,10 +336,10 @@ mod tests {
             (0xC0, [8, 0, 0, 0, 1, 1], "a JPEG whose height comes after its data"),
         ] {
             let refused = Stream::read(&of_frame(marker, &content)).unwrap_err();
-            assert_eq!(refused, Refusal::Unsupported(kind.into()));
+            assert_eq!(refused, ImageError::unsupported(kind));
         }
-        assert!(matches!(Stream::read(&of_frame(0xC0, &[8, 0])), Err(Refusal::Damaged(_))));
-        assert!(matches!(Stream::read(&[0xFF, SOI, 0xFF, EOI]), Err(Refusal::Damaged(_))));
+        assert!(matches!(Stream::read(&of_frame(0xC0, &[8, 0])), Err(ImageError::Damaged { .. })));
+        assert!(matches!(Stream::read(&[0xFF, SOI, 0xFF, EOI]), Err(ImageError::Damaged { .. })));
     }
 
     #[test]

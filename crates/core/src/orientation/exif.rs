@@ -8,13 +8,16 @@ use std::collections::HashSet;
 
 use image::metadata::Orientation;
 
-use super::{in_xmp, without_prefix};
+use super::xmp;
 
 const ORIENTATION: u16 = 274;
 const XMP: u16 = 700;
 
 const BYTE: u16 = 1;
 const UNDEFINED: u16 = 7;
+
+/// What precedes Exif data in a JPEG, and in what some programs write into other files.
+pub(super) const EXIF_PREFIX: &[u8] = b"Exif\0\0";
 
 /// Files with a directory of tags, and how they are to be read.
 struct TagFile<'a> {
@@ -33,7 +36,12 @@ struct Tag<'a> {
     big_endian: bool,
 }
 
-/// As Exif data say, which another [`EXIF_PREFIX`](super::EXIF_PREFIX) may precede; `None` where they
+/// The data behind one [`EXIF_PREFIX`], where there is one.
+pub(super) fn without_prefix(data: &[u8]) -> &[u8] {
+    data.strip_prefix(EXIF_PREFIX).unwrap_or(data)
+}
+
+/// As Exif data say, which another [`EXIF_PREFIX`] may precede; `None` where they
 /// have no such tag.
 pub(super) fn in_exif(data: &[u8]) -> Option<Orientation> {
     let data = without_prefix(data);
@@ -54,7 +62,7 @@ pub(super) fn in_tiff(data: &[u8]) -> Option<Orientation> {
         None => file
             .tag(XMP)
             .filter(|packet| [BYTE, UNDEFINED].contains(&packet.kind))
-            .and_then(|packet| in_xmp(packet.value)),
+            .and_then(|packet| xmp::orientation(packet.value)),
     }
 }
 

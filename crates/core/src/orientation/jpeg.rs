@@ -5,7 +5,8 @@
 
 use std::borrow::Cow;
 
-use super::{EXIF_PREFIX, Places};
+use super::exif::EXIF_PREFIX;
+use super::places::Places;
 
 const XMP_PREFIX: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 

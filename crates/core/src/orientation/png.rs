@@ -9,7 +9,8 @@ use std::borrow::Cow;
 use flate2::{Decompress, FlushDecompress};
 use image::metadata::Orientation;
 
-use super::{exif, in_xmp, without_prefix};
+use super::exif::{self, without_prefix};
+use super::xmp;
 use crate::error::ImageError;
 use crate::png::checksum;
 
@@ -70,8 +71,8 @@ pub(super) fn stated(bytes: &[u8]) -> Result<Option<Orientation>, ImageError> {
         (None, None) => None,
     };
     Ok(stated.or_else(|| match (&texts.xmp_text, &texts.xmp) {
-        (Some(Content::Data(packet)), _) if !packet.is_empty() => in_xmp(packet),
-        (_, Some(Content::Data(packet))) => in_xmp(packet),
+        (Some(Content::Data(packet)), _) if !packet.is_empty() => xmp::orientation(packet),
+        (_, Some(Content::Data(packet))) => xmp::orientation(packet),
         _ => None,
     }))
 }
@@ -115,7 +116,7 @@ fn chunk_header(bytes: &[u8]) -> Option<([u8; 4], usize, &[u8])> {
 
 fn damaged(what: &str, name: [u8; 4]) -> ImageError {
     let reason = format!("{what} (chunk {})", name.escape_ascii());
-    ImageError::Damaged { format: "PNG", reason }
+    ImageError::damaged("PNG", reason)
 }
 
 impl Walk {

@@ -2,7 +2,8 @@
 
 use std::borrow::Cow;
 
-use super::{Places, without_prefix};
+use super::exif::without_prefix;
+use super::places::Places;
 
 const HEADER_BYTES: usize = 12;
 const EXTENDED: &[u8; 4] = b"VP8X";

@@ -9,7 +9,8 @@ use fax::decoder::{DecodeStatus, Group4Decoder, pels};
 use flate2::read::ZlibDecoder;
 use weezl::{BitOrder, LzwStatus};
 
-use super::refusal::Refusal;
+use super::refusal::{damaged, unsupported};
+use crate::error::ImageError;
 
 /// How strips and tiles are packed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -24,7 +25,7 @@ pub(super) enum Compression {
 
 impl Compression {
     /// By the tag's value.
-    pub fn of(code: u64) -> Result<Self, Refusal> {
+    pub fn of(code: u64) -> Result<Self, ImageError> {
         let name = match code {
             1 => return Ok(Self::None),
             4 => return Ok(Self::Group4),
@@ -37,9 +38,9 @@ impl Compression {
             34925 => "LZMA",
             50000 => "Zstandard",
             50001 => "WebP",
-            _ => return Err(Refusal::unsupported(format!("compression {code}"))),
+            _ => return Err(unsupported(&format!("compression {code}"))),
         };
-        Err(Refusal::unsupported(format!("compression by {name}")))
+        Err(unsupported(&format!("compression by {name}")))
     }
 
     /// Whether differences of neighbors may be stored in place of samples.
@@ -49,7 +50,7 @@ impl Compression {
 
     /// Unpacks rows of `width` pixels to exactly `length` bytes. What is packed beyond that is left alone, as
     /// libtiff does.
-    pub fn unpack(self, packed: &[u8], width: u16, length: usize) -> Result<Vec<u8>, Refusal> {
+    pub fn unpack(self, packed: &[u8], width: u16, length: usize) -> Result<Vec<u8>, ImageError> {
         let unpacked = match self {
             Self::None => packed.get(..length).map(<[u8]>::to_vec),
             Self::Group4 => group_4(packed, width, length),
@@ -57,7 +58,7 @@ impl Compression {
             Self::Deflate => deflate(packed, length),
             Self::PackBits => pack_bits(packed, length),
         };
-        unpacked.ok_or_else(|| Refusal::damaged("a strip or tile is cut short or corrupt"))
+        unpacked.ok_or_else(|| damaged("a strip or tile is cut short or corrupt"))
     }
 }
 
@@ -88,11 +89,11 @@ fn group_4(packed: &[u8], width: u16, length: usize) -> Option<Vec<u8>> {
 
 /// Ends where there is enough: libtiff writes tiles whose end code stands in a width that other decoders do not
 /// expect, and never looks for it itself.
-fn lzw(packed: &[u8], length: usize) -> Result<Option<Vec<u8>>, Refusal> {
+fn lzw(packed: &[u8], length: usize) -> Result<Option<Vec<u8>>, ImageError> {
     if let [0, second, ..] = packed
         && second & 1 == 1
     {
-        return Err(Refusal::unsupported("LZW as it was before TIFF 5.0"));
+        return Err(unsupported("LZW as it was before TIFF 5.0"));
     }
     let mut decoder = weezl::decode::Decoder::with_tiff_size_switch(BitOrder::Msb, 8);
     let mut unpacked = vec![0; length];

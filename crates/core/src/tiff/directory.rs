@@ -5,7 +5,8 @@
 
 use std::collections::HashMap;
 
-use super::refusal::Refusal;
+use super::refusal::damaged;
+use crate::error::ImageError;
 
 /// Tags that say how an image is stored (TIFF 6.0, section 8 and after).
 pub(super) mod tag {
@@ -60,7 +61,7 @@ struct Entry {
 
 impl<'a> Directory<'a> {
     /// Reads the first directory of a file.
-    pub fn read(bytes: &'a [u8]) -> Result<Self, Refusal> {
+    pub fn read(bytes: &'a [u8]) -> Result<Self, ImageError> {
         let order = match bytes.first() {
             Some(b'I') => ByteOrder::Little,
             _ => ByteOrder::Big,
@@ -71,7 +72,7 @@ impl<'a> Directory<'a> {
         let start = file.number(if big { 8 } else { 4 }, offset_size)?;
         let count = file.number(start, count_size)?;
         if count > MAX_TAGS {
-            return Err(Refusal::damaged(format!("its directory claims {count} tags")));
+            return Err(damaged(format!("its directory claims {count} tags")));
         }
         let mut entries = HashMap::new();
         for place in 0..count {
@@ -94,18 +95,18 @@ impl<'a> Directory<'a> {
     }
 
     /// The first whole numbers of a tag, `most` of them; none where it is absent.
-    pub fn numbers(&self, tag: u16, most: usize) -> Result<Vec<u64>, Refusal> {
+    pub fn numbers(&self, tag: u16, most: usize) -> Result<Vec<u64>, ImageError> {
         let Some(Entry { kind, count, offset, twice }) = self.entries.get(&tag).copied() else {
             return Ok(Vec::new());
         };
         if twice {
             // Readers disagree about which one counts.
-            return Err(Refusal::damaged(format!("tag {tag} is there twice")));
+            return Err(damaged(format!("tag {tag} is there twice")));
         }
         let size = size_of_kind(kind).unwrap_or(1);
         let end = count.checked_mul(size).and_then(|length| length.checked_add(offset));
         if end.is_none_or(|end| end > self.bytes.len() as u64) {
-            return Err(Refusal::damaged(format!("the values of tag {tag} are beyond its end")));
+            return Err(damaged(format!("the values of tag {tag} are beyond its end")));
         }
         let file = Reader { bytes: self.bytes, order: self.order };
         let numbers = (0..count).take(most);
@@ -113,7 +114,7 @@ impl<'a> Directory<'a> {
     }
 
     /// The first number of a tag.
-    pub fn number(&self, tag: u16) -> Result<Option<u64>, Refusal> {
+    pub fn number(&self, tag: u16) -> Result<Option<u64>, ImageError> {
         Ok(self.numbers(tag, 1)?.first().copied())
     }
 }
@@ -137,12 +138,12 @@ struct Reader<'a> {
 
 impl Reader<'_> {
     /// An unsigned number of `size` bytes, 8 at most.
-    fn number(&self, offset: u64, size: u64) -> Result<u64, Refusal> {
+    fn number(&self, offset: u64, size: u64) -> Result<u64, ImageError> {
         let place = offset.checked_add(size).and_then(|end| {
             let (start, end) = (usize::try_from(offset).ok()?, usize::try_from(end).ok()?);
             self.bytes.get(start..end)
         });
-        let digits = place.ok_or_else(|| Refusal::damaged("it is truncated"))?;
+        let digits = place.ok_or_else(|| damaged("it is truncated"))?;
         let add = |number: u64, digit: &u8| number << 8 | u64::from(*digit);
         Ok(match self.order {
             ByteOrder::Little => digits.iter().rev().fold(0, add),

@@ -2,7 +2,8 @@
 
 use super::compression::Compression;
 use super::directory::{ByteOrder, Directory, tag};
-use super::refusal::Refusal;
+use super::refusal::{damaged, unsupported};
+use crate::error::ImageError;
 
 /// Strips or tiles that a plane may have, each of which costs a start of the decoder: a strip for each row of the
 /// longest side.
@@ -87,7 +88,7 @@ impl<'a> Layout<'a> {
         directory: &Directory<'_>,
         shape: Shape,
         max_bytes: u64,
-    ) -> Result<Self, Refusal> {
+    ) -> Result<Self, ImageError> {
         let number = |tag, default| Ok(directory.number(tag)?.unwrap_or(default));
         let compression = Compression::of(number(tag::COMPRESSION, 1)?)?;
         let differences = match number(tag::PREDICTOR, 1)? {
@@ -95,7 +96,7 @@ impl<'a> Layout<'a> {
             1 => false,
             2 if shape.bits >= 8 => true,
             other => {
-                return Err(Refusal::unsupported(format!(
+                return Err(unsupported(&format!(
                     "predictor {other} of {} bits a sample",
                     shape.bits
                 )));
@@ -105,11 +106,11 @@ impl<'a> Layout<'a> {
         let reversed = number(tag::FILL_ORDER, 1)? == 2;
         if planes && (shape.bits > 8 || reversed) {
             // Pillow scrambles them, or leaves the alpha in the colors.
-            return Err(Refusal::unsupported("planes of 16 bits a sample, or of reversed bits"));
+            return Err(unsupported("planes of 16 bits a sample, or of reversed bits"));
         }
         let tiled = directory.number(tag::TILE_WIDTH)?.is_some();
         if tiled && directory.number(tag::STRIP_OFFSETS)?.is_some() {
-            return Err(Refusal::unsupported("strips beside tiles"));
+            return Err(unsupported("strips beside tiles"));
         }
         let side = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
         let (chunk_width, chunk_height, offsets, lengths) = if tiled {
@@ -141,31 +142,31 @@ impl<'a> Layout<'a> {
 
     /// Checks that unpacking does no more work than the file is worth: its strips or tiles may all be the same few
     /// bytes, or of a single pixel each.
-    fn check(&self, max_bytes: u64) -> Result<(), Refusal> {
+    fn check(&self, max_bytes: u64) -> Result<(), ImageError> {
         if self.chunk_width == 0 || self.chunk_height == 0 {
-            return Err(Refusal::damaged("its strips or tiles have no size"));
+            return Err(damaged("its strips or tiles have no size"));
         }
         let a_plane = self.chunks_of_plane();
         if a_plane > MAX_CHUNKS {
             let reason = format!("it has {a_plane} strips or tiles: {MAX_CHUNKS} at most");
-            return Err(Refusal::Damaged(reason));
+            return Err(damaged(reason));
         }
         let chunks = self.chunk_count();
         if self.offsets.len() < chunks {
-            return Err(Refusal::damaged("strips or tiles are missing"));
+            return Err(damaged("strips or tiles are missing"));
         }
         if self.offsets.len() > chunks {
-            return Err(Refusal::unsupported("more strips or tiles than it needs"));
+            return Err(unsupported("more strips or tiles than it needs"));
         }
         let unpacked = (self.row_bytes() as u64)
             .saturating_mul(self.chunk_height as u64)
             .saturating_mul(chunks as u64);
         if unpacked > max_bytes {
-            return Err(Refusal::TooMuchMemory);
+            return Err(ImageError::TooMuchMemory { format: "TIFF" });
         }
         let stored = self.lengths.iter().fold(0, |sum: u64, length| sum.saturating_add(*length));
         if self.compression != Compression::None && stored > self.file.len() as u64 {
-            return Err(Refusal::damaged("its strips or tiles are longer than the file"));
+            return Err(damaged("its strips or tiles are longer than the file"));
         }
         Ok(())
     }
@@ -193,7 +194,7 @@ impl<'a> Layout<'a> {
     }
 
     /// All samples, row after row, those of a pixel together.
-    pub fn samples<S: Sample>(&self) -> Result<Vec<S>, Refusal> {
+    pub fn samples<S: Sample>(&self) -> Result<Vec<S>, ImageError> {
         let Shape { width, height, samples: channels, bits } = self.shape;
         let mut samples = vec![S::default(); width * height * channels];
         let mut row = vec![S::default(); self.chunk_width * self.together()];
@@ -232,21 +233,21 @@ impl<'a> Layout<'a> {
     }
 
     /// The bytes of the rows of a strip or tile.
-    fn unpacked(&self, chunk: usize, rows: usize) -> Result<Vec<u8>, Refusal> {
+    fn unpacked(&self, chunk: usize, rows: usize) -> Result<Vec<u8>, ImageError> {
         let length = self.row_bytes() * rows;
         let stored = match (self.compression, self.lengths.get(chunk)) {
             // What a file says of their length may be wrong, and is not needed.
             (Compression::None, _) => length as u64,
             (_, Some(stored)) => *stored,
-            (_, None) => return Err(Refusal::damaged("the length of a strip or tile is missing")),
+            (_, None) => return Err(damaged("the length of a strip or tile is missing")),
         };
         let start = self.offsets[chunk];
         let packed = start.checked_add(stored).and_then(|end| {
             self.file.get(usize::try_from(start).ok()?..usize::try_from(end).ok()?)
         });
-        let packed = packed.ok_or_else(|| Refusal::damaged("it is truncated"))?;
+        let packed = packed.ok_or_else(|| damaged("it is truncated"))?;
         let width = u16::try_from(self.chunk_width);
-        let width = width.map_err(|_| Refusal::unsupported("strips as wide as these"))?;
+        let width = width.map_err(|_| unsupported("strips as wide as these"))?;
         if self.reversed {
             let packed: Vec<u8> = packed.iter().map(|byte| byte.reverse_bits()).collect();
             return self.compression.unpack(&packed, width, length);

@@ -13,7 +13,7 @@ use image::{DynamicImage, GrayImage, ImageBuffer, RgbImage};
 
 use self::directory::{Directory, tag};
 use self::layout::{Layout, Shape};
-use self::refusal::Refusal;
+use self::refusal::{damaged, unsupported};
 use crate::bit_depth::Narrowing;
 use crate::cmyk;
 use crate::error::ImageError;
@@ -59,7 +59,7 @@ pub(crate) fn decode(
     let directory = Directory::read(bytes)?;
     let side = |tag| -> Result<u32, ImageError> {
         let side = directory.number(tag)?.filter(|side| *side > 0);
-        let side = side.ok_or_else(|| Refusal::damaged("its size is missing"))?;
+        let side = side.ok_or_else(|| damaged("its size is missing"))?;
         Ok(u32::try_from(side).unwrap_or(u32::MAX))
     };
     let (width, height) = (side(tag::WIDTH)?, side(tag::HEIGHT)?);
@@ -78,20 +78,20 @@ pub(crate) fn decode(
         let palette = directory.numbers(tag::COLOR_MAP, PALETTE)?;
         of_eight_bits((width, height), colors, shape, &layout.samples()?, &palette)?
     };
-    image.ok_or_else(|| Refusal::damaged("it has not as many samples as pixels").into())
+    image.ok_or_else(|| damaged("it has not as many samples as pixels"))
 }
 
 /// What the samples mean, how many a pixel has, and their bits.
-fn kind(directory: &Directory<'_>) -> Result<(Colors, usize, u8), Refusal> {
+fn kind(directory: &Directory<'_>) -> Result<(Colors, usize, u8), ImageError> {
     let extra = directory.numbers(tag::EXTRA_SAMPLES, MANY)?;
     let bits = directory.numbers(tag::BITS_PER_SAMPLE, MANY)?;
     let first_bits = bits.first().copied().unwrap_or(1);
     let samples = directory.number(tag::SAMPLES_PER_PIXEL)?.unwrap_or(1);
     if directory.numbers(tag::SAMPLE_FORMAT, MANY)?.iter().any(|format| *format != UNSIGNED) {
-        return Err(Refusal::unsupported("signed or floating-point samples"));
+        return Err(unsupported("signed or floating-point samples"));
     }
     if bits.iter().any(|bits| *bits != first_bits) {
-        return Err(Refusal::unsupported("samples of different numbers of bits"));
+        return Err(unsupported("samples of different numbers of bits"));
     }
     let associated = extra.first() == Some(&ASSOCIATED_ALPHA);
     let (colors, least) = match directory.number(tag::PHOTOMETRIC)?.unwrap_or(0) {
@@ -99,26 +99,24 @@ fn kind(directory: &Directory<'_>) -> Result<(Colors, usize, u8), Refusal> {
         2 => (Colors::Rgb { premultiplied: associated }, 3),
         3 => (Colors::Palette, 1),
         5 => (Colors::Cmyk, 4),
-        6 => return Err(Refusal::unsupported("YCbCr samples")),
-        8..=10 => return Err(Refusal::unsupported("CIELAB samples")),
-        other => return Err(Refusal::unsupported(format!("photometric interpretation {other}"))),
+        6 => return Err(unsupported("YCbCr samples")),
+        8..=10 => return Err(unsupported("CIELAB samples")),
+        other => return Err(unsupported(&format!("photometric interpretation {other}"))),
     };
     if associated && !matches!(colors, Colors::Rgb { .. }) {
-        return Err(Refusal::unsupported("premultiplied alpha beside what is no RGB"));
+        return Err(unsupported("premultiplied alpha beside what is no RGB"));
     }
     let extra_samples = samples.checked_sub(least);
     // Of RGB alone a fourth sample need not be declared.
     let undeclared = least == 3 && extra.is_empty() && extra_samples == Some(1);
     if samples > MAX_SAMPLES as u64 || extra_samples != Some(extra.len() as u64) && !undeclared {
-        return Err(Refusal::unsupported(format!("{samples} samples a pixel of these colors")));
+        return Err(unsupported(&format!("{samples} samples a pixel of these colors")));
     }
     let bits = match (colors, first_bits) {
         (Colors::Gray { .. } | Colors::Palette, 1 | 2 | 4) if samples == 1 => first_bits,
         (_, 8) | (Colors::Gray { .. } | Colors::Rgb { .. } | Colors::Cmyk, 16) => first_bits,
         _ => {
-            return Err(Refusal::unsupported(format!(
-                "{first_bits} bits a sample of these colors"
-            )));
+            return Err(unsupported(&format!("{first_bits} bits a sample of these colors")));
         }
     };
     let samples = usize::try_from(samples).unwrap_or(usize::MAX);
@@ -132,7 +130,7 @@ fn of_eight_bits(
     shape: Shape,
     samples: &[u8],
     palette: &[u64],
-) -> Result<Option<DynamicImage>, Refusal> {
+) -> Result<Option<DynamicImage>, ImageError> {
     let pixels = samples.chunks_exact(shape.samples);
     let gray = |level: &dyn Fn(u8) -> u8| -> Vec<u8> {
         pixels.clone().map(|pixel| level(pixel[0])).collect()
@@ -156,7 +154,7 @@ fn of_eight_bits(
         Colors::Palette => {
             let entries = 1 << shape.bits;
             if palette.len() < 3 * entries {
-                return Err(Refusal::damaged("its palette is too short"));
+                return Err(damaged("its palette is too short"));
             }
             // 16 bits, of which Pillow takes the high byte.
             let level = |place: usize| (palette[place] >> 8).to_le_bytes()[0];
