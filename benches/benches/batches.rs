@@ -15,9 +15,10 @@ use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use ndarray::Array4;
+use sdd_benches::DEFAULT_MODEL;
 use sdd_benches::machine::processor;
 use sdd_benches::samples::Samples;
-use sdd_core::{Classifier, ClassifierOptions, DEFAULT_MODEL};
+use sdd_core::{Classifier, ClassifierOptions};
 use sdd_serving::engine::{Admission, Engine, EngineObserver, EngineOptions, Input, Pair, Ticket};
 
 const BATCHES: [usize; 5] = [1, 2, 4, 8, 16];

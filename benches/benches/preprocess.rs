@@ -13,6 +13,7 @@ use std::time::Duration;
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, RgbImage};
 use ndarray::Array4;
+use sdd_benches::DEFAULT_MODEL;
 use sdd_benches::chart::duration;
 use sdd_benches::machine::processor;
 use sdd_benches::samples::Samples;
@@ -20,7 +21,7 @@ use sdd_core::image::{Decoder, ImageLimits, Pixels, decode};
 use sdd_core::input::SCALED_OVER_INPUT;
 use sdd_core::preprocess::Preprocessor;
 use sdd_core::spec::{Color, Preprocessing};
-use sdd_core::{Classifier, ClassifierOptions, DEFAULT_MODEL, InputReader, ReadOptions};
+use sdd_core::{Classifier, ClassifierOptions, InputReader, ReadOptions};
 
 /// Width and height.
 const SIZES: [(u32, u32); 4] = [(640, 230), (500, 1256), (1920, 1080), (4000, 3000)];

@@ -22,3 +22,6 @@ pub mod publish;
 pub mod samples;
 pub mod serve;
 pub mod verify;
+
+/// The model that ships with this repository, below its root.
+pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";

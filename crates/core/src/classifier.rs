@@ -1,13 +1,14 @@
 //! Image bytes in, prediction out: decoding, preprocessing, model and decision in a row.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use ndarray::Array4;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
-use crate::input::{InputReader, ReadImage, ReadOptions};
-use crate::model::{Model, ModelOptions};
+use crate::input::{InputReader, ReadOptions};
+use crate::model::Model;
+use crate::options::ClassifierOptions;
 use crate::prediction::Prediction;
 use crate::spec::{Decision, ModelSpec};
 
@@ -16,22 +17,6 @@ const PROBABILITY_SLACK: f32 = 1e-4;
 
 /// How far from 1 rounding, to 8 bits at the coarsest, may put the sum of a softmax's probabilities.
 const SUM_SLACK: f32 = 0.02;
-
-/// How a classifier is opened.
-#[derive(Debug, Clone, Default)]
-pub struct ClassifierOptions {
-    /// Where the model runs.
-    pub device: Device,
-    /// Threads that one inference is spread over; 0 counts as 1.
-    pub intra_op_threads: usize,
-    /// What one image may cost, and how it is decoded.
-    pub read: ReadOptions,
-    /// A description to use instead of the model file's own.
-    pub sidecar: Option<PathBuf>,
-    /// A folder for the model as ONNX Runtime optimized it, so that the next start takes less time.
-    /// See [`ModelOptions::cache`].
-    pub model_cache: Option<PathBuf>,
-}
 
 /// A model with all that turns an image's bytes into its input. For one thread at a time;
 /// [`fork`](Classifier::fork) makes one for another.
@@ -45,27 +30,19 @@ pub struct Classifier {
 }
 
 impl Classifier {
-    /// Loads the model at `path`.
+    /// Loads the ONNX file at `path` and checks that its graph is what its description says.
     ///
     /// # Errors
-    /// As [`Model::open`].
+    /// [`Error::Runtime`], [`Error::Device`], [`Error::Read`], [`Error::Load`], [`Error::MissingSpec`],
+    /// [`Error::InvalidSpec`], [`Error::SpecMismatch`]: each names the file.
     pub fn open(path: &Path, options: &ClassifierOptions) -> Result<Self> {
-        let model = Model::open(
-            path,
-            &ModelOptions {
-                device: options.device,
-                intra_op_threads: options.intra_op_threads,
-                sidecar: options.sidecar.clone(),
-                cache: options.model_cache.clone(),
-            },
-        )?;
-        Ok(Self::new(model, options.read.clone()))
+        Ok(Self::new(Model::open(path, options)?, options.read.clone()))
     }
 
     /// The same classifier for another thread, sharing the weights.
     ///
     /// # Errors
-    /// As [`Model::fork`].
+    /// [`Error::Load`] or [`Error::Device`] when no further session can be made.
     pub fn fork(&self) -> Result<Self> {
         Ok(Self::new(self.model.fork()?, self.read.clone()))
     }
@@ -128,40 +105,14 @@ impl Classifier {
     /// [`Error::Image`] when the image is at fault; otherwise [`Error::Inference`] or
     /// [`Error::Output`].
     pub fn classify(&mut self, image: &[u8]) -> Result<Prediction> {
-        self.classify_batch(&[image])
-            .pop()
-            .unwrap_or_else(|| unreachable!("one image has one answer"))
-    }
-
-    /// Classifies several encoded images in one pass of the model. An image that cannot be decoded
-    /// has its own error and does not harm the others; the answers have the order of the images.
-    pub fn classify_batch(&mut self, images: &[&[u8]]) -> Vec<Result<Prediction>> {
         let [channels, height, width] = self.reader.shape();
-        let mut tensor = Vec::with_capacity(images.len() * self.reader.tensor_len());
-        let read: Vec<Result<ReadImage>> = images
-            .iter()
-            .map(|bytes| {
-                let start = tensor.len();
-                tensor.resize(start + self.reader.tensor_len(), 0.0);
-                let read = self.reader.read(bytes, &mut tensor[start..]);
-                if read.is_err() {
-                    tensor.truncate(start);
-                }
-                read.map_err(Error::from)
-            })
-            .collect();
-        let count = tensor.len() / self.reader.tensor_len();
-        let tensor = Array4::from_shape_vec((count, channels, height, width), tensor)
-            .unwrap_or_else(|_| unreachable!("every image added one tensor"));
-        let mut predictions = self.run(&tensor).into_iter();
-        read.into_iter()
-            .map(|read| {
-                let ReadImage { warning, .. } = read?;
-                let answer = predictions.next();
-                let prediction = answer.unwrap_or_else(|| unreachable!("one answer a tensor"))?;
-                Ok(Prediction { warning, ..prediction })
-            })
-            .collect()
+        let mut tensor = vec![0.0; self.reader.tensor_len()];
+        let warning = self.reader.read(image, &mut tensor)?.warning;
+        let tensor = Array4::from_shape_vec((1, channels, height, width), tensor)
+            .unwrap_or_else(|_| unreachable!("the reader's shape is that of its tensors"));
+        let answer = self.run(&tensor).pop();
+        let prediction = answer.unwrap_or_else(|| unreachable!("one image has one answer"))?;
+        Ok(Prediction { warning, ..prediction })
     }
 
     /// Runs the model on images that an [`InputReader`] made tensors of, N x 3 x height x width;

@@ -127,8 +127,7 @@ pub enum Error {
     Image(#[from] ImageError),
     /// ONNX Runtime's shared library was not found or not usable.
     #[error(
-        "ONNX Runtime's shared library could not be loaded: {reason}. \
-         `make setup` puts it in place; SDD_ONNXRUNTIME names another file"
+        "ONNX Runtime's shared library could not be loaded: {reason}; SDD_ONNXRUNTIME can name another file"
     )]
     Runtime {
         /// Where it was looked for and what was wrong.

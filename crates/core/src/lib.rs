@@ -5,8 +5,8 @@
 //! 1. [`image`]: bytes → 8-bit pixels, under limits that are checked before anything is decoded;
 //! 2. [`preprocess`]: pixels → one normalized NCHW float tensor, as the model was trained with
 //!    (`resample` is the part of it that has to agree with Pillow to the bit);
-//! 3. [`model`]: tensor → probabilities and embedding, by ONNX Runtime;
-//! 4. [`classifier`]: the three in a row, and the decision.
+//! 3. `model`: tensor → probabilities and embedding, by ONNX Runtime;
+//! 4. [`Classifier`]: the three in a row, and the decision.
 //!
 //! [`input`] is the first two in a row, for servers that read images on other threads.
 //!
@@ -26,25 +26,22 @@
 //! # }
 //! ```
 
-/// Where the model that ships with this repository lies, from the folder that the programs are
-/// started in: their default.
-pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
-
 mod bit_depth;
 mod bmp;
 mod buffer;
-pub mod classifier;
+mod classifier;
 mod cmyk;
-pub mod device;
-pub mod error;
+mod device;
+mod error;
 pub mod image;
 pub mod input;
 mod jpeg;
 mod luma;
-pub mod model;
+mod model;
+mod options;
 mod orientation;
 mod png;
-pub mod prediction;
+mod prediction;
 pub mod preprocess;
 pub mod regular_file;
 mod resample;
@@ -57,11 +54,12 @@ mod tiff;
 mod warning;
 mod webp;
 
-pub use classifier::{Classifier, ClassifierOptions};
+pub use classifier::Classifier;
 pub use device::Device;
 pub use error::{Error, ImageError, Result};
 pub use image::ImageLimits;
 pub use input::{InputReader, ReadImage, ReadOptions, ReadTimes};
+pub use options::ClassifierOptions;
 pub use prediction::{Prediction, Probabilities};
 pub use spec::ModelSpec;
 pub use thumbnail::thumbnail;

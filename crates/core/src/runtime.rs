@@ -6,12 +6,12 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 /// Environment variables that name the library, the first one set wins.
-pub const LIBRARY_VARIABLES: [&str; 2] = ["SDD_ONNXRUNTIME", "ORT_DYLIB_PATH"];
+const LIBRARY_VARIABLES: [&str; 2] = ["SDD_ONNXRUNTIME", "ORT_DYLIB_PATH"];
 
 const LIBRARY: &str =
     if cfg!(target_os = "macos") { "libonnxruntime.dylib" } else { "libonnxruntime.so" };
 
-/// Where `make setup` puts the library, below the workspace.
+/// Where the library stands in a checkout of this repository.
 const SETUP_FOLDER: &str = ".native/onnxruntime";
 
 /// Keeps ONNX Runtime's library from reporting to its makers that it was loaded.
@@ -36,7 +36,7 @@ pub fn without_telemetry() {
 }
 
 /// The library named by the environment, else the first that is there: beside the program, in `lib`
-/// beside the program's folder, or where `make setup` put it above the program.
+/// beside the program's folder, or in a checkout that the program is in.
 ///
 /// `Err` says where it was looked for.
 pub(crate) fn find_library() -> Result<PathBuf, String> {

@@ -38,6 +38,14 @@ fn message(error: &anyhow::Error) -> String {
         };
         error.and_then(sdd_index::Error::way_back).cloned()
     };
+    let model_help = |cause: &(dyn std::error::Error + 'static)| match cause.downcast_ref()? {
+        sdd_core::Error::Runtime { .. } => Some("`make setup` puts it in place"),
+        sdd_core::Error::Device { .. } => Some("`--device cpu` does without it"),
+        _ => None,
+    };
+    if let Some(help) = error.chain().find_map(model_help) {
+        return format!("{message}: {help}");
+    }
     let Some(way_back) = error.chain().find_map(store_error) else { return message };
     let WayBack { store, generation, folder_in_the_way } = way_back;
     let command = format!("`drift-index rollback {}@{generation}`", store.display());

@@ -6,11 +6,12 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
-use sdd_core::{
-    Classifier, ClassifierOptions, DEFAULT_MODEL, Device, ImageLimits, ModelSpec, ReadOptions,
-};
+use sdd_core::{Classifier, ClassifierOptions, Device, ImageLimits, ModelSpec, ReadOptions};
 use sdd_drift::Reference;
 use sdd_index::ModelIdentity;
+
+/// The model that ships with this repository, from the folder that the program is started in.
+const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
 
 /// Each session has its own copy of the weights there; a few keep it busy while others decode.
 const MOST_SESSIONS_ON_A_GPU: usize = 4;

@@ -21,8 +21,20 @@ fn main() -> ExitCode {
             for cause in causes_of(error.as_ref()).skip(1) {
                 eprintln!("  because: {cause}");
             }
+            if let Some(help) = causes_of(error.as_ref()).find_map(way_out) {
+                eprintln!("  help: {help}");
+            }
             ExitCode::from(2)
         }
+    }
+}
+
+/// What helps where the libraries, which know of no programs, cannot say it.
+fn way_out(cause: &(dyn std::error::Error + 'static)) -> Option<&'static str> {
+    match cause.downcast_ref()? {
+        sdd_core::Error::Runtime { .. } => Some("`make setup` puts ONNX Runtime in place"),
+        sdd_core::Error::Device { .. } => Some("`--device cpu` runs the model on the CPU"),
+        _ => None,
     }
 }
 

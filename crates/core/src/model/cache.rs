@@ -11,6 +11,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 use tempfile::{NamedTempFile, TempDir};
 
+use crate::error::Error;
 use crate::regular_file;
 
 /// How many times as long as the model an optimized one may be. They are about as long.
@@ -76,10 +77,7 @@ impl Cache {
     }
 
     /// Lets `write` put the optimized graph at a path, and keeps it. `Err` is why it is not kept.
-    pub(super) fn store<T>(
-        &self,
-        write: impl FnOnce(&Path) -> Result<T, crate::Error>,
-    ) -> io::Result<T> {
+    pub(super) fn store<T>(&self, write: impl FnOnce(&Path) -> Result<T, Error>) -> io::Result<T> {
         fs::create_dir_all(&self.folder)?;
         // Beside the file, so that renaming is possible; both are gone if this process is killed
         // or the disk is full, or at the worst they are left over and never read.

@@ -22,27 +22,12 @@ use graph::check_graph;
 
 use crate::device::Device;
 use crate::error::{Error, Result};
+use crate::options::ClassifierOptions;
 use crate::spec::{METADATA_KEY, ModelSpec};
 use crate::{regular_file, runtime};
 
-/// How a model is loaded.
-#[derive(Debug, Clone, Default)]
-pub struct ModelOptions {
-    /// Where it runs.
-    pub device: Device,
-    /// Threads that one inference is spread over; 0 counts as 1.
-    pub intra_op_threads: usize,
-    /// A description to use instead of the file's own; without it, `model.json` beside `model.onnx`
-    /// describes a file that has none.
-    pub sidecar: Option<PathBuf>,
-    /// A folder for the graph as ONNX Runtime optimized it for this processor, so that the next
-    /// start need not. Only for the CPU. What is in it is trusted as the model file is.
-    pub cache: Option<PathBuf>,
-}
-
 /// What the model answers for a batch of N images.
-#[derive(Debug, Clone)]
-pub struct Outputs {
+pub(crate) struct Outputs {
     /// N x 1 (of the positive label) or N x labels.
     pub probabilities: Array2<f32>,
     /// N x `embedding_dimension`.
@@ -51,7 +36,7 @@ pub struct Outputs {
 
 /// A loaded model, for one thread at a time. [`fork`](Model::fork) makes more of it.
 #[derive(Debug)]
-pub struct Model {
+pub(crate) struct Model {
     session: Session,
     shared: Arc<Shared>,
 }
@@ -80,12 +65,8 @@ struct Source {
 }
 
 impl Model {
-    /// Loads an ONNX file and checks that its graph is what its description says.
-    ///
-    /// # Errors
-    /// [`Error::Runtime`], [`Error::Device`], [`Error::Read`], [`Error::Load`], [`Error::MissingSpec`],
-    /// [`Error::InvalidSpec`], [`Error::SpecMismatch`]: each names the file and what to do.
-    pub fn open(path: &Path, options: &ModelOptions) -> Result<Self> {
+    /// See [`Classifier::open`](crate::Classifier::open).
+    pub fn open(path: &Path, options: &ClassifierOptions) -> Result<Self> {
         let graph = read_file(path)?;
         // Before anything else of ort, which would look for the library itself, and panic.
         environment()?;
@@ -97,7 +78,7 @@ impl Model {
             intra_op_threads: options.intra_op_threads.max(1),
             prepacked: PrepackedWeights::new(),
         };
-        let mut start = |device| match &options.cache {
+        let mut start = |device| match &options.model_cache {
             Some(folder) if device == Device::Cpu => start_cached(&mut source, folder, &sha256),
             _ => start_session(&source, device, None),
         };
@@ -122,29 +103,20 @@ impl Model {
     }
 
     /// The same model for another thread; the weights as the kernels want them are shared.
-    ///
-    /// # Errors
-    /// [`Error::Load`] or [`Error::Device`] when no further session can be made.
     pub fn fork(&self) -> Result<Self> {
         let shared = &self.shared;
         let session = start_session(&shared.source, shared.device, None)?;
         Ok(Self { session, shared: Arc::clone(shared) })
     }
 
-    /// What the model says of itself.
-    #[must_use]
     pub fn spec(&self) -> &ModelSpec {
         &self.shared.spec
     }
 
-    /// SHA-256 of the model file, 64 hexadecimal digits.
-    #[must_use]
     pub fn sha256(&self) -> &str {
         &self.shared.sha256
     }
 
-    /// The device in use: `Cpu` or `Cuda`, whatever was asked for.
-    #[must_use]
     pub fn device(&self) -> Device {
         self.shared.device
     }
@@ -264,8 +236,8 @@ fn with_cuda(builder: SessionBuilder, ordinal: u16) -> Result<SessionBuilder> {
         Ok(true) => {}
         Ok(false) => {
             return Err(unavailable(
-                "this build of ONNX Runtime has no CUDA; name the library of the package \
-                 `onnxruntime-gpu` in SDD_ONNXRUNTIME, or use `--device cpu`"
+                "this build of ONNX Runtime has no CUDA; SDD_ONNXRUNTIME can name the library of the \
+                 package `onnxruntime-gpu`"
                     .into(),
             ));
         }

@@ -15,20 +15,29 @@ fn picture(name: &str) -> Vec<u8> {
 #[test]
 fn a_batch_answers_each_image_as_alone_and_in_order() {
     let mut classifier = tiny();
-    let files: Vec<_> = ["png_rgb.png", "jpeg_gray.jpg", "webp_lossy.webp"].map(picture).into();
-    let mut images: Vec<&[u8]> = files.iter().map(Vec::as_slice).collect();
-    images.insert(1, b"not an image");
-    let answers = classifier.classify_batch(&images);
-    assert_eq!(answers.len(), 4);
-    assert!(matches!(answers[1], Err(Error::Image(ImageError::NotAnImage))));
-    for (at, file) in [(0, &files[0]), (2, &files[1]), (3, &files[2])] {
-        let alone = classifier.classify(file).unwrap();
-        let batched = answers[at].as_ref().unwrap();
+    let mut reader = classifier.input_reader();
+    let files = ["png_rgb.png", "jpeg_gray.jpg", "webp_lossy.webp"].map(picture);
+    let length = reader.tensor_len();
+    let mut tensors = vec![0.0; files.len() * length];
+    for (file, tensor) in files.iter().zip(tensors.chunks_exact_mut(length)) {
+        reader.read(file, tensor).unwrap();
+    }
+    let [channels, height, width] = classifier.input_shape();
+    let shape = (files.len(), channels, height, width);
+    let answers = classifier.run(&Array4::from_shape_vec(shape, tensors).unwrap());
+    assert_eq!(answers.len(), files.len());
+    for (file, batched) in files.iter().zip(answers) {
+        let (alone, batched) = (classifier.classify(file).unwrap(), batched.unwrap());
         assert_eq!(batched.class_index, alone.class_index);
         assert!((batched.confidence - alone.confidence).abs() < 1e-5);
     }
-    assert!(classifier.classify_batch(&[]).is_empty());
-    assert!(classifier.classify_batch(&[b""])[0].is_err());
+    assert!(classifier.run(&Array4::zeros((0, channels, height, width))).is_empty());
+}
+
+#[test]
+fn an_image_that_cannot_be_read_is_its_own_fault() {
+    let refused = tiny().classify(b"not an image");
+    assert!(matches!(refused, Err(Error::Image(ImageError::NotAnImage))));
 }
 
 #[test]

@@ -3,10 +3,13 @@
 use std::path::PathBuf;
 
 use clap::Args;
-use sdd_core::{DEFAULT_MODEL, Device, ImageLimits, ReadOptions};
+use sdd_core::{Device, ImageLimits, ReadOptions};
 use sdd_serving::engine::{EngineOptions, cores};
 
 use super::at_least_one;
+
+/// The model that ships with this repository, from the folder that the program is started in.
+pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
 
 /// The reference that ships with this repository, beside [`DEFAULT_MODEL`].
 pub const DEFAULT_REFERENCE: &str = "models/reference";
