@@ -14,7 +14,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
-use ndarray::Array4;
 use sdd_benches::DEFAULT_MODEL;
 use sdd_benches::machine::processor;
 use sdd_benches::samples::Samples;
@@ -86,8 +85,7 @@ fn measure(
     options: &EngineOptions,
     batch: usize,
 ) -> Result<Samples<2>, Box<dyn Error>> {
-    let [channels, height, width] = classifier.input_shape();
-    let inputs = Array4::from_elem((batch, channels, height, width), 0.5);
+    let inputs = vec![0.5; batch * classifier.input_reader().tensor_len()];
     let pair = Pair::load(options)?;
     let admission = Arc::new(Admission::new(options.workers, IMAGES));
     let observer: Arc<dyn EngineObserver> = Arc::new(());
@@ -97,7 +95,7 @@ fn measure(
     let mut failure = None;
     let samples = Samples::measure(ROUNDS, Duration::ZERO, |way, _| {
         let done = match way {
-            RAW => run(classifier, &inputs),
+            RAW => run(classifier, batch, &inputs),
             _ => runtime.block_on(ask(&engine, &admission, 2 * batch * sessions)),
         };
         failure = failure.take().or(done.err());
@@ -106,8 +104,8 @@ fn measure(
 }
 
 /// Runs batches of these inputs until [`IMAGES`] are answered.
-fn run(classifier: &mut Classifier, inputs: &Array4<f32>) -> Result<(), Box<dyn Error>> {
-    for _ in 0..IMAGES / inputs.shape()[0] {
+fn run(classifier: &mut Classifier, batch: usize, inputs: &[f32]) -> Result<(), Box<dyn Error>> {
+    for _ in 0..IMAGES / batch {
         classifier.run(inputs).into_iter().collect::<sdd_core::Result<Vec<_>>>()?;
     }
     Ok(())

@@ -12,7 +12,6 @@ use std::time::Duration;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{DynamicImage, RgbImage};
-use ndarray::Array4;
 use sdd_benches::DEFAULT_MODEL;
 use sdd_benches::chart::duration;
 use sdd_benches::machine::processor;
@@ -97,7 +96,7 @@ fn measure(
     let smallest = (SCALED_OVER_INPUT * width, SCALED_OVER_INPUT * height);
     let mut tensor = vec![0.0; 3 * resized.data.len()];
     read(false)(&mut tensor)?;
-    let input = Array4::from_shape_vec((1, 3, height as usize, width as usize), tensor.clone())?;
+    let input = tensor.clone();
     let mut ways: [Way<'_>; COLUMNS.len()] = [
         decoding(file, Color::Rgb, decoder()),
         decoding(file, Color::Gray, decoder()),

@@ -4,8 +4,7 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
-use ndarray::Array4;
+use anyhow::{Result, ensure};
 use sdd_core::{Classifier, ClassifierOptions, InputReader};
 
 use super::accounting::own_thread;
@@ -19,7 +18,7 @@ pub struct Bare {
 struct Worker {
     classifier: Classifier,
     reader: InputReader,
-    tensor: Array4<f32>,
+    tensor: Vec<f32>,
 }
 
 /// What one image costs.
@@ -69,8 +68,8 @@ impl Bare {
         let workers = classifiers.into_iter().map(|mut classifier| {
             classifier.warm_up(1)?;
             let reader = classifier.input_reader();
-            let [channels, height, width] = reader.shape();
-            Ok(Worker { classifier, reader, tensor: Array4::zeros((1, channels, height, width)) })
+            let tensor = vec![0.0; reader.tensor_len()];
+            Ok(Worker { classifier, reader, tensor })
         });
         Ok(Self { workers: workers.collect::<sdd_core::Result<_>>()? })
     }
@@ -114,8 +113,7 @@ impl Worker {
             if start - began >= duration && !times.is_empty() {
                 break;
             }
-            let tensor = self.tensor.as_slice_mut().context("a contiguous tensor")?;
-            let read = self.reader.read(file, tensor)?;
+            let read = self.reader.read(file, &mut self.tensor)?;
             let answers = self.classifier.run(&self.tensor);
             ensure!(answers.iter().all(Result::is_ok), "{answers:?}");
             let all = start.elapsed().as_secs_f64();

@@ -2,8 +2,6 @@
 
 use std::path::Path;
 
-use ndarray::Array4;
-
 use crate::device::Device;
 use crate::error::{Error, Result};
 use crate::input::{InputReader, ReadOptions};
@@ -76,12 +74,6 @@ impl Classifier {
         self.model.device()
     }
 
-    /// Channels, height and width of the model's input for one image.
-    #[must_use]
-    pub fn input_shape(&self) -> [usize; 3] {
-        self.reader.shape()
-    }
-
     /// A reader of images for this classifier, for a thread of its own.
     #[must_use]
     pub fn input_reader(&self) -> InputReader {
@@ -94,8 +86,7 @@ impl Classifier {
     /// # Errors
     /// [`Error::Inference`] or [`Error::Output`]: the model does not work at all.
     pub fn warm_up(&mut self, count: usize) -> Result<()> {
-        let [channels, height, width] = self.reader.shape();
-        let blank = Array4::zeros((count, channels, height, width));
+        let blank = vec![0.0; count * self.reader.tensor_len()];
         self.run(&blank).into_iter().collect::<Result<Vec<_>>>().map(drop)
     }
 
@@ -105,24 +96,20 @@ impl Classifier {
     /// [`Error::Image`] when the image is at fault; otherwise [`Error::Inference`] or
     /// [`Error::Output`].
     pub fn classify(&mut self, image: &[u8]) -> Result<Prediction> {
-        let [channels, height, width] = self.reader.shape();
         let mut tensor = vec![0.0; self.reader.tensor_len()];
         let warning = self.reader.read(image, &mut tensor)?.warning;
-        let tensor = Array4::from_shape_vec((1, channels, height, width), tensor)
-            .unwrap_or_else(|_| unreachable!("the reader's shape is that of its tensors"));
         let answer = self.run(&tensor).pop();
         let prediction = answer.unwrap_or_else(|| unreachable!("one image has one answer"))?;
         Ok(Prediction { warning, ..prediction })
     }
 
-    /// Runs the model on images that an [`InputReader`] made tensors of, N x 3 x height x width;
-    /// gives N answers.
-    pub fn run(&mut self, tensor: &Array4<f32>) -> Vec<Result<Prediction>> {
-        let count = tensor.shape()[0];
+    /// Runs the model on images that an [`InputReader`] made tensors of, one after the other; gives an answer for each.
+    pub fn run(&mut self, tensors: &[f32]) -> Vec<Result<Prediction>> {
+        let count = tensors.len() / self.reader.tensor_len();
         if count == 0 {
             return Vec::new();
         }
-        let outputs = match self.model.run(tensor) {
+        let outputs = match self.model.run(tensors) {
             Ok(outputs) => outputs,
             // ort's errors cannot be cloned; the first image carries it, with its cause.
             Err(error) => {
@@ -131,10 +118,11 @@ impl Classifier {
                 return std::iter::once(Err(error)).chain(others).collect();
             }
         };
-        let probabilities = outputs.probabilities.rows().into_iter();
+        let probabilities = outputs.probabilities.chunks(self.spec().probability_columns());
+        let embeddings = outputs.embeddings.chunks(self.spec().embedding_dimension);
         probabilities
-            .zip(outputs.embeddings.rows())
-            .map(|(found, embedding)| self.decide(&found.to_vec(), embedding.to_vec()))
+            .zip(embeddings)
+            .map(|(found, embedding)| self.decide(found, embedding.to_vec()))
             .collect()
     }
 

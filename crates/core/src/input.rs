@@ -30,7 +30,6 @@ pub struct InputReader {
     decoder: Decoder,
     preprocessor: Preprocessor,
     color: Color,
-    shape: [usize; 3],
 }
 
 /// How long reading one image took.
@@ -56,7 +55,6 @@ impl InputReader {
     #[must_use]
     pub fn new(spec: &ModelSpec, options: &ReadOptions) -> Self {
         let preprocessing = &spec.preprocessing;
-        let shape = [3, preprocessing.height as usize, preprocessing.width as usize];
         let mut decoder =
             Decoder::new(options.limits.clone()).of_bit_depth(preprocessing.bit_depth);
         if options.scaled_jpeg {
@@ -65,13 +63,7 @@ impl InputReader {
                 decoder.scaling_down_to(over(preprocessing.width), over(preprocessing.height));
         }
         let preprocessor = Preprocessor::new(preprocessing);
-        Self { decoder, preprocessor, color: preprocessing.color, shape }
-    }
-
-    /// Channels, height and width of the tensor of one image.
-    #[must_use]
-    pub fn shape(&self) -> [usize; 3] {
-        self.shape
+        Self { decoder, preprocessor, color: preprocessing.color }
     }
 
     /// Number of values in the tensor of one image.

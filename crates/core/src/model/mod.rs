@@ -9,7 +9,6 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use ndarray::{Array2, Array4, s};
 use ort::environment::Environment;
 use ort::ep::{CUDA, ExecutionProvider};
 use ort::session::Session;
@@ -26,12 +25,13 @@ use crate::options::ClassifierOptions;
 use crate::spec::{METADATA_KEY, ModelSpec};
 use crate::{regular_file, runtime};
 
-/// What the model answers for a batch of N images.
+/// What the model answers for a batch of N images, image after image.
+#[derive(Default)]
 pub(crate) struct Outputs {
-    /// N x 1 (of the positive label) or N x labels.
-    pub probabilities: Array2<f32>,
-    /// N x `embedding_dimension`.
-    pub embeddings: Array2<f32>,
+    /// One of the positive label, or one a label.
+    pub probabilities: Vec<f32>,
+    /// `embedding_dimension` values each.
+    pub embeddings: Vec<f32>,
 }
 
 /// A loaded model, for one thread at a time. [`fork`](Model::fork) makes more of it.
@@ -121,33 +121,30 @@ impl Model {
         self.shared.device
     }
 
-    /// Runs a batch of preprocessed images, N x 3 x height x width. A graph with a fixed batch size
-    /// of 1 runs once an image.
+    /// Runs a batch of preprocessed images, their tensors one after the other. A graph with a fixed batch size of 1
+    /// runs once an image.
     ///
     /// # Errors
     /// [`Error::Inference`] when ONNX Runtime fails, [`Error::Output`] when what it answers has the
     /// wrong shape. Values that are not finite are one image's matter, not that of its whole batch.
-    pub fn run(&mut self, images: &Array4<f32>) -> Result<Outputs> {
-        let count = images.shape()[0];
-        let spec = &self.shared.spec;
-        let mut outputs = Outputs {
-            probabilities: Array2::zeros((count, spec.probability_columns())),
-            embeddings: Array2::zeros((count, spec.embedding_dimension)),
-        };
-        let step = self.shared.fixed_batch.unwrap_or(count).max(1);
-        for start in (0..count).step_by(step) {
-            let rows = start..(start + step).min(count);
-            let part = images.slice(s![rows.clone(), .., .., ..]);
-            let part = part.as_standard_layout();
-            let input = TensorRef::from_array_view(part.view()).map_err(inference)?;
+    pub fn run(&mut self, tensors: &[f32]) -> Result<Outputs> {
+        let Shared { spec, fixed_batch, .. } = &*self.shared;
+        let [channels, height, width] = spec.input_shape();
+        let tensor_len = channels * height * width;
+        let count = tensors.len() / tensor_len;
+        let mut outputs = Outputs::default();
+        for part in tensors.chunks(fixed_batch.unwrap_or(count).max(1) * tensor_len) {
+            let rows = part.len() / tensor_len;
+            let shape = [rows, channels, height, width];
+            let input = TensorRef::from_array_view((shape, part)).map_err(inference)?;
             let answers =
                 self.session.run(ort::inputs![spec.input.as_str() => input]).map_err(inference)?;
             let names = &spec.outputs;
-            for (name, target) in [
-                (&names.probability, &mut outputs.probabilities),
-                (&names.embedding, &mut outputs.embeddings),
+            for (name, columns, found) in [
+                (&names.probability, spec.probability_columns(), &mut outputs.probabilities),
+                (&names.embedding, spec.embedding_dimension, &mut outputs.embeddings),
             ] {
-                copy_output(name, &answers[name.as_str()], target.slice_mut(s![rows.clone(), ..]))?;
+                append_output(name, &answers[name.as_str()], [rows, columns], found)?;
             }
         }
         Ok(outputs)
@@ -278,17 +275,18 @@ fn find_spec(path: &Path, session: &Session, sidecar: Option<&Path>) -> Result<M
     Err(Error::MissingSpec { path: path.to_owned(), key: METADATA_KEY, sidecar: beside })
 }
 
-fn copy_output(
+fn append_output(
     name: &str,
     value: &DynValue,
-    mut target: ndarray::ArrayViewMut2<'_, f32>,
+    expected: [usize; 2],
+    found: &mut Vec<f32>,
 ) -> Result<()> {
-    let unusable = |reason: String| Error::Output { output: name.to_owned(), reason };
     let (shape, values) = value.try_extract_tensor::<f32>().map_err(inference)?;
-    if values.len() != target.len() {
-        return Err(unusable(format!("expected {:?}, found {shape:?}", target.shape())));
+    if values.len() != expected[0] * expected[1] {
+        let reason = format!("expected {expected:?}, found {shape:?}");
+        return Err(Error::Output { output: name.to_owned(), reason });
     }
-    target.iter_mut().zip(values).for_each(|(to, from)| *to = *from);
+    found.extend_from_slice(values);
     Ok(())
 }
 

@@ -3,7 +3,6 @@
 use std::fs;
 use std::thread;
 
-use ndarray::{Array4, Axis};
 use sdd_core::{Classifier, ClassifierOptions, Error, ImageError};
 
 use crate::{data, tiny};
@@ -22,16 +21,14 @@ fn a_batch_answers_each_image_as_alone_and_in_order() {
     for (file, tensor) in files.iter().zip(tensors.chunks_exact_mut(length)) {
         reader.read(file, tensor).unwrap();
     }
-    let [channels, height, width] = classifier.input_shape();
-    let shape = (files.len(), channels, height, width);
-    let answers = classifier.run(&Array4::from_shape_vec(shape, tensors).unwrap());
+    let answers = classifier.run(&tensors);
     assert_eq!(answers.len(), files.len());
     for (file, batched) in files.iter().zip(answers) {
         let (alone, batched) = (classifier.classify(file).unwrap(), batched.unwrap());
         assert_eq!(batched.class_index, alone.class_index);
         assert!((batched.confidence - alone.confidence).abs() < 1e-5);
     }
-    assert!(classifier.run(&Array4::zeros((0, channels, height, width))).is_empty());
+    assert!(classifier.run(&[]).is_empty());
 }
 
 #[test]
@@ -43,10 +40,10 @@ fn an_image_that_cannot_be_read_is_its_own_fault() {
 #[test]
 fn an_input_without_an_answer_does_no_harm_to_its_batch() {
     let mut classifier = tiny();
-    let [channels, height, width] = classifier.input_shape();
-    let mut tensor = Array4::from_elem((3, channels, height, width), 0.5);
-    tensor.index_axis_mut(Axis(0), 1).fill(f32::MAX);
-    let answers = classifier.run(&tensor);
+    let length = classifier.input_reader().tensor_len();
+    let mut tensors = vec![0.5; 3 * length];
+    tensors[length..2 * length].fill(f32::MAX);
+    let answers = classifier.run(&tensors);
     assert!(matches!(answers[1], Err(Error::Output { .. })), "{:?}", answers[1]);
     let (first, last) = (answers[0].as_ref().unwrap(), answers[2].as_ref().unwrap());
     assert_eq!(first.class_index, last.class_index);

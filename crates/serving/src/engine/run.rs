@@ -4,7 +4,6 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use ndarray::{Array4, Axis};
 use sdd_core::{Classifier, ImageWarning, Prediction};
 use sdd_drift::{Assessment, Query, Reference};
 
@@ -84,7 +83,7 @@ impl Runner {
         self.renew();
         let count = waiting.len();
         let start = Instant::now();
-        let outcomes = self.run(count, tensors);
+        let outcomes = self.run(count, &tensors);
         let infer = start.elapsed();
         self.note(&waiting, &outcomes);
         for (asked, outcome) in waiting.into_iter().zip(outcomes) {
@@ -93,23 +92,13 @@ impl Runner {
         }
     }
 
-    fn run(&mut self, count: usize, tensors: Vec<f32>) -> Vec<Outcome> {
-        let [channels, height, width] = self.classifier.input_shape();
-        let tensors = match Array4::from_shape_vec((count, channels, height, width), tensors) {
-            Ok(tensors) => tensors,
-            // Handlers check the length of what clients send.
-            Err(error) => {
-                let failed = |_| Some(Err(sdd_core::Error::Inference(error.clone().into())));
-                return (0..count).map(failed).collect();
-            }
-        };
+    /// Handlers check the length of the tensors that clients send.
+    fn run(&mut self, count: usize, tensors: &[f32]) -> Vec<Outcome> {
+        let length = tensors.len() / count;
         run_all(count, |inputs| {
             self.observer.pass(inputs.len());
-            if inputs.len() == count {
-                return isolate(self, |runner| runner.classifier.run(&tensors));
-            }
-            let some = tensors.slice_axis(Axis(0), inputs.into()).to_owned();
-            isolate(self, |runner| runner.classifier.run(&some))
+            let some = &tensors[inputs.start * length..inputs.end * length];
+            isolate(self, |runner| runner.classifier.run(some))
         })
     }
 
