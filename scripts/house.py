@@ -37,9 +37,13 @@ LENIENT = {"drift", "server", "stats"}
 and these take names from it in turn. Leave it as empty as you can."""
 
 FORBIDDEN = {
+    "core": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "tokio-postgres", "faiss", "askama"},
+    "index": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "tokio-postgres", "image", "ort", "askama"},
     "stats": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "image", "ort", "faiss", "askama"},
-    "drift": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "tokio-postgres", "image", "ort", "askama"},
-    "serving": {"actix-web", "actix-multipart", "clap", "utoipa"},
+    "drift": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "tokio-postgres", "image", "ort", "faiss", "askama"},
+    "monitor": {"actix-web", "clap", "image", "ort", "faiss", "askama"},
+    "report": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "tokio-postgres", "image", "ort", "faiss"},
+    "serving": {"actix-web", "actix-multipart", "clap", "rusqlite", "image", "ort", "faiss", "utoipa", "askama"},
 }
 """Dependencies that a crate does without, so that it can be used without them."""
 

@@ -20,7 +20,7 @@ use sdd_core::image::{Decoder, ImageLimits, Pixels, decode};
 use sdd_core::input::SCALED_OVER_INPUT;
 use sdd_core::preprocess::Preprocessor;
 use sdd_core::spec::{Color, Preprocessing};
-use sdd_core::{Classifier, ClassifierOptions, InputReader, ReadOptions};
+use sdd_core::{Classifier, ClassifierOptions, ImageProperties, InputReader, ReadOptions};
 
 /// Width and height.
 const SIZES: [(u32, u32); 4] = [(640, 230), (500, 1256), (1920, 1080), (4000, 3000)];
@@ -28,8 +28,8 @@ const QUALITY: u8 = 95;
 const MIN_ROUNDS: usize = 5;
 const BUDGET: Duration = Duration::from_secs(3);
 
-const COLUMNS: [&str; 9] =
-    ["rgb", "gray", "scaled", "resize", "resize3", "tensor", "read", "read/n", "model"];
+const COLUMNS: [&str; 10] =
+    ["rgb", "gray", "scaled", "resize", "resize3", "tensor", "looks", "read", "read/n", "model"];
 
 fn main() -> Result<(), Box<dyn Error>> {
     let workspace = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("..");
@@ -45,7 +45,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     );
     println!("rgb, gray, scaled: decoding to RGB, to gray, and to gray at a fraction of the size");
     println!(
-        "resize, resize3: resizing and normalizing gray, and RGB; tensor: normalizing gray alone"
+        "resize, resize3: resizing, normalizing and looking at gray, and at RGB; tensor: the same without resizing, gray"
+    );
+    println!(
+        "looks: brightness, contrast, sharpness, noise and saturation alone, of the model's input"
     );
     println!(
         "read, read/n: bytes to tensor for this model, decoding all, and scaled; model: session.run\n"
@@ -91,7 +94,7 @@ fn measure(
     let preprocessing = &spec.preprocessing;
     let (width, height) = (preprocessing.width, preprocessing.height);
     let plane = vec![100; width as usize * height as usize];
-    let resized = Pixels { width, height, color: Color::Gray, data: plane };
+    let resized = Pixels { width, height, color: Color::Gray, data: plane.clone() };
     let decoder = || Decoder::new(ImageLimits::default());
     let smallest = (SCALED_OVER_INPUT * width, SCALED_OVER_INPUT * height);
     let mut tensor = vec![0.0; 3 * resized.data.len()];
@@ -104,6 +107,7 @@ fn measure(
         preparing(decode(file, Color::Gray, &ImageLimits::default())?, preprocessing),
         preparing(decode(file, Color::Rgb, &ImageLimits::default())?, preprocessing),
         preparing(resized, preprocessing),
+        looking(plane, width as usize),
         read(false),
         read(true),
         Box::new(|_| {
@@ -132,6 +136,13 @@ fn preparing(pixels: Pixels, preprocessing: &Preprocessing) -> Way<'static> {
     let mut preprocessor = Preprocessor::new(&preprocessing);
     Box::new(move |tensor| {
         preprocessor.write(black_box(pixels.view()), tensor);
+        Ok(())
+    })
+}
+
+fn looking(luma: Vec<u8>, width: usize) -> Way<'static> {
+    Box::new(move |_| {
+        black_box(ImageProperties::of_luma(black_box(&luma), width));
         Ok(())
     })
 }

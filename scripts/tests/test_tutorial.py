@@ -52,7 +52,7 @@ def test_the_commands_of_the_tutorial(tmp_path: Path) -> None:
         env=environment() | {
             "MODEL": str(TINY), "REFERENCE": str(reference), "PORT": str(port),
             "BIN": str(ROOT / os.environ.get("CARGO_TARGET_DIR", "target") / "release"),
-            "SETTINGS": "--drift-min-images 50 --drift-window 50 --capture-always-ood true",
+            "SETTINGS": "--drift-window 50 --capture-always-ood true",
         },
         capture_output=True, text=True, timeout=300,
     )

@@ -28,6 +28,7 @@ from PIL.TiffImagePlugin import ImageFileDirectory_v2
 
 from make_tiny_model import PREPROCESSING
 from sdd_train.data import imaging
+from sdd_train.data.properties import properties
 
 SAMPLED_PIXELS = 50
 SAMPLED_VALUES = 40
@@ -300,15 +301,16 @@ def resized(filter: str, color: str, source: tuple[int, int], target: tuple[int,
     """What Pillow makes of noise of one size in another."""
     pixels = noise(*source, channels=1 if color == "gray" else 3)
     image = Image.fromarray(pixels[:, :, 0] if color == "gray" else pixels)
-    found = np.asarray(imaging.resize(image, *target, filter)).reshape(-1)
+    found = np.asarray(imaging.resize(image, *target, filter))
     return {
         "filter": filter,
         "color": color,
         "source": source,
         "target": target,
         "sum": int(found.sum(dtype=np.int64)),
-        "first": found[:6].tolist(),
+        "first": found.reshape(-1)[:6].tolist(),
         "sha256": hashlib.sha256(found.tobytes()).hexdigest(),
+        "properties": properties_of(found),
     }
 
 
@@ -332,6 +334,11 @@ def statistics(pixels: np.ndarray) -> dict[str, object]:
 def single(value: float) -> float:
     """A float32 in its shortest decimal form that reads back to the same float32."""
     return float(str(np.float32(value)))
+
+
+def properties_of(pixels: np.ndarray) -> list[float]:
+    """The properties in their order, as float32."""
+    return [single(value) for value in properties(pixels).values()]
 
 
 def entry(data: bytes, lossy: bool, seed: int, session: onnxruntime.InferenceSession) -> dict[str, object]:
@@ -359,6 +366,7 @@ def entry(data: bytes, lossy: bool, seed: int, session: onnxruntime.InferenceSes
             "indices": indices.tolist(),
             "values": [single(v) for v in tensor.reshape(-1)[indices]],
         },
+        "properties": properties_of(imaging.load_resized(BytesIO(data), PREPROCESSING)),
         "probability": single(probability[0, 0]),
         "embedding": [single(v) for v in embedding[0]],
     }
@@ -385,7 +393,8 @@ def main() -> None:
         "positions are [x, y]; gray and rgb values are those pixels after loading; tensor values "
         "are at flat indices of the float32 [3, 32, 24] input of tiny.onnx; lossy marks formats "
         "on which two correct decoders may differ by a few gray levels. resized holds noise of the "
-        "size source in the size target: its first values, sum and SHA-256 of its bytes.",
+        "size source in the size target: its first values, sum and SHA-256 of its bytes. properties are "
+        "those of the picture in the model's size, in the order of ImageProperties::NAMES.",
         "pillow": PIL.__version__,
         "onnxruntime": onnxruntime.__version__,
         "preprocessing": PREPROCESSING.as_metadata(),

@@ -87,6 +87,7 @@ fn images(reference: &Reference) -> Result<Vec<Image>> {
             score: reference.assess(&query, 0)?.score,
             predicted_class: image.predicted_class.clone(),
             label: image.label.clone(),
+            ..CalibrationEntry::default()
         };
         // `non_defect/item07_061.jpg` shows part 07.
         let name = image.id.rsplit('/').next().unwrap_or_default();

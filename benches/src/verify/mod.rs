@@ -4,16 +4,14 @@
 //! one, write its file, enter it into [`FIGURES`], and give the document a pair of markers with its place.
 
 mod batch;
-pub mod detectors;
 pub mod draws;
 mod false_alarms;
+mod groups;
 mod held_out;
 mod mmd_time;
 mod monitor;
 pub mod parallel;
 pub mod section;
-mod sequential;
-mod windows;
 
 pub use section::Section;
 
@@ -31,12 +29,11 @@ pub struct Figure {
 /// All of them, as they stand in the document.
 pub const FIGURES: &[Figure] = &[
     Figure { number: 1, place: "figure-1", measure: false_alarms::measure },
-    Figure { number: 2, place: "figure-2", measure: windows::measure },
-    Figure { number: 3, place: "figure-3", measure: sequential::measure },
+    Figure { number: 2, place: "figure-2", measure: groups::measure },
+    Figure { number: 3, place: "figure-3", measure: monitor::measure },
     Figure { number: 4, place: "figure-4", measure: batch::measure },
     Figure { number: 6, place: "figure-6", measure: held_out::measure },
     Figure { number: 7, place: "figure-7", measure: mmd_time::measure },
-    Figure { number: 8, place: "figure-8", measure: monitor::measure },
 ];
 
 #[cfg(test)]

@@ -1,161 +1,150 @@
-//! Figure 8: the verdict that the server gives, which joins four tests; and how soon a test of appearance alarms.
+//! Figure 3: the verdict over time. How far false alarms are apart, and how soon a change is found.
 
 use anyhow::{Context, Result};
 use fastrand::Rng;
 use sdd_monitor::{
-    Baseline, CalibratedRate, MixStatus, Monitor, MonitorSettings, MonitorState, Observation,
+    Baseline, CalibratedImage, ExpectedMix, Monitor, MonitorSettings, Observation, Status,
 };
-use sdd_stats::conformal::ConditionalRate;
 
 use super::Section;
-use super::draws::{count, image, rate_of_calibration};
+use super::draws::{group, normal};
 use super::parallel::{Estimate, simulate};
 
-const ALPHA: f64 = 0.05;
-const CALIBRATIONS: [usize; 3] = [64, 360, 1000];
-const STREAMS: u64 = 2000;
-/// Images that a stream is told of after; the last one is its length.
-const AFTER: [u64; 3] = [500, 2000, 10_000];
-/// The share of defects, among calibration images and in the stream.
-const DEFECTS: f64 = 0.2;
-/// The factor by which drift raises the rate of images out of distribution: 5 % become 15 %.
-const RISE: f64 = 3.0;
-
-/// The tests, in the columns' order.
-const TESTS: [&str; 4] = ["e-process", "CUSUM", "window", "class mix"];
-
-/// The image at which each test first alarmed.
-type Alarms = [Option<u64>; 4];
+/// Groups of the calibration, and images of each.
+const CALIBRATION: (usize, usize) = (40, 8);
+/// Groups between false alarms that are asked for: few, so that many alarms are seen.
+const RUN_LENGTH: f64 = 100.0;
+const STREAMS: u64 = 400;
+/// Groups of a stream at most.
+const LENGTH: u64 = 500;
+const SIZES: [usize; 3] = [1, 8, 50];
+const CORRELATIONS: [f64; 3] = [0.0, 0.5, 0.95];
+/// Groups without a change before there is one.
+const QUIET: u64 = 100;
+const SHIFTS: [f64; 4] = [1.0, 2.0, 3.0, -2.0];
 
 /// # Errors
 /// None but of arguments, which are constants.
 pub fn measure() -> Result<Section> {
-    let mut section = Section::new("8. The verdict of the monitor");
-    let settings = MonitorSettings::default();
-    let delta = settings.false_alarm_probability;
+    let mut section = Section::new("3. The verdict over time");
+    let (groups, images) = CALIBRATION;
     section.paragraph(&format!(
-        "The share of {STREAMS} streams *without drift* whose verdict has ever been `drifting`, at the defaults: δ {delta}, \
-         {} images between false alarms of the CUSUM, windows of {} images at {}. Each stream has a calibration of its \
-         own, with its rate of false alarms and its counts of two classes ({:.0} % defects). The verdict joins four tests, \
-         each of which keeps its own promise; of the e-process, which alone has one for all time, the bound is δ, within 3 \
-         standard errors.",
-        settings.images_between_false_alarms,
-        settings.window,
-        settings.window_false_alarm_probability,
-        100.0 * DEFECTS,
+        "Groups between false alarms, over {STREAMS} streams without drift of {LENGTH} groups at most, each with a \
+         calibration of its own of {groups} groups of {images} images. Asked for are {RUN_LENGTH}; appearance and the mix of \
+         classes are tested, the mix against the calibration's. An image that has come is one group's, whose images' scores \
+         are correlated. Bound: what is asked for, within 3 standard errors."
     ));
     let mut rows = Vec::new();
-    for n_cal in CALIBRATIONS {
-        let streams = streams(n_cal, 1.0, 71 + n_cal as u64)?;
-        for after in AFTER {
-            let within = |alarm: &Option<u64>| alarm.is_some_and(|image| image <= after);
-            let share = |test: usize| {
-                Estimate::of_share(streams.iter().map(|alarms| within(&alarms[test])))
-            };
-            let ever = Estimate::of_share(streams.iter().map(|alarms| alarms.iter().any(within)));
-            let [e_process, cusum, window, mix] = [0, 1, 2, 3].map(share);
-            let what = format!("false alarms of the e-process, n {n_cal}, {after} images");
-            let met =
-                section.at_most(&what, e_process.mean, delta + 3.0 * e_process.standard_error);
-            let text = |share: Estimate| format!("{:.4}", share.mean);
+    for size in SIZES {
+        for correlation in CORRELATIONS {
+            let seed = 51 + size as u64;
+            let streams = simulate(seed, STREAMS, |random| {
+                stream(random, size, correlation, RUN_LENGTH, LENGTH, |_| 0.0)
+            });
+            let alarms = streams.into_iter().collect::<Result<Vec<_>>>()?;
+            // Each stream ends with its alarm: groups seen for each alarm, as a ratio of means.
+            let seen = Estimate::of(alarms.iter().map(|alarm| alarm.unwrap_or(LENGTH) as f64));
+            let alarmed = Estimate::of_share(alarms.iter().map(Option::is_some));
+            let apart = seen.mean / alarmed.mean;
+            let error = apart
+                * (seen.standard_error / seen.mean).hypot(alarmed.standard_error / alarmed.mean);
+            let what = format!("groups between false alarms, {size} images, {correlation}");
             rows.push([
-                n_cal.to_string(),
-                after.to_string(),
-                format!("{:.4} ± {:.4}", ever.mean, ever.standard_error),
-                text(e_process),
-                met.into(),
-                text(cusum),
-                text(window),
-                text(mix),
+                size.to_string(),
+                correlation.to_string(),
+                format!("{apart:.0} ± {error:.0}"),
+                section.at_least(&what, apart + 3.0 * error, RUN_LENGTH).into(),
             ]);
         }
     }
-    let [e_process, cusum, window, mix] = TESTS;
-    let header = ["calibration images", "images", "any test", e_process, "met", cusum, window, mix];
-    section.table(header, &rows);
+    section.table(["images of a group", "correlation", "groups between alarms", "met"], &rows);
     delays(&mut section)?;
     Ok(section)
 }
 
 fn delays(section: &mut Section) -> Result<()> {
+    let asked_for = MonitorSettings::default().groups_between_false_alarms;
     section.paragraph(&format!(
-        "Images until a test of appearance alarms (the window's where a window is full), where images are out of distribution {RISE} times as often as the \
-         calibration's false alarms from the first one on; none is given before {} images. A small calibration cannot \
-         tell such a rise from its own uncertainty.",
-        MonitorSettings::default().minimum_images
+        "Groups of 8 images until the alarm, where scores are shifted by so many standard deviations of an image after \
+         {QUIET} groups without drift, at the default of one false alarm in {asked_for} groups; correlation 0.5, {STREAMS} \
+         streams; those that alarmed before are left out."
     ));
     let mut rows = Vec::new();
-    for n_cal in CALIBRATIONS {
-        let streams = streams(n_cal, RISE, 171 + n_cal as u64)?;
-        let mut found: Vec<u64> = streams
+    for shift in SHIFTS {
+        let streams = simulate(91, STREAMS, |random| {
+            let shift = |groups| if groups > QUIET { shift } else { 0.0 };
+            stream(random, 8, 0.5, asked_for, QUIET + LENGTH, shift)
+        });
+        let alarms = streams.into_iter().collect::<Result<Vec<_>>>()?;
+        let early = alarms.iter().flatten().filter(|group| **group <= QUIET).count();
+        let mut delays: Vec<u64> = alarms
             .iter()
-            .map(|[appearance @ .., _mix]| {
-                appearance.iter().flatten().min().copied().unwrap_or(u64::MAX)
-            })
+            .map(|alarm| alarm.unwrap_or(QUIET + LENGTH))
+            .filter(|group| *group > QUIET)
+            .map(|group| group - QUIET)
             .collect();
-        found.sort_unstable();
-        let at = |share: f64| -> String {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "a share of them"
-            )]
-            let images = found[(found.len() as f64 * share) as usize];
-            if images == u64::MAX { format!("> {}", AFTER[2]) } else { images.to_string() }
-        };
-        let never = found.iter().filter(|images| **images == u64::MAX).count();
-        let never = never as f64 / found.len() as f64;
-        rows.push([n_cal.to_string(), at(0.5), at(0.9), format!("{never:.4}")]);
+        delays.sort_unstable();
+        let at = |share: usize| delays[(delays.len() - 1) * share / 10].to_string();
+        rows.push([shift.to_string(), at(1), at(5), at(9), early.to_string()]);
     }
-    section.table(["calibration images", "median", "90 %", "not within 10,000"], &rows);
+    section.table(["shift", "10 %", "median", "90 %", "alarmed before"], &rows);
     Ok(())
 }
 
-fn streams(n_cal: usize, rise: f64, seed: u64) -> Result<Vec<Alarms>> {
-    let rate = ConditionalRate::new(n_cal, ALPHA)?;
-    simulate(seed, STREAMS, |random| stream(n_cal, &rate, rise, random)).into_iter().collect()
-}
-
-fn stream(n_cal: usize, rate: &ConditionalRate, rise: f64, random: &mut Rng) -> Result<Alarms> {
-    let threshold = CalibratedRate { images: n_cal, above: rate.a() - 1 };
-    let defects = count(random, n_cal, DEFECTS) as u64;
-    let mix = [("defect".to_owned(), defects), ("good".to_owned(), n_cal as u64 - defects)];
-    let baseline = Baseline::new(ALPHA, vec![threshold]).with_class_mix(mix);
-    let monitor = Monitor::new(MonitorSettings::default(), Some(baseline))?;
-    let rate = (rise * rate_of_calibration(random, rate)).min(1.0);
-    let mut state = monitor.start(0);
-    let mut alarms = [None; 4];
-    for number in 1..=AFTER[2] {
-        let class = if image(random, DEFECTS) { "defect" } else { "good" };
-        let observation = Observation {
-            predicted_class: class.into(),
-            out_of_distribution: Some(image(random, rate)),
-            ..Observation::default()
-        };
-        state.observe(&monitor, &observation)?;
-        if number.is_multiple_of(monitor.settings().window as u64) {
-            look(&monitor, &state, number, &mut alarms)?;
+/// The group at which it alarmed, if it did.
+fn stream(
+    random: &mut Rng,
+    size: usize,
+    correlation: f64,
+    groups_between_false_alarms: f64,
+    length: u64,
+    shift: impl Fn(u64) -> f64,
+) -> Result<Option<u64>> {
+    let (groups, images) = CALIBRATION;
+    let mut calibration = Vec::with_capacity(groups * images);
+    for number in 0..groups {
+        for (class, score) in images_of(random, images, correlation) {
+            let group = Some(number.to_string());
+            calibration.push(CalibratedImage { group, class, score, properties: None });
         }
     }
-    Ok(alarms)
+    let settings = MonitorSettings {
+        groups_between_false_alarms,
+        expected_mix: Some(ExpectedMix::Calibration),
+        ..MonitorSettings::default()
+    };
+    let monitor = Monitor::new(settings, Some(Baseline::new(0.05, calibration)))?;
+    let mut state = monitor.start(0);
+    for number in 1..=length {
+        for (predicted_class, score) in images_of(random, size, correlation) {
+            let observation = Observation {
+                predicted_class,
+                score: score + shift(number),
+                // No two pictures are the same.
+                image_sha256: Some(random.u64(..).to_string()),
+                group: Some(number.to_string()),
+                out_of_distribution: Some(false),
+                ..Observation::default()
+            };
+            state.observe(&monitor, &observation)?;
+        }
+        // A group is complete when the next one begins.
+        if let Some(alarm) = state.alarm() {
+            return Ok(Some(alarm.group));
+        }
+    }
+    let report = monitor.report(&state)?;
+    let evidence = report.evidence.context("a calibrated monitor")?;
+    Ok(evidence.alarm.filter(|_| report.verdict == Status::Drifting).map(|alarm| alarm.group))
 }
 
-/// What the tests say when a window is full. The first two say when they alarmed, at the least a verdict's images.
-fn look(monitor: &Monitor, state: &MonitorState, number: u64, alarms: &mut Alarms) -> Result<()> {
-    let report = monitor.report(state)?;
-    let least = monitor.settings().minimum_images as u64;
-    let since = |alarm: Option<sdd_monitor::Alarm>| alarm.map(|at| at.image.max(least));
-    let (e_process, cusum) = report.e_process.zip(report.cusum).context("a calibrated monitor")?;
-    let window = report.window.and_then(|window| window.test).is_some_and(|test| test.alarm);
-    let mix = report.class_mix.status == MixStatus::Changed;
-    let found = [
-        since(e_process.alarm),
-        since(cusum.alarm),
-        window.then_some(number),
-        mix.then_some(number),
-    ];
-    for (alarm, found) in alarms.iter_mut().zip(found) {
-        *alarm = alarm.or(found);
-    }
-    Ok(())
+/// Class and score of each of a group's images: one group in five shows a defect.
+fn images_of(random: &mut Rng, images: usize, correlation: f64) -> Vec<(String, f64)> {
+    let is_defect = random.f64() < 0.2;
+    let scores = group(random, images, correlation);
+    // What looks like a defect differs from image to image.
+    let class = |random: &mut Rng| {
+        if is_defect && normal(random) > -0.5 { "defect" } else { "good" }.to_owned()
+    };
+    scores.into_iter().map(|score| (class(random), score)).collect()
 }

@@ -97,10 +97,10 @@ impl Classifier {
     /// [`Error::Output`].
     pub fn classify(&mut self, image: &[u8]) -> Result<Prediction> {
         let mut tensor = vec![0.0; self.reader.tensor_len()];
-        let warning = self.reader.read(image, &mut tensor)?.warning;
+        let read = self.reader.read(image, &mut tensor)?;
         let answer = self.run(&tensor).pop();
         let prediction = answer.unwrap_or_else(|| unreachable!("one image has one answer"))?;
-        Ok(Prediction { warning, ..prediction })
+        Ok(prediction.of_image(&read))
     }
 
     /// Runs the model on images that an [`InputReader`] made tensors of, one after the other; gives an answer for each.
@@ -173,6 +173,7 @@ impl Classifier {
             probabilities,
             embedding,
             warning: None,
+            properties: None,
         })
     }
 }

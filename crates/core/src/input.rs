@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use crate::error::ImageError;
 use crate::image::{Decoder, ImageLimits};
 use crate::preprocess::Preprocessor;
+use crate::properties::ImageProperties;
 use crate::spec::{Color, ModelSpec};
 use crate::warning::ImageWarning;
 
@@ -37,17 +38,19 @@ pub struct InputReader {
 pub struct ReadTimes {
     /// From the file's bytes to pixels.
     pub decode: Duration,
-    /// From pixels to the normalized tensor.
+    /// From pixels to the normalized tensor, and their properties.
     pub preprocess: Duration,
 }
 
 /// An image that was read.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub struct ReadImage {
     /// How long it took.
     pub times: ReadTimes,
     /// What is odd about it.
     pub warning: Option<ImageWarning>,
+    /// How it looks to the model.
+    pub properties: ImageProperties,
 }
 
 impl InputReader {
@@ -83,9 +86,9 @@ impl InputReader {
         let start = Instant::now();
         let pixels = self.decoder.decode(image, self.color)?;
         let decoded = Instant::now();
-        self.preprocessor.write(pixels, tensor);
+        let properties = self.preprocessor.write(pixels, tensor);
         self.decoder.release();
         let times = ReadTimes { decode: decoded - start, preprocess: decoded.elapsed() };
-        Ok(ReadImage { times, warning: self.decoder.warning() })
+        Ok(ReadImage { times, warning: self.decoder.warning(), properties })
     }
 }

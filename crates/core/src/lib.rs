@@ -4,7 +4,8 @@
 //!
 //! 1. [`image`]: bytes → 8-bit pixels, under limits that are checked before anything is decoded;
 //! 2. [`preprocess`]: pixels → one normalized NCHW float tensor, as the model was trained with
-//!    (`resample` is the part of it that has to agree with Pillow to the bit);
+//!    (`resample` is the part of it that has to agree with Pillow to the bit), and what people see in
+//!    these pixels, in [`properties`];
 //! 3. `model`: tensor → probabilities and embedding, by ONNX Runtime;
 //! 4. [`Classifier`]: the three in a row, and the decision.
 //!
@@ -43,6 +44,7 @@ mod orientation;
 mod png;
 mod prediction;
 pub mod preprocess;
+pub mod properties;
 pub mod regular_file;
 mod resample;
 pub mod runtime;
@@ -61,6 +63,7 @@ pub use image::ImageLimits;
 pub use input::{InputReader, ReadImage, ReadOptions, ReadTimes};
 pub use options::ClassifierOptions;
 pub use prediction::{Prediction, Probabilities};
+pub use properties::ImageProperties;
 pub use spec::ModelSpec;
 pub use thumbnail::thumbnail;
 pub use warning::ImageWarning;

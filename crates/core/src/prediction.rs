@@ -3,6 +3,8 @@
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
+use crate::input::ReadImage;
+use crate::properties::ImageProperties;
 use crate::spec::ModelSpec;
 use crate::warning::ImageWarning;
 
@@ -20,9 +22,17 @@ pub struct Prediction {
     pub embedding: Vec<f32>,
     /// What is odd about the image, where it was read here.
     pub warning: Option<ImageWarning>,
+    /// How it looks to the model, where it was read here.
+    pub properties: Option<ImageProperties>,
 }
 
 impl Prediction {
+    /// The same, with what reading the image has found.
+    #[must_use]
+    pub fn of_image(self, read: &ReadImage) -> Self {
+        Self { warning: read.warning, properties: Some(read.properties), ..self }
+    }
+
     /// The decided class; `spec` is that of the model which answered.
     #[must_use]
     pub fn class<'a>(&self, spec: &'a ModelSpec) -> &'a str {

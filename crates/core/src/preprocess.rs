@@ -1,6 +1,8 @@
 //! From pixels to the model's input tensor.
 
 use crate::image::PixelsView;
+use crate::luma;
+use crate::properties::ImageProperties;
 use crate::resample::Resampler;
 use crate::simd::vectorize;
 use crate::spec::{Color, Preprocessing};
@@ -12,6 +14,7 @@ pub struct Preprocessor {
     resampler: Resampler,
     /// The resized image: 8 bits a sample, channels interleaved.
     resized: Vec<u8>,
+    width: usize,
     color: Color,
     scale: f32,
     mean: [f32; 3],
@@ -25,7 +28,8 @@ impl Preprocessor {
         let Preprocessing { width, height, filter, color, scale, mean, std, .. } = *preprocessing;
         let (width, height) = (width as usize, height as usize);
         let resized = vec![0; width * height * color.channels()];
-        Self { resampler: Resampler::new(filter, width, height), resized, color, scale, mean, std }
+        let resampler = Resampler::new(filter, width, height);
+        Self { resampler, resized, width, color, scale, mean, std }
     }
 
     /// Number of values that one image's tensor has: 3 x height x width.
@@ -34,12 +38,13 @@ impl Preprocessor {
         3 * self.plane_len()
     }
 
-    /// Writes one image as CHW planes into `tensor`, which has [`tensor_len`](Self::tensor_len) values.
+    /// Writes one image as CHW planes into `tensor`, which has [`tensor_len`](Self::tensor_len) values;
+    /// gives the properties of the resized image.
     ///
     /// # Panics
     /// When `pixels` has another color space than the model wants, or `tensor` another length:
     /// both are this crate's to get right.
-    pub fn write(&mut self, pixels: PixelsView<'_>, tensor: &mut [f32]) {
+    pub fn write(&mut self, pixels: PixelsView<'_>, tensor: &mut [f32]) -> ImageProperties {
         assert_eq!(pixels.color, self.color, "pixels decoded for another model");
         assert_eq!(tensor.len(), self.tensor_len(), "tensor for another model");
         let size = (pixels.width as usize, pixels.height as usize);
@@ -51,8 +56,11 @@ impl Preprocessor {
             Color::Rgb => {
                 self.resampler.resize::<3>(pixels.data, size, &mut self.resized);
                 self.write_rgb(tensor);
+                // The colors are not needed any more.
+                luma::in_place(&mut self.resized);
             }
         }
+        ImageProperties::of_luma(&self.resized[..self.plane_len()], self.width)
     }
 
     /// Normalizes the resized image, its one channel repeated.

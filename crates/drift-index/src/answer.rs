@@ -15,6 +15,9 @@ use crate::interrupt::Interrupted;
 /// The code of an image whose file cannot be read.
 pub const UNREADABLE_IMAGE: &str = "unreadable_image";
 
+/// How many images are named in an error.
+const NAMED: usize = 5;
+
 /// Why there is no answer for one image or row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -139,4 +142,9 @@ pub fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt:
 /// `1 image`, `2 images`.
 pub fn count(number: usize, one: &str) -> String {
     format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// The first of these, for an error.
+pub fn some_of(ids: &[&str]) -> String {
+    ids[..ids.len().min(NAMED)].join(", ")
 }

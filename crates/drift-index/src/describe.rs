@@ -3,8 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
-use sdd_drift::calibration::{CalibrationSource, ClassCalibration, GroupBy};
-use sdd_drift::{Calibration, PValueKind, PValueWithin, Reference, Score};
+use sdd_drift::calibration::{CalibrationSource, ClassCalibration};
+use sdd_drift::{Calibration, GroupBy, PValueKind, PValueWithin, Reference, Score};
 use sdd_index::{LabelCount, ModelIdentity};
 use serde::Serialize;
 
@@ -96,6 +96,8 @@ impl fmt::Display for ScoreInfo {
 pub struct CalibrationInfo {
     images: usize,
     groups: Option<usize>,
+    group_by: Option<GroupBy>,
+    smallest_p_value: f64,
     alpha: f64,
     p_value: PValueKind,
     within: PValueWithin,
@@ -110,10 +112,11 @@ impl CalibrationInfo {
     /// `64 calibration images, threshold 0.123456`
     pub fn short(&self) -> String {
         let images = count(self.images, "calibration image");
-        self.threshold.map_or_else(
-            || format!("{images}, a threshold a class"),
-            |threshold| format!("{images}, threshold {threshold:.6}"),
-        )
+        match self.threshold {
+            Some(threshold) => format!("{images}, threshold {threshold:.6}"),
+            None if self.within == PValueWithin::All => format!("{images}, too few groups"),
+            None => format!("{images}, a threshold a class"),
+        }
     }
 }
 
@@ -122,6 +125,8 @@ impl CalibrationInfo {
 pub struct ClassInfo {
     class: Option<String>,
     images: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<usize>,
     threshold: Option<f64>,
 }
 
@@ -130,6 +135,8 @@ impl From<&Calibration> for CalibrationInfo {
         Self {
             images: calibration.images(),
             groups: calibration.groups(),
+            group_by: calibration.group_by().cloned(),
+            smallest_p_value: calibration.smallest_p_value(),
             alpha: calibration.alpha(),
             p_value: calibration.rule().p_value,
             within: calibration.rule().within,
@@ -143,8 +150,8 @@ impl From<&Calibration> for CalibrationInfo {
 
 impl From<ClassCalibration> for ClassInfo {
     fn from(calibration: ClassCalibration) -> Self {
-        let ClassCalibration { class, images, threshold } = calibration;
-        Self { class, images, threshold }
+        let ClassCalibration { class, images, groups, threshold } = calibration;
+        Self { class, images, groups, threshold }
     }
 }
 
@@ -193,44 +200,66 @@ pub fn fmt_calibration(
 
 /// `15 good, 4 without class`
 fn classes_text(classes: &[ClassInfo]) -> String {
-    let text = |entry: &ClassInfo| match &entry.class {
-        Some(class) => format!("{} {class}", entry.images),
-        None => format!("{} without class", entry.images),
+    let text = |entry: &ClassInfo| {
+        let class = entry.class.as_deref().unwrap_or("without class");
+        let groups = entry.groups.map(|groups| format!(" of {}", count(groups, "group")));
+        format!("{} {class}{}", entry.images, groups.unwrap_or_default())
     };
     classes.iter().map(text).collect::<Vec<_>>().join(", ")
 }
 
 fn calibration_text(calibration: &CalibrationInfo) -> String {
     let groups = calibration.groups.map(|groups| format!(" of {}", count(groups, "group")));
-    let source = source_text(&calibration.source);
+    let source = source_text(calibration);
     let level = match calibration.p_value {
         PValueKind::Marginal => format!("alpha {}", calibration.alpha),
         simes @ PValueKind::Simes { .. } => format!("alpha {}, {simes}", calibration.alpha),
     };
-    let verdict = calibration.threshold.map_or_else(
-        || format!("by predicted class ({level})"),
-        |threshold| format!("out of distribution above {threshold:.6} ({level})"),
-    );
+    let level = format!("{level}, smallest p {:.4}", calibration.smallest_p_value);
+    let verdict = match calibration.threshold {
+        Some(threshold) => format!("out of distribution above {threshold:.6} ({level})"),
+        None if calibration.within == PValueWithin::All => {
+            format!("no verdict, which takes {} ({level})", count(calibration.required, "group"))
+        }
+        None => format!("by predicted class ({level})"),
+    };
     let images = count(calibration.images, "image");
     format!("{images}{}, {source}; {verdict}", groups.unwrap_or_default())
 }
 
-/// How the images were chosen.
-fn source_text(source: &CalibrationSource) -> String {
+/// How the images were chosen, and how their groups are told.
+fn source_text(calibration: &CalibrationInfo) -> String {
+    let source = chosen_text(&calibration.source);
+    match (&calibration.source, &calibration.group_by) {
+        (CalibrationSource::Directory | CalibrationSource::Embeddings, Some(group_by)) => {
+            format!("{source}, grouped by {}", group_by_text(group_by))
+        }
+        _ => source,
+    }
+}
+
+fn chosen_text(source: &CalibrationSource) -> String {
     match source {
         CalibrationSource::Directory => "from a folder of their own".to_owned(),
         CalibrationSource::Embeddings => "from embeddings".to_owned(),
         CalibrationSource::Split { group_by, share, seed } => {
-            let by = match group_by {
-                GroupBy::CsvColumn(column) => format!("column {column}"),
-                GroupBy::Regex(regex) => format!("expression {regex}"),
-                _ => "another rule".to_owned(),
-            };
-            format!("share {share} by {by}, seed {seed}")
+            format!("share {share} by {}, seed {seed}", group_by_text(group_by))
+        }
+        CalibrationSource::LeaveOneGroupOut { group_by } => {
+            format!("each among those of the other groups, by {}", group_by_text(group_by))
         }
         CalibrationSource::Joined { parts } => {
-            parts.iter().map(source_text).collect::<Vec<_>>().join(" and ")
+            parts.iter().map(chosen_text).collect::<Vec<_>>().join(" and ")
         }
         _ => "chosen in another way".to_owned(),
+    }
+}
+
+fn group_by_text(group_by: &GroupBy) -> String {
+    match group_by {
+        GroupBy::CsvColumn(column) => format!("column {column}"),
+        GroupBy::Regex(regex) => format!("expression {regex}"),
+        GroupBy::Folder(level) => format!("folder {level} above"),
+        _ => "another rule".to_owned(),
     }
 }

@@ -1,11 +1,14 @@
 //! Held-out images on their way into a calibration.
 
-use anyhow::{Context, Result};
+use std::collections::HashMap;
+
+use anyhow::{Context, Result, ensure};
 use ndarray::{Array2, Axis, concatenate};
 use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::calibration_images::CalibrationImage;
-use sdd_drift::{Calibration, CalibrationImages};
+use sdd_drift::{Calibration, CalibrationImages, GroupBy};
 
+use crate::groups::{FLAGS, Groups};
 use crate::images::embedded::{Embedded, EmbeddedImage, Predicted, select};
 
 /// Images for the calibration, which are not in the reference.
@@ -16,8 +19,8 @@ pub struct HeldOut {
     /// The model's classes, where it is known.
     pub classes: Vec<String>,
     pub source: CalibrationSource,
-    /// How many groups they come from, where that is known and not said by the images.
-    pub groups: Option<usize>,
+    /// How the groups of the images were told, where they have groups.
+    pub group_by: Option<GroupBy>,
 }
 
 impl HeldOut {
@@ -29,7 +32,7 @@ impl HeldOut {
                 image.label = None;
             }
         }
-        Self { embeddings, images, classes, source, groups: None }
+        Self { embeddings, images, classes, source, group_by: None }
     }
 
     /// Images that were named for it.
@@ -44,21 +47,23 @@ impl HeldOut {
 
     /// The images that a store keeps, and what its calibration says of them.
     pub fn of_store(images: &CalibrationImages, calibration: &Calibration) -> Self {
+        let groups = groups_by_id(calibration);
         let image = |image: &CalibrationImage| EmbeddedImage {
             id: image.id.clone(),
             label: image.label.clone(),
             predicted: Predicted::Stored {
                 class: image.predicted_class.clone(),
                 probabilities: image.probabilities.clone(),
+                properties: image.properties,
             },
-            group: None,
+            group: groups.get(image.id.as_str()).map(|group| (*group).to_owned()),
         };
         Self {
             embeddings: images.embeddings().to_owned(),
             images: images.images().iter().map(image).collect(),
             classes: images.classes().to_vec(),
             source: calibration.source().clone(),
-            groups: calibration.groups(),
+            group_by: calibration.group_by().cloned(),
         }
     }
 
@@ -71,7 +76,6 @@ impl HeldOut {
 
     /// These images and `others` behind them, which are none of them.
     pub fn followed_by(self, others: Self) -> Result<Self> {
-        let groups = self.groups.zip(others.groups).map(|(ours, theirs)| ours + theirs);
         let embeddings = concatenate(Axis(0), &[self.embeddings.view(), others.embeddings.view()])
             .context("the held-out images have embeddings of different dimensions")?;
         let mut images: Vec<_> = self.images.into_iter().chain(others.images).collect();
@@ -84,6 +88,34 @@ impl HeldOut {
         }
         let classes = if self.classes.is_empty() { others.classes } else { self.classes };
         let source = self.source.joined_by(others.source);
-        Ok(Self { embeddings, images, classes, source, groups })
+        let group_by = self.group_by.or(others.group_by);
+        Ok(Self { embeddings, images, classes, source, group_by })
     }
+
+    /// With the group of each image, where groups are told; otherwise all have one by what stores remembered, or none
+    /// has.
+    pub fn in_groups(mut self, groups: &Groups) -> Result<Self> {
+        if groups.by().is_none() {
+            let with = self.images.iter().filter(|image| image.group.is_some()).count();
+            ensure!(
+                with == 0 || with == self.images.len(),
+                "{with} of {} held-out images have groups, and the others have none: say how they are told ({FLAGS})",
+                self.images.len(),
+            );
+            return Ok(self);
+        }
+        let images = self.images.iter().map(|image| (image.id.as_str(), image.group.as_deref()));
+        let of_images = groups.assign(images).context("of the held-out images")?;
+        for (image, group) in self.images.iter_mut().zip(of_images) {
+            image.group = Some(group);
+        }
+        self.group_by = groups.by().cloned();
+        Ok(self)
+    }
+}
+
+/// What a calibration remembers of the groups of its images.
+pub fn groups_by_id(calibration: &Calibration) -> HashMap<&str, &str> {
+    let entries = calibration.entries().iter();
+    entries.filter_map(|entry| Some((entry.id.as_deref()?, entry.group.as_deref()?))).collect()
 }

@@ -9,12 +9,10 @@ use anyhow::{Result, ensure};
 use ndarray::Array2;
 use sdd_index::{Error, FileStore, Filter, Normalization, Record, RowKey};
 
+use crate::answer::some_of;
 use crate::held_out::HeldOut;
 use crate::images::embedded::select;
 use crate::remarks::{Duplicate, Part, Remarks};
-
-/// How many images are named in an error.
-const NAMED: usize = 5;
 
 /// The images of both sides by what tells them from others.
 pub struct Sides {
@@ -181,11 +179,6 @@ impl Sides {
     pub fn on_both(&self) -> impl Iterator<Item = (&str, &Record)> {
         self.held_out.iter().filter_map(|(key, id)| Some((id.as_str(), self.reference.get(key)?)))
     }
-}
-
-/// The first of these, for an error.
-pub fn some_of(ids: &[&str]) -> String {
-    ids[..ids.len().min(NAMED)].join(", ")
 }
 
 /// What is said of an image that is left out because another one is the same.

@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::npy;
+use crate::properties::Properties;
 
 /// Name of the store's attachment with the embeddings: float32, n x D, as the model made them.
 pub const CALIBRATION_EMBEDDINGS_ATTACHMENT: &str = "calibration-embeddings.npy";
@@ -34,7 +35,7 @@ pub struct CalibrationImages {
 }
 
 /// One held-out image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CalibrationImage {
     /// Its id, for images their path.
     pub id: String,
@@ -44,6 +45,9 @@ pub struct CalibrationImage {
     pub label: Option<String>,
     /// The probability of each of the model's classes, where there was a model.
     pub probabilities: Option<Vec<f32>>,
+    /// What its picture is like, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub properties: Option<Properties>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -195,7 +199,12 @@ mod tests {
 
     fn image(id: &str, probabilities: Option<Vec<f32>>) -> CalibrationImage {
         let predicted_class = Some("good".into());
-        CalibrationImage { id: id.into(), predicted_class, label: None, probabilities }
+        CalibrationImage {
+            id: id.into(),
+            predicted_class,
+            probabilities,
+            ..CalibrationImage::default()
+        }
     }
 
     fn images() -> CalibrationImages {

@@ -20,7 +20,7 @@
 //! let held_out = (1..=19).map(|i| CalibrationEntry {
 //!     score: f64::from(i) / 100.0,
 //!     predicted_class: Some("good".into()),
-//!     label: None,
+//!     ..CalibrationEntry::default()
 //! });
 //! let calibration =
 //!     Calibration::new(score, 0.05, held_out.collect(), None, CalibrationSource::Embeddings)?;
@@ -51,10 +51,13 @@
 //! | --- | --- |
 //! | [`score`] | the scores by name |
 //! | [`query`] | what is asked: an embedding, and what else the model said |
+//! | [`properties`] | what a picture is like, whatever it shows |
 //! | [`mean_l1`] | the mean L1 distance to all rows in O(D log N) |
 //! | [`mahalanobis`] | the relative Mahalanobis distance to the classes |
 //! | [`verdict`] | what a calibration says of a score, or why it says nothing |
-//! | [`calibration`] | what a store remembers of its held-out images |
+//! | [`calibration`] | what a store remembers of its calibration images |
+//! | [`grouping`] | which images belong together, by their names |
+//! | [`leave_one_group_out`] | the reference's own images, each scored among those of other groups |
 //! | [`calibration_images`] | the held-out images themselves: embeddings, predicted classes, probabilities |
 //! | [`status`] | stable, drifting, or too few images to say |
 //! | [`batch`] | whether a batch of new images is like the held-out ones, in appearance and in mix of classes |
@@ -69,10 +72,13 @@ pub mod calibration_images;
 mod document;
 pub mod error;
 mod fitted;
+pub mod grouping;
+pub mod leave_one_group_out;
 mod leave_one_out;
 pub mod mahalanobis;
 pub mod mean_l1;
 pub mod npy;
+pub mod properties;
 pub mod query;
 pub mod reference;
 pub mod score;
@@ -82,6 +88,8 @@ pub mod verdict;
 pub use calibration::Calibration;
 pub use calibration_images::CalibrationImages;
 pub use error::{Error, Result};
+pub use grouping::{GroupBy, Grouping};
+pub use properties::Properties;
 pub use query::Query;
 pub use reference::{Assessment, NearestImage, Reference};
 pub use score::{Score, ScoreMethod};

@@ -12,6 +12,8 @@ use serde::Serialize;
 use crate::calibration::{CALIBRATION_ATTACHMENT, Calibration};
 use crate::error::{Error, Result};
 use crate::fitted::Fitted;
+use crate::grouping::Grouping;
+use crate::properties::Properties;
 use crate::query::Query;
 use crate::score::{SCORE_ATTACHMENT, Score, ScoreMethod, check_embedding};
 use crate::verdict::{Unavailable, Verdict};
@@ -23,6 +25,8 @@ pub struct Reference {
     store: Arc<FileStore>,
     score: Score,
     calibration: Option<Calibration>,
+    /// How a name tells which group an image is of, where the calibration's do.
+    grouping: Option<Grouping>,
     fitted: Fitted,
 }
 
@@ -50,6 +54,9 @@ pub struct Assessment {
         schema(required = true, value_type = Option<crate::verdict::Document>)
     )]
     pub unavailable: Option<Unavailable>,
+    /// What the picture is like, whatever it shows; null where that was not looked at.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub properties: Option<Properties>,
     /// The nearest reference images of any class, nearest first.
     pub neighbors: Vec<NearestImage>,
 }
@@ -110,7 +117,9 @@ impl Reference {
     pub fn from_store(store: impl Into<Arc<FileStore>>) -> Result<Self> {
         let store = store.into();
         let (score, calibration) = score_and_calibration(&store)?;
-        Ok(Self { calibration, ..Self::uncalibrated(store, score)? })
+        let group_by = calibration.as_ref().and_then(Calibration::group_by);
+        let grouping = group_by.map(Grouping::new).transpose()?.flatten();
+        Ok(Self { calibration, grouping, ..Self::uncalibrated(store, score)? })
     }
 
     /// Scores by `score`, without p-values and whatever the store's attachments say: this is how
@@ -129,7 +138,7 @@ impl Reference {
             return Err(Error::EmptyReference);
         }
         let fitted = Fitted::for_method(&store, score.method())?;
-        Ok(Self { store, score, calibration: None, fitted })
+        Ok(Self { store, score, calibration: None, grouping: None, fitted })
     }
 
     /// The embeddings with their ids and labels.
@@ -148,6 +157,13 @@ impl Reference {
     #[must_use]
     pub fn calibration(&self) -> Option<&Calibration> {
         self.calibration.as_ref()
+    }
+
+    /// The group of an image by its name, where those of the calibration are told by their names and this one tells it,
+    /// too.
+    #[must_use]
+    pub fn group_of(&self, name: &str) -> Option<String> {
+        self.grouping.as_ref()?.group_of(name)
     }
 
     /// The model that made the embeddings, where the store names it.
@@ -318,6 +334,7 @@ impl Reference {
             threshold: verdict.map(|verdict| verdict.threshold),
             out_of_distribution: verdict.map(|verdict| verdict.out_of_distribution),
             unavailable,
+            properties: None,
             neighbors,
         }
     }
@@ -338,7 +355,7 @@ impl Reference {
         Ok(self.store.search(query, k, filter)?.pop().unwrap_or_default())
     }
 
-    fn fitted_score(&self, query: &Query<'_>) -> Result<f64> {
+    pub(crate) fn fitted_score(&self, query: &Query<'_>) -> Result<f64> {
         match &self.fitted {
             Fitted::Nothing => Err(Error::EmptyReference),
             Fitted::MeanL1(table) => table.score(query.embedding),
@@ -355,7 +372,7 @@ impl Reference {
         query.predicted_class.ok_or(Error::ClassRequired { method: self.score.method().name() })
     }
 
-    fn no_images_of(&self, class: &str) -> Error {
+    pub(crate) fn no_images_of(&self, class: &str) -> Error {
         let known: Vec<String> =
             self.store.labels().into_iter().filter_map(|entry| entry.label).collect();
         Error::ClassWithoutReference {

@@ -40,6 +40,16 @@ pub enum Unavailable {
         /// How many it takes.
         required: usize,
     },
+    /// `not_enough_calibration_groups`: images have groups, each of which counts once, and there are too few for any
+    /// p-value to reach alpha.
+    NotEnoughCalibrationGroups {
+        /// The predicted class, where p-values are among its images.
+        class: Option<String>,
+        /// Groups with calibration images.
+        groups: usize,
+        /// How many it takes.
+        required: usize,
+    },
     /// `class_not_given`: p-values are among the images of the predicted class, and it is not known.
     ClassNotGiven,
 }
@@ -51,6 +61,7 @@ impl Unavailable {
         match self {
             Self::NoCalibration => "no_calibration",
             Self::NotEnoughCalibrationImages { .. } => "not_enough_calibration_images",
+            Self::NotEnoughCalibrationGroups { .. } => "not_enough_calibration_groups",
             Self::ClassNotGiven => "class_not_given",
         }
     }
@@ -65,6 +76,13 @@ impl fmt::Display for Unavailable {
                 "not enough calibration images of class `{class}`: \
                  there are {images}, and it takes {required}"
             ),
+            Self::NotEnoughCalibrationGroups { class, groups, required } => {
+                f.write_str("not enough groups of calibration images")?;
+                if let Some(class) = class {
+                    write!(f, " of class `{class}`")?;
+                }
+                write!(f, ": there are {groups}, and it takes {required}")
+            }
             Self::ClassNotGiven => f.write_str(
                 "the p-value is among images of the predicted class, and none was given",
             ),
@@ -77,16 +95,20 @@ impl fmt::Display for Unavailable {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = DriftUnavailable))]
 pub(crate) struct Document {
     /// A name that does not change: `no_calibration`, `not_enough_calibration_images` (of the decided class, where each
-    /// class is judged by its own images), or `class_not_given`.
+    /// class is judged by its own images), `not_enough_calibration_groups` (where images of one part count once, as
+    /// parts), or `class_not_given`.
     reason: &'static str,
     /// The same as a sentence.
     message: String,
-    /// The decided class, where its images are too few.
+    /// The decided class, where its images or groups are too few.
     #[serde(skip_serializing_if = "Option::is_none")]
     class: Option<String>,
     /// How many calibration images it has.
     #[serde(skip_serializing_if = "Option::is_none")]
     images: Option<usize>,
+    /// Of how many groups its calibration images are, or all.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    groups: Option<usize>,
     /// How many it takes.
     #[serde(skip_serializing_if = "Option::is_none")]
     required: Option<usize>,
@@ -95,13 +117,16 @@ pub(crate) struct Document {
 impl From<Unavailable> for Document {
     fn from(unavailable: Unavailable) -> Self {
         let (reason, message) = (unavailable.reason(), unavailable.to_string());
-        let (class, images, required) = match unavailable {
+        let (class, images, groups, required) = match unavailable {
             Unavailable::NotEnoughCalibrationImages { class, images, required } => {
-                (Some(class), Some(images), Some(required))
+                (Some(class), Some(images), None, Some(required))
             }
-            Unavailable::NoCalibration | Unavailable::ClassNotGiven => (None, None, None),
+            Unavailable::NotEnoughCalibrationGroups { class, groups, required } => {
+                (class, None, Some(groups), Some(required))
+            }
+            Unavailable::NoCalibration | Unavailable::ClassNotGiven => (None, None, None, None),
         };
-        Self { reason, message, class, images, required }
+        Self { reason, message, class, images, groups, required }
     }
 }
 
@@ -123,6 +148,12 @@ mod tests {
         let expected = json!({
             "reason": "not_enough_calibration_images", "message": message,
             "class": "defect", "images": 7, "required": 19,
+        });
+        assert_eq!(serde_json::to_value(&few).unwrap(), expected);
+        let few = Unavailable::NotEnoughCalibrationGroups { class: None, groups: 8, required: 19 };
+        let expected = json!({
+            "reason": "not_enough_calibration_groups", "groups": 8, "required": 19,
+            "message": "not enough groups of calibration images: there are 8, and it takes 19",
         });
         assert_eq!(serde_json::to_value(&few).unwrap(), expected);
         let none = serde_json::to_value(Unavailable::NoCalibration).unwrap();

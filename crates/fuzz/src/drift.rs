@@ -2,11 +2,16 @@
 
 use std::sync::LazyLock;
 
-use sdd_monitor::{Baseline, CalibratedRate, Monitor, MonitorSettings, MonitorState, Observation};
+use sdd_monitor::{Baseline, CalibratedImage, Monitor, MonitorSettings, MonitorState, Observation};
 
 static MONITOR: LazyLock<Monitor> = LazyLock::new(|| {
-    let baseline = Baseline::new(0.05, vec![CalibratedRate { images: 100, above: 5 }])
-        .with_class_mix([("defect".into(), 20), ("good".into(), 80)]);
+    let image = |i: u32| CalibratedImage {
+        group: Some((i / 4).to_string()),
+        class: if i.is_multiple_of(5) { "defect" } else { "good" }.into(),
+        score: f64::from(i * 37 % 100),
+        properties: None,
+    };
+    let baseline = Baseline::new(0.05, (0..100).map(image).collect());
     Monitor::new(MonitorSettings { window: 20, ..MonitorSettings::default() }, Some(baseline))
         .expect("settings that hold")
 });

@@ -6,8 +6,7 @@ use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::Parser;
-use sdd_server::Application;
-use sdd_server::settings::Cli;
+use sdd_server::{Application, Cli};
 
 const MODEL: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../core/tests/data/tiny.onnx");
 

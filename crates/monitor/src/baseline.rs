@@ -1,198 +1,219 @@
-//! What a calibration says of images without drift.
+//! What a calibration says of groups without drift.
 
 use std::collections::BTreeMap;
 
-use sdd_drift::calibration::{Calibration, CalibrationEntry};
-use sdd_stats::Result;
-use sdd_stats::conformal::ConditionalRate;
+use sdd_drift::{Calibration, Properties};
 
-/// A threshold among calibration scores.
-///
-/// A good image is above it at a rate that was drawn once, from a distribution below Beta(a, n + 1 − a) with
-/// `a = above + 1`, whichever way the threshold was chosen (see [`ConditionalRate`]).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct CalibratedRate {
-    /// n, the calibration images that the threshold was chosen among.
-    pub images: usize,
-    /// How many of them are above it.
-    pub above: usize,
+use crate::sample::{PROPERTIES, Sample};
+
+/// Groups that a class has at least for the scores of its images to be put on a scale of its own; images of other
+/// classes, also of those that the calibration does not have, are put on that of all.
+const MIN_CLASS_GROUPS: usize = 5;
+
+/// An image of the calibration.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct CalibratedImage {
+    /// Its group; none: it is a group of its own.
+    pub group: Option<String>,
+    /// The class that the model predicted; empty where that is not known.
+    pub class: String,
+    /// Its drift score.
+    pub score: f64,
+    /// Brightness and so on of its picture, where they are known.
+    pub properties: Option<Properties>,
 }
 
-impl CalibratedRate {
-    /// The α for which `a = ⌊α(n + 1)⌋` is just reached: a/(n + 1), the mean rate over calibrations.
-    #[must_use]
-    pub fn mean(&self) -> f64 {
-        (self.above + 1) as f64 / (self.images + 1) as f64
-    }
-
-    /// The rate that a calibration exceeds with probability `delta` at most.
-    ///
-    /// # Errors
-    ///
-    /// As [`ConditionalRate::new`] and [`ConditionalRate::upper_bound`].
-    pub fn upper_bound(&self, delta: f64) -> Result<f64> {
-        ConditionalRate::new(self.images, self.mean())?.upper_bound(delta)
-    }
+/// The middle of something and how far groups spread around it.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Scale {
+    /// The median.
+    pub middle: f64,
+    /// 1.4826 times the median distance from it: the standard deviation, were it normal.
+    pub spread: f64,
 }
 
-/// What a calibration says of images without drift.
+/// What a calibration says of groups without drift.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Baseline {
-    /// The level α that images are called out of distribution at.
-    pub alpha: f64,
-    /// One threshold for all images, or one a class. Not empty.
-    pub rates: Vec<CalibratedRate>,
-    /// Calibration images by predicted class, of the classes that can be judged: no others enter a window.
-    /// Empty where classes are not known.
-    pub class_mix: BTreeMap<String, u64>,
+    /// The level that images are called out of distribution at.
+    pub(crate) alpha: f64,
+    /// The classes in the order of their names, those with a scale first of all to be tested.
+    pub(crate) classes: Vec<CalibratedClass>,
+    /// Each group's images.
+    pub(crate) groups: Vec<Vec<Sample>>,
+    /// Whether the calibration says which images belong together.
+    pub(crate) is_grouped: bool,
+    /// Images of the middle group.
+    pub(crate) group_size: usize,
+    /// Of the scores of all images.
+    pub(crate) all: Scale,
+    /// Of each of the properties of a picture, where they are known.
+    pub(crate) properties: Option<[Scale; PROPERTIES]>,
+    /// Scores above it are far from everything: twice as far from the median as any of the calibration.
+    pub(crate) far: f64,
+}
+
+/// A predicted class of the calibration.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct CalibratedClass {
+    pub name: String,
+    pub images: u64,
+    /// Of the scores of its images; none where too few groups have any.
+    pub scale: Option<Scale>,
 }
 
 impl Baseline {
-    /// Without classes.
-    #[must_use]
-    pub fn new(alpha: f64, rates: Vec<CalibratedRate>) -> Self {
-        Self { alpha, rates, class_mix: BTreeMap::new() }
-    }
-
-    /// With the numbers of calibration images by predicted class.
-    #[must_use]
-    pub fn with_class_mix(self, class_mix: impl IntoIterator<Item = (String, u64)>) -> Self {
-        Self { class_mix: class_mix.into_iter().collect(), ..self }
-    }
-
-    /// Of a reference's calibration. Classes that it cannot judge are left out.
+    /// Of a reference's calibration.
     #[must_use]
     pub fn of(calibration: &Calibration) -> Self {
-        let entries = calibration.entries();
-        let mut class_mix = BTreeMap::new();
-        for class in entries.iter().filter_map(|entry| entry.predicted_class.clone()) {
-            *class_mix.entry(class).or_default() += 1;
-        }
-        let rates = if let Some(threshold) = calibration.threshold() {
-            vec![rate(entries.iter(), threshold)]
-        } else {
-            let classes = calibration.classes().into_iter();
-            let judged = classes.filter_map(|class| Some((class.class, class.threshold?)));
-            let rate = |(class, threshold): (Option<String>, f64)| {
-                rate(entries.iter().filter(|entry| entry.predicted_class == class), threshold)
-            };
-            let judged: Vec<_> = judged.collect();
-            class_mix.retain(|name, _| {
-                judged.iter().any(|(class, _)| class.as_ref().is_some_and(|class| class == name))
-            });
-            judged.into_iter().map(rate).collect()
+        let image = |entry: &sdd_drift::calibration::CalibrationEntry| CalibratedImage {
+            group: entry.group.clone(),
+            class: entry.predicted_class.clone().unwrap_or_default(),
+            score: entry.score,
+            properties: entry.properties,
         };
-        Self { alpha: calibration.alpha(), rates, class_mix }
+        Self::new(calibration.alpha(), calibration.entries().iter().map(image).collect())
     }
 
-    /// Calibration images that judge.
+    /// Of images in any order, at least one.
+    #[must_use]
+    pub fn new(alpha: f64, images: Vec<CalibratedImage>) -> Self {
+        let is_grouped = images.iter().any(|image| image.group.is_some());
+        let mut groups: Vec<Vec<CalibratedImage>> = Vec::new();
+        let mut places = BTreeMap::new();
+        for image in images {
+            let place = match &image.group {
+                Some(group) => *places.entry(group.clone()).or_insert(groups.len()),
+                None => groups.len(),
+            };
+            if place == groups.len() {
+                groups.push(Vec::new());
+            }
+            groups[place].push(image);
+        }
+        let classes = classes(&groups);
+        let properties = properties(&groups);
+        let mut sizes: Vec<usize> = groups.iter().map(Vec::len).collect();
+        sizes.sort_unstable();
+        let scores = weighted(&groups, |image| Some(image.score));
+        let all = Scale::of(scores.clone()).unwrap_or(Scale { middle: 0.0, spread: 1.0 });
+        let largest = scores.iter().map(|(score, _)| *score).fold(all.middle, f64::max);
+        let mut baseline = Self {
+            alpha,
+            classes,
+            groups: Vec::new(),
+            is_grouped,
+            group_size: sizes.get(sizes.len() / 2).copied().unwrap_or(1),
+            all,
+            properties,
+            far: largest + (largest - all.middle),
+        };
+        let sample = |image: &CalibratedImage| {
+            baseline.sample(&image.class, image.score, image.properties.as_ref())
+        };
+        let samples = |group: &Vec<CalibratedImage>| group.iter().map(sample).collect();
+        baseline.groups = groups.iter().map(samples).collect();
+        baseline
+    }
+
+    /// An image as groups are compared by it.
+    pub(crate) fn sample(
+        &self,
+        class: &str,
+        score: f64,
+        properties: Option<&Properties>,
+    ) -> Sample {
+        let class = self.classes.iter().position(|known| known.name == class);
+        let standard = |value: f64, scale: Scale| (value - scale.middle) / scale.spread;
+        let score = Some(standard(score, self.scale(class))).filter(|score| score.is_finite());
+        let properties = self.properties.zip(properties).map(|(scales, properties)| {
+            let values = properties.to_array();
+            std::array::from_fn(|i| standard(values[i], scales[i]))
+        });
+        let properties =
+            properties.filter(|all: &[f64; PROPERTIES]| all.iter().all(|one| one.is_finite()));
+        Sample { class, score, properties }
+    }
+
+    /// The scale that scores of a class are put on.
+    pub(crate) fn scale(&self, class: Option<usize>) -> Scale {
+        class.and_then(|class| self.classes[class].scale).unwrap_or(self.all)
+    }
+
+    /// The number of groups.
+    #[must_use]
+    pub fn groups(&self) -> usize {
+        self.groups.len()
+    }
+
+    /// The number of images.
     #[must_use]
     pub fn images(&self) -> usize {
-        self.rates.iter().map(|rate| rate.images).sum()
+        self.groups.iter().map(Vec::len).sum()
     }
+}
 
-    /// The rate that none of the thresholds exceeds, but for a share `delta` of calibrations.
-    ///
-    /// # Errors
-    ///
-    /// As [`CalibratedRate::upper_bound`].
-    pub fn upper_bound(&self, delta: f64) -> Result<f64> {
-        let each = delta / self.rates.len().max(1) as f64;
-        let bounds = self.rates.iter().map(|rate| rate.upper_bound(each));
-        bounds.reduce(|a, b| Ok(a?.max(b?))).unwrap_or(Ok(self.alpha))
-    }
-
-    /// The threshold whose rate is known worst.
-    pub(super) fn widest(&self) -> Result<Option<CalibratedRate>> {
-        let mut widest: Option<(f64, CalibratedRate)> = None;
-        for rate in &self.rates {
-            let bound = rate.upper_bound(0.01)?;
-            if widest.is_none_or(|(largest, _)| bound > largest) {
-                widest = Some((bound, *rate));
-            }
+impl Scale {
+    /// Of values with their weights; none of no values. Where most of them are equal the spread is a millionth of the
+    /// middle, so that it is never 0.
+    fn of(mut values: Vec<(f64, f64)>) -> Option<Self> {
+        let middle = weighted_median(&mut values)?;
+        for (value, _) in &mut values {
+            *value = (*value - middle).abs();
         }
-        Ok(widest.map(|(_, rate)| rate))
+        let spread = 1.4826 * weighted_median(&mut values)?;
+        Some(Self { middle, spread: spread.max(1e-6 * middle.abs()).max(1e-12) })
     }
 }
 
-fn rate<'a>(entries: impl Iterator<Item = &'a CalibrationEntry>, threshold: f64) -> CalibratedRate {
-    entries.fold(CalibratedRate { images: 0, above: 0 }, |rate, entry| CalibratedRate {
-        images: rate.images + 1,
-        above: rate.above + usize::from(entry.score > threshold),
-    })
+fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
+    values.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let half = values.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
+    let mut sum = 0.0;
+    let reaches = |(_, weight): &&(f64, f64)| {
+        sum += weight;
+        sum >= half
+    };
+    values.iter().find(reaches).or(values.last()).map(|(value, _)| *value)
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use sdd_drift::Score;
-    use sdd_drift::calibration::CalibrationSource;
-    use sdd_stats::conformal::{PValueKind, PValueWithin, VerdictRule};
+/// What images have, each with its weight: 1 for all of a group that have it.
+fn weighted(
+    groups: &[Vec<CalibratedImage>],
+    value: impl Fn(&CalibratedImage) -> Option<f64>,
+) -> Vec<(f64, f64)> {
+    let of_group = |group: &Vec<CalibratedImage>| {
+        let values: Vec<f64> = group.iter().filter_map(&value).collect();
+        let weight = 1.0 / values.len().max(1) as f64;
+        values.into_iter().map(move |value| (value, weight)).collect::<Vec<_>>()
+    };
+    groups.iter().flat_map(of_group).collect()
+}
 
-    #[test]
-    fn a_calibrations_rate_is_the_one_of_its_size_and_level() {
-        let entry = |i: u32| CalibrationEntry {
-            score: f64::from(i),
-            predicted_class: Some(if i.is_multiple_of(3) { "defect" } else { "good" }.into()),
-            label: None,
-        };
-        let entries = (1..=99).map(entry).collect();
-        let source = CalibrationSource::Directory;
-        let calibration = Calibration::new(Score::default(), 0.05, entries, None, source).unwrap();
-        let baseline = Baseline::of(&calibration);
-        assert_eq!(baseline.rates, [CalibratedRate { images: 99, above: 4 }]);
-        assert_eq!(
-            baseline.class_mix,
-            BTreeMap::from([("defect".into(), 33), ("good".into(), 66)])
-        );
-        let expected = ConditionalRate::new(99, 0.05).unwrap().upper_bound(0.01).unwrap();
-        assert_eq!(baseline.upper_bound(0.01).unwrap(), expected);
+fn classes(groups: &[Vec<CalibratedImage>]) -> Vec<CalibratedClass> {
+    let mut images = BTreeMap::<&str, u64>::new();
+    for image in groups.iter().flatten() {
+        *images.entry(&image.class).or_default() += 1;
     }
+    let class = |(name, images): (&str, u64)| {
+        let has_it = |group: &&Vec<CalibratedImage>| group.iter().any(|image| image.class == name);
+        let is_enough = groups.iter().filter(has_it).count() >= MIN_CLASS_GROUPS;
+        let scores = weighted(groups, |image| (image.class == name).then_some(image.score));
+        let scale = is_enough.then(|| Scale::of(scores)).flatten();
+        CalibratedClass { name: name.to_owned(), images, scale }
+    };
+    images.into_iter().map(class).collect()
+}
 
-    #[test]
-    fn classes_with_thresholds_of_their_own_count_each_and_small_ones_not() {
-        let entry = |i: u32| CalibrationEntry {
-            score: f64::from(i),
-            predicted_class: Some(["a", "a", "b", "a", "c", "b"][i as usize % 6].into()),
-            label: None,
-        };
-        let rule = VerdictRule {
-            alpha: 0.05,
-            p_value: PValueKind::Marginal,
-            within: PValueWithin::PredictedClass,
-        };
-        let (score, source) = (Score::default(), CalibrationSource::Directory);
-        let entries = (0..90).map(entry).collect();
-        let calibration = Calibration::with_rule(score, rule, entries, None, source).unwrap();
-        let baseline = Baseline::of(&calibration);
-        // 45, 30 and 15 images: 15 can raise no alarm at 5 %.
-        let expected =
-            [CalibratedRate { images: 45, above: 1 }, CalibratedRate { images: 30, above: 0 }];
-        assert_eq!(baseline.rates, expected);
-        assert_eq!(baseline.class_mix, BTreeMap::from([("a".into(), 45), ("b".into(), 30)]));
+/// Where all images have them.
+fn properties(groups: &[Vec<CalibratedImage>]) -> Option<[Scale; PROPERTIES]> {
+    let mut scales = [Scale { middle: 0.0, spread: 1.0 }; PROPERTIES];
+    if groups.iter().flatten().any(|image| image.properties.is_none()) {
+        return None;
     }
-
-    #[test]
-    fn a_stricter_p_value_leaves_fewer_above() {
-        let entry =
-            |i: u32| CalibrationEntry { score: f64::from(i), predicted_class: None, label: None };
-        let of = |p_value| {
-            let rule = VerdictRule { alpha: 0.05, p_value, within: PValueWithin::All };
-            let (score, source) = (Score::default(), CalibrationSource::Directory);
-            let entries = (0..999).map(entry).collect();
-            let calibration = Calibration::with_rule(score, rule, entries, None, source).unwrap();
-            Baseline::of(&calibration).rates[0].above
-        };
-        assert_eq!(of(PValueKind::Marginal), 49);
-        assert!((1..49).contains(&of(PValueKind::Simes { delta: 0.01 })));
+    for (i, scale) in scales.iter_mut().enumerate() {
+        let of = |image: &CalibratedImage| image.properties.map(|all| all.to_array()[i]);
+        *scale = Scale::of(weighted(groups, of))?;
     }
-
-    #[test]
-    fn of_several_thresholds_the_worst_known_one_counts() {
-        let (large, small) =
-            (CalibratedRate { images: 999, above: 49 }, CalibratedRate { images: 39, above: 1 });
-        let both = Baseline::new(0.05, vec![large, small]);
-        assert_eq!(both.upper_bound(0.02).unwrap(), small.upper_bound(0.01).unwrap());
-        assert_eq!(both.widest().unwrap(), Some(small));
-    }
+    Some(scales)
 }

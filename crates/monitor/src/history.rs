@@ -2,9 +2,11 @@
 
 use serde::Serialize;
 
-use super::report::ShareReport;
-use super::store::SeriesPoint;
+use sdd_drift::Properties;
+
 use crate::error::Result;
+use crate::report::ShareReport;
+use crate::store::SeriesPoint;
 
 /// Images that follow each other.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -21,10 +23,10 @@ pub struct Stretch {
     pub last_ms: i64,
     /// The share out of distribution of those that could be judged.
     pub share: ShareReport,
-    /// The e-value; none where no image could be judged.
-    pub e_value: Option<Course>,
-    /// The CUSUM; none where no image could be judged.
-    pub cusum: Option<Course>,
+    /// R, the evidence of drift; none where nothing was tested.
+    pub evidence: Option<Course>,
+    /// The means of what its pictures are like; none where that was looked at of none.
+    pub properties: Option<Properties>,
 }
 
 /// What a value did in a stretch.
@@ -67,10 +69,19 @@ impl Stretch {
             first_ms: first.time_ms,
             last_ms: last.time_ms,
             share: ShareReport::new(out as u64, judged as u64)?,
-            e_value: Course::of(images.iter().filter_map(|image| image.e_value)),
-            cusum: Course::of(images.iter().filter_map(|image| image.cusum)),
+            evidence: Course::of(images.iter().filter_map(|image| image.evidence)),
+            properties: mean(images.iter().filter_map(|image| image.properties)),
         }))
     }
+}
+
+fn mean(images: impl Iterator<Item = Properties>) -> Option<Properties> {
+    let (mut sum, mut count) = ([0.0; Properties::NAMES.len()], 0_u32);
+    for image in images {
+        sum.iter_mut().zip(image.to_array()).for_each(|(sum, value)| *sum += value);
+        count += 1;
+    }
+    (count > 0).then(|| Properties::of_array(sum.map(|sum| sum / f64::from(count))))
 }
 
 impl Course {
@@ -94,8 +105,8 @@ mod tests {
             score: 0.5,
             p_value: out.map(|_| 0.5),
             out_of_distribution: out,
-            e_value: out.map(|_| if sequence == 5 { 300.0 } else { 1.0 }),
-            cusum: out.map(|_| sequence as f64),
+            evidence: out.map(|_| if sequence == 5 { 300.0 } else { 1.0 }),
+            properties: out.map(|_| Properties::of_array([sequence as f64, 1.0, 1.0, 1.0, 0.0])),
         }
     }
 
@@ -107,8 +118,9 @@ mod tests {
         assert_eq!(stretches.len(), 25);
         assert_eq!(stretches.iter().map(|one| one.share.images).sum::<u64>(), 90);
         assert_eq!(stretches.iter().map(|one| one.share.out_of_distribution).sum::<u64>(), 20);
-        assert_eq!(stretches[1].e_value, Some(Course { largest: 300.0, last: 1.0 }));
+        assert_eq!(stretches[1].evidence, Some(Course { largest: 300.0, last: 1.0 }));
         assert_eq!((stretches[24].first_sequence, stretches[24].last_sequence), (97, 100));
+        assert_eq!(stretches[0].properties.unwrap().brightness, 2.5);
         assert_eq!((stretches[24].first_ms, stretches[24].last_ms), (970, 1000));
         assert!(stretches.windows(2).all(|two| two[0].last_sequence + 1 == two[1].first_sequence));
     }
@@ -118,7 +130,7 @@ mod tests {
         assert_eq!(Stretch::divide(&[], 30).unwrap(), []);
         let stretches = Stretch::divide(&[image(7, None), image(8, Some(true))], 30).unwrap();
         assert_eq!(stretches.len(), 2);
-        assert_eq!((stretches[0].e_value, stretches[0].share.images), (None, 0));
+        assert_eq!((stretches[0].evidence, stretches[0].share.images), (None, 0));
         assert_eq!(Stretch::divide(&[image(7, None)], 0).unwrap().len(), 1);
     }
 }

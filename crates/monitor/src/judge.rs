@@ -1,298 +1,314 @@
 //! From a state to a report.
 
-use super::class_mix::MixCounts;
-use super::plan::{Monitor, Tests};
-use super::report::{
-    ClassMixReport, ClassReport, CusumReport, EProcessReport, EpochReport, MixStatus,
-    MonitorReport, Reason, ShareReport, TestName, WindowReport, WindowTestReport,
-};
-use super::settings::ClassMixRule;
-use super::state::{MonitorState, WindowCheck};
-use super::terms::{Alarm, INTERVAL_ALPHA};
-use crate::error::Result;
-use sdd_drift::Status;
+use std::collections::BTreeMap;
+
+use sdd_drift::{Properties, Status};
 use sdd_stats::sequential::clopper_pearson;
 
-const FORMAT_VERSION: u32 = 1;
+use crate::error::Result;
+use crate::group_tests::Share;
+use crate::plan::{Monitor, Plan};
+use crate::report::{
+    Advice, ClassReport, EpochReport, EvidenceReport, GroupReport, MonitorReport, PropertyReport,
+    Reason, ShareReport, StreamReport, TestReport, UnitReport, WindowReport,
+};
+use crate::report_text as text;
+use crate::settings::ExpectedMix;
+use crate::state::MonitorState;
+use crate::stream::{REPEATS, Raised, Stream};
+use crate::terms::{Alarm, INTERVAL_ALPHA, TestName};
+use crate::totals::Totals;
+
+const FORMAT_VERSION: u32 = 2;
 
 /// The rule behind [`MonitorReport::retrain_recommended`].
-const RETRAIN_RULE: &str = "a new model or reference is advised when appearance is drifting and either the e-process \
-                            has alarmed in this epoch or the lower end of the recent share's interval is above the \
-                            tolerated share; a changed class mix alone is no reason";
+const RETRAIN_RULE: &str = "a new model or reference is advised where appearance is drifting, unless most of the last \
+                            images are far from everything, the same picture comes again and again, or what has changed \
+                            is the picture itself (brightness and so on): then camera, light and part are to be looked \
+                            at first; a changed class mix alone is no reason";
+
+/// From this part of the last images on, what comes is far from everything.
+const MOST: f64 = 0.5;
 
 impl ShareReport {
-    pub(super) fn new(out_of_distribution: u64, images: u64) -> Result<Self> {
+    pub(crate) fn new(out_of_distribution: u64, images: u64) -> Result<Self> {
         let [count, n] =
             [out_of_distribution, images].map(|count| usize::try_from(count).unwrap_or(usize::MAX));
         let share = if images == 0 { 0.0 } else { out_of_distribution as f64 / images as f64 };
         let interval = clopper_pearson(count, n, INTERVAL_ALPHA)?;
         Ok(Self { images, out_of_distribution, share, interval })
     }
+
+    fn of(totals: Totals) -> Result<Self> {
+        Self::new(totals.out_of_distribution, totals.judged)
+    }
 }
 
 impl Monitor {
-    /// What can be said of a stream by its state.
+    /// What can be said of all images by the state.
     ///
     /// A state of other settings is reported as what it will be with the next image: an epoch that has just begun.
     ///
     /// # Errors
     ///
-    /// [`sdd_stats::Error::InvalidArgument`] for a state that was changed from outside.
+    /// [`crate::Error::InvalidState`] for a state that was changed from outside.
     pub fn report(&self, state: &MonitorState) -> Result<MonitorReport> {
         if !state.is_of(self) {
             let mut state = state.clone();
             state.renew(self);
             return self.report(&state);
         }
-        let class_mix = self.class_mix(state)?;
-        let classes = self.classes(state)?;
-        let recent =
-            ShareReport::new(state.ring.out_of_distribution() as u64, state.ring.len() as u64)?;
-        let minimum = self.settings().minimum_images as u64;
-        // Without a calibration no number of images makes a verdict.
-        let images_needed = self.tests().map(|_| minimum.saturating_sub(state.totals.judged));
+        state.check_plan(self)?;
+        let streams = state.streams.iter().map(|(name, stream)| self.stream(name, stream));
         let mut report = MonitorReport {
             format_version: FORMAT_VERSION,
             verdict: Status::InsufficientData,
             appearance: Status::InsufficientData,
             summary: String::new(),
             reasons: Vec::new(),
+            advice: Advice::None,
             retrain_recommended: false,
             retrain_rule: RETRAIN_RULE.to_owned(),
-            images_needed,
-            tolerated_share: self.tests().map(Tests::tolerated),
+            groups_needed: None,
+            unit: None,
+            evidence: None,
             window: None,
-            e_process: None,
-            cusum: None,
-            class_mix,
-            classes,
+            classes: self.classes(state)?,
+            properties: Vec::new(),
+            groups: groups(state),
+            streams: streams.collect::<Result<_>>()?,
             epoch: EpochReport {
                 number: state.epoch.number,
                 began_ms: state.began_ms(),
                 because: state.epoch.because,
                 images: state.totals.images,
-                judged: ShareReport::new(state.totals.out_of_distribution, state.totals.judged)?,
+                judged: ShareReport::of(state.totals)?,
             },
             images_ever: state.sequence,
             last_image_ms: state.last_ms,
             settings: self.settings().clone(),
         };
-        if let Some(tests) = self.tests() {
-            report.window = Some(self.window(tests, state, recent)?);
-            report.e_process = Some(self.e_process(tests, state)?);
-            report.cusum = Some(cusum(tests, state));
-            if images_needed == Some(0) {
-                conclude(&mut report, recent, tests.tolerated());
-            }
+        if let Some((plan, tests)) = self.plan().zip(state.all.as_ref()) {
+            report.groups_needed = Some(plan.groups_needed.saturating_sub(tests.groups));
+            report.unit = Some(unit(plan, state));
+            report.evidence = Some(evidence(plan, state));
+            report.window = Some(self.window(plan, state)?);
+            report.properties = properties(plan, state);
+            conclude(&mut report, plan, state);
         }
-        report.summary = super::report_text::summary(&report);
+        report.summary = text::summary(&report);
         Ok(report)
     }
 
-    fn window(
-        &self,
-        tests: &Tests,
-        state: &MonitorState,
-        recent: ShareReport,
-    ) -> Result<WindowReport> {
-        let size = self.settings().window_false_alarm_probability;
-        let window = self.settings().window;
-        let test = |check: &WindowCheck| {
-            let count = check.out_of_distribution;
-            let p_value = tests.window_p_value(count, self.settings().tolerated_share)?;
-            let share = ShareReport::new(count as u64, window as u64)?;
-            Ok::<_, crate::Error>(WindowTestReport {
-                at: check.at,
-                share,
-                p_value,
-                size,
-                alarm: p_value <= size,
-            })
-        };
-        let test = state.check.as_ref().map(test).transpose()?;
-        Ok(WindowReport { size: window, recent, test })
-    }
-
-    fn e_process(&self, tests: &Tests, state: &MonitorState) -> Result<EProcessReport> {
-        let test = state.sequential_test(tests)?;
-        Ok(EProcessReport {
-            value: test.e_value(),
-            largest: test.largest(),
-            alarm_at: tests.guarantee.alarm_at(),
-            level: tests.guarantee.level(),
-            false_alarm_probability: self.settings().false_alarm_probability,
-            alarm: state.e_process_alarm,
+    fn window(&self, plan: &Plan, state: &MonitorState) -> Result<WindowReport> {
+        let (out, images) = (state.ring.out_of_distribution() as u64, state.ring.len() as u64);
+        Ok(WindowReport {
+            size: self.settings().window,
+            recent: ShareReport::new(out, images)?,
+            expected_share: plan.baseline.alpha,
+            far: state.ring.far() as u64,
         })
     }
 
-    fn class_mix(&self, state: &MonitorState) -> Result<ClassMixReport> {
-        let size = self.settings().window_false_alarm_probability;
-        let without = |status, message: String| ClassMixReport {
-            status,
-            at: None,
-            chi_square: None,
-            p_value: None,
-            permuted: None,
-            changed_classes: Vec::new(),
-            size,
-            message,
+    fn stream(&self, name: &str, stream: &Stream) -> Result<StreamReport> {
+        let tests = self.plan().zip(stream.tests.as_ref());
+        let verdict = match tests {
+            _ if stream.alarm.is_some() || stream.repeats >= REPEATS => Status::Drifting,
+            Some((plan, tests)) if tests.groups >= plan.groups_needed => Status::Stable,
+            _ => Status::InsufficientData,
         };
-        let tests = self.tests().filter(|tests| !tests.baseline.class_mix.is_empty());
-        let Some(tests) = tests else {
-            let message = "the calibration does not say which classes were predicted".to_owned();
-            return Ok(without(MixStatus::Unavailable, message));
-        };
-        let Some(check) = &state.check else {
-            let needed = (self.settings().window as u64).saturating_sub(state.totals.judged);
-            let message = format!("the first window is full after {needed} more images");
-            return Ok(without(MixStatus::InsufficientData, message));
-        };
-        let names = state.classes.iter().map(|class| class.class.as_str());
-        let counts = MixCounts::new(tests, names, &check.by_class);
-        let test = counts.test(check.mix_p_value, size)?;
-        let changed = test.p_value <= size;
-        Ok(ClassMixReport {
-            at: Some(check.at),
-            chi_square: Some(test.statistic),
-            p_value: Some(test.p_value),
-            permuted: Some(test.is_permuted),
-            changed_classes: if changed { counts.changed()? } else { Vec::new() },
-            ..without(
-                if changed { MixStatus::Changed } else { MixStatus::Unchanged },
-                counts.text(),
-            )
+        let open = stream.open.as_ref();
+        Ok(StreamReport {
+            stream: Some(name.to_owned()).filter(|name| !name.is_empty()),
+            verdict,
+            images: stream.totals.images,
+            judged: ShareReport::of(stream.totals)?,
+            groups: stream.tests.as_ref().map_or(0, |tests| tests.groups),
+            evidence: tests.map(|(plan, tests)| number(tests.log_evidence(&plan.subjects).0)),
+            alarm: stream.alarm.map(|alarm| alarm.at),
+            open_group_images: open.map_or(0, |open| open.totals.images),
+            open_group: open.and_then(|open| open.name.clone()),
+            repeats: stream.repeats,
+            last_image_ms: stream.last_ms,
         })
     }
 
     fn classes(&self, state: &MonitorState) -> Result<Vec<ClassReport>> {
-        let none = std::collections::BTreeMap::new();
-        let mix = self.tests().map_or(&none, |tests| &tests.baseline.class_mix);
+        let mut calibrated = BTreeMap::<&str, u64>::new();
+        for class in self.plan().iter().flat_map(|plan| &plan.baseline.classes) {
+            calibrated.insert(&class.name, class.images);
+        }
+        let calibration = calibrated.values().sum::<u64>();
+        let in_window = state.ring.len() as u64;
+        let part = |count: u64, of: u64| count as f64 / of.max(1) as f64;
+        let class = |name: &str, totals: Totals, (recent, out): (u64, u64)| {
+            let calibration_images = calibrated.get(name).copied().unwrap_or(0);
+            let expected_mix = match &self.settings().expected_mix {
+                None => None,
+                Some(ExpectedMix::Calibration) => Some(part(calibration_images, calibration)),
+                Some(ExpectedMix::Stated(mix)) => mix.get(name).copied(),
+            };
+            Ok(ClassReport {
+                class: name.to_owned(),
+                images: totals.images,
+                epoch: ShareReport::of(totals)?,
+                recent: ShareReport::new(out, recent)?,
+                recent_mix: part(recent, in_window),
+                calibration_images,
+                calibration_mix: part(calibration_images, calibration),
+                expected_mix,
+            })
+        };
         let recent = state.ring.by_class(state.classes.len());
-        let seen = state.classes.iter().zip(recent).map(|(class, (images, out))| {
-            Ok(ClassReport {
-                class: class.class.clone(),
-                images: class.totals.images,
-                epoch: ShareReport::new(class.totals.out_of_distribution, class.totals.judged)?,
-                recent: ShareReport::new(out, images)?,
-                calibration_images: mix.get(&class.class).copied().unwrap_or(0),
-            })
-        });
-        let unseen =
-            mix.iter().filter(|(class, _)| !state.classes.iter().any(|seen| seen.class == **class));
-        let unseen = unseen.map(|(class, images)| {
-            let nothing = ShareReport::new(0, 0)?;
-            Ok(ClassReport {
-                class: class.clone(),
-                images: 0,
-                epoch: nothing,
-                recent: nothing,
-                calibration_images: *images,
-            })
-        });
+        let seen = state.classes.iter().zip(recent);
+        let seen = seen.map(|(one, recent)| class(&one.class, one.totals, recent));
+        let is_unseen = |name: &&&str| !state.classes.iter().any(|one| one.class == **name);
+        let unseen = calibrated.keys().filter(is_unseen);
+        let unseen = unseen.map(|name| class(name, Totals::default(), (0, 0)));
         let mut classes = seen.chain(unseen).collect::<Result<Vec<_>>>()?;
         classes.sort_by(|a, b| a.class.cmp(&b.class));
         Ok(classes)
     }
 }
 
-fn cusum(tests: &Tests, state: &MonitorState) -> CusumReport {
-    CusumReport {
-        value: state.cusum,
-        largest: state.cusum_largest,
-        threshold: tests.cusum.threshold,
-        share_without_drift: tests.cusum.p0,
-        share_to_find: tests.cusum.p1,
-        images_between_false_alarms: tests.cusum.run_length,
-        mean_delay: tests.cusum.mean_delay,
-        alarm: state.cusum_alarm,
+/// What this is the logarithm of, as JSON can have it.
+fn number(log: f64) -> f64 {
+    log.exp().min(f64::MAX)
+}
+
+fn unit(plan: &Plan, state: &MonitorState) -> UnitReport {
+    let named = state.groups.iter().filter(|group| group.name.is_some()).count() as u64;
+    let mut unit = UnitReport {
+        calibration_groups: plan.baseline.groups() as u64,
+        calibration_is_grouped: plan.baseline.is_grouped,
+        block: plan.block,
+        named,
+        message: String::new(),
+    };
+    unit.message = text::unit(&unit, state.groups.len() as u64);
+    unit
+}
+
+fn evidence(plan: &Plan, state: &MonitorState) -> EvidenceReport {
+    let test = |share: Share| TestReport {
+        test: share.test,
+        subject: subject(plan, share.test, share.subject),
+        more: share.is_greater,
+        value: number(share.log_r),
+        weight: share.weight,
+    };
+    let all = state.all.as_ref();
+    EvidenceReport {
+        value: number(state.log_evidence(plan)),
+        largest: state.largest.map_or(0.0, number),
+        alarm_at: number(plan.log_alarm_at),
+        alarm: state.alarm.map(|alarm| alarm.at),
+        probability_of_ever: all.map_or(1.0, |all| (-all.largest_martingale).exp()),
+        groups: all.map_or(0, |all| all.groups),
+        tests: all.map_or_else(Vec::new, |all| {
+            all.shares(&plan.subjects).into_iter().map(test).collect()
+        }),
     }
 }
 
-/// Reasons, verdicts and the advice.
-fn conclude(report: &mut MonitorReport, recent: ShareReport, tolerated: f64) {
-    let strange = report.classes.iter().filter(|class| class.recent.interval.low > tolerated);
-    let strange: Vec<String> = strange.map(|class| class.class.clone()).collect();
-    let of_appearance = |test, value, threshold, since: Alarm, message: String, share| Reason {
-        test,
-        value,
-        threshold,
-        message,
-        since,
-        share: Some(share),
-        classes: strange.clone(),
+fn subject(plan: &Plan, test: TestName, subject: Option<usize>) -> Option<String> {
+    match test {
+        TestName::Properties => subject.map(|i| Properties::NAMES[i].to_owned()),
+        TestName::ClassMix => {
+            let class = plan.baseline.classes.get(subject?)?;
+            Some(class.name.clone())
+        }
+        TestName::Appearance | TestName::Repetition => None,
+    }
+}
+
+fn properties(plan: &Plan, state: &MonitorState) -> Vec<PropertyReport> {
+    let Some(scales) = plan.baseline.properties else { return Vec::new() };
+    let recent: Vec<_> = state.groups.iter().filter_map(|group| group.properties).collect();
+    let property = |(i, name): (usize, &str)| {
+        let sum: f64 = recent.iter().map(|group| group[i]).sum();
+        let spreads = (!recent.is_empty()).then(|| sum / recent.len() as f64);
+        let mut property = PropertyReport {
+            property: name.to_owned(),
+            middle: scales[i].middle,
+            spread: scales[i].spread,
+            recent: spreads.map(|spreads| scales[i].middle + spreads * scales[i].spread),
+            spreads,
+            message: String::new(),
+        };
+        property.message = text::property(&property, recent.len());
+        property
     };
-    if let Some(e_process) = &report.e_process
-        && let Some(since) = e_process.alarm
-    {
-        let message = format!(
-            "the e-process reached {:.0} after {} images: more images are out of distribution than {:.1} %; \
-             without drift it would do so with probability {} at most, ever",
-            e_process.alarm_at,
-            since.image,
-            100.0 * e_process.level,
-            e_process.false_alarm_probability
-        );
-        let (value, threshold) = (e_process.largest, e_process.alarm_at);
-        report.reasons.push(of_appearance(
-            TestName::EProcess,
-            value,
-            threshold,
-            since,
-            message,
-            recent,
-        ));
+    Properties::NAMES.into_iter().enumerate().map(property).collect()
+}
+
+fn groups(state: &MonitorState) -> Vec<GroupReport> {
+    let group = |group: &crate::state::GroupNote| GroupReport {
+        group: group.name.clone(),
+        stream: Some(group.stream.clone()).filter(|name| !name.is_empty()),
+        images: group.totals.images,
+        out_of_distribution: group.totals.out_of_distribution,
+        score: group.score,
+        last_sequence: group.sequence,
+        last_ms: group.time_ms,
+    };
+    state.groups.iter().map(group).collect()
+}
+
+/// Reasons, verdicts and the advice.
+fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) {
+    let strange = report.classes.iter().filter(|one| one.recent.interval.low > plan.baseline.alpha);
+    let strange: Vec<String> = strange.map(|one| one.class.clone()).collect();
+    let reason = |raised: &Raised, stream: Option<&str>| Reason {
+        test: raised.test,
+        subject: subject(plan, raised.test, raised.subject),
+        message: text::alarm(report, raised, subject(plan, raised.test, raised.subject)),
+        since: raised.at,
+        stream: stream.map(str::to_owned),
+        classes: if raised.test == TestName::Appearance { strange.clone() } else { Vec::new() },
+    };
+    let streams = state.streams.iter().filter(|(name, _)| !name.is_empty());
+    let alarms = streams.clone().filter_map(|(name, stream)| {
+        stream.alarm.as_ref().map(|raised| reason(raised, Some(name)))
+    });
+    let mut reasons: Vec<Reason> =
+        state.alarm.iter().map(|raised| reason(raised, None)).chain(alarms).collect();
+    for (name, stream) in &state.streams {
+        if stream.repeats >= REPEATS {
+            let since = Alarm {
+                group: state.all.as_ref().map_or(0, |all| all.groups),
+                sequence: state.sequence,
+                time_ms: stream.last_ms.unwrap_or_default(),
+            };
+            reasons.push(Reason {
+                test: TestName::Repetition,
+                subject: None,
+                message: text::repetition(stream.repeats),
+                since,
+                stream: Some(name.clone()).filter(|name| !name.is_empty()),
+                classes: Vec::new(),
+            });
+        }
     }
-    if let Some(cusum) = &report.cusum
-        && let Some(since) = cusum.alarm
-    {
-        let message = format!(
-            "the CUSUM reached {:.2} after {} images, which without drift it does once in {:.0} images",
-            cusum.threshold, since.image, cusum.images_between_false_alarms
-        );
-        let (value, threshold) = (cusum.largest, cusum.threshold);
-        report.reasons.push(of_appearance(
-            TestName::Cusum,
-            value,
-            threshold,
-            since,
-            message,
-            recent,
-        ));
-    }
-    if let Some(test) = report.window.as_ref().and_then(|window| window.test.as_ref())
-        && test.alarm
-    {
-        let message = format!(
-            "{} of the last full window's {} images are out of distribution; without drift as many are with \
-             probability {:.2e}",
-            test.share.out_of_distribution, test.share.images, test.p_value
-        );
-        let reason =
-            of_appearance(TestName::Window, test.p_value, test.size, test.at, message, test.share);
-        report.reasons.push(reason);
-    }
-    let appearance = !report.reasons.is_empty();
-    let alarms_for_mix = report.settings.class_mix == ClassMixRule::Alarm;
-    if let (MixStatus::Changed, Some(since), Some(value)) =
-        (report.class_mix.status, report.class_mix.at, report.class_mix.p_value)
-        && alarms_for_mix
-    {
-        report.reasons.push(Reason {
-            test: TestName::ClassMix,
-            value,
-            threshold: report.class_mix.size,
-            message: format!(
-                "the mix of predicted classes has changed: {}",
-                report.class_mix.message
-            ),
-            since,
-            share: None,
-            classes: report.class_mix.changed_classes.clone(),
-        });
-    }
-    let status = |drifting: bool| if drifting { Status::Drifting } else { Status::Stable };
-    report.appearance = status(appearance);
-    report.verdict = status(!report.reasons.is_empty());
-    let proven = report.e_process.as_ref().is_some_and(|e_process| e_process.alarm.is_some());
-    report.retrain_recommended = appearance && (proven || recent.interval.low > tolerated);
+    let undecided = match report.groups_needed {
+        Some(0) => Status::Stable,
+        _ => Status::InsufficientData,
+    };
+    let status = |found: bool| if found { Status::Drifting } else { undecided };
+    let found = |test: TestName| reasons.iter().any(|reason| reason.test == test);
+    let of_picture = found(TestName::Properties) || found(TestName::Repetition);
+    report.appearance = status(found(TestName::Appearance) || of_picture);
+    report.verdict = status(!reasons.is_empty());
+    let is_far = report
+        .window
+        .as_ref()
+        .is_some_and(|window| window.far as f64 > MOST * window.recent.images as f64);
+    report.advice = match report.appearance {
+        Status::Drifting if of_picture || is_far => Advice::Look,
+        Status::Drifting => Advice::Retrain,
+        _ if report.verdict == Status::Drifting => Advice::LookAtMix,
+        _ => Advice::None,
+    };
+    report.retrain_recommended = report.advice == Advice::Retrain;
+    report.reasons = reasons;
 }

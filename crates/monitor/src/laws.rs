@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used)]
 
+use sdd_drift::Properties;
+
 use super::*;
 use crate::sqlite::tests::File;
 
@@ -78,8 +80,13 @@ pub(super) fn monitor() -> Monitor {
 }
 
 fn monitor_of(settings: MonitorSettings) -> Monitor {
-    let baseline = Baseline::new(0.05, vec![CalibratedRate { images: 360, above: 17 }]);
-    Monitor::new(settings, Some(baseline)).unwrap()
+    let image = |i: u32| CalibratedImage {
+        group: Some((i / 4).to_string()),
+        class: if i.is_multiple_of(16) { "defect" } else { "good" }.into(),
+        score: f64::from(i * 37 % 101),
+        properties: None,
+    };
+    Monitor::new(settings, Some(Baseline::new(0.05, (0..160).map(image).collect()))).unwrap()
 }
 
 pub(super) fn pair(reference: &str) -> PairId {
@@ -96,7 +103,12 @@ fn observation(i: u32) -> Observation {
         p_value: Some(1.0 / f64::from(i + 1)),
         out_of_distribution: Some(i.is_multiple_of(5)),
         neighbors: vec![ObservedNeighbor { id: "ä\"b.png".into(), label: None, distance: 0.1 }],
-        image_sha256: i.is_multiple_of(2).then(|| "ab".into()),
+        image_sha256: i.is_multiple_of(2).then(|| format!("ab{i}")),
+        stream: i.is_multiple_of(3).then(|| "left".into()),
+        group: (i % 20 > 3).then(|| format!("part {}", i / 4)),
+        properties: i
+            .is_multiple_of(7)
+            .then(|| Properties::of_array([f64::from(i), 0.1, 2.0, 3.0, 0.5])),
     }
 }
 
@@ -161,7 +173,7 @@ fn two_processes_see_one_stream(place: &dyn Place) {
     let mut one = monitor.start(rows[0].observation.time_ms);
     for row in &rows {
         let step = one.observe(&monitor, &row.observation).unwrap();
-        assert_eq!((step.e_value, step.cusum), (row.e_value, row.cusum));
+        assert_eq!(step.evidence, row.evidence);
     }
     assert_eq!(store.state(&pair("a"), &monitor).unwrap(), one);
 }
@@ -225,7 +237,7 @@ fn a_reset_begins_an_epoch_and_keeps_the_rows(place: &dyn Place) {
     );
 
     // A state that cannot be read stops the stream, until a reset; others go on.
-    place.forge("UPDATE pair SET state = replace(state, '\"cusum\":', '\"cusum\":-')");
+    place.forge("UPDATE pair SET state = replace(state, '\"judged\":', '\"judged\":99')");
     let refused = store.apply(&pair("a"), &monitor, &observations(0..1)).unwrap_err();
     assert_eq!(refused.code(), "invalid_monitor_state");
     let refused = store.declare(&pair("a"), &monitor, 78).unwrap_err();
@@ -238,7 +250,7 @@ fn a_reset_begins_an_epoch_and_keeps_the_rows(place: &dyn Place) {
 
 fn the_settings_that_were_declared_last_are_in_force(place: &dyn Place) {
     let (old, mut store) = (monitor(), place.open(1000));
-    let new = monitor_of(MonitorSettings { window: 20, ..MonitorSettings::default() });
+    let new = monitor_of(MonitorSettings { tolerance: 0.25, ..MonitorSettings::default() });
     assert_eq!(store.declare(&pair("a"), &old, 5).unwrap().epoch(), 1);
     store.apply(&pair("a"), &old, &observations(0..60)).unwrap();
     // A restart with the same settings is no new epoch.
@@ -250,11 +262,11 @@ fn the_settings_that_were_declared_last_are_in_force(place: &dyn Place) {
     assert_eq!((state.epoch(), state.settings()), (2, Some(new.settings())));
     let in_force = old.in_force(&state).unwrap();
     let report = in_force.report(&state).unwrap();
-    assert_eq!((report.epoch.images, report.settings.window), (30, 20));
+    assert_eq!((report.epoch.images, report.settings.tolerance), (30, 0.25));
     let state = store.reset(&pair("a"), &old, 101).unwrap();
     assert_eq!((state.epoch(), state.settings()), (3, Some(new.settings())));
     // What changes nothing that is tested begins no epoch.
-    let lenient = MonitorSettings { minimum_images: 7, ..new.settings().clone() };
+    let lenient = MonitorSettings { window: 77, ..new.settings().clone() };
     let state = store.declare(&pair("a"), &monitor_of(lenient.clone()), 102).unwrap();
     assert_eq!((state.epoch(), state.settings()), (3, Some(&lenient)));
 }
@@ -338,11 +350,9 @@ fn curves_are_those_of_the_epoch_in_order_and_pairs_are_told(place: &dyn Place) 
     assert_eq!(store.series(&pair("a"), 0, 100).unwrap().len(), 41);
     assert_eq!(store.series(&pair("c"), 0, 100).unwrap(), []);
     let report = monitor.report(&state).unwrap();
-    let (e_process, cusum) = (report.e_process.unwrap(), report.cusum.unwrap());
-    assert_eq!((all[19].e_value, all[19].cusum), (Some(e_process.value), Some(cusum.value)));
-    assert_eq!((all[20].e_value, all[20].cusum, all[20].p_value), (None, None, None));
+    assert_eq!((all[20].evidence, all[20].p_value), (Some(report.evidence.unwrap().value), None));
     let row = &store.observations(&pair("a"), Page { before: Some(41), limit: 1 }).unwrap()[0];
-    assert_eq!((row.e_value, row.cusum), (all[19].e_value, all[19].cusum));
+    assert_eq!((row.evidence, row.observation.properties), (all[19].evidence, all[19].properties));
 
     let summary = |pair, images, last_ms| PairSummary { pair, images, last_ms };
     let expected = [summary(pair("a"), 41, Some(60)), summary(pair("b"), 0, None)];

@@ -4,12 +4,12 @@ use std::ffi::OsString;
 use std::fmt;
 use std::path::PathBuf;
 
-#[cfg(feature = "postgres")]
-use super::postgres::{PostgresAddress, PostgresMonitorStore};
-#[cfg(feature = "sqlite")]
-use super::sqlite::SqliteMonitorStore;
-use super::store::MonitorStore;
 use crate::error::Result;
+#[cfg(feature = "postgres")]
+use crate::postgres::{PostgresAddress, PostgresMonitorStore};
+#[cfg(feature = "sqlite")]
+use crate::sqlite::SqliteMonitorStore;
+use crate::store::MonitorStore;
 
 /// Where a monitor's memory is. What it shows of itself has no password.
 #[derive(Debug, Clone, PartialEq)]

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use sdd_drift::{Assessment, NearestImage};
+use sdd_drift::{Assessment, NearestImage, Properties};
 
 /// One prediction. No pixels and no embedding: nothing that the image could be made of again.
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
@@ -25,6 +25,12 @@ pub struct Observation {
     pub out_of_distribution: Option<bool>,
     /// The nearest reference images, nearest first.
     pub neighbors: Vec<ObservedNeighbor>,
+    /// The camera or line that it came from, where that was said.
+    pub stream: Option<String>,
+    /// The part, tray or shift that it is of, where that is known.
+    pub group: Option<String>,
+    /// What the picture is like, where that was looked at.
+    pub properties: Option<Properties>,
     /// SHA-256 of the image file, 64 hexadecimal digits, where images are kept, so that it can be found.
     pub image_sha256: Option<String>,
 }

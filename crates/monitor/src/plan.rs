@@ -1,30 +1,33 @@
-//! What is tested, and at which levels.
+//! What is tested.
 
+use std::cmp::Reverse;
 use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
-use serde::{Deserialize, Serialize};
+use fastrand::Rng;
 
-use super::baseline::Baseline;
-use super::settings::MonitorSettings;
+use sdd_stats::sequential::Evidence;
+
+use crate::baseline::{Baseline, CalibratedClass};
 use crate::error::Result;
-use sdd_stats::distributions::beta_cdf;
-use sdd_stats::sequential::{CusumDesign, Guarantee, WindowTest};
+use crate::group_tests::{ExpectedClass, GroupTests, Subjects};
+use crate::observation::Observation;
+use crate::rank_test::BETTORS;
+use crate::sample::Sample;
+use crate::settings::{ExpectedMix, MonitorSettings};
 
-/// The share of calibrations for which the CUSUM may run shorter than stated.
-const CUSUM_CALIBRATIONS: f64 = 0.05;
+/// Classes whose shares are tested at most, the most common ones.
+const TESTED_CLASSES: usize = 8;
 
-/// A rise that is less than this would hardly ever be told from none.
-const LEAST_RISE: f64 = 1.25;
+/// The images of the calibration's groups that are compared are the same for all servers.
+const SEED: u64 = 0;
 
-/// What is tested, and at which levels: it follows from settings and calibration, and never changes.
-///
-/// Making one takes milliseconds, for the CUSUM's run length; share it.
+/// What is tested, and when it alarms: it follows from settings and calibration, and never changes.
 #[derive(Debug, Clone)]
 pub struct Monitor {
     settings: MonitorSettings,
-    tests: Option<Tests>,
-    /// That of the settings which others have declared, made once.
+    plan: Option<Plan>,
+    /// The last one made by settings which others have declared.
     of_others: Arc<Mutex<Option<Arc<Monitor>>>>,
 }
 
@@ -50,26 +53,17 @@ impl Deref for InForce<'_> {
 
 /// The tests against a calibration.
 #[derive(Debug, Clone)]
-pub struct Tests {
-    pub(super) baseline: Baseline,
-    pub(super) guarantee: Guarantee,
-    pub(super) cusum: CusumDesign,
-    pub(super) window: WindowTest,
-    /// The share that the user tolerates, or else the rate that the calibration's false alarms hardly exceed.
-    pub(super) tolerated: f64,
-    /// The size of the tests of a window.
-    pub(super) window_size: f64,
-}
-
-/// The parameters that a state's numbers depend on.
-#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
-pub(super) struct Basis {
-    pub window: usize,
-    pub level: f64,
-    pub alarm_at: f64,
-    pub p0: f64,
-    pub p1: f64,
-    pub threshold: f64,
+pub(crate) struct Plan {
+    pub baseline: Baseline,
+    pub subjects: Subjects,
+    /// The tests of a stream before its first group.
+    pub start: GroupTests,
+    /// Images that make a group where nobody says which group an image is of.
+    pub block: u64,
+    /// The logarithm of the R that alarms.
+    pub log_alarm_at: f64,
+    /// Groups that it takes at least for an alarm, were each stranger than all before.
+    pub groups_needed: u64,
 }
 
 impl Monitor {
@@ -77,12 +71,11 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// As [`MonitorSettings::check`]; [`sdd_stats::Error::RatesTooClose`] for a share to be found
-    /// that is too close to what is tolerated, and what the statistics refuse of the calibration.
+    /// As [`MonitorSettings::check`].
     pub fn new(settings: MonitorSettings, baseline: Option<Baseline>) -> Result<Self> {
         settings.check()?;
-        let tests = baseline.map(|baseline| Tests::new(&settings, baseline)).transpose()?;
-        Ok(Self { settings, tests, of_others: Arc::default() })
+        let plan = baseline.map(|baseline| Plan::new(&settings, baseline));
+        Ok(Self { settings, plan, of_others: Arc::default() })
     }
 
     /// The user's settings.
@@ -92,9 +85,8 @@ impl Monitor {
     }
 
     /// The tests; `None` without a calibration.
-    #[must_use]
-    pub fn tests(&self) -> Option<&Tests> {
-        self.tests.as_ref()
+    pub(crate) fn plan(&self) -> Option<&Plan> {
+        self.plan.as_ref()
     }
 
     /// The monitor of other settings and the same baseline. The last one that was made is kept.
@@ -102,7 +94,7 @@ impl Monitor {
     /// # Errors
     ///
     /// As [`Monitor::new`], for settings of another version of this program.
-    pub(super) fn by_settings(&self, settings: &MonitorSettings) -> Result<InForce<'_>> {
+    pub(crate) fn by_settings(&self, settings: &MonitorSettings) -> Result<InForce<'_>> {
         if *settings == self.settings {
             return Ok(InForce::Own(self));
         }
@@ -111,73 +103,70 @@ impl Monitor {
         if let Some(monitor) = made.as_ref().filter(|monitor| monitor.settings == *settings) {
             return Ok(InForce::Other(Arc::clone(monitor)));
         }
-        let baseline = self.tests.as_ref().map(|tests| tests.baseline.clone());
+        let baseline = self.plan.as_ref().map(|plan| plan.baseline.clone());
         let monitor = Arc::new(Self::new(settings.clone(), baseline)?);
         *made = Some(Arc::clone(&monitor));
         Ok(InForce::Other(monitor))
     }
+}
 
-    pub(super) fn basis(&self) -> Option<Basis> {
-        self.tests.as_ref().map(|tests| Basis {
-            window: self.settings.window,
-            level: tests.guarantee.level(),
-            alarm_at: tests.guarantee.alarm_at(),
-            p0: tests.cusum.p0,
-            p1: tests.cusum.p1,
-            threshold: tests.cusum.threshold,
-        })
+impl Plan {
+    fn new(settings: &MonitorSettings, mut baseline: Baseline) -> Self {
+        let mix = expected(settings.expected_mix.as_ref(), &mut baseline);
+        let subjects = Subjects { mix, tolerance: settings.tolerance };
+        let start = GroupTests::new(&baseline, &subjects, &mut Rng::with_seed(SEED));
+        let block = settings.group_size.unwrap_or(baseline.group_size) as u64;
+        let log_alarm_at = settings.groups_between_false_alarms.ln();
+        let weight = start.shares(&subjects).first().map_or(1.0, |share| share.weight);
+        let groups_needed = groups_needed(baseline.groups(), log_alarm_at - weight.ln());
+        Self { baseline, subjects, start, block, log_alarm_at, groups_needed }
     }
 }
 
-impl Tests {
-    fn new(settings: &MonitorSettings, baseline: Baseline) -> Result<Self> {
-        let none = || sdd_stats::Error::invalid_argument("rates", "a calibrated threshold", "none");
-        let widest = baseline.widest()?.ok_or_else(none)?;
-        let delta = settings.false_alarm_probability;
-        let stated = settings.tolerated_share.unwrap_or(0.0);
-        let bound = |delta| Ok(stated.max(baseline.upper_bound(delta)?));
-        let guarantee = Guarantee::of_bound(delta, bound)?;
-        let tolerated = guarantee.level();
-        let p0 = stated.max(baseline.upper_bound(CUSUM_CALIBRATIONS)?);
-        let wanted = settings.share_to_find.unwrap_or(3.0 * baseline.alpha).min(0.99);
-        // Between p0 and 1, for a calibration that cannot tell the stated share from its own false alarms.
-        let least = (LEAST_RISE * p0).min(f64::midpoint(p0, 1.0));
-        let run_length = settings.images_between_false_alarms.max(2.0 / p0);
-        let cusum = CusumDesign::for_run_length(p0, wanted.max(least), run_length)?;
-        let window = WindowTest::new(widest.images, widest.mean(), settings.window)?;
-        let window_size = settings.window_false_alarm_probability;
-        Ok(Self { baseline, guarantee, cusum, window, tolerated, window_size })
+impl Plan {
+    /// An image as groups are compared by it.
+    pub fn sample(&self, observation: &Observation) -> Sample {
+        let Observation { predicted_class, score, properties, .. } = observation;
+        self.baseline.sample(predicted_class, *score, properties.as_ref())
     }
+}
 
-    /// What the calibration says.
-    #[must_use]
-    pub fn baseline(&self) -> &Baseline {
-        &self.baseline
+/// The classes whose shares are tested; those that are stated become classes of the baseline.
+fn expected(mix: Option<&ExpectedMix>, baseline: &mut Baseline) -> Vec<ExpectedClass> {
+    match mix {
+        None => Vec::new(),
+        Some(ExpectedMix::Calibration) => {
+            let mut classes: Vec<usize> = (0..baseline.classes.len()).collect();
+            classes.sort_by_key(|class| Reverse(baseline.classes[*class].images));
+            classes.truncate(TESTED_CLASSES);
+            classes.into_iter().map(|class| ExpectedClass { class, share: None }).collect()
+        }
+        Some(ExpectedMix::Stated(mix)) => {
+            let mut class_of = |name: &String| {
+                let known = baseline.classes.iter().position(|class| class.name == *name);
+                known.unwrap_or_else(|| {
+                    let class = CalibratedClass { name: name.clone(), images: 0, scale: None };
+                    baseline.classes.push(class);
+                    baseline.classes.len() - 1
+                })
+            };
+            let class = |(name, share): (&String, &f64)| ExpectedClass {
+                class: class_of(name),
+                share: Some(*share),
+            };
+            mix.iter().map(class).collect()
+        }
     }
+}
 
-    /// The share of images out of distribution that counts as no drift: the tolerated one, or the rate that the
-    /// calibration's false alarms exceed with probability δ/2 at most, whichever is larger.
-    #[must_use]
-    pub fn tolerated(&self) -> f64 {
-        self.tolerated
+/// Groups until R reaches a threshold, were each of them stranger than the calibration's and all before.
+fn groups_needed(calibration: usize, log_threshold: f64) -> u64 {
+    let mut evidence = Evidence::new(BETTORS);
+    let mut groups = 0;
+    while evidence.log_shiryaev_roberts() < log_threshold {
+        // In the middle of what it may be.
+        evidence.bet_on_p_value(0.5 / (calibration as f64 + groups as f64 + 1.0));
+        groups += 1;
     }
-
-    /// The CUSUM's rates, threshold, run length and delay.
-    #[must_use]
-    pub fn cusum(&self) -> &CusumDesign {
-        &self.cusum
-    }
-
-    /// `P(K ≥ count)` in a full window without drift: beta-binomial, and where a share is tolerated also by
-    /// the binomial distribution of that share, whichever is larger.
-    pub(super) fn window_p_value(&self, count: usize, tolerated_share: Option<f64>) -> Result<f64> {
-        let window = self.window.window();
-        let calibrated = self.window.upper_tail(count);
-        let tolerated = match tolerated_share {
-            None => 0.0,
-            Some(_) if count == 0 => 1.0,
-            Some(share) => beta_cdf(count as f64, (window - count + 1) as f64, share)?,
-        };
-        Ok(calibrated.max(tolerated))
-    }
+    groups
 }

@@ -4,12 +4,14 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use serde::{Deserialize, Serialize};
 
-use super::notice::Notice;
-use super::observation::{Observation, ObservedNeighbor};
-use super::plan::Monitor;
-use super::state::{MonitorState, Step};
-use super::store::Delivery;
+use sdd_drift::Properties;
+
 use crate::error::{Error, Result};
+use crate::notice::Notice;
+use crate::observation::{Observation, ObservedNeighbor};
+use crate::plan::Monitor;
+use crate::state::{MonitorState, Step};
+use crate::store::Delivery;
 
 /// Writers that are remembered at most, those that came last, by no clock: a server that dies and is restarted over and
 /// over is a new one each time.
@@ -94,6 +96,23 @@ pub(super) fn neighbors_of_text(text: &str) -> serde_json::Result<Vec<ObservedNe
     let neighbors: Vec<(String, Option<String>, f64)> = serde_json::from_str(text)?;
     let neighbor = |(id, label, distance)| ObservedNeighbor { id, label, distance };
     Ok(neighbors.into_iter().map(neighbor).collect())
+}
+
+/// Properties as the text that is stored of them: `[182.5,40.25,3.5,1.125,0.0]`.
+pub(super) fn properties_to_text(
+    properties: Option<Properties>,
+) -> serde_json::Result<Option<String>> {
+    let values = properties.map(|properties| {
+        let Properties { brightness, contrast, sharpness, noise, saturated } = properties;
+        [brightness, contrast, sharpness, noise, saturated]
+    });
+    values.map(|values| serde_json::to_string(&values)).transpose()
+}
+
+/// The reverse of [`properties_to_text`].
+pub(super) fn properties_of_text(text: Option<String>) -> serde_json::Result<Option<Properties>> {
+    let values: Option<[f64; 5]> = text.map(|text| serde_json::from_str(&text)).transpose()?;
+    Ok(values.map(Properties::of_array))
 }
 
 impl PairRecord {

@@ -1,27 +1,12 @@
-//! What can be said of a stream.
+//! What can be said of all images.
 
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 
-use super::settings::MonitorSettings;
-use super::terms::{Alarm, EpochStart};
 use sdd_drift::Status;
-use sdd_stats::sequential::window::Interval;
+use sdd_stats::sequential::Interval;
 
-/// A test by its name.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = DriftTest))]
-#[serde(rename_all = "snake_case")]
-pub enum TestName {
-    /// The share of images out of distribution in the last full window.
-    Window,
-    /// The e-process.
-    EProcess,
-    /// The CUSUM.
-    Cusum,
-    /// The mix of predicted classes in the last full window.
-    ClassMix,
-}
+use crate::settings::MonitorSettings;
+use crate::terms::{Alarm, EpochStart, TestName};
 
 /// A share with what it was counted from.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize)]
@@ -34,7 +19,8 @@ pub struct ShareReport {
     pub out_of_distribution: u64,
     /// The one divided by the other; 0 without images.
     pub share: f64,
-    /// Its exact 95 % interval, by Clopper and Pearson.
+    /// Its 95 % interval by Clopper and Pearson, exact for images that come independently: where several are of one
+    /// group, the truth may well lie outside.
     pub interval: Interval,
 }
 
@@ -43,24 +29,94 @@ pub struct ShareReport {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftReason))]
 pub struct Reason {
-    /// The test that raised the alarm.
+    /// What was tested.
     pub test: TestName,
-    /// What it found: an e-value, a CUSUM, or a p-value.
-    pub value: f64,
-    /// What it is compared with: at least this for e-value and CUSUM, at most this for a p-value.
-    pub threshold: f64,
+    /// What is about it: the property or the class; none for appearance.
+    pub subject: Option<String>,
     /// The same in a sentence.
     pub message: String,
-    /// When the alarm was raised.
+    /// When it was seen.
     pub since: Alarm,
-    /// The share in the window that speaks for it, for the tests of appearance.
-    pub share: Option<ShareReport>,
-    /// The classes that it is about: those whose own share is above what is tolerated, or whose part of the mix has
-    /// changed. Empty where none stands out.
+    /// The stream that it was seen in; none: in all together, or in images of no named stream.
+    pub stream: Option<String>,
+    /// The classes whose recent share of images out of distribution is higher than the level explains.
     pub classes: Vec<String>,
 }
 
-/// The last images.
+/// What a person is advised to do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftAdvice))]
+#[serde(rename_all = "snake_case")]
+pub enum Advice {
+    /// Nothing.
+    None,
+    /// To look at camera, light and part: what comes is far from everything that is known, or the picture itself has
+    /// changed.
+    Look,
+    /// To look at the strangest images, and where they are what will come from now on, to label them and train anew.
+    Retrain,
+    /// To look at why classes come in another mix.
+    LookAtMix,
+}
+
+/// What makes a group.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftUnit))]
+pub struct UnitReport {
+    /// Groups of the calibration; images where it does not say which belong together.
+    pub calibration_groups: u64,
+    /// Whether the calibration says which images belong together.
+    pub calibration_is_grouped: bool,
+    /// Images that make a group where nobody says which group an image is of.
+    pub block: u64,
+    /// Of the last groups, how many were named; the others are blocks of images in their order.
+    pub named: u64,
+    /// The same in a sentence.
+    pub message: String,
+}
+
+/// The evidence of drift.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftEvidence))]
+pub struct EvidenceReport {
+    /// R, the Shiryaev–Roberts statistic: grows by 1 a group on average as long as nothing has changed.
+    pub value: f64,
+    /// The largest so far.
+    pub largest: f64,
+    /// It alarms from here on: as many groups as there are between false alarms, on average at least.
+    pub alarm_at: f64,
+    /// When it alarmed.
+    pub alarm: Option<Alarm>,
+    /// How likely it is at most that groups like those of the calibration ever look as strange as these since the
+    /// epoch began: 1 divided by the largest value of the martingale.
+    pub probability_of_ever: f64,
+    /// Groups that were tested.
+    pub groups: u64,
+    /// The tests, each with its part of it.
+    pub tests: Vec<TestReport>,
+}
+
+/// One of the tests.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftTestEvidence))]
+pub struct TestReport {
+    /// What is tested.
+    pub test: TestName,
+    /// The property or the class; none for appearance.
+    pub subject: Option<String>,
+    /// Whether what it found is more: stranger, brighter, more of the class; else less.
+    pub more: bool,
+    /// Its own R.
+    pub value: f64,
+    /// Its part of the evidence: R is the mean of the tests' by these.
+    pub weight: f64,
+}
+
+/// The last images: they explain, and raise no alarm.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftWindow))]
@@ -69,111 +125,13 @@ pub struct WindowReport {
     pub size: usize,
     /// The share in the last images, as many as there are up to that.
     pub recent: ShareReport,
-    /// The test of the last full window; none before the first.
-    pub test: Option<WindowTestReport>,
+    /// The share that is expected without drift, on average: the level of the calibration.
+    pub expected_share: f64,
+    /// Images of the last that are far from everything: twice as far from the middle as any of the calibration.
+    pub far: u64,
 }
 
-/// The test of a full window.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = DriftWindowTest))]
-pub struct WindowTestReport {
-    /// When the window was full.
-    pub at: Alarm,
-    /// Its share.
-    pub share: ShareReport,
-    /// The probability of as many out of distribution without drift: beta-binomial.
-    pub p_value: f64,
-    /// It alarms at this p-value or below: the probability of a false alarm in one window.
-    pub size: f64,
-    /// Whether it does.
-    pub alarm: bool,
-}
-
-/// The e-process.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = DriftEProcess))]
-pub struct EProcessReport {
-    /// The evidence of drift: 1 at the beginning, falling slowly without drift.
-    pub value: f64,
-    /// The largest so far.
-    pub largest: f64,
-    /// It alarms from here on.
-    pub alarm_at: f64,
-    /// The share that counts as no drift.
-    pub level: f64,
-    /// The probability of a false alarm, ever in this epoch, is at most this.
-    pub false_alarm_probability: f64,
-    /// When it alarmed.
-    pub alarm: Option<Alarm>,
-}
-
-/// The CUSUM.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = DriftCusum))]
-pub struct CusumReport {
-    /// Its value now.
-    pub value: f64,
-    /// The largest so far.
-    pub largest: f64,
-    /// It alarms from here on.
-    pub threshold: f64,
-    /// The share that counts as no drift.
-    pub share_without_drift: f64,
-    /// The share that it is made to find: the stated one, or where the calibration is too small to tell that from
-    /// its own false alarms, the least that it can.
-    pub share_to_find: f64,
-    /// Images between false alarms, on average, where the share is the one without drift.
-    pub images_between_false_alarms: f64,
-    /// Images until the alarm, on average, from the moment on that the share is the one to be found.
-    pub mean_delay: f64,
-    /// When it first alarmed.
-    pub alarm: Option<Alarm>,
-}
-
-/// What the test of the class mix says.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = DriftMixStatus))]
-#[serde(rename_all = "snake_case")]
-pub enum MixStatus {
-    /// The mix is that of the calibration images, as far as can be seen.
-    Unchanged,
-    /// It is another.
-    Changed,
-    /// No full window yet.
-    InsufficientData,
-    /// The calibration does not say which classes were predicted.
-    Unavailable,
-}
-
-/// The mix of predicted classes in the last full window, against that of the calibration images.
-#[derive(Debug, Clone, PartialEq, Serialize)]
-#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
-#[cfg_attr(feature = "openapi", schema(as = DriftClassMix))]
-pub struct ClassMixReport {
-    /// What it says.
-    pub status: MixStatus,
-    /// When the window was full.
-    pub at: Option<Alarm>,
-    /// Pearson's chi-square statistic of the two rows.
-    pub chi_square: Option<f64>,
-    /// The p-value.
-    pub p_value: Option<f64>,
-    /// Whether that is by permutations, which is exact for small counts and sees a class come up among many that have
-    /// an image each, and not that of the statistic by the chi-square distribution.
-    pub permuted: Option<bool>,
-    /// The classes whose part of the mix has changed, where the mix has.
-    pub changed_classes: Vec<String>,
-    /// It says `changed` at this p-value or below.
-    pub size: f64,
-    /// The same in a sentence.
-    pub message: String,
-}
-
-/// One class. Appearance within a class does not depend on the mix.
+/// One class.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftClass))]
@@ -186,11 +144,86 @@ pub struct ClassReport {
     pub epoch: ShareReport,
     /// The same in the last images.
     pub recent: ShareReport,
+    /// Its part of the last images.
+    pub recent_mix: f64,
     /// Calibration images that were predicted to be of it.
     pub calibration_images: u64,
+    /// Its part of the calibration images.
+    pub calibration_mix: f64,
+    /// Its part of what the line is said to have; none where nothing is said of it.
+    pub expected_mix: Option<f64>,
 }
 
-/// The stretch of the stream that the tests look at.
+/// One of the properties of a picture, over the last groups.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftProperty))]
+pub struct PropertyReport {
+    /// Its name.
+    pub property: String,
+    /// The middle of the calibration.
+    pub middle: f64,
+    /// How far the calibration's images spread around it, as a standard deviation.
+    pub spread: f64,
+    /// The mean of the last groups; none before the first.
+    pub recent: Option<f64>,
+    /// How many spreads that lies above the middle.
+    pub spreads: Option<f64>,
+    /// The same in a sentence.
+    pub message: String,
+}
+
+/// A group that was tested.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftGroup))]
+pub struct GroupReport {
+    /// Its name; none for a block of images in their order.
+    pub group: Option<String>,
+    /// Its stream, where that has a name.
+    pub stream: Option<String>,
+    /// Its images.
+    pub images: u64,
+    /// Those of them that are out of distribution.
+    pub out_of_distribution: u64,
+    /// The mean of its images' scores, in spreads from the middle of the calibration's images of their class.
+    pub score: Option<f64>,
+    /// The number of the image that it was complete with.
+    pub last_sequence: u64,
+    /// When that was seen: milliseconds since 1970 (UTC).
+    pub last_ms: i64,
+}
+
+/// One of the streams.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftStream))]
+pub struct StreamReport {
+    /// Its name; none: the images of no named stream, and of those beyond the number that are told apart.
+    pub stream: Option<String>,
+    /// Its own verdict; `insufficient_data` where it has none of its own.
+    pub verdict: Status,
+    /// Its images, and the share of them that is out of distribution.
+    pub images: u64,
+    /// Of those that could be judged.
+    pub judged: ShareReport,
+    /// Groups that were tested.
+    pub groups: u64,
+    /// Its own R; none where it has no tests of its own.
+    pub evidence: Option<f64>,
+    /// When it alarmed.
+    pub alarm: Option<Alarm>,
+    /// Images of the group that is not complete yet.
+    pub open_group_images: u64,
+    /// Its name.
+    pub open_group: Option<String>,
+    /// How often its last picture has come in a row.
+    pub repeats: u64,
+    /// When its last image was seen: milliseconds since 1970 (UTC).
+    pub last_image_ms: Option<i64>,
+}
+
+/// The stretch of time that the tests look at.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftEpoch))]
@@ -207,7 +240,7 @@ pub struct EpochReport {
     pub judged: ShareReport,
 }
 
-/// What can be said of a stream.
+/// What can be said of all images.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftReport))]
@@ -216,34 +249,37 @@ pub struct MonitorReport {
     pub format_version: u32,
     /// Whether there is drift.
     pub verdict: Status,
-    /// The same by the tests of appearance alone: a changed mix of classes does not count.
+    /// The same of how images look: a changed mix of classes does not count.
     pub appearance: Status,
     /// What happened and what to do, in a sentence or two.
     pub summary: String,
-    /// The tests that raised an alarm.
+    /// What was found; empty unless the verdict is `drifting`.
     pub reasons: Vec<Reason>,
+    /// What a person is advised to do.
+    pub advice: Advice,
     /// Whether a new model or reference is advised, by the rule below.
     pub retrain_recommended: bool,
     /// The rule.
     pub retrain_rule: String,
-    /// Images that are missing for a verdict; 0 where there is one, none without a calibration: no number of images
-    /// makes a verdict then.
+    /// Groups that are missing until an alarm is possible; 0 where it is, none without a calibration: no number of
+    /// groups makes a verdict then.
     #[cfg_attr(feature = "openapi", schema(required = true))]
-    pub images_needed: Option<u64>,
-    /// The share that counts as no drift: the tolerated one, or what the calibration's own false alarms hardly
-    /// exceed; none without a calibration.
-    pub tolerated_share: Option<f64>,
+    pub groups_needed: Option<u64>,
+    /// What makes a group; none without a calibration.
+    pub unit: Option<UnitReport>,
+    /// The one number that decides; none without a calibration.
+    pub evidence: Option<EvidenceReport>,
     /// The last images; none without a calibration.
     pub window: Option<WindowReport>,
-    /// The e-process; none without a calibration.
-    pub e_process: Option<EProcessReport>,
-    /// The CUSUM; none without a calibration.
-    pub cusum: Option<CusumReport>,
-    /// The mix of predicted classes.
-    pub class_mix: ClassMixReport,
     /// Each class that was predicted or calibrated.
     pub classes: Vec<ClassReport>,
-    /// The stretch of the stream that the tests look at.
+    /// What pictures are like; empty where the calibration does not say.
+    pub properties: Vec<PropertyReport>,
+    /// The last groups that were tested, latest first.
+    pub groups: Vec<GroupReport>,
+    /// Each stream.
+    pub streams: Vec<StreamReport>,
+    /// The stretch of time that the tests look at.
     pub epoch: EpochReport,
     /// Images ever, over all epochs.
     pub images_ever: u64,

@@ -1,49 +1,135 @@
-//! The report in a sentence or two.
+//! What a report says in sentences.
 
-use super::report::{MixStatus, MonitorReport};
 use sdd_drift::Status;
 
+use crate::report::{Advice, MonitorReport, PropertyReport, UnitReport};
+use crate::stream::Raised;
+use crate::terms::TestName;
+
 /// What happened, and what to do.
-pub(super) fn summary(report: &MonitorReport) -> String {
-    let Some(window) = &report.window else {
-        return "The reference has no calibration, so images are counted and not judged: build it with held-out images \
-                (drift-index build --calibrate)."
+pub(crate) fn summary(report: &MonitorReport) -> String {
+    let (Some(window), Some(evidence)) = (&report.window, &report.evidence) else {
+        return "The reference has no calibration, so images are counted and not judged: build it with groups or with \
+                held-out images."
             .to_owned();
     };
     if report.verdict == Status::InsufficientData {
+        let needed = report.groups_needed.unwrap_or(0);
+        let open = report.streams.iter().map(|stream| stream.open_group_images).max().unwrap_or(0);
+        let open = match open {
+            0..1000 => String::new(),
+            open => {
+                format!(" One group alone has {open} images so far: is its name that of one part?")
+            }
+        };
         return format!(
-            "Too few images for a verdict: {} more that the calibration can judge are needed.",
-            report.images_needed.unwrap_or(0)
+            "Too few groups for a verdict: an alarm is possible after {needed} more at the earliest.{open}"
         );
     }
     let recent = &window.recent;
     let share = format!(
-        "{:.1} % of the last {} images are out of distribution (95 % interval {:.1} to {:.1} %), and {:.1} % count as \
-         no drift",
+        "{:.1} % of the last {} images are out of distribution, where {:.1} % are expected",
         100.0 * recent.share,
         recent.images,
-        100.0 * recent.interval.low,
-        100.0 * recent.interval.high,
-        100.0 * report.tolerated_share.unwrap_or(0.0)
+        100.0 * window.expected_share,
     );
-    let mix = match report.class_mix.status {
-        MixStatus::Changed => {
-            " The mix of predicted classes is not that of the calibration images."
-        }
-        _ => "",
+    let found: Vec<&str> = report.reasons.iter().map(|reason| &*reason.message).collect();
+    let advice = match report.advice {
+        Advice::None => format!(
+            "Nothing speaks for drift: the evidence is {:.3} and alarms at {:.0}.",
+            evidence.value, evidence.alarm_at
+        ),
+        Advice::Look => "Look at camera, light and part before the model is changed.".to_owned(),
+        Advice::Retrain => "Look at the strangest images: if they are what the model will see from now on, label them \
+                            and train anew; if they are not, mend camera or light."
+            .to_owned(),
+        Advice::LookAtMix => "Images look as they did: look at why the classes come in another mix before the model is \
+                              changed."
+            .to_owned(),
     };
-    let advice = match (report.appearance, report.verdict) {
-        _ if report.retrain_recommended => {
-            " Look at the strangest images: if they are what the model will see from now on, label them and train anew; if \
-             they are not, mend camera or light."
-        }
-        (Status::Drifting, _) => {
-            " An alarm was raised, and the last images do not confirm it yet: look at the strangest images."
-        }
-        (_, Status::Drifting) => {
-            " Images look as they did: look at why the classes come in another mix before the model is changed."
-        }
-        _ => " Nothing speaks for drift in the images' appearance.",
+    let found = if found.is_empty() { String::new() } else { format!(" {}.", found.join("; ")) };
+    format!("{share}.{found} {advice}")
+}
+
+/// What the tested groups are.
+pub(crate) fn unit(unit: &UnitReport, groups: u64) -> String {
+    let calibration = if unit.calibration_is_grouped {
+        format!("the calibration has {} groups", unit.calibration_groups)
+    } else {
+        format!(
+            "the calibration does not say which of its {} images belong together, so each counts as a group of its own",
+            unit.calibration_groups
+        )
     };
-    format!("{share}.{mix}{advice}")
+    let blocks = match unit.block {
+        1 => "each image counts as a group of its own".to_owned(),
+        block => format!("{block} images in their order count as one"),
+    };
+    let stream = match unit.named {
+        0 if groups > 0 => {
+            format!("of the images nobody says which group they are of, so {blocks}")
+        }
+        named if named == groups && groups > 0 => {
+            "the images come with the names of their groups".to_owned()
+        }
+        named if named > 0 => {
+            format!("of the last {groups} groups {named} were named; of the others {blocks}")
+        }
+        _ => format!("where nobody says which group an image is of, {blocks}"),
+    };
+    format!("{calibration}; {stream}")
+}
+
+/// `9 % less than the middle of the calibration, whose images spread by 4 %`.
+pub(crate) fn property(property: &PropertyReport, groups: usize) -> String {
+    let PropertyReport { property: name, middle, spread, .. } = property;
+    let (Some(recent), Some(spreads)) = (property.recent, property.spreads) else {
+        return format!("{name}: no group has come yet");
+    };
+    let side = if spreads < 0.0 { "below" } else { "above" };
+    // Of what is hardly there a percentage says nothing.
+    if middle.abs() < 1e-3 {
+        return format!(
+            "{name} {recent:.4} in the last {groups} groups, where the middle of the calibration is {middle:.4}"
+        );
+    }
+    format!(
+        "{name} {:.1} % {side} the middle of the calibration in the last {groups} groups; the calibration spreads by {:.1} %",
+        100.0 * (recent / middle - 1.0).abs(),
+        100.0 * (spread / middle).abs()
+    )
+}
+
+/// What an alarm is about.
+pub(crate) fn alarm(report: &MonitorReport, raised: &Raised, subject: Option<String>) -> String {
+    let more = |more: &'static str, less: &'static str| if raised.is_greater { more } else { less };
+    let found = match raised.test {
+        TestName::Appearance => more(
+            "images are less like the reference than those of the calibration",
+            "images are closer to the reference than those of the calibration, as where the same few come again",
+        )
+        .to_owned(),
+        TestName::Properties => {
+            let known = report.properties.iter().find(|one| Some(&one.property) == subject.as_ref());
+            known.map_or_else(String::new, |known| known.message.clone())
+        }
+        TestName::ClassMix => format!(
+            "{} images are predicted as {} than the line is said to have",
+            more("more", "fewer"),
+            subject.unwrap_or_default()
+        ),
+        TestName::Repetition => String::new(),
+    };
+    let every = report.settings.groups_between_false_alarms;
+    format!(
+        "{found} (seen after {} groups; without drift such an alarm comes once in {every:.0} groups at most)",
+        raised.at.group
+    )
+}
+
+/// What is said of a picture that comes again and again.
+pub(crate) fn repetition(repeats: u64) -> String {
+    format!(
+        "the same picture has come {repeats} times in a row: a camera that stands still, or one file sent again"
+    )
 }

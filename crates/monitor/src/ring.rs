@@ -11,7 +11,7 @@ pub(super) const MAX_CLASSES: usize = 10_000;
 /// The first character that an image is written as.
 const FIRST: u32 = 'A' as u32;
 
-/// An image: twice the index of its class, and 1 where it is out of distribution.
+/// An image: four times the index of its class, 1 where it is out of distribution, and 2 where it is far from everything.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Image(u32);
 
@@ -20,12 +20,13 @@ struct Image(u32);
 pub(super) struct Ring(VecDeque<Image>);
 
 impl Ring {
-    pub fn push(&mut self, class: usize, out_of_distribution: bool, capacity: usize) {
+    pub fn push(&mut self, class: usize, out_of_distribution: bool, is_far: bool, capacity: usize) {
         while self.0.len() >= capacity {
             self.0.pop_front();
         }
         let class = u32::try_from(class.min(MAX_CLASSES - 1)).unwrap_or_default();
-        self.0.push_back(Image(2 * class + u32::from(out_of_distribution)));
+        let flags = u32::from(out_of_distribution) + 2 * u32::from(is_far);
+        self.0.push_back(Image(4 * class + flags));
     }
 
     pub fn len(&self) -> usize {
@@ -34,6 +35,10 @@ impl Ring {
 
     pub fn out_of_distribution(&self) -> usize {
         self.0.iter().filter(|image| image.is_out()).count()
+    }
+
+    pub fn far(&self) -> usize {
+        self.0.iter().filter(|image| image.is_far()).count()
     }
 
     /// Of each of so many classes: its images, and those out of distribution.
@@ -56,11 +61,15 @@ impl Ring {
 
 impl Image {
     fn class(self) -> usize {
-        (self.0 / 2) as usize
+        (self.0 / 4) as usize
     }
 
     fn is_out(self) -> bool {
-        self.0 % 2 == 1
+        self.0 & 1 == 1
+    }
+
+    fn is_far(self) -> bool {
+        self.0 & 2 == 2
     }
 }
 
@@ -76,7 +85,7 @@ impl<'de> Deserialize<'de> for Ring {
         let text = String::deserialize(deserializer)?;
         let image = |letter: char| {
             let code = (letter as u32).checked_sub(FIRST);
-            let code = code.filter(|code| (*code as usize) < 2 * MAX_CLASSES);
+            let code = code.filter(|code| (*code as usize) < 4 * MAX_CLASSES);
             code.map(Image)
                 .ok_or_else(|| D::Error::custom(format!("`{letter}` is no image of a window")))
         };
@@ -92,9 +101,9 @@ mod tests {
     fn it_keeps_the_last_images_and_is_read_back() {
         let mut ring = Ring::default();
         for image in 0..30_usize {
-            ring.push(image % 13 * 800, image % 3 == 0, 20);
+            ring.push(image % 13 * 800, image % 3 == 0, image % 4 == 0, 20);
         }
-        assert_eq!((ring.len(), ring.out_of_distribution()), (20, 6));
+        assert_eq!((ring.len(), ring.out_of_distribution(), ring.far()), (20, 6, 5));
         let text = serde_json::to_string(&ring).unwrap();
         let read: Ring = serde_json::from_str(&text).unwrap();
         assert_eq!(read, ring);

@@ -1,31 +1,49 @@
-//! The check that a stored state is one that a stream of images may lead to: it comes from a file or a database that
-//! others may have written to, and is trusted only after this.
+//! The check that a stored state is one that images may lead to: it comes from a file or a database that others may
+//! have written to, and is trusted only after this.
 
-use super::ring::MAX_CLASSES;
-use super::settings::{MonitorSettings, WINDOW};
-use super::state::{MonitorState, Totals, WindowCheck};
-use super::terms::Alarm;
 use crate::error::{Error, Result};
+use crate::group_tests::GroupTests;
+use crate::plan::Monitor;
+use crate::ring::MAX_CLASSES;
+use crate::settings::{MonitorSettings, WINDOW};
+use crate::state::MonitorState;
+use crate::stream::{OpenGroup, Stream};
+use crate::totals::Totals;
 
 /// Counts beyond this are none: adding to them shall never overflow.
 const MOST: u64 = 1 << 53;
 
 impl MonitorState {
-    pub(super) fn check(&self) -> Result<()> {
-        let window = self.window()?;
+    pub(crate) fn check(&self) -> Result<()> {
         let settings = self.settings().map_or(Ok(()), MonitorSettings::check);
         settings.map_err(|error| Error::InvalidState { source: error.into() })?;
         self.check_counts()?;
-        self.check_ring(window)?;
-        self.check_window_check(window)?;
-        self.check_tests()
+        self.check_ring()?;
+        let are_sound = self.all.as_ref().is_none_or(GroupTests::is_sound)
+            && self.largest.is_none_or(f64::is_finite)
+            && self.streams.values().all(Stream::is_sound);
+        ensure(are_sound, || "its tests are none that images lead to".to_owned())?;
+        let are_sound = self.groups.iter().all(|group| group.totals.is_sound());
+        ensure(are_sound, || "its last groups are none".to_owned())
     }
 
-    /// Images in a window; 0 where nothing is tested.
-    fn window(&self) -> Result<u64> {
-        let Some(basis) = self.basis else { return Ok(0) };
-        ensure(WINDOW.contains(&basis.window), || format!("a window of {} images", basis.window))?;
-        Ok(basis.window as u64)
+    /// That what is tested is what a monitor tests.
+    pub(crate) fn check_plan(&self, monitor: &Monitor) -> Result<()> {
+        let Some(plan) = monitor.plan() else { return Ok(()) };
+        let streams = self.streams.values().filter_map(|stream| stream.tests.as_ref());
+        let is_alike = self.all.iter().chain(streams).all(|tests| tests.is_of(&plan.start));
+        ensure(is_alike, || "its tests are others than those of its settings".to_owned())?;
+        let subjects = self.streams.values().filter_map(|stream| stream.alarm).chain(self.alarm);
+        let known = plan.baseline.classes.len().max(sdd_drift::Properties::NAMES.len());
+        let mut subjects = subjects.filter_map(|alarm| alarm.subject);
+        ensure(subjects.all(|subject| subject < known), || {
+            "its alarm is of nothing that is tested".to_owned()
+        })?;
+        let classes = plan.baseline.classes.len();
+        let open = self.streams.values().filter_map(|stream| stream.open.as_ref());
+        ensure(open.flat_map(OpenGroup::classes).all(|class| class < classes), || {
+            "its open group has classes that the calibration does not have".to_owned()
+        })
     }
 
     fn check_counts(&self) -> Result<()> {
@@ -38,23 +56,30 @@ impl MonitorState {
         })?;
         ensure(self.classes.len() <= MAX_CLASSES, || format!("{} classes", self.classes.len()))?;
         ensure(self.totals.is_sound(), || format!("the counts are {:?}", self.totals))?;
-        let mut sum = Totals::default();
-        for class in &self.classes {
-            // Each is at most the total, so that no sum of 10,000 of them overflows.
-            let is_part = class.totals.is_sound() && class.totals.images <= self.totals.images;
-            ensure(is_part, || format!("the counts of {} are {:?}", class.class, class.totals))?;
-            sum.images += class.totals.images;
-            sum.judged += class.totals.judged;
-            sum.out_of_distribution += class.totals.out_of_distribution;
-        }
-        ensure(sum == self.totals, || format!("{:?} are counted, {sum:?} by class", self.totals))
+        self.check_parts("class", self.classes.iter().map(|class| class.totals))?;
+        self.check_parts("stream", self.streams.values().map(|stream| stream.totals))?;
+        ensure(self.strangest.is_sound(|image, sequence| self.has_seen(image, sequence)), || {
+            "the strangest images are none of the epoch's".to_owned()
+        })
     }
 
-    fn check_ring(&self, window: u64) -> Result<()> {
+    /// Each is at most the total, so that no sum of thousands of them overflows.
+    fn check_parts(&self, of: &str, parts: impl Iterator<Item = Totals>) -> Result<()> {
+        let mut sum = Totals::default();
+        for part in parts {
+            let is_part = part.is_sound() && part.images <= self.totals.images;
+            ensure(is_part, || format!("the counts of a {of} are {part:?}"))?;
+            sum.images += part.images;
+            sum.judged += part.judged;
+            sum.out_of_distribution += part.out_of_distribution;
+        }
+        ensure(sum == self.totals, || format!("{:?} are counted, {sum:?} by {of}", self.totals))
+    }
+
+    fn check_ring(&self) -> Result<()> {
         let in_window = self.ring.len() as u64;
-        ensure(in_window == self.totals.judged.min(window), || {
-            format!("{in_window} images are in a window of {window}")
-        })?;
+        let most = self.totals.judged.min(*WINDOW.end() as u64);
+        ensure(in_window <= most, || format!("{in_window} images are in a window"))?;
         let known = self.classes.len();
         ensure(self.ring.classes() <= known, || {
             format!("{known} classes are named, and more occur")
@@ -69,59 +94,11 @@ impl MonitorState {
         Ok(())
     }
 
-    fn check_window_check(&self, window: u64) -> Result<()> {
-        let judged = self.totals.judged;
-        let Some(check) = &self.check else {
-            let is_before_the_first = window == 0 || judged < window;
-            return ensure(is_before_the_first, || {
-                format!("a window of {window} was full among {judged} images, and was not tested")
-            });
-        };
-        let WindowCheck { at, out_of_distribution, by_class, mix_p_value } = check;
-        // Windows do not overlap: the last one was full at the last multiple of its size.
-        let full_at = judged.checked_rem(window).map(|since| judged - since);
-        ensure(at.image > 0 && Some(at.image) == full_at && self.has_seen(at), || {
-            format!("of {judged} images a window of {window} was tested at {at:?}")
-        })?;
-        let images = by_class.iter().try_fold(0_u64, |sum, images| sum.checked_add(*images));
-        let is_full = *out_of_distribution as u64 <= window && images == Some(window);
-        ensure(is_full && by_class.len() <= self.classes.len(), || {
-            format!(
-                "{out_of_distribution} images, and {by_class:?} by class, were in a window of {window}"
-            )
-        })?;
-        let is_p_value = mix_p_value.is_none_or(|p_value| p_value > 0.0 && p_value <= 1.0);
-        ensure(is_p_value, || format!("a window's mix has the p-value {mix_p_value:?}"))
-    }
-
-    fn check_tests(&self) -> Result<()> {
-        let (cusum, largest) = (self.cusum, self.cusum_largest);
-        ensure(cusum >= 0.0 && cusum <= largest && largest.is_finite(), || {
-            format!("a CUSUM of {cusum}, and {largest} at the most")
-        })?;
-        for alarm in [self.e_process_alarm, self.cusum_alarm].iter().flatten() {
-            ensure(self.has_seen(alarm), || format!("an alarm was raised at {alarm:?}"))?;
-        }
-        let observed = self.e_process.as_ref().map(|e_process| e_process.observed);
-        ensure(observed.is_none_or(|observed| observed == self.totals.judged), || {
-            format!("{} images were judged, {observed:?} tested", self.totals.judged)
-        })?;
-        ensure(self.strangest.is_sound(|at| self.has_seen(&at)), || {
-            "the strangest images are none of the epoch's".to_owned()
-        })
-    }
-
-    /// Whether a moment is one of an image of this epoch.
-    fn has_seen(&self, at: &Alarm) -> bool {
-        (1..=self.totals.judged).contains(&at.image)
-            && at.sequence > self.epoch.began_after
-            && at.sequence <= self.sequence
-    }
-}
-
-impl Totals {
-    fn is_sound(self) -> bool {
-        self.out_of_distribution <= self.judged && self.judged <= self.images
+    /// Whether an image was judged in this epoch: by its place among the judged, and its number.
+    fn has_seen(&self, image: u64, sequence: u64) -> bool {
+        (1..=self.totals.judged).contains(&image)
+            && sequence > self.epoch.began_after
+            && sequence <= self.sequence
     }
 }
 

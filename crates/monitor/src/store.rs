@@ -2,12 +2,14 @@
 
 use serde::Serialize;
 
-use super::notice::Notice;
-use super::observation::Observation;
-use super::pair::PairId;
-use super::plan::Monitor;
-use super::state::MonitorState;
+use sdd_drift::Properties;
+
 use crate::error::Result;
+use crate::notice::Notice;
+use crate::observation::Observation;
+use crate::pair::PairId;
+use crate::plan::Monitor;
+use crate::state::MonitorState;
 
 /// An observation as it was stored.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -17,10 +19,8 @@ pub struct StoredObservation {
     pub sequence: u64,
     /// The epoch that it belongs to.
     pub epoch: u64,
-    /// The e-value after it; none where it could not be judged, or was stored before this was.
-    pub e_value: Option<f64>,
-    /// The CUSUM after it; none where it could not be judged, or was stored before this was.
-    pub cusum: Option<f64>,
+    /// R, the evidence of drift after it; none where nothing is tested, or was stored before this was.
+    pub evidence: Option<f64>,
     /// What was observed.
     #[serde(flatten)]
     pub observation: Observation,
@@ -41,10 +41,10 @@ pub struct SeriesPoint {
     pub p_value: Option<f64>,
     /// Whether the image is out of distribution; none where it could not be judged.
     pub out_of_distribution: Option<bool>,
-    /// The e-value after it, as in [`StoredObservation`].
-    pub e_value: Option<f64>,
-    /// The CUSUM after it, as in [`StoredObservation`].
-    pub cusum: Option<f64>,
+    /// R, the evidence of drift after it, as in [`StoredObservation`].
+    pub evidence: Option<f64>,
+    /// What the picture is like, where that was looked at.
+    pub properties: Option<Properties>,
 }
 
 /// What a store has of a pair.

@@ -2,8 +2,6 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::terms::Alarm;
-
 /// How many are named.
 pub(super) const STRANGEST: usize = 12;
 
@@ -71,12 +69,10 @@ impl Strangest {
         self.0.iter().take(STRANGEST).map(|candidate| candidate.sequence)
     }
 
-    /// Whether they are images that were seen, as far as can be told.
-    pub fn is_sound(&self, has_seen: impl Fn(Alarm) -> bool) -> bool {
+    /// Whether they are images that were seen, as far as can be told: by their places among the judged and their numbers.
+    pub fn is_sound(&self, has_seen: impl Fn(u64, u64) -> bool) -> bool {
         let is_seen = |one: &Candidate| {
-            has_seen(Alarm { image: one.image, sequence: one.sequence, time_ms: 0 })
-                && one.p_value > 0.0
-                && one.p_value <= 1.0
+            has_seen(one.image, one.sequence) && one.p_value > 0.0 && one.p_value <= 1.0
         };
         self.0.len() <= MOST && self.0.iter().all(is_seen)
     }

@@ -10,11 +10,11 @@ pub(crate) const INTERVAL_ALPHA: f64 = 0.05;
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftAlarm))]
 pub struct Alarm {
-    /// The image, counted among those of the epoch that could be judged, from 1.
-    pub image: u64,
-    /// The number of its observation.
+    /// How many groups had been tested by then, of the stream or of all.
+    pub group: u64,
+    /// The number of the last image's observation.
     pub sequence: u64,
-    /// When it was seen: milliseconds since 1970 (UTC).
+    /// When that was seen: milliseconds since 1970 (UTC).
     pub time_ms: i64,
 }
 
@@ -27,6 +27,22 @@ pub enum EpochStart {
     First,
     /// Someone asked for it, for example after seeing to an alarm.
     Reset,
-    /// A setting or the calibration has changed what is tested.
+    /// What is tested has changed, by a setting or with another version of the program.
     Settings,
+}
+
+/// What is tested.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftTest))]
+#[serde(rename_all = "snake_case")]
+pub enum TestName {
+    /// Whether images of a class look as the calibration's do, by their drift scores.
+    Appearance,
+    /// Brightness, contrast, sharpness, noise and saturation of the picture.
+    Properties,
+    /// The mix of predicted classes.
+    ClassMix,
+    /// The same picture again and again, as of a camera that stands still: a fact and no test.
+    Repetition,
 }

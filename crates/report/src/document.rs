@@ -15,9 +15,9 @@ use sdd_monitor::{
 const FORMAT: &str = "sdd-drift-report";
 
 /// Its version: a reader refuses those that it does not know; fields may be added without a new one.
-const FORMAT_VERSION: u32 = 1;
+const FORMAT_VERSION: u32 = 2;
 
-/// Points of the paths of e-process and CUSUM.
+/// Points of the path of the evidence.
 const PATH_POINTS: usize = 400;
 
 /// What a monitor has seen.
@@ -41,7 +41,7 @@ pub struct Report {
     pub what_to_do: Vec<String>,
     /// The epoch in stretches of as many images each, oldest first.
     pub stretches: Vec<Stretch>,
-    /// What e-process and CUSUM did, oldest first.
+    /// What the evidence did, oldest first.
     pub path: Vec<PathPoint>,
     /// The scores of samples of images, each as a box.
     pub scores: Vec<ScoreBox>,
@@ -63,17 +63,15 @@ pub struct StrangeImage {
     pub times: usize,
 }
 
-/// What the tests said within a stretch.
+/// What the evidence did within a stretch.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftPathPoint))]
 pub struct PathPoint {
     /// The number of its last image.
     pub sequence: u64,
-    /// The e-value; none where no image could be judged.
-    pub e_value: Option<Course>,
-    /// The CUSUM; none where no image could be judged.
-    pub cusum: Option<Course>,
+    /// R; none where nothing was tested.
+    pub evidence: Option<Course>,
 }
 
 impl Report {
@@ -119,8 +117,7 @@ impl StrangeImage {
 fn path(images: &[SeriesPoint]) -> Result<Vec<PathPoint>> {
     let point = |stretch: Stretch| PathPoint {
         sequence: stretch.last_sequence,
-        e_value: stretch.e_value,
-        cusum: stretch.cusum,
+        evidence: stretch.evidence,
     };
     Ok(Stretch::divide(images, PATH_POINTS)?.into_iter().map(point).collect())
 }

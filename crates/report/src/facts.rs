@@ -24,8 +24,10 @@ pub struct ReferenceFacts {
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 pub struct CalibrationFacts {
-    /// Its held-out images.
+    /// Its images.
     pub images: usize,
+    /// The groups that they are of, where that is known: these count.
+    pub groups: Option<usize>,
     /// The level: the tolerated share of false alarms among good images.
     pub alpha: f64,
     /// Scores above it are out of distribution; none where each class has a threshold of its own.
@@ -50,6 +52,7 @@ impl CalibrationFacts {
     fn of(calibration: &Calibration) -> Self {
         Self {
             images: calibration.images(),
+            groups: calibration.groups(),
             alpha: calibration.alpha(),
             threshold: calibration.threshold(),
         }

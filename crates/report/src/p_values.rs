@@ -40,7 +40,8 @@ impl PValueHistogram {
         }
         let shares = shares(calibration);
         let n = p_values.len() as f64;
-        let calibrated = calibration.images() as f64;
+        // Groups count, where images have them.
+        let calibrated = calibration.groups().unwrap_or(calibration.images()) as f64;
         // Beta-binomial: the share of a bin was drawn once, with the calibration.
         let variance =
             |share: &f64| n * share * (1.0 - share) * (1.0 + (n - 1.0) / (calibrated + 2.0));
@@ -66,7 +67,10 @@ fn bin(p: f64) -> usize {
 fn shares(calibration: &Calibration) -> Vec<f64> {
     let n = calibration.images();
     let rule = calibration.rule();
-    if rule.p_value != PValueKind::Marginal || rule.within != PValueWithin::All {
+    if rule.p_value != PValueKind::Marginal
+        || rule.within != PValueWithin::All
+        || calibration.groups().is_some()
+    {
         return vec![1.0 / BINS as f64; BINS];
     }
     let mut shares = vec![0.0; BINS];

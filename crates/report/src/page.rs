@@ -20,7 +20,6 @@ struct Page<'a> {
     boxes: String,
     shares: String,
     evidence: String,
-    cusum: String,
     p_values: Option<String>,
     strangest: Vec<Strange<'a>>,
     has_reference_scores: bool,
@@ -66,7 +65,6 @@ pub fn html(report: &Report, pictures: &mut dyn Pictures) -> Result<String> {
         boxes: boxes::drawing(report).inline(),
         shares: curve::shares(report).inline(),
         evidence: curve::evidence(report).inline(),
-        cusum: curve::cusum(report).inline(),
         p_values: report.p_values.as_ref().map(|p_values| histogram::drawing(p_values).inline()),
         has_reference_scores: report.scores.iter().any(|of| of.sample == Sample::Reference),
         has_all_pictures: strangest.iter().all(|strange| {
@@ -79,8 +77,12 @@ pub fn html(report: &Report, pictures: &mut dyn Pictures) -> Result<String> {
 
 fn verdict(report: &Report) -> Verdict {
     let of = |kind, title| Verdict { kind, title };
+    let is = |test| report.drift.reasons.iter().any(|reason| reason.test == test);
     match (report.drift.verdict, report.drift.appearance) {
         (Status::Stable, _) => of("stable", "Nothing has changed"),
+        (Status::Drifting, _) if is(TestName::Repetition) => {
+            of("drifting", "The same picture comes again and again")
+        }
         (Status::Drifting, Status::Drifting) => of("drifting", "What comes in has changed"),
         (Status::Drifting, _) => of("drifting", "The mix of classes has changed"),
         (Status::InsufficientData, _) => of("unknown", "Too early to say"),
@@ -93,8 +95,8 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     if let Some(window) = &drift.window {
         facts.push(("Out of distribution lately", interval(&window.recent)));
     }
-    if let Some(tolerated) = drift.tolerated_share {
-        facts.push(("Counts as no drift", format!("up to {}", percent(tolerated))));
+    if let Some(window) = &drift.window {
+        facts.push(("Expected without drift", percent(window.expected_share)));
     }
     let epoch = &drift.epoch;
     facts.push((
@@ -109,8 +111,9 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     facts.push(("Reference", format!("{} images, {}", reference.images, reference.created_at)));
     if let Some(calibration) = &reference.calibration {
         let text = format!(
-            "{} held-out images, {} false alarms",
+            "{} images{}, {} false alarms",
             calibration.images,
+            calibration.groups.map_or_else(String::new, |groups| format!(" of {groups} groups")),
             percent(calibration.alpha)
         );
         facts.push(("Calibration", text));
@@ -195,11 +198,31 @@ impl Page<'_> {
 
     fn test(test: &TestName) -> &'static str {
         match test {
-            TestName::EProcess => "Evidence (e-process)",
-            TestName::Cusum => "Sudden change (CUSUM)",
-            TestName::Window => "Last full window",
+            TestName::Appearance => "Appearance",
+            TestName::Properties => "The picture",
             TestName::ClassMix => "Mix of classes",
+            TestName::Repetition => "Repetition",
         }
+    }
+
+    fn status(status: &Status) -> &'static str {
+        match status {
+            Status::Stable => "stable",
+            Status::Drifting => "drifting",
+            Status::InsufficientData => "too early to say",
+        }
+    }
+
+    fn judged(share: &ShareReport) -> String {
+        interval(share)
+    }
+
+    fn optional(value: &Option<f64>) -> String {
+        value.map_or_else(|| "none of its own".into(), digits)
+    }
+
+    fn expected(share: &Option<f64>) -> String {
+        share.map_or_else(|| "nothing said".into(), percent)
     }
 
     fn at(ms: &i64) -> String {

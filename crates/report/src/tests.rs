@@ -19,7 +19,7 @@ fn calibrated_reference(directory: &std::path::Path) {
     let entry = |i: u32| CalibrationEntry {
         score: f64::from(i) / 100.0,
         predicted_class: Some(if i.is_multiple_of(4) { "b&d" } else { "good" }.into()),
-        label: None,
+        ..CalibrationEntry::default()
     };
     let source = CalibrationSource::Directory;
     let entries = (0..60).map(entry).collect();
@@ -47,7 +47,7 @@ fn made(images: u32, strange: u32) -> Made {
     calibrated_reference(&directory);
     let reference = Reference::open(&directory).unwrap();
     let monitor = Monitor::new(
-        MonitorSettings { window: 50, minimum_images: 20, ..MonitorSettings::default() },
+        MonitorSettings { window: 50, ..MonitorSettings::default() },
         reference.calibration().map(Baseline::of),
     )
     .unwrap();
@@ -72,6 +72,7 @@ fn made(images: u32, strange: u32) -> Made {
                 3
             ],
             image_sha256: Some(format!("{i:064x}")),
+            ..Observation::default()
         }
     };
     let batch: Vec<_> = (0..images).map(observation).collect();
@@ -99,10 +100,10 @@ impl Pictures for Large {
 #[test]
 fn a_page_says_what_happened_and_what_to_do() {
     for (images, strange, title, step) in [
-        (0, 0, "Too early to say", "Wait: 20 more images"),
-        (10, 0, "Too early to say", "Wait: 10 more images"),
+        (0, 0, "Too early to say", "more groups of images are needed"),
+        (10, 0, "Nothing has changed", "Nothing has to be done"),
         (600, 0, "Nothing has changed", "Nothing has to be done"),
-        (600, 90, "What comes in has changed", "Look at the strangest images below"),
+        (600, 90, "What comes in has changed", "Look at camera and part first"),
     ] {
         let report = made(images, strange).report;
         let page = html(&report, &mut NoPictures).unwrap();
@@ -147,15 +148,15 @@ fn the_document_has_the_samples_the_path_and_the_histogram() {
     );
     assert!(boxes.contains(&(Sample::Recent, Some("b&d"), 12)), "{boxes:?}");
     assert!(report.path.len() <= 400 && report.stretches.len() <= 60);
-    let largest = report.path.iter().filter_map(|point| point.e_value).map(|e| e.largest);
-    assert_eq!(largest.fold(0.0, f64::max), report.drift.e_process.as_ref().unwrap().largest);
+    let largest = report.path.iter().filter_map(|point| point.evidence).map(|e| e.largest);
+    assert_eq!(largest.fold(0.0, f64::max), report.drift.evidence.as_ref().unwrap().largest);
     let p_values = report.p_values.as_ref().unwrap();
     assert_eq!(p_values.counts.iter().sum::<u64>(), 600);
     assert!((p_values.expected.iter().sum::<f64>() - 600.0).abs() < 1e-6);
     assert!(p_values.counts[0] as f64 > p_values.expected[0] + p_values.deviation[0]);
     assert_eq!(report.strangest.len(), 12);
     let json = serde_json::to_value(&report).unwrap();
-    assert_eq!((&json["format"], &json["format_version"]), (&"sdd-drift-report".into(), &1.into()));
+    assert_eq!((&json["format"], &json["format_version"]), (&"sdd-drift-report".into(), &2.into()));
 }
 
 #[test]

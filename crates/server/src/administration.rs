@@ -31,9 +31,6 @@ pub enum AdminListener {
 
 impl AdminListener {
     /// Listens. With `take_over` another server may do so already.
-    ///
-    /// # Errors
-    /// What the operating system says.
     pub fn bind(address: &AdminAddress, take_over: bool) -> io::Result<Self> {
         match address {
             AdminAddress::Port(address) => {

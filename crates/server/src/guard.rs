@@ -11,6 +11,7 @@ use crate::error::ApiError;
 use crate::request::RequestContext;
 use crate::security::area::Area;
 use crate::security::cross_site::{is_safe, other_site};
+use crate::security::hosts::allow;
 use crate::security::keys::{Caller, KeyRing};
 use crate::security::rate_limit::Client;
 use crate::security::{Entrance, Security};
@@ -29,9 +30,6 @@ const MAX_NAME_CHARS: usize = 255;
 const MAX_KEY_BYTES: usize = 1024;
 
 /// Wraps all handlers.
-///
-/// # Errors
-/// Those of the wrapped service, unchanged.
 pub async fn guard<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -62,7 +60,7 @@ fn check(request: &ServiceRequest) -> Result<(), ApiError> {
     }
     let caller = shown_key(request.headers()).and_then(|key| keys.find(key));
     if let (Some(caller), Some(context)) = (&caller, request.extensions().get::<RequestContext>()) {
-        context.note_key(caller.name.clone());
+        context.key_name.replace(Some(caller.name.clone()));
     }
     // Before the keys are looked at: guessing them is limited, too. A scraper is not, unless it needs a
     // key and has none.
@@ -85,7 +83,8 @@ fn check_site(
     let of_address = request.uri().authority().map(actix_web::http::uri::Authority::as_str);
     let on_loopback = request.app_config().local_addr().ip().is_loopback();
     let allowed = security.allowed_hosts(entrance, on_loopback, keys);
-    if let Some(host) = [of_address, header].into_iter().flatten().find(|host| !allowed.allow(host))
+    if let Some(host) =
+        [of_address, header].into_iter().flatten().find(|host| !allow(allowed, host))
     {
         return Err(ApiError::HostNotAllowed { host: host.chars().take(MAX_NAME_CHARS).collect() });
     }

@@ -10,31 +10,31 @@
 //! 4. [`routes`] again: the answer becomes JSON, or an [`error`] a status and a stable code;
 //!    [`sdd_serving::capture`] may keep the image, and [`sdd_serving::recording`] remembers the prediction.
 //!
-//! [`startup`] puts the parts together from [`settings`]; the program is a few lines around it. [`shutdown`]
-//! takes them apart without losing a request.
+//! [`startup`] puts the parts together from [`settings`], and [`shutdown`] takes them apart without losing a request.
+//! Nothing of this is for other crates: what they have of it is the [`program`], and an [`Application`] for tests.
 
-pub mod administration;
-pub mod connections;
-pub mod contract;
-pub mod error;
-pub mod guard;
-pub mod health;
-pub mod listener;
-pub mod metrics;
-pub mod observe;
-pub mod openapi;
-pub mod outgoing;
-pub mod recorder;
-pub mod request;
-pub mod routes;
-pub mod security;
-pub mod service;
-pub mod settings;
-pub mod shutdown;
-pub mod startup;
-pub mod telemetry;
-pub mod uploads;
-pub mod webhook;
+mod administration;
+mod connections;
+mod error;
+mod guard;
+mod health;
+mod listener;
+mod metrics;
+mod observe;
+mod openapi;
+mod outgoing;
+pub mod program;
+mod recorder;
+mod request;
+mod routes;
+mod security;
+mod service;
+mod settings;
+mod shutdown;
+mod startup;
+mod telemetry;
+mod uploads;
+mod webhook;
 
-pub use settings::Settings;
+pub use settings::{Cli, Settings};
 pub use startup::Application;

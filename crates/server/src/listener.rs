@@ -19,9 +19,6 @@ const ACCEPT_THREAD_REACTS: Duration = Duration::from_millis(2);
 const TRIES: usize = 100;
 
 /// Listens on the first of the host's addresses that can be listened on.
-///
-/// # Errors
-/// What the operating system says.
 pub fn bind(settings: &Settings) -> std::io::Result<TcpListener> {
     let host = settings.host.trim_matches(['[', ']']);
     let mut refused = None;
@@ -35,9 +32,6 @@ pub fn bind(settings: &Settings) -> std::io::Result<TcpListener> {
 }
 
 /// Listens on an address; with `reuse_port` another server may do so already.
-///
-/// # Errors
-/// What the operating system says.
 pub fn bind_address(address: SocketAddr, reuse_port: bool) -> std::io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     // Connections of a server that has just ended do not stand in the way.
@@ -53,9 +47,6 @@ pub fn bind_address(address: SocketAddr, reuse_port: bool) -> std::io::Result<Tc
 ///
 /// A connection that waits to be accepted when its socket closes is reset, and its client's request
 /// lost. So this looks for a moment in which none waits.
-///
-/// # Errors
-/// What the operating system says.
 pub async fn close(listener: &TcpListener, server: &ServerHandle) -> std::io::Result<()> {
     for _ in 0..TRIES {
         server.pause().await;

@@ -1,17 +1,19 @@
 //! What the server asks of others by HTTP: a collector of traces, and whoever is told of drift.
 
-use std::sync::Arc;
 use std::time::Duration;
 
+use ureq::config::ConfigBuilder;
 use ureq::http;
-use ureq::tls::{RootCerts, TlsConfig};
+use ureq::tls::{RootCerts, TlsConfig, TlsConfigBuilder};
+use ureq::typestate::AgentScope;
+
+use crate::security::provider;
 
 /// Time that the other side has for one request.
 pub const TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Why an answer is no success, if it is none. Of the address that it points to only the host: the rest may hold a
 /// secret.
-#[must_use]
 pub fn refusal<T>(answer: &http::Response<T>) -> Option<String> {
     let status = answer.status();
     if status.is_success() {
@@ -33,20 +35,24 @@ pub fn refusal<T>(answer: &http::Response<T>) -> Option<String> {
 /// A client that blocks, so for a thread of its own. https works with the certificates that the machine trusts. An
 /// answer of any status is an answer, and what it points to is not followed: a POST would become a GET of something
 /// else, and what was to be told would go where nobody has said that it may.
-#[must_use]
 pub fn client() -> ureq::Agent {
-    let tls = TlsConfig::builder()
-        .root_certs(RootCerts::PlatformVerifier)
-        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
-        .build();
-    let config = ureq::Agent::config_builder()
+    let tls = with_provider(TlsConfig::builder().root_certs(RootCerts::PlatformVerifier));
+    config(tls, TIMEOUT).build().new_agent()
+}
+
+/// With the cryptography in use.
+pub fn with_provider(tls: TlsConfigBuilder) -> TlsConfig {
+    tls.unversioned_rustls_crypto_provider(provider()).build()
+}
+
+/// What all clients have in common.
+pub fn config(tls: TlsConfig, timeout: Duration) -> ConfigBuilder<AgentScope> {
+    ureq::Agent::config_builder()
         .http_status_as_error(false)
         .max_redirects(0)
-        .timeout_global(Some(TIMEOUT))
+        .timeout_global(Some(timeout))
         .tls_config(tls)
         .user_agent(concat!("sdd-server/", env!("CARGO_PKG_VERSION")))
-        .build();
-    config.into()
 }
 
 #[cfg(test)]

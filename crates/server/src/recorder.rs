@@ -25,9 +25,6 @@ pub enum MonitorError {
 }
 
 /// Opens the memory that the settings name and starts the threads; `None` where they name none.
-///
-/// # Errors
-/// [`MonitorError`]: what was named cannot be used, or what is there is not to be written to.
 pub fn start(settings: &DriftSettings) -> Result<Option<Recorder>, MonitorError> {
     settings.tests().check().map_err(MonitorError::Settings)?;
     let Some(place) = settings.place().map_err(MonitorError::Memory)? else {

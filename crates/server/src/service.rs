@@ -42,15 +42,14 @@ pub struct Service {
     pub traces: Option<Traces>,
     engine: ArcSwap<Engine>,
     reloading: Arc<Mutex<()>>,
-    stopping: AtomicBool,
-    closing: AtomicBool,
+    /// Set once the server is no longer ready.
+    pub is_stopping: AtomicBool,
+    /// Set once each connection is closed after its next answer.
+    pub is_closing_connections: AtomicBool,
 }
 
 impl Service {
     /// Loads and warms up what the settings name.
-    ///
-    /// # Errors
-    /// [`StartError`].
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let security = Security::open(&settings.security, &settings.host)?;
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
@@ -74,22 +73,18 @@ impl Service {
             traces,
             engine: ArcSwap::from_pointee(engine),
             reloading: Arc::default(),
-            stopping: AtomicBool::new(false),
-            closing: AtomicBool::new(false),
+            is_stopping: AtomicBool::new(false),
+            is_closing_connections: AtomicBool::new(false),
         })
     }
 
     /// The model and reference that answer requests which begin now. A request keeps to the one that
     /// it began with.
-    #[must_use]
     pub fn engine(&self) -> Arc<Engine> {
         self.engine.load_full()
     }
 
     /// The right to reload now.
-    ///
-    /// # Errors
-    /// [`ApiError::ReloadInProgress`]: another one has it.
     pub fn try_reload_turn(&self) -> Result<ReloadTurn, ApiError> {
         let turn = Arc::clone(&self.reloading).try_lock_owned();
         turn.map(|turn| ReloadTurn { _turn: turn }).map_err(|_| ApiError::ReloadInProgress)
@@ -105,9 +100,8 @@ impl Service {
     /// that takes. What runs on a GPU stays there: while the old pair is on it, too, a new one may not fit, and would
     /// be many times slower on the CPU.
     ///
-    /// # Errors
-    /// [`StartError`]; then the old pair goes on answering. What is wrong with the model does not
-    /// keep a key from being taken back.
+    /// After an error the old pair goes on answering. What is wrong with the model does not keep a key from being
+    /// taken back.
     pub fn reload(&self, turn: ReloadTurn) -> Result<Arc<Engine>, StartError> {
         let engine = self.security.reload().map_err(StartError::from);
         let device = self.settings.model.device_after(self.engine().served().device);
@@ -134,18 +128,17 @@ impl Service {
         let answers: Vec<_> = answers.into_iter().collect();
         if let Some(capture) = &self.capture {
             for answer in &answers {
-                capture.offer(context.id(), answer, served);
+                capture.offer(&context.id, answer, served);
             }
         }
         let (Some(recorder), Some(pair)) = (&self.recorder, &served.watched) else { return };
-        let of = |answer| observation(answer, context.id(), served);
+        let of = |answer| observation(answer, &context.id, served);
         let observations: Vec<_> = answers.into_iter().filter_map(of).collect();
         self.metrics.drift(&observations);
         recorder.record(pair, observations).await;
     }
 
     /// Images in one request at most: as many as are asked for, and as there is room for.
-    #[must_use]
     pub fn max_images(&self) -> usize {
         self.settings.limits.max_images.min(self.admission.limit())
     }
@@ -167,21 +160,9 @@ impl Service {
         }
     }
 
-    /// From now on the server is not ready.
-    pub fn begin_to_stop(&self) {
-        self.stopping.store(true, Ordering::SeqCst);
-    }
-
-    fn is_stopping(&self) -> bool {
-        self.stopping.load(Ordering::SeqCst)
-    }
-
     /// Whether new work is welcome.
-    ///
-    /// # Errors
-    /// Why not: [`ApiError::Stopping`], [`ApiError::ThreadLost`] or [`ApiError::EngineFailing`].
     pub fn readiness(&self) -> Result<(), ApiError> {
-        if self.is_stopping() {
+        if self.is_stopping.load(Ordering::SeqCst) {
             return Err(ApiError::Stopping);
         }
         self.liveness()?;
@@ -190,26 +171,12 @@ impl Service {
 
     /// Whether the process should go on. With a thread lost images might wait for ever, and where the
     /// model fails on a blank input in any new session, a new process is likely to do better.
-    ///
-    /// # Errors
-    /// [`ApiError::ThreadLost`], [`ApiError::EngineFailing`]: it should be restarted.
     pub fn liveness(&self) -> Result<(), ApiError> {
         let engine = self.engine();
         if !engine.is_whole() {
             return Err(ApiError::ThreadLost);
         }
         if engine.needs_restart() { Ok(engine.check()?) } else { Ok(()) }
-    }
-
-    /// From now on each connection is closed after its next answer.
-    pub fn close_connections(&self) {
-        self.closing.store(true, Ordering::SeqCst);
-    }
-
-    /// Whether connections are closed after their next answer.
-    #[must_use]
-    pub fn is_closing_connections(&self) -> bool {
-        self.closing.load(Ordering::SeqCst)
     }
 }
 

@@ -7,11 +7,11 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
-use sdd_serving::causes::chain_of;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use crate::error::chain_with_way_back;
 use crate::listener;
 use crate::service::Service;
 use crate::settings::LimitSettings;
@@ -43,7 +43,6 @@ pub struct Stop {
 
 impl Stop {
     /// Beginning now, as the settings say.
-    #[must_use]
     pub fn begin(limits: &LimitSettings) -> Self {
         Self::new(Instant::now(), limits.drain_delay, limits.shutdown_timeout)
     }
@@ -58,14 +57,14 @@ impl Stop {
     /// Lets go of the clients one after the other: load balancers first, then those who would connect,
     /// then those who are connected.
     pub async fn drain(&self, service: &Service, listening: &TcpListener, server: &ServerHandle) {
-        service.begin_to_stop();
+        service.is_stopping.store(true, Ordering::SeqCst);
         tracing::info!("stopping once the requests in flight are answered");
         tokio::time::sleep_until(self.close.into()).await;
         if let Err(error) = listener::close(listening, server).await {
             tracing::warn!("the listening socket cannot be closed: {error}");
         }
         // Only now, so that nobody who is told to make a new connection makes it to this server.
-        service.close_connections();
+        service.is_closing_connections.store(true, Ordering::SeqCst);
         let limit = self.end_of_requests.into();
         if tokio::time::timeout_at(limit, all_answered(service)).await.is_err() {
             tracing::warn!(
@@ -137,9 +136,6 @@ impl Signals {
     /// would not hear of them, and any other would end with another code.
     ///
     /// SIGHUP is noted: files may be replaced while they are being loaded.
-    ///
-    /// # Errors
-    /// What the operating system says.
     pub fn listen() -> std::io::Result<Self> {
         let is_starting = Arc::new(AtomicBool::new(true));
         for number in [SIGTERM, SIGINT] {
@@ -184,7 +180,7 @@ impl Signals {
                     // the end of the program does not wait for it.
                     drop(actix_web::rt::task::spawn_blocking(move || {
                         if let Err(error) = service.reload(turn) {
-                            tracing::error!("the old model goes on answering: {}", chain_of(&error));
+                            tracing::error!("the old model goes on answering: {}", chain_with_way_back(&error));
                         }
                     }));
                 }

@@ -16,7 +16,7 @@ use crate::connections::{self, decline_upgrades, watch};
 use crate::guard::guard;
 use crate::observe::observe;
 use crate::routes::docs::ApiDocument;
-use crate::security::{Entrance, cors};
+use crate::security::{Entrance, SecurityError, Tls, cors};
 use crate::service::{Service, StartError};
 use crate::settings::{AdminAddress, Settings};
 use crate::shutdown::{Signals, Stop};
@@ -108,7 +108,8 @@ impl Application {
         let listener = listener::bind(settings).map_err(listen)?;
         let bound = listener.local_addr().map_err(listen)?;
         let listening = listener.try_clone().map_err(listen)?;
-        let tls = service.security.tls_config().map_err(StartError::from)?;
+        let tls = service.security.tls.as_ref().map(Tls::server_config).transpose();
+        let tls = tls.map_err(|error| StartError::from(SecurityError::from(error)))?;
         let document =
             Data::new(ApiDocument::new(|served, keys| openapi::document(served, keys).to_json()));
         let listening_for_all = match tls {

@@ -22,25 +22,21 @@ pub struct Reservation {
 
 impl Allowance {
     /// Room for `limit` of them.
-    #[must_use]
     pub fn new(limit: usize) -> Self {
         Self { used: Arc::default(), limit }
     }
 
     /// How many are held now.
-    #[must_use]
     pub fn used(&self) -> usize {
         self.used.load(Ordering::Relaxed)
     }
 
     /// How many may be held.
-    #[must_use]
     pub fn limit(&self) -> usize {
         self.limit
     }
 
     /// An empty reservation, to be grown.
-    #[must_use]
     pub fn reserve(&self) -> Reservation {
         Reservation { allowance: self.clone(), held: 0 }
     }

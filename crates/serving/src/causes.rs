@@ -8,7 +8,6 @@ pub fn causes_of<'a>(
 }
 
 /// An error with all its causes, in one line.
-#[must_use]
 pub fn chain_of(error: &(dyn std::error::Error + 'static)) -> String {
     let chain: Vec<_> = causes_of(error).map(ToString::to_string).collect();
     chain.join(": ")

@@ -7,14 +7,17 @@
 //! Nothing in here knows HTTP, a command line or a format of metrics: what fails is an error that says what failed, and
 //! what happens is told to an observer.
 
-pub mod allowance;
+mod allowance;
 pub mod capture;
 pub mod causes;
 pub mod engine;
+mod origin;
 pub mod recording;
-pub mod reserved_bytes;
-pub mod watched;
+mod reserved_bytes;
+mod watched;
+mod worker;
 
 pub use allowance::{Allowance, Reservation};
+pub use origin::Origin;
 pub use reserved_bytes::ReservedBytes;
 pub use watched::WatchedPair;

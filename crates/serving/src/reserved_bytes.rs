@@ -16,7 +16,6 @@ pub struct ReservedBytes {
 
 impl ReservedBytes {
     /// `bytes` that `reservation` was grown for.
-    #[must_use]
     pub fn new(bytes: Bytes, reservation: Reservation) -> Self {
         Self { bytes, reservation: Arc::new(reservation) }
     }
@@ -31,7 +30,6 @@ impl ReservedBytes {
     }
 
     /// The bytes alone, shared, not copied.
-    #[must_use]
     pub fn bytes(&self) -> Bytes {
         self.bytes.clone()
     }

@@ -43,18 +43,6 @@ pub enum Error {
         required: usize,
     },
 
-    /// Two rates that no detector tells apart in reasonable time.
-    #[error(
-        "the rates p0 = {p0} and p1 = {p1} are too close for run lengths to be computed: choose a larger p1, \
-         the share of out-of-distribution images that shall be noticed"
-    )]
-    RatesTooClose {
-        /// The rate without drift.
-        p0: f64,
-        /// The rate to be noticed.
-        p1: f64,
-    },
-
     /// A sample that is too small for a test.
     #[error("expected at least {required} rows in {sample}, found {found}: add images")]
     SampleTooSmall {
@@ -108,7 +96,6 @@ impl Error {
             Self::InvalidArgument { .. } => "invalid_argument",
             Self::UnknownPValue { .. } => "unknown_p_value",
             Self::CalibrationTooSmall { .. } => "calibration_too_small",
-            Self::RatesTooClose { .. } => "rates_too_close",
             Self::SampleTooSmall { .. } => "sample_too_small",
             Self::WrongDimension { .. } => "wrong_dimension",
             Self::NotFinite { .. } => "not_finite",

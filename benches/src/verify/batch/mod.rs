@@ -216,13 +216,14 @@ fn calibrate(
         entries.push(CalibrationEntry {
             score,
             predicted_class: predicted_class.clone(),
-            label: None,
+            ..CalibrationEntry::default()
         });
         images.push(CalibrationImage {
             id: row.to_string(),
             predicted_class,
             label: None,
             probabilities: Some(probabilities.row(row).to_vec()),
+            ..CalibrationImage::default()
         });
     }
     let classes = vec!["defect".to_owned(), "good".to_owned()];

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 
+use sdd_core::ImageProperties;
 use sdd_core::image::{ImageLimits, Pixels, decode};
 use sdd_core::preprocess::Preprocessor;
 use sdd_core::spec::{Color, Filter, Preprocessing};
@@ -26,6 +27,7 @@ struct Expected {
     gray: Samples<u8>,
     rgb: Samples<[u8; 3]>,
     tensor: Tensor,
+    properties: [f32; 5],
     probability: f32,
     embedding: Vec<f32>,
 }
@@ -52,6 +54,7 @@ struct Resized {
     sum: u64,
     first: Vec<u8>,
     sha256: String,
+    properties: [f32; 5],
 }
 
 fn golden() -> Golden {
@@ -117,7 +120,7 @@ fn noise((width, height): (u32, u32), color: Color) -> Pixels {
 }
 
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "they are 0 to 255")]
-fn resize(case: &Resized) -> Vec<u8> {
+fn resize(case: &Resized) -> (Vec<u8>, ImageProperties) {
     let (width, height) = case.target;
     let mut preprocessor = Preprocessor::new(&Preprocessing {
         width,
@@ -130,10 +133,11 @@ fn resize(case: &Resized) -> Vec<u8> {
         bit_depth: None,
     });
     let mut tensor = vec![0.0; preprocessor.tensor_len()];
-    preprocessor.write(noise(case.source, case.color).view(), &mut tensor);
+    let properties = preprocessor.write(noise(case.source, case.color).view(), &mut tensor);
     let pixels = tensor.len() / 3;
     let channels = case.color.channels();
-    (0..pixels * channels).map(|at| tensor[at % channels * pixels + at / channels] as u8).collect()
+    let sample = |at: usize| tensor[at % channels * pixels + at / channels] as u8;
+    ((0..pixels * channels).map(sample).collect(), properties)
 }
 
 #[test]
@@ -141,10 +145,11 @@ fn every_filter_is_pillows() {
     let cases = golden().resized;
     let mut filters = Vec::new();
     for case in &cases {
-        let found = resize(case);
+        let (found, properties) = resize(case);
         assert_eq!(found[..case.first.len()], case.first, "{case:?}");
         assert_eq!(found.iter().map(|value| u64::from(*value)).sum::<u64>(), case.sum, "{case:?}");
         assert_eq!(format!("{:x}", Sha256::digest(&found)), case.sha256, "{case:?}");
+        assert_properties(properties, case.properties, &format!("{case:?}"));
         if !filters.contains(&case.filter) {
             filters.push(case.filter);
         }
@@ -168,11 +173,24 @@ fn answers_are_those_of_onnx_runtime_in_python() {
     for (name, expected) in &golden().images {
         let file = fs::read(data("images").join(name)).unwrap();
         let prediction = classifier.classify(&file).unwrap();
+        assert_properties(prediction.properties.unwrap(), expected.properties, name);
         let probability = (prediction.probabilities[0] - expected.probability).abs();
         let differences = prediction.embedding.iter().zip(&expected.embedding).map(|(f, e)| f - e);
         let embedding = norm(differences) / norm(expected.embedding.iter().copied());
         assert!(probability <= 1e-6, "{name}: {probability}");
         assert!(embedding <= 1e-6, "{name}: {embedding}");
+    }
+}
+
+/// They are calculated in double precision on both sides, and rounded to single.
+fn assert_properties(found: ImageProperties, expected: [f32; 5], of: &str) {
+    for ((name, found), expected) in
+        ImageProperties::NAMES.iter().zip(found.to_array()).zip(expected)
+    {
+        assert!(
+            (found - expected).abs() <= 1e-6 * expected,
+            "{of}, {name}: {found}, not {expected}"
+        );
     }
 }
 

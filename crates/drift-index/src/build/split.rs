@@ -1,12 +1,14 @@
 //! The held-out side of a store that is built: images of their own, or a share of the groups of all.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashSet};
 use std::path::Path;
 
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use sdd_drift::calibration::CalibrationSource;
+use sha2::{Digest, Sha256};
 
-use crate::groups::{Rule, hold_out};
+use crate::answer::count;
+use crate::groups::Groups;
 use crate::held_out::HeldOut;
 use crate::images::folder::Folder;
 use crate::images::read::{Beside, read};
@@ -18,8 +20,8 @@ use crate::remarks::{Part, Remarks};
 /// Held-out images, before anything of them was read.
 pub struct HeldOutSide {
     pub images: Source,
-    /// How they were chosen, and the group of each by its id, where they are a share of all.
-    share: Option<(CalibrationSource, HashMap<String, String>)>,
+    /// How they were chosen, where they are a share of all.
+    share: Option<CalibrationSource>,
 }
 
 impl HeldOutSide {
@@ -29,41 +31,94 @@ impl HeldOutSide {
     }
 
     /// Takes a share of the groups from the images that were named.
-    pub fn split(from: &mut Source, rule: Rule<'_>, share: f64, seed: u64) -> Result<Self> {
+    pub fn split(from: &mut Source, groups: &Groups, share: f64, seed: u64) -> Result<Self> {
         let Source::Images(reference) = from else {
-            bail!("groups are found by the paths of images, and a matrix has none");
+            bail!(
+                "a share is taken of images: of a matrix, name the held-out one with --calibrate"
+            );
         };
-        let ids: Vec<&str> = reference.images.iter().map(|image| image.id.as_str()).collect();
-        let groups = rule.assign(&ids)?;
-        let chosen = hold_out(&groups, share, seed)?;
-        let (mut held_out, mut group_of) = (Folder::default(), HashMap::new());
+        let group_by = groups.by().context("nobody told of groups")?.clone();
+        let of_images =
+            groups.assign_new(reference.images.iter().map(|image| image.id.as_str()))?;
+        let chosen = hold_out(&of_images, share, seed)?;
+        let mut held_out = Folder::default();
         let images = std::mem::take(&mut reference.images);
-        for (image, group) in images.into_iter().zip(groups) {
-            if chosen.contains(&group) {
-                group_of.insert(image.id.clone(), group);
-                held_out.images.push(image);
-            } else {
-                reference.images.push(image);
-            }
+        for (image, group) in images.into_iter().zip(of_images) {
+            let side = if chosen.contains(&group) { &mut held_out } else { &mut *reference };
+            side.images.push(image);
         }
-        let source = CalibrationSource::Split { group_by: rule.describe(), share, seed };
-        Ok(Self { images: Source::Images(held_out), share: Some((source, group_of)) })
+        let source = CalibrationSource::Split { group_by, share, seed };
+        Ok(Self { images: Source::Images(held_out), share: Some(source) })
     }
 
+    /// With groups where these are told.
     pub fn read(
         self,
         classes: Option<&Path>,
+        groups: &Groups,
         model: &mut Model<'_>,
         remarks: &mut Remarks,
         interrupt: &Interrupt,
     ) -> Result<HeldOut> {
         let beside = Beside { classes, ids: None };
         let part = Some(Part::Calibration);
-        let mut embedded = read(self.images, beside, part, model, remarks, interrupt)?;
-        let Some((source, mut group_of)) = self.share else { return Ok(HeldOut::named(embedded)) };
-        for image in &mut embedded.images {
-            image.group = group_of.remove(&image.id);
-        }
-        Ok(HeldOut::of_images(embedded, source))
+        let embedded = read(self.images, beside, part, model, remarks, interrupt)?;
+        let held_out = match self.share {
+            Some(source) => HeldOut::of_images(embedded, source),
+            None => HeldOut::named(embedded),
+        };
+        held_out.in_groups(groups)
+    }
+}
+
+/// The groups to hold out: `share` of them, at least one, and at least one is left.
+///
+/// Groups are ranked by a hash of seed and name, so that the choice depends on neither the order of
+/// the images nor a random generator's version.
+fn hold_out(groups: &[String], share: f64, seed: u64) -> Result<HashSet<String>> {
+    let distinct: BTreeSet<&str> = groups.iter().map(String::as_str).collect();
+    ensure!(
+        distinct.len() >= 2,
+        "the images form {}: expected at least 2, one for each side",
+        count(distinct.len(), "group"),
+    );
+    let number = nearest_whole(share * distinct.len() as f64).clamp(1, distinct.len() - 1);
+    let mut ranked: Vec<&str> = distinct.into_iter().collect();
+    ranked.sort_by_cached_key(|group| {
+        let digest: [u8; 32] = Sha256::digest(format!("{seed}:{group}")).into();
+        digest
+    });
+    Ok(ranked.into_iter().take(number).map(str::to_owned).collect())
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "a share of a count is not negative and not above the count"
+)]
+fn nearest_whole(number: f64) -> usize {
+    number.round() as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_the_groups_is_held_out_whatever_the_order() {
+        let groups: Vec<String> = (0..50).map(|group| format!("{}", group % 10)).collect();
+        let chosen = hold_out(&groups, 0.2, 0).unwrap();
+        assert_eq!(chosen.len(), 2);
+        let reversed: Vec<String> = groups.iter().rev().cloned().collect();
+        assert_eq!(hold_out(&reversed, 0.2, 0).unwrap(), chosen);
+        assert!((1..20).any(|seed| hold_out(&groups, 0.2, seed).unwrap() != chosen));
+    }
+
+    #[test]
+    fn both_sides_get_at_least_one_group() {
+        let groups = ["a".to_owned(), "b".to_owned()];
+        assert_eq!(hold_out(&groups, 0.001, 0).unwrap().len(), 1);
+        assert_eq!(hold_out(&groups, 0.999, 0).unwrap().len(), 1);
+        assert!(hold_out(&groups[..1], 0.5, 0).is_err());
     }
 }

@@ -19,7 +19,8 @@ use self::each::Each;
 use self::text::Whole;
 use crate::answer::Answer;
 use crate::exit::ExitStatus;
-use crate::groups::{GroupArguments, Rule};
+use crate::groups::{GroupArguments, Groups};
+use crate::held_out::groups_by_id;
 use crate::help;
 use crate::images::embedded::{Embedded, EmbeddedImage};
 use crate::images::read::{Beside, read};
@@ -50,14 +51,15 @@ compares the images of each predicted class with the held-out images of that cla
 `class_mix` the shares of the classes. Tests (--test): mmd is the maximum mean discrepancy
 of the embeddings; ks, bbsd and score are Kolmogorov-Smirnov on each of their components,
 on the predicted probabilities, on the drift scores. The one chosen decides, the others are
-reported.
+reported. Where the store's own images calibrate, part by part, score is the one that can.
 
 JSON (--json): status (ok, drift, partial, insufficient_data), store, batch,
 skipped [{image, code, reason}], duplicates [{image, same_as, other_class}],
 ignored {hidden, other_files, loops}.
 
 Of several images also: verdict, alpha, images, held_out_images, out_of_distribution,
-in_reference, in_held_out,
+out_of_distribution_groups (how many groups these are of), out_of_distribution_expected
+(how many without drift, on average), in_reference, in_held_out,
 appearance {verdict, reason, test, p_value, alpha, images_needed, groups, smallest_p_value,
   within_classes, classes [{class, held_out_images, images, tested, p_value, stands_out}],
   tests [{test, p_value, method}], components [{component, class, statistic, p_value}]},
@@ -69,7 +71,8 @@ strangest [{image, row, class, score, p_value, out_of_distribution,
 Of one image, or with --each, also: score {method, k}, image_alpha (null without a
 calibration), threshold (null also where each class has its own), results [{image or row,
 class, confidence, score, p_value, threshold, out_of_distribution,
-unavailable {reason, message, class, images, required} (why there is no verdict) or null,
+unavailable {reason, message, class, images, groups, required} (why there is no verdict) or
+null,
 neighbors [{id, label, distance}], error {code, message} or null}].";
 
 /// Say whether images are like the held-out ones, one by one and as a whole
@@ -100,6 +103,10 @@ pub struct Arguments {
     #[arg(long, value_name = "FILE")]
     classes: Option<PathBuf>,
 
+    /// Ids of a matrix, one a line, in which its groups are found
+    #[arg(long, value_name = "FILE")]
+    ids: Option<PathBuf>,
+
     /// Probabilities for a matrix: a row an image, a column a class of the model
     #[arg(long, value_name = "FILE.npy")]
     probabilities: Option<PathBuf>,
@@ -108,7 +115,7 @@ pub struct Arguments {
     #[arg(long, default_value_t = DEFAULT_ALPHA, value_name = "SHARE", help_heading = "Test of a batch")]
     alpha: f64,
 
-    /// Which test decides on the appearance [default: mmd; score without held-out embeddings]
+    /// Which test decides on the appearance [default: mmd; score where no embeddings are held out]
     #[arg(long, value_parser = test_parser(), help_heading = "Test of a batch")]
     test: Option<Test>,
 
@@ -134,15 +141,11 @@ pub struct Arguments {
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let reference = arguments.store.open_reference()?;
     let interrupt = Interrupt::listen()?;
-    let rule = arguments.groups.rule()?;
+    let groups = Groups::new(arguments.groups.rule()?, reference.calibration())?;
     let classes = arguments.classes.as_deref();
     let source = Source::find(&arguments.images, classes)?;
     match &source {
-        Source::Matrix(matrix) => ensure!(
-            rule.is_none(),
-            "groups are found by the paths of images, and {} has none",
-            matrix.display()
-        ),
+        Source::Matrix(_) => groups.check_names(arguments.ids.is_some())?,
         Source::Images(_) => ensure!(
             arguments.probabilities.is_none(),
             "--probabilities are of a matrix: those of images are the model's"
@@ -150,7 +153,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     }
     let mut model = Model::of(&reference, &arguments.model);
     let mut remarks = Remarks::default();
-    let beside = Beside { classes, ids: None };
+    let beside = Beside { classes, ids: arguments.ids.as_deref() };
     let embedded = read(source, beside, None, &mut model, &mut remarks, &interrupt)?;
     interrupt.check()?;
     let is_one = embedded.images.len() == 1;
@@ -159,7 +162,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         .transpose()?;
     // Each can be asked for where there is nothing to compare them with as a whole.
     let is_batch = !is_one && (reference.calibration().is_some() || each.is_none());
-    let report = is_batch.then(|| arguments.judge(embedded, rule, &reference)).transpose()?;
+    let report = is_batch.then(|| arguments.judge(embedded, &groups, &reference)).transpose()?;
     let checked = Checked {
         store: arguments.store.to_string(),
         batch: names(&arguments.images),
@@ -179,10 +182,10 @@ impl Arguments {
     fn judge(
         &self,
         embedded: Embedded,
-        rule: Option<Rule<'_>>,
+        groups: &Groups,
         reference: &Reference,
     ) -> Result<BatchReport> {
-        let batch = self.batch(embedded, rule, reference)?;
+        let batch = self.batch(embedded, groups, reference)?;
         let options = Options {
             alpha: self.alpha,
             permutations: self.permutations,
@@ -200,20 +203,17 @@ impl Arguments {
         Ok(report)
     }
 
-    fn batch(
-        &self,
-        embedded: Embedded,
-        rule: Option<Rule<'_>>,
-        reference: &Reference,
-    ) -> Result<Batch> {
+    fn batch(&self, embedded: Embedded, groups: &Groups, reference: &Reference) -> Result<Batch> {
         let Embedded { embeddings, images, of_matrix, .. } = embedded;
         let ids = || images.iter().map(|image| image.id.clone()).collect::<Vec<_>>();
-        let groups = match rule {
-            Some(rule) => Some(groups(rule, &ids(), reference)?),
-            None => None,
+        let is_named = !of_matrix || self.ids.is_some();
+        let groups = if groups.by().is_some() && is_named {
+            of_both_sides(groups, &ids(), reference)?
+        } else {
+            None
         };
         Ok(Batch {
-            names: (!of_matrix).then(ids),
+            names: is_named.then(ids),
             predicted_classes: self.predicted_classes(&images)?,
             probabilities: match &self.probabilities {
                 Some(file) => Some(npy::read(file)?),
@@ -244,17 +244,38 @@ fn probabilities(images: &[EmbeddedImage]) -> Result<Option<Array2<f32>>> {
     matrix.map(Some).context("the model's outputs are not of the dimensions that it states")
 }
 
-/// The groups of both sides, by their paths.
-fn groups(rule: Rule<'_>, ids: &[String], reference: &Reference) -> Result<BatchGroups> {
-    let held_out = CalibrationImages::from_store(reference.store())?.context(
-        "the store keeps the scores of its held-out images, not the images, which have groups: build it again",
-    )?;
-    let held_out: Vec<&str> = held_out.images().iter().map(|image| image.id.as_str()).collect();
-    let batch: Vec<&str> = ids.iter().map(String::as_str).collect();
-    Ok(BatchGroups {
-        held_out: rule.assign(&held_out).context("of the store's held-out images")?,
-        batch: rule.assign(&batch).context("of the batch")?,
-    })
+/// The groups of both sides, by their names. As told now, every image must have one; where the store remembers a rule that
+/// does not know all images of the batch, nothing is known of any, and is said.
+fn of_both_sides(
+    groups: &Groups,
+    ids: &[String],
+    reference: &Reference,
+) -> Result<Option<BatchGroups>> {
+    let batch = match groups.assign_new(ids.iter().map(String::as_str)).context("of the batch") {
+        Ok(batch) => batch,
+        Err(error) if groups.are_told() => return Err(error),
+        Err(error) => {
+            eprintln!("warning: {error:#}");
+            return Ok(None);
+        }
+    };
+    let calibration = reference.calibration();
+    let known = calibration.map(groups_by_id).unwrap_or_default();
+    let images = CalibrationImages::from_store(reference.store())?;
+    let compared_with: Vec<&str> = match (&images, calibration) {
+        (Some(images), _) => images.images().iter().map(|image| image.id.as_str()).collect(),
+        (None, Some(calibration)) => {
+            calibration.entries().iter().filter_map(|entry| entry.id.as_deref()).collect()
+        }
+        (None, None) => Vec::new(),
+    };
+    let of_store = compared_with.into_iter().map(|id| (id, known.get(id).copied()));
+    let held_out = groups.assign(of_store).context("of the store's calibration images")?;
+    ensure!(
+        !held_out.is_empty(),
+        "the store keeps the scores of its held-out images, not the images, which have groups: build it again"
+    );
+    Ok(Some(BatchGroups { held_out, batch }))
 }
 
 /// The answer of `check`.

@@ -25,7 +25,7 @@ impl fmt::Display for Whole<'_> {
             f,
             "images",
             format_args!(
-                "{}, compared with {} held-out images of {}",
+                "{}, compared with {} calibration images of {}",
                 report.images, report.held_out_images, self.store
             ),
         )?;
@@ -45,8 +45,8 @@ impl fmt::Display for Whole<'_> {
             line(f, name, format_args!("{test:<6}{p}, {role}; {}", result.method))?;
         }
         self.fmt_components(f)?;
-        if let Some(out) = report.out_of_distribution {
-            line(f, "one by one", format_args!("{out} of {} out of distribution", report.images))?;
+        if let Some(text) = one_by_one(report) {
+            line(f, "one by one", text)?;
         }
         for (known, of) in
             [(report.in_reference, "the reference"), (report.in_held_out, "the held-out images")]
@@ -91,13 +91,32 @@ fn verdict(verdict: Status) -> &'static str {
     }
 }
 
+/// What single images say, beside how much of it is chance.
+fn one_by_one(report: &BatchReport) -> Option<String> {
+    let (out, expected) = (report.out_of_distribution?, report.out_of_distribution_expected?);
+    let groups = match (report.out_of_distribution_groups, report.appearance.groups) {
+        (Some(groups), Some([_, all])) => format!(", in {groups} of {}", count(all, "group")),
+        _ => String::new(),
+    };
+    let chance = format!("{expected:.1} are expected without drift, on average");
+    let come_together =
+        if groups.is_empty() { "" } else { ", as images of one group come together" };
+    let decides = if report.verdict == Status::Stable && out as f64 > expected {
+        format!("; more are no drift by themselves{come_together}: the tests decide")
+    } else {
+        String::new()
+    };
+    Some(format!("{out} of {} out of distribution{groups}; {chance}{decides}", report.images))
+}
+
 fn judged(of: Status, reason: &str) -> String {
     format!("{}: {reason}", verdict(of))
 }
 
 fn class_text(class: &ClassAppearance, test: &str) -> String {
     let name = class.class.as_deref().unwrap_or("all classes");
-    let counts = format!("{} and {} held out", count(class.images, "image"), class.held_out_images);
+    let counts =
+        format!("{}, {} of the calibration", count(class.images, "image"), class.held_out_images);
     match class.p_value {
         Some(p) => {
             let mark = if class.stands_out { ", stands out" } else { "" };

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use ndarray::{Array2, Axis};
 use sdd_core::{ModelSpec, Prediction};
-use sdd_drift::Query;
+use sdd_drift::{Properties, Query};
 use sdd_index::Record;
 
 /// Images that were read: one row each.
@@ -33,7 +33,11 @@ pub enum Predicted {
     /// All, as a query has it.
     Fully { prediction: Box<Prediction>, spec: Arc<ModelSpec> },
     /// What a store remembers, which is not by what function the probabilities came about.
-    Stored { class: Option<String>, probabilities: Option<Vec<f32>> },
+    Stored {
+        class: Option<String>,
+        probabilities: Option<Vec<f32>>,
+        properties: Option<Properties>,
+    },
     /// Nothing but the class, if that.
     Class(Option<String>),
 }
@@ -60,6 +64,15 @@ impl EmbeddedImage {
 }
 
 impl Predicted {
+    /// What the picture is like, where it was looked at.
+    pub fn properties(&self) -> Option<Properties> {
+        match self {
+            Self::Fully { prediction, .. } => properties_of(prediction),
+            Self::Stored { properties, .. } => *properties,
+            Self::Class(_) => None,
+        }
+    }
+
     pub fn query<'a>(&'a self, embedding: &'a [f32]) -> Query<'a> {
         match self {
             Self::Fully { prediction, spec } => {
@@ -79,6 +92,17 @@ impl Predicted {
             Self::Class(_) => None,
         }
     }
+}
+
+/// What a picture is like, in the words of those who compare it.
+pub fn properties_of(prediction: &Prediction) -> Option<Properties> {
+    prediction.properties.map(|properties| Properties {
+        brightness: properties.brightness,
+        contrast: properties.contrast,
+        sharpness: properties.sharpness,
+        noise: properties.noise,
+        saturated: properties.saturated,
+    })
 }
 
 /// The rows of a matrix; the matrix itself where these are all.

@@ -5,7 +5,6 @@ use std::path::PathBuf;
 use anyhow::{Context, Result};
 use clap::Args;
 use clap::builder::NonEmptyStringValueParser;
-use sdd_monitor::MonitorSettings;
 
 use crate::help;
 use crate::model::ModelArguments;
@@ -53,10 +52,6 @@ pub struct Arguments {
     /// defaults would; may be given again
     #[arg(long, value_name = "IMAGES")]
     pub images: Vec<PathBuf>,
-
-    /// Images of --images below which there is no verdict
-    #[arg(long, default_value_t = MonitorSettings::default().minimum_images, value_name = "N", requires = "images")]
-    pub min_images: usize,
 
     /// The page to write
     #[arg(long, value_name = "FILE.html", help_heading = "Output")]

@@ -16,6 +16,7 @@ use sdd_report::Report;
 use super::arguments::Arguments;
 use super::pictures::AtHand;
 use crate::images::embed::{Outcome, embed};
+use crate::images::embedded::properties_of;
 use crate::images::source::Source;
 use crate::interrupt::Interrupt;
 use crate::model::Model;
@@ -51,6 +52,7 @@ pub fn report(
                 let mut observed = observe(&prediction, &spec, reference)?;
                 observed.time_ms = modified_ms(&file.path);
                 observed.request_id.clone_from(&file.id);
+                observed.group = reference.group_of(&file.id);
                 let sha256 = format!("{digest:x}");
                 at_hand.remember(&sha256, &file.path);
                 observed.image_sha256 = Some(sha256);
@@ -67,9 +69,7 @@ pub fn report(
             }
         }
     }
-    let settings =
-        MonitorSettings { minimum_images: arguments.min_images, ..MonitorSettings::default() };
-    watch(&observations, settings, &pair, reference, now_ms)
+    watch(&observations, &pair, reference, now_ms)
 }
 
 fn observe(
@@ -79,18 +79,20 @@ fn observe(
 ) -> Result<Observation> {
     let class = prediction.class(spec);
     let query = Query::new(&prediction.embedding).of_class(class);
-    Ok(Observation::new(class, prediction.confidence, &reference.assess(&query, NEIGHBORS)?))
+    let assessment = reference.assess(&query, NEIGHBORS)?;
+    let properties = properties_of(prediction);
+    Ok(Observation { properties, ..Observation::new(class, prediction.confidence, &assessment) })
 }
 
 /// The file lives as long as this takes.
 fn watch(
     observations: &[Observation],
-    settings: MonitorSettings,
     pair: &PairId,
     reference: &Reference,
     now_ms: i64,
 ) -> Result<Report> {
-    let monitor = Monitor::new(settings, reference.calibration().map(Baseline::of))?;
+    let baseline = reference.calibration().map(Baseline::of);
+    let monitor = Monitor::new(MonitorSettings::default(), baseline)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let mut store = SqliteMonitorStore::open(&folder.path().join("monitor"), u64::MAX)?;
     if !observations.is_empty() {

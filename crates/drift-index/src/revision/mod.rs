@@ -6,13 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 
 use anyhow::{Context, Result, bail};
+use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::reference::score_and_calibration;
 use sdd_drift::{Calibration, CalibrationImages, Score, VerdictRule};
 use sdd_index::{Change, FileStore, Replaces};
 
 pub use self::outcome::{JSON_HELP, Revised, change_text};
 use crate::answer::Answer;
-use crate::calibration::{Calibrated, attachments, calibrate, uncalibrated, warn_of_classes};
+use crate::calibration::{Calibrated, Calibrating, attachments, uncalibrated};
 use crate::held_out::HeldOut;
 use crate::interrupt::Interrupt;
 use crate::remarks::Remarks;
@@ -26,7 +27,7 @@ pub struct Base {
     pub images: Option<CalibrationImages>,
 }
 
-/// How the held-out images of the next generation are scored.
+/// How the images that calibrate the next generation are scored.
 pub enum Calibrate {
     /// By the score and the rule of before. A calibration whose images are not kept is given up where that is allowed.
     AsBefore { or_drop: bool },
@@ -68,12 +69,20 @@ impl Base {
         Some(HeldOut::of_store(images, calibration))
     }
 
-    /// With these rows and these held-out images, which are scored against them.
+    /// The calibration, where it is of the reference's own images.
+    pub fn left_out(&self) -> Option<&Calibration> {
+        let is_left_out = |calibration: &&Calibration| {
+            matches!(calibration.source(), CalibrationSource::LeaveOneGroupOut { .. })
+        };
+        self.calibration.as_ref().filter(is_left_out)
+    }
+
+    /// With these rows and these images that calibrate, which are scored against them.
     pub fn revised(
         &self,
         change: Change,
         store: Arc<FileStore>,
-        held_out: Option<HeldOut>,
+        calibrating: Option<Calibrating>,
         how: &Calibrate,
         mut remarks: Remarks,
         interrupt: &Interrupt,
@@ -88,11 +97,9 @@ impl Base {
                 "warning: there are fewer reference images than neighbors: the score is {score}"
             );
         }
-        let calibrated = match (self.rule(how), held_out) {
-            (Some(rule), Some(held_out)) => {
-                let calibrated = calibrate(&store, score, held_out, rule, &mut remarks, interrupt)?;
-                warn_of_classes(&calibrated.calibration);
-                Some(calibrated)
+        let calibrated = match (self.rule(how), calibrating) {
+            (Some(rule), Some(calibrating)) => {
+                Some(calibrating.calibrate(&store, score, rule, &mut remarks, interrupt)?)
             }
             (Some(_), None) if !matches!(how, Calibrate::AsBefore { or_drop: true }) => bail!(
                 "the store keeps the scores of its held-out images and not their embeddings, so that they cannot be \

@@ -27,9 +27,9 @@ another generation; when and how they were written does not count.";
 const AFTER_HELP: &str = "\
 JSON (--json): status, store, images, dimension, normalization, generation, created_at,
 labels [{label, count}], model {name, version, sha256} or null, score {method, k},
-calibration or null {images, groups, alpha, p_value {kind, delta}, within,
-threshold (null where each predicted class has its own), classes [{class, images,
-threshold (null where it has too few)}], source}.
+calibration or null {images, groups, group_by, smallest_p_value, alpha, p_value {kind,
+delta}, within, threshold (null where each predicted class has its own, and with too few
+groups), classes [{class, images, groups, threshold (null where it has too few)}], source}.
 
 --history: status, store, generations [{generation, current, created_at, command, from,
 added, removed, replaced, note, images, calibration, checksum, problem}], oldest first.

@@ -5,16 +5,18 @@ use std::path::PathBuf;
 use anyhow::{Result, ensure};
 use clap::Args;
 use ndarray::Axis;
-use sdd_index::{Change, FileStore, Record, RowEdit, RowKey};
+use sdd_index::{FileStore, Record, RowEdit, RowKey};
 
-use crate::answer::count;
+use super::made::Made;
+use crate::answer::{count, some_of};
 use crate::held_out::HeldOut;
+use crate::images::embedded::EmbeddedImage;
 use crate::images::read::{Beside, read};
 use crate::images::source::Source;
 use crate::interrupt::Interrupt;
 use crate::model::Model;
-use crate::remarks::{Part, Remarks};
-use crate::sides::{Sides, some_of};
+use crate::remarks::Part;
+use crate::sides::Sides;
 
 /// Which images are added.
 #[derive(Debug, Args)]
@@ -42,8 +44,7 @@ impl AddArguments {
         replace: bool,
         held_out: Option<&HeldOut>,
         (model, interrupt): (&mut Model<'_>, &Interrupt),
-        change: &mut Change,
-        remarks: &mut Remarks,
+        made: &mut Made,
     ) -> Result<FileStore> {
         let source = Source::find(&self.add, self.classes.as_deref())?;
         ensure!(
@@ -52,22 +53,28 @@ impl AddArguments {
         );
         let beside = Beside { classes: self.classes.as_deref(), ids: self.ids.as_deref() };
         let part = Some(Part::Reference);
-        let (embeddings, records) =
-            read(source, beside, part, model, remarks, interrupt)?.into_rows();
+        let embedded = read(source, beside, part, model, &mut made.remarks, interrupt)?;
+        let known = |image: &EmbeddedImage| (image.predicted_class(), image.predicted.properties());
+        let known: Vec<_> = embedded.images.iter().map(known).collect();
+        let (embeddings, records) = embedded.into_rows();
         let mut sides = Sides::of_store(store);
         let keys = sides.keys(&embeddings)?;
         if let Some(held_out) = held_out {
             sides = sides.with_held_out(held_out);
         }
         refuse_held_out(&sides, &keys, &records)?;
-        let chosen = sides.choose(store, &keys, &records, replace, remarks)?;
+        let chosen = sides.choose(store, &keys, &records, replace, &mut made.remarks)?;
         ensure!(
             !chosen.rows.is_empty(),
             "nothing to add: all {} are in the store already",
             count(records.len(), "image")
         );
-        change.replaced += chosen.replaced.len();
-        change.added += chosen.rows.len() - chosen.replaced.len();
+        for &row in &chosen.rows {
+            let (predicted_class, properties) = known[row].clone();
+            made.known.add(records[row].id.clone(), predicted_class, properties);
+        }
+        made.replaced += chosen.replaced.len();
+        made.added += chosen.rows.len() - chosen.replaced.len();
         let records: Vec<Record> = chosen.rows.iter().map(|&row| records[row].clone()).collect();
         let edit = RowEdit::new(store).remove(chosen.replaced);
         Ok(edit.add(&embeddings.select(Axis(0), &chosen.rows), &records)?.apply()?)

@@ -4,8 +4,9 @@ use std::collections::HashSet;
 
 use anyhow::{Context, Result, bail, ensure};
 use sdd_drift::Error;
-use sdd_index::{Change, FileStore, Filter, ModelIdentity, RowEdit};
+use sdd_index::{FileStore, Filter, ModelIdentity, RowEdit};
 
+use super::made::Made;
 use crate::held_out::HeldOut;
 use crate::remarks::Remarks;
 use crate::revision::Base;
@@ -27,21 +28,23 @@ pub fn merge(
     name: &StoreArgument,
     replace: bool,
     held_out: HeldOutSide,
-    change: &mut Change,
-    remarks: &mut Remarks,
+    made: &mut Made,
 ) -> Result<(FileStore, HeldOutSide)> {
     let other = Base::of_store(name.open()?).with_context(|| format!("cannot open {name}"))?;
     check_model(store, &other.store).with_context(|| format!("cannot merge {name}"))?;
     let records = other.store.records(Filter::All);
     let chosen = Sides::of_store(store)
-        .choose(store, &other.store.row_keys(), &records, replace, remarks)
+        .choose(store, &other.store.row_keys(), &records, replace, &mut made.remarks)
         .with_context(|| format!("cannot merge {name}"))?;
     let added = chosen.rows.len() - chosen.replaced.len();
-    change.added += added;
-    change.replaced += chosen.replaced.len();
+    made.added += added;
+    made.replaced += chosen.replaced.len();
     let is_news = !chosen.rows.is_empty();
     let edit = RowEdit::new(store).remove(chosen.replaced);
     let ids: HashSet<&str> = chosen.rows.iter().map(|&row| records[row].id.as_str()).collect();
+    if let Some(calibration) = other.left_out() {
+        made.known.add_known(calibration, |id| ids.contains(id));
+    }
     let merged = edit.add_rows_of(&other.store, |id| ids.contains(id))?.apply()?;
 
     let (held_out, further) = match held_out {
@@ -49,7 +52,7 @@ pub fn merge(
         HeldOutSide::Kept { held_out, calibrated } => {
             let size = |held_out: &Option<HeldOut>| held_out.as_ref().map_or(0, |h| h.images.len());
             let before = size(&held_out);
-            let held_out = join(held_out, &other, calibrated, remarks)?;
+            let held_out = join(held_out, &other, calibrated, &mut made.remarks)?;
             let further = size(&held_out) > before;
             if let Some(held_out) = &held_out {
                 refuse_both_sides(&merged, held_out)?;
@@ -90,7 +93,9 @@ fn join(
             let theirs = sides.with_held_out(&ours).hold_out(theirs, remarks);
             ours.followed_by(theirs).map(Some)
         }
-        (Some(ours), None) if other.calibration.is_none() => Ok(Some(ours)),
+        (Some(ours), None) if other.calibration.is_none() || other.left_out().is_some() => {
+            Ok(Some(ours))
+        }
         (None, theirs) if !calibrated => {
             if theirs.is_some() {
                 eprintln!(

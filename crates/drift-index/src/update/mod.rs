@@ -1,6 +1,7 @@
 //! `drift-index update`: one new generation of a store, whatever changes.
 
 mod add;
+mod made;
 mod merge;
 mod remove;
 
@@ -10,12 +11,15 @@ use std::sync::Arc;
 use anyhow::{Context, Result, ensure};
 use clap::{ArgGroup, Args};
 use sdd_drift::{Reference, Score};
-use sdd_index::FileStore;
+use sdd_index::{Change, FileStore};
 
 use self::add::AddArguments;
+use self::made::Made;
 use self::merge::{HeldOutSide, merge};
 use self::remove::RemoveArguments;
 use crate::answer::Answer;
+use crate::calibration::Calibrating;
+use crate::groups::{GroupArguments, Groups};
 use crate::held_out::HeldOut;
 use crate::help;
 use crate::images::read::{Beside, read};
@@ -36,9 +40,13 @@ Examples:
   drift-index update store --merge other@2
   drift-index update store --alpha 0.01
 
+  drift-index update store --group-csv parts.csv:part
+
 Several changes in one call are made in the order remove, merge, add, calibrate, and
 nothing in between is ever served. Rows that stay are the same to the bit, and the
-held-out images are scored anew against all of them. An image that the store has
+images that calibrate are scored anew against all of them. A store whose own images
+calibrate, part by part, stays one; new images get their parts as it remembers, or as told
+again. An image that the store has
 already is left out, and one that is held out is refused: it cannot be on both sides.
 Held-out images must be like production as it is now, and in neither the reference nor
 the training.";
@@ -51,7 +59,8 @@ the training.";
     after_help = format!("JSON (--json): {JSON_HELP}"),
     override_usage = "drift-index update [OPTIONS] STORE",
     group = ArgGroup::new("changes").required(true).multiple(true)
-        .args(RemoveArguments::IDS).args(["merge", "add", "calibrate"]).args(RuleArguments::IDS),
+        .args(RemoveArguments::IDS).args(["merge", "add", "calibrate"]).args(RuleArguments::IDS)
+        .args(GroupArguments::IDS),
 )]
 pub struct Arguments {
     /// The store
@@ -94,6 +103,9 @@ pub struct Arguments {
     extend: bool,
 
     #[command(flatten)]
+    groups: GroupArguments,
+
+    #[command(flatten)]
     rule: RuleArguments,
 
     #[command(flatten)]
@@ -110,9 +122,19 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     // None where the flag was given alone.
     let images = arguments.calibrate.clone().unwrap_or_default();
     ensure!(!arguments.extend || !images.is_empty(), "--extend takes --calibrate IMAGES");
-    let calibrate = arguments.calibrate_as(&base)?;
-    let mut change = change("update", &base.store);
-    let mut remarks = Remarks::default();
+    let groups = Groups::new(arguments.groups.rule()?, base.calibration.as_ref())?;
+    let leaves_out = images.is_empty()
+        && (base.left_out().is_some() || (base.calibration.is_none() && groups.are_told()));
+    ensure!(
+        !arguments.extend || base.left_out().is_none(),
+        "--extend keeps held-out images, and {} has none: its own images calibrate",
+        arguments.store
+    );
+    let calibrate = arguments.calibrate_as(&base, &groups)?;
+    let mut made = Made::default();
+    if let Some(calibration) = base.left_out() {
+        made.known.add_known(calibration, |_| true);
+    }
 
     // Which model it must be is a matter of the store as it was found.
     let found = Arc::new(FileStore::open_generation(dir, base.store.manifest().generation)?);
@@ -122,7 +144,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let mut changed: Option<FileStore> = None;
     if arguments.remove.is_given() {
         let (store, removed) = arguments.remove.apply(&base.store)?;
-        change.removed = removed;
+        made.removed = removed;
         changed = Some(store);
     }
     let mut held_out = if images.is_empty() || arguments.extend {
@@ -132,7 +154,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     };
     for other in &arguments.merge {
         let store = changed.as_ref().unwrap_or(&base.store);
-        let merged = merge(store, other, arguments.replace, held_out, &mut change, &mut remarks)?;
+        let merged = merge(store, other, arguments.replace, held_out, &mut made)?;
         (changed, held_out) = (Some(merged.0), merged.1);
     }
     let kept = match held_out {
@@ -143,21 +165,28 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         let store = changed.as_ref().unwrap_or(&base.store);
         let tools = (&mut model, &interrupt);
         let (replace, kept) = (arguments.replace, kept.as_ref());
-        changed =
-            Some(arguments.add.apply(store, replace, kept, tools, &mut change, &mut remarks)?);
+        changed = Some(arguments.add.apply(store, replace, kept, tools, &mut made)?);
     }
+    let Made { added, removed, replaced, known, mut remarks } = made;
+    let change = Change { added, removed, replaced, ..change("update", &base.store) };
     let store = changed.as_ref().unwrap_or(&base.store);
-    let held_out = if calibrate.is_anew() {
-        let named =
-            arguments.read_held_out(&images, store, &mut model, &mut remarks, &interrupt)?;
-        Some(settle(store, named, kept, &arguments.store, &mut remarks)?)
+    let calibrating = if leaves_out {
+        Some(Calibrating::LeftOut(known, groups))
     } else {
-        kept
+        let held_out = if calibrate.is_anew() {
+            let named =
+                arguments.read_held_out(&images, store, &mut model, &mut remarks, &interrupt)?;
+            Some(settle(store, named, kept, &arguments.store, &mut remarks)?)
+        } else {
+            kept
+        };
+        let held_out = held_out.map(|held_out| held_out.in_groups(&groups)).transpose()?;
+        held_out.map(Calibrating::HeldOut)
     };
     drop(reference);
     // The index of a store whose rows stay is not copied.
     let store = changed.map_or(found, Arc::new);
-    let revision = base.revised(change, store, held_out, &calibrate, remarks, &interrupt)?;
+    let revision = base.revised(change, store, calibrating, &calibrate, remarks, &interrupt)?;
     revision.finish(dir, &base, &arguments.change, &interrupt)
 }
 
@@ -181,9 +210,9 @@ fn settle(
 }
 
 impl Arguments {
-    /// By which score and rule held-out images are scored.
-    fn calibrate_as(&self, base: &Base) -> Result<Calibrate> {
-        if self.calibrate.is_none() && !self.rule.is_given() {
+    /// By which score and rule the images that calibrate are scored.
+    fn calibrate_as(&self, base: &Base, groups: &Groups) -> Result<Calibrate> {
+        if self.calibrate.is_none() && !self.rule.is_given() && !groups.are_told() {
             return Ok(Calibrate::AsBefore { or_drop: self.drop_calibration });
         }
         let before = base.calibration.as_ref().map(sdd_drift::Calibration::rule);

@@ -9,7 +9,7 @@ use sdd_index::FileStore;
 use serde_json::Value;
 
 use crate::support::{
-    Random, Said, dark_surface, folder, model, parts, run, save, save_npy, surface,
+    Random, Said, dark_surface, folder, images_of_parts, model, parts, run, save, save_npy, surface,
 };
 
 /// A store of 20 surfaces in two classes with 40 held-out ones, and 40 more of today.
@@ -245,7 +245,7 @@ fn what_cannot_be_checked_is_an_error() {
         ("narrow.npy", "dimension 8, found 5"),
         ("same.npy --classes short.txt", "2 lines"),
         ("same.npy --classes gap.txt", "line 100"),
-        ("same.npy --group-regex x", "same.npy has none"),
+        ("same.npy --group-regex x", "the rows of a matrix have none"),
         ("empty --group-csv nowhere.csv:a", "is not a file"),
         ("same.npy --probabilities p.npy", "100 images and 30 rows of probabilities"),
         ("same.npy --alpha 1.5", "alpha"),
@@ -270,26 +270,14 @@ fn another_model_is_refused() {
     assert_eq!(said["error"]["code"], "model_mismatch");
 }
 
-/// Surfaces of a part are alike, and those of no two parts.
-fn parts_of_several_images(folder: &Path, name: &str, parts: std::ops::Range<u64>) {
-    for part in parts {
-        let light = u8::try_from(20 * (part % 7)).unwrap();
-        for number in 0..6 {
-            let mut image = surface(100 * part + number);
-            image.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|v| v.saturating_sub(light)));
-            save(&image, &folder.join(format!("{name}/part{part}_{number}.png")));
-        }
-    }
-}
-
 #[test]
 fn images_of_one_part_count_as_one() {
     let folder = folder();
     let path = folder.path();
     parts(path, &["defect", "non_defect"], 10);
-    parts_of_several_images(path, "held-out", 0..8);
-    parts_of_several_images(path, "today", 11..17);
-    parts_of_several_images(path, "one", 11..12);
+    images_of_parts(path, "held-out", 0..8);
+    images_of_parts(path, "today", 11..17);
+    images_of_parts(path, "one", 11..12);
     let build = "build --model MODEL parts --calibrate held-out --out store";
     run(path, build).expect_code(0);
     let said = |batch: &str, code| {

@@ -14,8 +14,8 @@ use crate::support::{Random, folder, run, save_npy, store};
 fn calibration() -> Value {
     let entry = |score: u32| CalibrationEntry {
         score: f64::from(score),
-        predicted_class: None,
         label: Some("a".into()),
+        ..CalibrationEntry::default()
     };
     let entries = (1..=19).map(entry).collect();
     let source = CalibrationSource::Directory;

@@ -8,6 +8,7 @@ mod check;
 mod damaged;
 mod each;
 mod embed;
+mod groups;
 mod interrupted;
 mod labeling;
 mod life;

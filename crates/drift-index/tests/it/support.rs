@@ -116,6 +116,18 @@ pub fn parts(folder: &Path, classes: &[&str], count: u64) {
     }
 }
 
+/// Surfaces of a part are alike, and those of no two parts.
+pub fn images_of_parts(folder: &Path, name: &str, parts: std::ops::Range<u64>) {
+    for part in parts {
+        let light = u8::try_from(20 * (part % 7)).unwrap();
+        for number in 0..6 {
+            let mut image = surface(100 * part + number);
+            image.pixels_mut().for_each(|pixel| pixel.0 = pixel.0.map(|v| v.saturating_sub(light)));
+            save(&image, &folder.join(format!("{name}/part{part}_{number}.png")));
+        }
+    }
+}
+
 /// What a store was written from, with those of its attachments that `keep` names.
 pub fn contents_of(store: &FileStore, keep: impl Fn(&str) -> bool) -> StoreContents {
     let rows = store.embeddings(Filter::All);

@@ -44,7 +44,8 @@ pub(super) fn judge(
         tests: Vec::new(),
         components: Vec::new(),
     };
-    let shortage = shortage(&strata.tested, &strata.untested);
+    let shortage = compared.unknown_groups().map(|reason| (reason.to_owned(), 0));
+    let shortage = shortage.or_else(|| self::shortage(&strata, compared.groups.is_some()));
     let shortage = shortage.or_else(|| shortage_of_groups(compared, alpha));
     if let Some((reason, needed)) = shortage {
         appearance.reason = reason;
@@ -89,8 +90,13 @@ impl Strata {
             (Some(held_out), Some(batch)) => (Stratum::by_class(&held_out, &batch), true),
             _ => (vec![Stratum::all(compared.held_out.len(), compared.batch.len())], false),
         };
+        // By which classes are compared, no division of the groups may stand out: what is asked is the same of all.
         let is_enough = |stratum: &Stratum| {
-            stratum.reference.len().min(stratum.current.len()) >= MIN_CLASS_IMAGES
+            let (a, b) = (stratum.reference.len(), stratum.current.len());
+            match compared.groups {
+                Some(_) => a + b >= 2 * MIN_CLASS_IMAGES,
+                None => a.min(b) >= MIN_CLASS_IMAGES,
+            }
         };
         let (tested, untested) = all.into_iter().partition(is_enough);
         Self { tested, untested, within_classes }
@@ -116,14 +122,15 @@ impl Strata {
 }
 
 /// Why the images are too few, and how many more it takes; `None` if they are enough.
-fn shortage(tested: &[Stratum], untested: &[Stratum]) -> Option<(String, usize)> {
+fn shortage(strata: &Strata, of_groups: bool) -> Option<(String, usize)> {
+    let Strata { tested, untested, .. } = strata;
     let sum = |strata: &[Stratum], of: fn(&Stratum) -> usize| strata.iter().map(of).sum::<usize>();
     let (held_out, current) = (|s: &Stratum| s.reference.len(), |s: &Stratum| s.current.len());
     let all = |of| sum(tested, of) + sum(untested, of);
     if all(held_out) < MIN_IMAGES {
         let reason = format!(
-            "the store has {} held-out images: at least {MIN_IMAGES} are needed to compare with; build it \
-             again with more",
+            "the store has {} calibration images: at least {MIN_IMAGES} are needed to compare with; build it again with \
+             more",
             all(held_out)
         );
         return Some((reason, 0));
@@ -138,9 +145,14 @@ fn shortage(tested: &[Stratum], untested: &[Stratum]) -> Option<(String, usize)>
     }
     if sum(tested, current).min(sum(tested, held_out)) < MIN_IMAGES {
         let needed = MIN_IMAGES.saturating_sub(sum(tested, current));
+        let enough = if of_groups {
+            format!("{} images of both sides together", 2 * MIN_CLASS_IMAGES)
+        } else {
+            format!("{MIN_CLASS_IMAGES} calibration images and {MIN_CLASS_IMAGES} of the batch")
+        };
         let reason = format!(
-            "a class is compared from {MIN_CLASS_IMAGES} held-out images and {MIN_CLASS_IMAGES} of the batch \
-             on, and {MIN_IMAGES} of each are needed in such classes: there are {} and {}",
+            "a class is compared from {enough} on, and {MIN_IMAGES} of each are needed in such classes: there are {} \
+             and {}",
             sum(tested, held_out),
             sum(tested, current),
         );
@@ -160,7 +172,7 @@ fn shortage_of_groups(compared: &Compared<'_>, alpha: f64) -> Option<(String, us
     let most = required_calibration_images(alpha) + 1;
     let needed = (batch..most).find(|&more| smallest(more) <= alpha).unwrap_or(most);
     let reason = format!(
-        "the batch is of {batch} and the held-out images of {held_out} groups, which no p-value below {:.4} can \
+        "the batch is of {batch} and the calibration images of {held_out} groups, which no p-value below {:.4} can \
          come of: of at least {needed} the batch must be for an alarm at {alpha} to be possible",
         smallest(batch),
     );
@@ -185,6 +197,6 @@ fn reason(appearance: &Appearance) -> String {
         if among.is_empty() { String::new() } else { format!(" of {}", among.join(" and of ")) };
     let within = if appearance.within_classes { "of the same class" } else { "of any class" };
     format!(
-        "the images{among} differ from the held-out ones {within} ({test}, p {p_value:.4} ≤ {alpha})"
+        "the images{among} differ from the calibration images {within} ({test}, p {p_value:.4} ≤ {alpha})"
     )
 }

@@ -53,7 +53,8 @@ pub(super) fn judge(
         classes,
     };
     let Some(classes) = count(held_out, batch) else {
-        let reason = "the predicted classes of the batch or of the held-out images are not known";
+        let reason =
+            "the predicted classes of the batch or of the calibration images are not known";
         return Ok(untested(reason, Vec::new(), 0));
     };
     if !options.class_mix {
@@ -62,19 +63,22 @@ pub(super) fn judge(
     if classes.len() < 2 {
         return Ok(untested("there is one class alone", classes, 0));
     }
+    if groups.is_none() && held_out.have_groups() {
+        return Ok(untested("the groups of the batch are not known", classes, 0));
+    }
     if let Some(groups) = groups
         && groups.smallest_p_value(options.permutations) > alpha
     {
         let [a, b] = groups.counts();
         let reason =
-            format!("there are too few groups: {a} of held-out images and {b} in the batch");
+            format!("there are too few groups: {a} of calibration images and {b} in the batch");
         return Ok(untested(&reason, classes, 0));
     }
     let smaller = held_out.len().min(batch.len());
     if smaller < MIN_IMAGES {
         let needed = MIN_IMAGES.saturating_sub(batch.len());
         let reason = format!(
-            "{} held-out images and {} in the batch: at least {MIN_IMAGES} of each are needed",
+            "{} calibration images and {} in the batch: at least {MIN_IMAGES} of each are needed",
             held_out.len(),
             batch.len()
         );
@@ -126,7 +130,7 @@ fn reason(classes: &[ClassShare], p_value: f64, alpha: f64) -> String {
     let changed = classes.iter().max_by(|a, b| change(a).abs().total_cmp(&change(b).abs()));
     changed.map_or_else(String::new, |class| {
         format!(
-            "{:.0} % are {}, and {:.0} % of the held-out images (p {p_value:.4} ≤ {alpha})",
+            "{:.0} % are {}, and {:.0} % of the calibration images (p {p_value:.4} ≤ {alpha})",
             share(class.images, batch),
             class.class,
             share(class.held_out_images, held_out),

@@ -2,7 +2,7 @@
 
 use ndarray::{Array2, ArrayView2};
 
-use crate::calibration::CalibrationEntry;
+use crate::calibration::{Calibration, CalibrationEntry};
 use crate::calibration_images::CalibrationImages;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
@@ -27,7 +27,8 @@ pub struct Batch {
 /// The group of each image, for example the physical part that it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct BatchGroups {
-    /// Of each held-out image of the store, in the order of [`CalibrationImages::images`].
+    /// Of each held-out image of the store, in the order of [`CalibrationImages::images`], or of
+    /// [`Calibration::entries`](crate::Calibration::entries) where the store keeps their scores alone.
     pub held_out: Vec<String>,
     /// Of each image of the batch.
     pub batch: Vec<String>,
@@ -86,12 +87,13 @@ impl Batch {
     }
 }
 
-/// What a store knows of its held-out images.
+/// What a store knows of the images that it was calibrated with.
 pub(super) struct HeldOut<'a> {
     images: Option<CalibrationImages>,
     /// None only if there are images.
     entries: &'a [CalibrationEntry],
-    pub(super) is_calibrated: bool,
+    /// At which level single images are judged.
+    pub(super) alpha: Option<f64>,
 }
 
 impl<'a> HeldOut<'a> {
@@ -101,11 +103,17 @@ impl<'a> HeldOut<'a> {
         if images.is_none() && entries.is_empty() {
             return Err(Error::NoHeldOutImages);
         }
-        Ok(Self { images, entries, is_calibrated: reference.calibration().is_some() })
+        let alpha = reference.calibration().map(Calibration::alpha);
+        Ok(Self { images, entries, alpha })
     }
 
     pub(super) fn len(&self) -> usize {
         self.images.as_ref().map_or(self.entries.len(), |images| images.images().len())
+    }
+
+    /// Whether they are told apart by groups.
+    pub(super) fn have_groups(&self) -> bool {
+        self.entries.first().is_some_and(|entry| entry.group.is_some())
     }
 
     /// The embeddings, n x D; none of a store that keeps scores alone.

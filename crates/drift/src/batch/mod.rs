@@ -1,10 +1,11 @@
 //! Is a batch of new images like the held-out ones? Appearance and mix of classes apart.
 //!
-//! The batch is compared with the store's held-out images ([`CalibrationImages`](crate::CalibrationImages)), not with the reference:
-//! images that the network was trained on lie closer together than any new ones. What it takes is that
-//! held-out images and batch are drawn alike and independently. Where several images show one part, say so
-//! ([`Batch::groups`]): then parts are what is compared, and their number counts. Without it, new parts are
-//! found to look unlike the held-out ones, as every two parts do.
+//! The batch is compared with the store's held-out images ([`CalibrationImages`](crate::CalibrationImages)), not with the
+//! embeddings of the reference: images that the network was trained on lie closer together than any new ones. Where all
+//! images of the reference calibrate, with their groups left out, the scores are what is compared. What it takes is that
+//! both sides are drawn alike and independently. Where several images show one part, say so ([`Batch::groups`]): then
+//! parts are what is compared, and their number counts. Without it, new parts are found to look unlike the held-out
+//! ones, as every two parts do.
 //!
 //! **Appearance**: are the images of each predicted class like the held-out images of that class? One test
 //! decides, by default MMD² within classes ([`stratified_mmd`](sdd_stats::two_sample::stratified_mmd)); the
@@ -46,7 +47,8 @@ use crate::reference::Reference;
 /// [`Status::InsufficientData`].
 pub const MIN_IMAGES: usize = 20;
 
-/// A class is compared from this many images on either side.
+/// A class is compared from this many images on either side; where groups are exchanged, from twice as many on both
+/// sides together, which is the same for every division of the groups.
 pub const MIN_CLASS_IMAGES: usize = 5;
 
 /// Of more images of a class than this, on either side, the embeddings of that many are compared, drawn at random.

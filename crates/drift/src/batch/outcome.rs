@@ -10,6 +10,7 @@ use super::options::Test;
 use super::report::method_text;
 use crate::error::{Error, Result};
 use sdd_stats::two_sample::component_ks::{self, ComponentKs};
+use sdd_stats::two_sample::grouped_ks;
 use sdd_stats::two_sample::kolmogorov_smirnov::KolmogorovSmirnov;
 use sdd_stats::two_sample::mmd::Bandwidth;
 use sdd_stats::two_sample::multiple_testing::bonferroni;
@@ -43,6 +44,14 @@ impl Compared<'_> {
         self.groups.map(|groups| groups.smallest_p_value(self.permutations))
     }
 
+    /// Why nothing can be exchanged: not images, as they have groups, and not groups, as they are not known.
+    pub(super) fn unknown_groups(&self) -> Option<&'static str> {
+        let is_one_sided = self.groups.is_none() && self.held_out.have_groups();
+        is_one_sided.then_some(
+            "the images that the batch is compared with count by groups, and those of the batch are not known",
+        )
+    }
+
     /// The one asked for, or the best that the store allows.
     pub(super) fn deciding_test(&self, asked_for: Option<Test>) -> Result<Test> {
         let test = asked_for.unwrap_or_else(|| {
@@ -56,13 +65,15 @@ impl Compared<'_> {
 
     /// What the test needs and is not there.
     pub(super) fn missing(&self, test: Test) -> Option<String> {
-        let rebuild = "build the store again with its calibration images";
-        if test != Test::Mmd && self.groups.is_some() {
+        let rebuild = "build the store again with held-out images";
+        let keeps_embeddings = self.held_out.embeddings().is_some();
+        let exchanges_groups = test == Test::Mmd || (test == Test::Score && !keeps_embeddings);
+        if self.groups.is_some() && !exchanges_groups {
             return Some("it takes images for independent, and those of one group are not".into());
         }
         match test {
-            Test::Mmd | Test::Ks => self.held_out.embeddings().is_none().then(|| {
-                format!("the store keeps the scores of its held-out images, not their embeddings; {rebuild}")
+            Test::Mmd | Test::Ks => (!keeps_embeddings).then(|| {
+                format!("the store keeps the scores of its calibration images, not their embeddings; {rebuild}")
             }),
             Test::Bbsd => match (self.held_out.probabilities(), &self.batch.probabilities) {
                 (None, _) => Some(format!(
@@ -109,7 +120,10 @@ impl Compared<'_> {
                 let found = bbsd::test(&samples, random)?;
                 Ok(of_components(found, strata.len()))
             }
-            Test::Score => self.of_scores(strata),
+            Test::Score => match self.groups {
+                Some(groups) => self.of_scores_of_groups(strata, groups, random),
+                None => self.of_scores(strata),
+            },
         }
     }
 
@@ -135,21 +149,47 @@ impl Compared<'_> {
 
     fn mmd(&self, strata: &[Stratum], random: &mut Rng) -> Result<Outcome> {
         let (held_out, batch) = self.embeddings();
-        let strata = thin_out(strata, random);
+        let strata = match self.groups {
+            Some(_) => strata.iter().map(|stratum| thin_out_together(stratum, random)).collect(),
+            None => thin_out(strata, random),
+        };
         let exchange = self.groups.map_or(Exchange::Images, Exchange::Groups);
         let samples = self.comparison(&held_out, &batch, &strata);
         let found = stratified(&samples, exchange, Bandwidth::PooledMedian, random)?;
         let p_values: Vec<f64> = found.strata.iter().map(|stratum| stratum.p_value).collect();
         Ok(Outcome {
             p_value: found.p_value,
-            method: match exchange {
-                Exchange::Images => "permutations within classes",
-                Exchange::Groups(groups) if groups.are_all_compared(self.permutations) => {
-                    "all divisions of whole groups"
-                }
-                Exchange::Groups(_) => "permutations of whole groups",
-            },
+            method: self
+                .groups
+                .map_or("permutations within classes", |groups| self.divisions(groups)),
             by_stratum: bonferroni(&p_values),
+            components: Vec::new(),
+        })
+    }
+
+    /// Which divisions of the groups are compared, in words.
+    fn divisions(&self, groups: &Groups) -> &'static str {
+        if groups.are_all_compared(self.permutations) {
+            "all divisions of whole groups"
+        } else {
+            "permutations of whole groups"
+        }
+    }
+
+    /// Scores alone are kept, so that they are in the order of the strata's rows.
+    fn of_scores_of_groups(
+        &self,
+        strata: &[Stratum],
+        groups: &Groups,
+        random: &mut Rng,
+    ) -> Result<Outcome> {
+        let batch: Vec<f64> = self.scores.iter().flatten().copied().collect();
+        let samples = (&*self.held_out.scores(), &*batch);
+        let found = grouped_ks::test(samples, strata, groups, self.permutations, random)?;
+        Ok(Outcome {
+            p_value: found.p_value,
+            method: self.divisions(groups),
+            by_stratum: bonferroni(&found.by_stratum),
             components: Vec::new(),
         })
     }
@@ -214,6 +254,24 @@ fn thin_out(strata: &[Stratum], random: &mut Rng) -> Vec<Stratum> {
         current: thin(&stratum.current),
     };
     strata.iter().map(stratum).collect()
+}
+
+/// At most twice [`MAX_CLASS_IMAGES`] of each class, drawn without a look at their side: where groups are exchanged, one
+/// that lost more of its images than others must not be known by that.
+fn thin_out_together(stratum: &Stratum, random: &mut Rng) -> Stratum {
+    let (n, pooled) = (stratum.reference.len(), stratum.reference.len() + stratum.current.len());
+    let mut rows: Vec<usize> = (0..pooled).collect();
+    if rows.len() > 2 * MAX_CLASS_IMAGES {
+        random.shuffle(&mut rows);
+        rows.truncate(2 * MAX_CLASS_IMAGES);
+        rows.sort_unstable();
+    }
+    let (reference, current): (Vec<usize>, Vec<usize>) = rows.into_iter().partition(|&row| row < n);
+    Stratum {
+        class: stratum.class.clone(),
+        reference: reference.into_iter().map(|row| stratum.reference[row]).collect(),
+        current: current.into_iter().map(|row| stratum.current[row - n]).collect(),
+    }
 }
 
 /// Each row divided by its length; a row of zeros stays.

@@ -18,8 +18,13 @@ pub struct BatchReport {
     pub images: usize,
     /// Images that they are compared with.
     pub held_out_images: usize,
-    /// How many images are out of distribution one by one; `None` without a calibration.
+    /// How many images are out of distribution one by one; `None` where no image has a verdict.
     pub out_of_distribution: Option<usize>,
+    /// How many groups of the batch these are of, where images have groups.
+    pub out_of_distribution_groups: Option<usize>,
+    /// How many of the images with a verdict are to be expected out of distribution without drift: a share alpha of
+    /// the calibration.
+    pub out_of_distribution_expected: Option<f64>,
     /// How many have the very embedding of a reference image. What the network was trained on lies closer
     /// together than anything new: such images do not belong into a batch.
     pub in_reference: usize,
@@ -156,8 +161,12 @@ pub struct StrangeImage {
 /// What the single images say.
 pub(super) struct Strangest {
     pub(super) images: Vec<StrangeImage>,
-    /// Images that are out of distribution one by one; `None` without a calibration.
+    /// Images that are out of distribution one by one; `None` where none has a verdict.
     pub(super) out_of_distribution: Option<usize>,
+    /// How many groups they are of.
+    pub(super) out_of_distribution_groups: Option<usize>,
+    /// How many are to be expected without drift.
+    pub(super) out_of_distribution_expected: Option<f64>,
     /// Images whose embedding is one of the reference's.
     pub(super) in_reference: usize,
     /// Images whose embedding is one of the held-out ones'.
@@ -183,6 +192,8 @@ impl BatchReport {
             images,
             held_out_images,
             out_of_distribution: strangest.out_of_distribution,
+            out_of_distribution_groups: strangest.out_of_distribution_groups,
+            out_of_distribution_expected: strangest.out_of_distribution_expected,
             in_reference: strangest.in_reference,
             in_held_out: strangest.in_held_out,
             appearance,

@@ -43,7 +43,15 @@ impl Strangest {
         listed: usize,
     ) -> Self {
         let known = || assessments.iter().flatten();
-        let out = known().filter(|found| found.out_of_distribution == Some(true)).count();
+        let judged = known().filter(|found| found.out_of_distribution.is_some()).count();
+        let is_out = |found: &Option<Assessment>| {
+            found.as_ref().is_some_and(|found| found.out_of_distribution == Some(true))
+        };
+        let out = assessments.iter().filter(|found| is_out(found)).count();
+        let groups = batch.groups.as_ref().map(|groups| {
+            let groups = groups.batch.iter().zip(&assessments);
+            groups.filter(|(_, found)| is_out(found)).map(|(group, _)| group).collect()
+        });
         let nearest =
             |found: &&Assessment| found.neighbors.first().is_some_and(|n| n.distance == 0.0);
         let in_reference = known().filter(nearest).count();
@@ -69,7 +77,14 @@ impl Strangest {
             });
         Self {
             images: images.collect(),
-            out_of_distribution: held_out.is_calibrated.then_some(out),
+            out_of_distribution: (judged > 0).then_some(out),
+            out_of_distribution_groups: groups
+                .filter(|_| judged > 0)
+                .map(|groups: HashSet<&String>| groups.len()),
+            out_of_distribution_expected: held_out
+                .alpha
+                .filter(|_| judged > 0)
+                .map(|alpha| alpha * judged as f64),
             in_reference,
             in_held_out: count_of(held_out, batch),
         }

@@ -7,34 +7,42 @@ use serde::{Deserialize, Serialize};
 
 use super::{CALIBRATION_ATTACHMENT, Calibration, CalibrationEntry, CalibrationSource};
 use crate::error::{Error, Result};
+use crate::grouping::GroupBy;
 use crate::score::{Score, ScoreMethod};
 use sdd_stats::check_open_unit;
 use sdd_stats::conformal::{PValueKind, PValueWithin, VerdictRule};
 
-/// Version 1 is of marginal p-values among all images, which older programs know; version 2 adds
-/// `p_value` and `within`, and may have no single threshold. What version 1 can say is written as it.
-const FORMAT_VERSIONS: RangeInclusive<u32> = 1..=2;
+/// Version 1 is of marginal p-values among all images, which older programs know; version 2 adds `p_value` and
+/// `within`, and may have no single threshold; version 3 adds ids and groups of images, and `group_by`. What an older
+/// version can say is written as it. The number of `groups` that older versions may have is of groups that are not
+/// known: nothing is counted by it.
+const FORMAT_VERSIONS: RangeInclusive<u32> = 1..=3;
 
 impl Calibration {
     /// As an attachment of a store, see [`CALIBRATION_ATTACHMENT`].
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let VerdictRule { alpha, p_value, within } = self.rule;
-        let is_first = self.rule == VerdictRule::marginal(alpha);
+        let is_named = |entry: &CalibrationEntry| entry.id.is_some() || entry.group.is_some();
+        let format_version = if self.entries.iter().any(is_named) {
+            3
+        } else if self.rule == VerdictRule::marginal(alpha) {
+            1
+        } else {
+            2
+        };
+        let has_rule = format_version > 1;
         crate::document::write(&Document {
-            format_version: if is_first {
-                *FORMAT_VERSIONS.start()
-            } else {
-                *FORMAT_VERSIONS.end()
-            },
+            format_version,
             method: self.score.method(),
             k: self.score.k(),
             alpha,
-            p_value: (!is_first).then_some(p_value),
-            within: (!is_first).then_some(within),
+            p_value: has_rule.then_some(p_value),
+            within: has_rule.then_some(within),
             threshold: self.threshold(),
             images: self.entries.len(),
-            groups: self.groups,
+            groups: self.groups(),
+            group_by: self.group_by.clone(),
             source: self.source.clone(),
             scores: self.entries.clone(),
         })
@@ -44,8 +52,7 @@ impl Calibration {
     ///
     /// # Errors
     ///
-    /// [`Error::UnreadableAttachment`], [`Error::UnsupportedVersion`], [`sdd_stats::Error::InvalidArgument`],
-    /// [`sdd_stats::Error::InvalidArgument`], [`sdd_stats::Error::CalibrationTooSmall`], [`Error::NoClassCalibrated`], and
+    /// [`Error::UnreadableAttachment`], [`Error::UnsupportedVersion`], what [`Calibration::with_rule`] refuses, and
     /// [`Error::InvalidCalibration`] for anything that contradicts the rest.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let document: Document =
@@ -55,9 +62,13 @@ impl Calibration {
         document.check_counts()?;
         document.check_order()?;
         let rule = document.rule()?;
-        let stored = document.threshold;
-        let Document { scores, groups, source, .. } = document;
-        let calibration = Self::with_rule(score, rule, scores, groups, source)?;
+        let (version, stored) = (document.format_version, document.threshold);
+        let Document { scores, groups, group_by, source, .. } = document;
+        let calibration = Self::with_rule(score, rule, scores, group_by, source)?;
+        if version > 2 && calibration.groups() != groups {
+            let text = |groups: Option<usize>| groups.map_or("null".into(), |n| n.to_string());
+            return Err(contradiction("groups", &text(calibration.groups()), &text(groups)));
+        }
         let computed = calibration.threshold();
         if computed.map(f64::to_bits) != stored.map(f64::to_bits) {
             let text = |threshold: Option<f64>| {
@@ -82,6 +93,8 @@ struct Document {
     threshold: Option<f64>,
     images: usize,
     groups: Option<usize>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    group_by: Option<GroupBy>,
     source: CalibrationSource,
     scores: Vec<CalibrationEntry>,
 }
@@ -96,7 +109,8 @@ impl Document {
             }
             (true, ..) => Err(contradiction("p_value", &"none in version 1", &"one")),
             (false, ..) => {
-                Err(contradiction("p_value", &"`p_value` and `within` in version 2", &"not both"))
+                let expected = format!("`p_value` and `within` in version {}", self.format_version);
+                Err(contradiction("p_value", &expected, &"not both"))
             }
         }
     }

@@ -1,16 +1,28 @@
-//! Held-out images in a calibration, and how they were chosen.
+//! Images in a calibration, and how they were chosen.
 
 use serde::{Deserialize, Serialize};
 
+use crate::grouping::GroupBy;
+use crate::properties::Properties;
+
 /// One calibration image.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub struct CalibrationEntry {
+    /// What it is called, where images have groups.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
     /// Its score against the reference.
     pub score: f64,
     /// The class that the model predicted, where there was a model.
     pub predicted_class: Option<String>,
     /// The class that it is of by its folder or label file.
     pub label: Option<String>,
+    /// Which images it belongs together with, where that is known: then of all images, or of none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub group: Option<String>,
+    /// What its picture is like, where that was looked at.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub properties: Option<Properties>,
 }
 
 /// How the calibration images were chosen.
@@ -30,6 +42,11 @@ pub enum CalibrationSource {
         share: f64,
         /// The seed that chose them.
         seed: u64,
+    },
+    /// All images of the reference, each scored among those of all other groups.
+    LeaveOneGroupOut {
+        /// Where the group of an image came from.
+        group_by: GroupBy,
     },
     /// In several ways, one after the other: further images were held out, or another store's came to them. Of
     /// all together none of the ways is true.
@@ -69,18 +86,7 @@ impl CalibrationSource {
                 Some(*share).filter(|share| !(*share > 0.0 && *share < 1.0))
             }
             Self::Joined { parts } => parts.iter().find_map(Self::impossible_share),
-            Self::Directory | Self::Embeddings => None,
+            Self::Directory | Self::Embeddings | Self::LeaveOneGroupOut { .. } => None,
         }
     }
-}
-
-/// Where the group of an image comes from, for example the physical part that it shows.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-#[non_exhaustive]
-pub enum GroupBy {
-    /// This column of a CSV file.
-    CsvColumn(String),
-    /// What this regular expression finds in the image's path.
-    Regex(String),
 }

@@ -1,13 +1,14 @@
-//! What a reference store remembers of its calibration: the scores of held-out images.
+//! What a reference store remembers of its calibration: the scores of images that are known to be fine.
 
 mod classes;
 mod document;
 mod entry;
 
 pub use self::classes::ClassCalibration;
-use self::classes::Judges;
-pub use self::entry::{CalibrationEntry, CalibrationSource, GroupBy};
-use crate::error::Result;
+use self::classes::{Judges, Units};
+pub use self::entry::{CalibrationEntry, CalibrationSource};
+use crate::error::{Error, Result};
+use crate::grouping::GroupBy;
 use crate::score::Score;
 use crate::verdict::{Unavailable, Verdict};
 use sdd_stats::conformal::CalibrationScores;
@@ -19,16 +20,19 @@ pub const CALIBRATION_ATTACHMENT: &str = "calibration.json";
 /// The level unless another is asked for.
 pub const DEFAULT_ALPHA: f64 = 0.05;
 
-/// The scores of images held out of the reference, and the threshold that follows from them.
+/// The scores of images held out of the reference, or of its own images by leaving their group out, and the threshold
+/// that follows from them.
 ///
-/// A value of this type is consistent: scores finite and ascending, `0 < alpha < 1`, enough images for
-/// `alpha` (of one class at least, where p-values are within the predicted class), and thresholds the
-/// ones that scores and [`VerdictRule`] give.
+/// A value of this type is consistent: scores finite and ascending, `0 < alpha < 1`, groups of all images or of none,
+/// enough images for `alpha` (of one class at least, where p-values are within the predicted class) where they have no
+/// groups, and thresholds the ones that scores and [`VerdictRule`] give. With too few groups there is no threshold, and
+/// every verdict is [`Unavailable`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct Calibration {
     score: Score,
     rule: VerdictRule,
     groups: Option<usize>,
+    group_by: Option<GroupBy>,
     source: CalibrationSource,
     entries: Vec<CalibrationEntry>,
     scores: CalibrationScores,
@@ -45,36 +49,37 @@ impl Calibration {
         score: Score,
         alpha: f64,
         entries: Vec<CalibrationEntry>,
-        groups: Option<usize>,
+        group_by: Option<GroupBy>,
         source: CalibrationSource,
     ) -> Result<Self> {
-        Self::with_rule(score, VerdictRule::marginal(alpha), entries, groups, source)
+        Self::with_rule(score, VerdictRule::marginal(alpha), entries, group_by, source)
     }
 
     /// Sorts `entries` by score and computes the thresholds.
     ///
-    /// `groups` is the number of groups that the images come from, where they have groups.
+    /// `group_by` is how the groups of images were told, where they have groups, for whoever has to tell those of
+    /// others.
     ///
     /// # Errors
     ///
-    /// [`sdd_stats::Error::InvalidArgument`],
-    /// [`sdd_stats::Error::InvalidArgument`];
-    /// [`sdd_stats::Error::CalibrationTooSmall`], or
-    /// [`Error::NoClassCalibrated`](crate::Error::NoClassCalibrated), where no score could raise an
-    /// alarm; [`Error::InvalidCalibration`](crate::Error::InvalidCalibration) for a score that is not
-    /// finite, and for an image without predicted class where p-values are within it.
+    /// [`sdd_stats::Error::InvalidArgument`]; [`sdd_stats::Error::CalibrationTooSmall`], or
+    /// [`Error::NoClassCalibrated`], where no score could raise an alarm and images have no groups;
+    /// [`Error::PValueOfGroups`]; [`Error::InvalidCalibration`] for a score that is not finite, for groups of some
+    /// images alone, and for an image without predicted class where p-values are within it.
     pub fn with_rule(
         score: Score,
         rule: VerdictRule,
         mut entries: Vec<CalibrationEntry>,
-        groups: Option<usize>,
+        group_by: Option<GroupBy>,
         source: CalibrationSource,
     ) -> Result<Self> {
         let scores = CalibrationScores::new(entries.iter().map(|entry| entry.score).collect())?;
-        // Stable, so that equal scores keep the order of the images.
-        entries.sort_by(|a, b| a.score.total_cmp(&b.score));
+        // Whatever the order in which images came; stable, so that equal scores without ids keep it.
+        entries.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.id.cmp(&b.id)));
+        check_groups(&entries, group_by.as_ref(), &source)?;
         let judges = Judges::new(&rule, &entries)?;
-        Ok(Self { score, rule, groups, source, entries, scores, judges })
+        let groups = Units::of(&entries.iter().collect::<Vec<_>>()).groups();
+        Ok(Self { score, rule, groups, group_by, source, entries, scores, judges })
     }
 
     /// The score that was calibrated.
@@ -96,11 +101,11 @@ impl Calibration {
     }
 
     /// Scores above it have a p-value of `alpha` at most; `None` where each predicted class has a
-    /// threshold of its own, see [`Calibration::classes`].
+    /// threshold of its own, see [`Calibration::classes`], and with too few groups.
     #[must_use]
     pub fn threshold(&self) -> Option<f64> {
         match &self.judges {
-            Judges::All(judge) => Some(judge.threshold),
+            Judges::All(judge) => Some(judge.as_ref().ok()?.threshold),
             Judges::ByClass(_) => None,
         }
     }
@@ -138,13 +143,26 @@ impl Calibration {
         self.groups
     }
 
+    /// How the groups of the images were told, where they have groups.
+    #[must_use]
+    pub fn group_by(&self) -> Option<&GroupBy> {
+        self.group_by.as_ref()
+    }
+
+    /// The smallest p-value that an image can have: `1/(n + 1)` of n images or groups, if it is marginal. Above
+    /// [`alpha`](Self::alpha) nothing can be out of distribution.
+    #[must_use]
+    pub fn smallest_p_value(&self) -> f64 {
+        self.judges.smallest_p_value(&self.rule, &self.entries)
+    }
+
     /// How the images were chosen.
     #[must_use]
     pub fn source(&self) -> &CalibrationSource {
         &self.source
     }
 
-    /// The images' scores and classes, ascending by score.
+    /// The images' scores, classes and groups, ascending by score.
     #[must_use]
     pub fn entries(&self) -> &[CalibrationEntry] {
         &self.entries
@@ -154,6 +172,26 @@ impl Calibration {
     #[must_use]
     pub fn scores(&self) -> &CalibrationScores {
         &self.scores
+    }
+}
+
+/// Images have all a group, or none; and a rule that told groups has told some.
+fn check_groups(
+    entries: &[CalibrationEntry],
+    group_by: Option<&GroupBy>,
+    source: &CalibrationSource,
+) -> Result<()> {
+    let needs_groups =
+        group_by.is_some() || matches!(source, CalibrationSource::LeaveOneGroupOut { .. });
+    let first = entries.first().is_some_and(|entry| entry.group.is_some());
+    let is_grouped = needs_groups || first;
+    match entries.iter().position(|entry| entry.group.is_some() != is_grouped) {
+        Some(position) => Err(Error::InvalidCalibration {
+            field: format!("scores[{position}].group"),
+            expected: if is_grouped { "a group, as others have one," } else { "none" }.into(),
+            found: if is_grouped { "none" } else { "a group" }.into(),
+        }),
+        None => Ok(()),
     }
 }
 

@@ -9,14 +9,12 @@ fn calibration() -> Calibration {
         score: 1.0 / f64::from(i),
         predicted_class: Some("good".into()),
         label: i.is_multiple_of(2).then(|| "good".into()),
+        ..CalibrationEntry::default()
     };
-    let source = CalibrationSource::Split {
-        group_by: GroupBy::CsvColumn("item".into()),
-        share: 0.2,
-        seed: 7,
-    };
+    let group_by = GroupBy::CsvColumn("item".into());
+    let source = CalibrationSource::Split { group_by, share: 0.2, seed: 7 };
     let entries = (1..=20).map(entry).collect();
-    Calibration::new(Score::default(), 0.1, entries, Some(5), source).unwrap()
+    Calibration::new(Score::default(), 0.1, entries, None, source).unwrap()
 }
 
 fn reread(change: impl FnOnce(&mut Value)) -> Result<Calibration> {
@@ -69,7 +67,7 @@ fn what_is_no_calibration_is_an_error_and_never_a_panic() {
     }
     let error = reread(|json| json["scores"][19]["score"] = json!(null)).unwrap_err();
     assert_eq!(error.code(), "unreadable_attachment");
-    let newer = reread(|json| json["format_version"] = json!(3)).unwrap_err();
+    let newer = reread(|json| json["format_version"] = json!(4)).unwrap_err();
     assert_eq!(newer.code(), "unsupported_version");
 }
 
@@ -78,7 +76,7 @@ fn by_class(p_value: PValueKind) -> Result<Calibration> {
     let entry = |i: u32| CalibrationEntry {
         score: f64::from(i),
         predicted_class: Some(if i <= 19 { "good" } else { "defect" }.into()),
-        label: None,
+        ..CalibrationEntry::default()
     };
     let rule = VerdictRule { alpha: 0.05, p_value, within: PValueWithin::PredictedClass };
     let entries = (1..=26).map(entry).collect();
@@ -109,6 +107,7 @@ fn a_class_with_too_few_images_says_how_many_it_takes() {
     let class = |class: &str, images, threshold| ClassCalibration {
         class: Some(class.into()),
         images,
+        groups: None,
         threshold,
     };
     assert_eq!(calibration.classes(), [class("defect", 7, None), class("good", 19, Some(19.0))]);
@@ -118,7 +117,7 @@ fn a_class_with_too_few_images_says_how_many_it_takes() {
 fn without_a_class_to_judge_there_is_no_calibration() {
     let error = by_class(PValueKind::Simes { delta: 0.01 }).unwrap_err();
     assert!(matches!(error, Error::NoClassCalibrated { images: 19, required: 180, .. }), "{error}");
-    let entry = CalibrationEntry { score: 1.0, predicted_class: None, label: None };
+    let entry = CalibrationEntry { score: 1.0, ..CalibrationEntry::default() };
     let rule = VerdictRule { within: PValueWithin::PredictedClass, ..VerdictRule::marginal(0.5) };
     let source = CalibrationSource::Directory;
     let error =
@@ -127,8 +126,7 @@ fn without_a_class_to_judge_there_is_no_calibration() {
 }
 
 fn of_kind(p_value: PValueKind) -> Calibration {
-    let entry =
-        |i: u32| CalibrationEntry { score: f64::from(i), predicted_class: None, label: None };
+    let entry = |i: u32| CalibrationEntry { score: f64::from(i), ..CalibrationEntry::default() };
     let rule = VerdictRule { alpha: 0.05, p_value, within: PValueWithin::All };
     let entries = (1..=1200).map(entry).collect();
     Calibration::with_rule(Score::default(), rule, entries, None, CalibrationSource::Directory)
@@ -149,8 +147,7 @@ fn stronger_guarantees_have_larger_thresholds() {
 
 #[test]
 fn a_calibration_too_small_for_its_kind_says_how_many_it_takes() {
-    let entry =
-        |i: u32| CalibrationEntry { score: f64::from(i), predicted_class: None, label: None };
+    let entry = |i: u32| CalibrationEntry { score: f64::from(i), ..CalibrationEntry::default() };
     for (kind, required) in [(PValueKind::Marginal, 19), (PValueKind::Simes { delta: 0.01 }, 180)] {
         let rule = VerdictRule { p_value: kind, ..VerdictRule::marginal(0.05) };
         let with = |images: u32| {
@@ -184,8 +181,10 @@ fn a_rule_that_does_not_fit_its_version_is_refused() {
     let error =
         reread(|json| json["p_value"] = json!({"kind": "simes", "delta": 0.01})).unwrap_err();
     assert!(error.to_string().contains("`p_value`"), "{error}");
-    let error = reread(|json| json["format_version"] = json!(2)).unwrap_err();
-    assert!(error.to_string().contains("`p_value`"), "{error}");
+    for version in [2, 3] {
+        let error = reread(|json| json["format_version"] = json!(version)).unwrap_err();
+        assert!(error.to_string().contains("`p_value`"), "{error}");
+    }
     let reread = |pointer: &str, value: Value| {
         let calibration = of_kind(PValueKind::Simes { delta: 0.01 });
         let mut json: Value = serde_json::from_slice(&calibration.to_json()).unwrap();
@@ -196,4 +195,88 @@ fn a_rule_that_does_not_fit_its_version_is_refused() {
     assert_eq!(reread("/p_value/kind", json!("exact")).code(), "unreadable_attachment");
     assert_eq!(reread("/within", json!("label")).code(), "unreadable_attachment");
     assert_eq!(reread("/p_value/delta", json!(0.5)).code(), "invalid_calibration");
+}
+
+/// Of group g = 0 … `groups` − 1 the scores g and g + 1/4, g + 2/4, … of as many images as `images` says.
+fn by_groups(
+    groups: usize,
+    images: impl Fn(usize) -> usize,
+    rule: VerdictRule,
+) -> Result<Calibration> {
+    let entries = (0..groups).flat_map(|group| {
+        let entry = move |image: usize| CalibrationEntry {
+            id: Some(format!("{group}/{image}.png")),
+            score: group as f64 + image as f64 / 4.0,
+            predicted_class: Some(if image == 0 { "defect" } else { "good" }.into()),
+            label: None,
+            group: Some(group.to_string()),
+            properties: None,
+        };
+        (0..images(group)).map(entry)
+    });
+    let group_by = GroupBy::Folder(1);
+    let source = CalibrationSource::LeaveOneGroupOut { group_by: group_by.clone() };
+    Calibration::with_rule(Score::default(), rule, entries.collect(), Some(group_by), source)
+}
+
+#[test]
+fn groups_count_once_however_many_images_they_have() {
+    let calibration = by_groups(19, |group| 1 + group % 4, VerdictRule::marginal(0.05)).unwrap();
+    assert_eq!((calibration.groups(), calibration.smallest_p_value()), (Some(19), 0.05));
+    assert_eq!(calibration.group_by(), Some(&GroupBy::Folder(1)));
+    let judge = |score| calibration.judge(score, None).unwrap();
+    // Above all images of the last group, and above two of its three.
+    assert_eq!(judge(18.6).p_value, 0.05);
+    assert!((judge(18.5).p_value - (1.0 + 1.0 / 3.0) / 20.0).abs() < 1e-12);
+    assert_eq!(calibration.threshold(), Some(18.5));
+    let json = calibration.to_json();
+    assert_eq!(Calibration::from_json(&json).unwrap(), calibration);
+    let mut json: Value = serde_json::from_slice(&json).unwrap();
+    assert_eq!((&json["format_version"], &json["groups"]), (&json!(3), &json!(19)));
+    assert_eq!(json["group_by"], json!({"folder": 1}));
+    json["groups"] = json!(18);
+    let error = Calibration::from_json(&serde_json::to_vec(&json).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("`groups`"), "{error}");
+}
+
+#[test]
+fn too_few_groups_are_a_calibration_without_verdicts() {
+    let calibration = by_groups(8, |_| 8, VerdictRule::marginal(0.05)).unwrap();
+    let too_few = Unavailable::NotEnoughCalibrationGroups { class: None, groups: 8, required: 19 };
+    assert_eq!(calibration.judge(1e9, None), Err(too_few));
+    assert_eq!((calibration.threshold(), calibration.smallest_p_value()), (None, 1.0 / 9.0));
+    assert_eq!(Calibration::from_json(&calibration.to_json()).unwrap(), calibration);
+}
+
+#[test]
+fn within_a_class_its_own_groups_count() {
+    let rule = VerdictRule { within: PValueWithin::PredictedClass, ..VerdictRule::marginal(0.05) };
+    // Each group has an image predicted defect, and every other one of good.
+    let calibration = by_groups(20, |group| 1 + group % 2, rule).unwrap();
+    assert_eq!(calibration.judge(19.1, Some("defect")).unwrap().p_value, 1.0 / 21.0);
+    let few = |class: &str, groups| {
+        let class = Some(class.into());
+        Err(Unavailable::NotEnoughCalibrationGroups { class, groups, required: 19 })
+    };
+    assert_eq!(calibration.judge(1e9, Some("good")), few("good", 10));
+    assert_eq!(calibration.judge(1e9, Some("other")), few("other", 0));
+    let groups = |class: ClassCalibration| (class.images, class.groups, class.threshold.is_some());
+    let classes: Vec<_> = calibration.classes().into_iter().map(groups).collect();
+    assert_eq!(classes, [(20, Some(20), true), (10, Some(10), false)]);
+    assert!(by_groups(3, |_| 2, rule).is_ok(), "no class has enough");
+}
+
+#[test]
+fn groups_are_of_all_images_and_for_marginal_p_values() {
+    let simes =
+        VerdictRule { p_value: PValueKind::Simes { delta: 0.01 }, ..VerdictRule::marginal(0.05) };
+    let error = by_groups(200, |_| 1, simes).unwrap_err();
+    assert_eq!(error.code(), "p_value_of_groups");
+    let mut json: Value = serde_json::from_slice(
+        &by_groups(20, |_| 1, VerdictRule::marginal(0.05)).unwrap().to_json(),
+    )
+    .unwrap();
+    json["scores"][7]["group"] = json!(null);
+    let error = Calibration::from_json(&serde_json::to_vec(&json).unwrap()).unwrap_err();
+    assert!(error.to_string().contains("scores[7].group"), "{error}");
 }

@@ -67,6 +67,44 @@ pub enum Error {
         required: usize,
     },
 
+    /// P-values that count images, of images that have groups.
+    #[error(
+        "p-values of kind {p_value} count single images, and these have groups, which count once each: choose marginal \
+         p-values"
+    )]
+    PValueOfGroups {
+        /// The kind of p-value.
+        p_value: &'static str,
+    },
+
+    /// What is to find the groups of images cannot.
+    #[error("groups cannot be found in this way: {reason}")]
+    InvalidGrouping {
+        /// Why.
+        reason: String,
+    },
+
+    /// One group alone, which there are no images of other groups beside.
+    #[error(
+        "all {images} are of one group, `{group}`: it takes two at least to score each among the images of the others"
+    )]
+    OneGroup {
+        /// Which images: all, or those of a class.
+        images: String,
+        /// The group.
+        group: String,
+    },
+
+    /// A score that no group is taken out of.
+    #[error(
+        "the score `{method}` cannot leave a group out, as it is fitted to all images at once: hold images out for the \
+         calibration, or choose another score"
+    )]
+    NoGroupLeftOut {
+        /// The score's name.
+        method: &'static str,
+    },
+
     /// The stored calibration contradicts itself or the rest of the store.
     #[error(
         "the calibration is damaged or forged: expected {expected} in `{field}`, found {found}; build the store again"

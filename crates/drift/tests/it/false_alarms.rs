@@ -70,7 +70,7 @@ fn each_class_has_its_own_share_of_false_alarms() {
             CalibrationEntry {
                 score: draw(class),
                 predicted_class: Some(class.into()),
-                label: None,
+                ..CalibrationEntry::default()
             }
         });
         let (entries, source) = (entries.collect(), CalibrationSource::Embeddings);
@@ -99,7 +99,7 @@ fn another_distribution_is_found_through_the_store() {
         let store = store(folder.path(), rows.clone(), Normalization::None, &[], &[]);
         Reference::uncalibrated(Box::new(store), score).unwrap()
     };
-    let entry = |score| CalibrationEntry { score, predicted_class: None, label: None };
+    let entry = |score| CalibrationEntry { score, ..CalibrationEntry::default() };
     let entries = scores(&reference, &mut random, 199).into_iter().map(entry).collect();
     let calibration =
         Calibration::new(score, 0.05, entries, None, CalibrationSource::Embeddings).unwrap();

@@ -7,5 +7,6 @@ mod batch;
 mod false_alarms;
 mod golden;
 mod laws;
+mod leave_one_group_out;
 mod reference;
 mod support;

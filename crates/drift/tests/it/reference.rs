@@ -208,7 +208,7 @@ fn within_the_predicted_class_each_has_its_threshold_or_none() {
     let entry = |i: u32| CalibrationEntry {
         score: f64::from(i),
         predicted_class: Some(if i <= 19 { "low" } else { "high" }.into()),
-        label: None,
+        ..CalibrationEntry::default()
     };
     let rule = VerdictRule {
         alpha: 0.05,
@@ -249,8 +249,8 @@ fn the_shipped_store_opens_and_is_marginal() {
 fn calibration(score: Score) -> Calibration {
     let entry = |i: u32| CalibrationEntry {
         score: f64::from(i),
-        predicted_class: None,
         label: Some("low".into()),
+        ..CalibrationEntry::default()
     };
     let entries = (1..=19).map(entry).collect();
     Calibration::new(score, 0.05, entries, None, CalibrationSource::Directory).unwrap()

@@ -46,6 +46,14 @@ pub struct ModelIdentity {
     pub sha256: String,
 }
 
+impl ModelIdentity {
+    /// Of a name, a version, and the SHA-256 of the file.
+    #[must_use]
+    pub fn new(name: &str, version: &str, sha256: &str) -> Self {
+        Self { name: name.to_owned(), version: version.to_owned(), sha256: sha256.to_owned() }
+    }
+}
+
 /// One data file of a store.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -7,7 +7,10 @@ use super::fault::Fault;
 use super::statements::{Handle, Name};
 use crate::observation::Observation;
 use crate::pair::PairId;
-use crate::record::{PairRecord, neighbors_of_text, neighbors_to_text, signed, unsigned};
+use crate::record::{
+    PairRecord, neighbors_of_text, neighbors_to_text, properties_of_text, properties_to_text,
+    signed, unsigned,
+};
 use crate::state::Step;
 use crate::store::{Page, PairSummary, SeriesPoint, StoredObservation};
 
@@ -45,13 +48,15 @@ pub(super) async fn insert(
 ) -> Result<(), Fault> {
     let neighbors = rows.iter().map(|(_, seen)| neighbors_to_text(&seen.neighbors));
     let neighbors = neighbors.collect::<Result<Vec<_>, _>>().map_err(Fault::Row)?;
+    let properties = rows.iter().map(|(_, seen)| properties_to_text(seen.properties));
+    let properties = properties.collect::<Result<Vec<_>, _>>().map_err(Fault::Row)?;
     macro_rules! column {
         ($row:ident, $value:expr) => {
             &rows.iter().map(|$row| $value).collect::<Vec<_>>()
         };
     }
     let statement = handle.statement(Name::InsertObservations);
-    let parameters: [&(dyn ToSql + Sync); 14] = [
+    let parameters: [&(dyn ToSql + Sync); 16] = [
         &pair,
         column!(row, signed(row.0.sequence)),
         column!(row, signed(row.0.epoch)),
@@ -64,8 +69,10 @@ pub(super) async fn insert(
         column!(row, row.1.out_of_distribution),
         &neighbors,
         column!(row, row.1.image_sha256.as_deref()),
-        column!(row, row.0.e_value),
-        column!(row, row.0.cusum),
+        column!(row, row.0.evidence),
+        column!(row, row.1.stream.as_deref().map(text)),
+        column!(row, row.1.group.as_deref().map(text)),
+        &properties,
     ];
     handle.client.execute(statement, &parameters).await?;
     Ok(())
@@ -117,8 +124,8 @@ pub(super) async fn series(
             score: row.try_get(3)?,
             p_value: row.try_get(4)?,
             out_of_distribution: row.try_get(5)?,
-            e_value: row.try_get(6)?,
-            cusum: row.try_get(7)?,
+            evidence: row.try_get(6)?,
+            properties: properties_of_text(row.try_get(7)?).map_err(Fault::Row)?,
         })
     });
     points.collect()
@@ -148,8 +155,7 @@ fn stored(row: &Row) -> Result<StoredObservation, Fault> {
     Ok(StoredObservation {
         sequence: unsigned(row.try_get(0)?),
         epoch: unsigned(row.try_get(1)?),
-        e_value: row.try_get(11)?,
-        cusum: row.try_get(12)?,
+        evidence: row.try_get(11)?,
         observation: Observation {
             time_ms: row.try_get(2)?,
             request_id: row.try_get(3)?,
@@ -160,6 +166,9 @@ fn stored(row: &Row) -> Result<StoredObservation, Fault> {
             out_of_distribution: row.try_get(8)?,
             neighbors,
             image_sha256: row.try_get(10)?,
+            stream: row.try_get(12)?,
+            group: row.try_get(13)?,
+            properties: properties_of_text(row.try_get(14)?).map_err(Fault::Row)?,
         },
     })
 }

@@ -13,8 +13,7 @@ pub(super) const VERSION: i64 = STEPS.len() as i64;
 const LOCK: i64 = 0x7364_646d;
 
 /// From each version to the next; from 0, no tables, to 1 first. What was released is never changed: a step is added.
-/// Servers of the version before go on with what is there already, so that they need not all be stopped at once.
-pub(super) const STEPS: [&str; 2] = [
+pub(super) const STEPS: [&str; 3] = [
     "CREATE TABLE sdd_monitor.version (version bigint NOT NULL);
     INSERT INTO sdd_monitor.version VALUES (0);
     CREATE TABLE sdd_monitor.pair (
@@ -48,6 +47,10 @@ pub(super) const STEPS: [&str; 2] = [
     // On which days others were served. Curves are read by their numbers.
     "ALTER TABLE sdd_monitor.pair ADD COLUMN unseen_days text NOT NULL DEFAULT '';
     DROP INDEX IF EXISTS sdd_monitor.observation_by_epoch;",
+    // Groups are tested, not images.
+    "ALTER TABLE sdd_monitor.observation DROP COLUMN e_value, DROP COLUMN cusum,
+        ADD COLUMN evidence double precision, ADD COLUMN stream text, ADD COLUMN group_name text,
+        ADD COLUMN properties text;",
 ];
 
 /// Makes the tables, or brings them up to this version. Several servers may do so at once.

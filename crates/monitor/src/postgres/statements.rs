@@ -29,7 +29,7 @@ pub(super) enum Name {
 macro_rules! columns {
     () => {
         "sequence, epoch, time_ms, request_id, predicted_class, confidence, score, p_value, out_of_distribution, \
-         neighbors, image_sha256, e_value, cusum"
+         neighbors, image_sha256, evidence, stream, group_name, properties"
     };
 }
 
@@ -54,7 +54,7 @@ pub(super) const STATEMENTS: [&str; 16] = [
         columns!(),
         ") SELECT $1, * FROM unnest($2::bigint[], $3::bigint[], $4::bigint[], $5::text[], $6::text[], \
          $7::double precision[], $8::double precision[], $9::double precision[], $10::boolean[], $11::text[], \
-         $12::text[], $13::double precision[], $14::double precision[])"
+         $12::text[], $13::double precision[], $14::text[], $15::text[], $16::text[])"
     ),
     // A bounded number: others wait for the pair's row meanwhile.
     "DELETE FROM sdd_monitor.observation WHERE pair = $1 AND sequence IN (SELECT sequence FROM \
@@ -72,7 +72,7 @@ pub(super) const STATEMENTS: [&str; 16] = [
         " FROM sdd_monitor.observation WHERE pair = (SELECT id FROM sdd_monitor.pair WHERE model_sha256 = $1 AND \
          reference_sha256 = $2) AND sequence = ANY($3)"
     ),
-    "SELECT sequence, time_ms, predicted_class, score, p_value, out_of_distribution, e_value, cusum FROM \
+    "SELECT sequence, time_ms, predicted_class, score, p_value, out_of_distribution, evidence, properties FROM \
      sdd_monitor.observation WHERE pair = (SELECT id FROM sdd_monitor.pair WHERE model_sha256 = $1 AND \
      reference_sha256 = $2) AND sequence > $3 ORDER BY sequence DESC LIMIT $4",
     "SELECT model_sha256, reference_sha256, last.sequence, last.time_ms FROM sdd_monitor.pair LEFT JOIN LATERAL \

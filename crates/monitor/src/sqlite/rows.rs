@@ -5,12 +5,15 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::observation::Observation;
 use crate::pair::PairId;
-use crate::record::{PairRecord, neighbors_of_text, neighbors_to_text, signed, unsigned};
+use crate::record::{
+    PairRecord, neighbors_of_text, neighbors_to_text, properties_of_text, properties_to_text,
+    signed, unsigned,
+};
 use crate::state::Step;
 use crate::store::{Page, PairSummary, SeriesPoint, StoredObservation};
 
 const COLUMNS: &str = "sequence, epoch, time_ms, request_id, predicted_class, confidence, score, p_value, \
-                       out_of_distribution, neighbors, image_sha256, e_value, cusum";
+                       out_of_distribution, neighbors, image_sha256, evidence, stream, group_name, properties";
 
 pub(super) fn pair(
     connection: &Connection,
@@ -106,12 +109,13 @@ pub(super) fn insert(
     step: Step,
     observation: &Observation,
 ) -> rusqlite::Result<()> {
-    let neighbors = neighbors_to_text(&observation.neighbors)
-        .map_err(|error| rusqlite::Error::ToSqlConversionFailure(error.into()))?;
+    let failed = |error: serde_json::Error| rusqlite::Error::ToSqlConversionFailure(error.into());
+    let neighbors = neighbors_to_text(&observation.neighbors).map_err(failed)?;
+    let properties = properties_to_text(observation.properties).map_err(failed)?;
     let mut insert = connection.prepare_cached(
         "INSERT INTO observation (pair, sequence, epoch, time_ms, request_id, predicted_class, confidence, score, \
-         p_value, out_of_distribution, neighbors, image_sha256, e_value, cusum) \
-         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14)",
+         p_value, out_of_distribution, neighbors, image_sha256, evidence, stream, group_name, properties) \
+         VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13, ?14, ?15, ?16)",
     )?;
     insert.execute(params![
         pair,
@@ -126,8 +130,10 @@ pub(super) fn insert(
         observation.out_of_distribution,
         neighbors,
         observation.image_sha256,
-        step.e_value,
-        step.cusum,
+        step.evidence,
+        observation.stream,
+        observation.group,
+        properties,
     ])?;
     Ok(())
 }
@@ -166,7 +172,7 @@ pub(super) fn series(
     limit: usize,
 ) -> rusqlite::Result<Vec<SeriesPoint>> {
     let mut query = connection.prepare_cached(
-        "SELECT sequence, time_ms, predicted_class, score, p_value, out_of_distribution, e_value, cusum \
+        "SELECT sequence, time_ms, predicted_class, score, p_value, out_of_distribution, evidence, properties \
          FROM observation WHERE pair = ?1 AND sequence > ?2 ORDER BY sequence DESC LIMIT ?3",
     )?;
     let limit = i64::try_from(limit).unwrap_or(i64::MAX);
@@ -178,8 +184,8 @@ pub(super) fn series(
             score: row.get(3)?,
             p_value: row.get(4)?,
             out_of_distribution: row.get(5)?,
-            e_value: row.get(6)?,
-            cusum: row.get(7)?,
+            evidence: row.get(6)?,
+            properties: properties_of_text(row.get(7)?).map_err(|error| unreadable(7, error))?,
         })
     };
     let latest_first = query.query_map(params![pair, signed(after), limit], point)?;
@@ -220,15 +226,17 @@ pub(super) fn first_sequence(connection: &Connection, pair: i64) -> rusqlite::Re
     Ok(first.map(unsigned))
 }
 
+fn unreadable(column: usize, error: serde_json::Error) -> rusqlite::Error {
+    rusqlite::Error::FromSqlConversionFailure(column, Type::Text, error.into())
+}
+
 fn stored(row: &Row<'_>) -> rusqlite::Result<StoredObservation> {
     let neighbors: String = row.get(9)?;
-    let neighbors = neighbors_of_text(&neighbors)
-        .map_err(|error| rusqlite::Error::FromSqlConversionFailure(9, Type::Text, error.into()))?;
+    let neighbors = neighbors_of_text(&neighbors).map_err(|error| unreadable(9, error))?;
     Ok(StoredObservation {
         sequence: unsigned(row.get(0)?),
         epoch: unsigned(row.get(1)?),
-        e_value: row.get(11)?,
-        cusum: row.get(12)?,
+        evidence: row.get(11)?,
         observation: Observation {
             time_ms: row.get(2)?,
             request_id: row.get(3)?,
@@ -239,6 +247,9 @@ fn stored(row: &Row<'_>) -> rusqlite::Result<StoredObservation> {
             out_of_distribution: row.get(8)?,
             neighbors,
             image_sha256: row.get(10)?,
+            stream: row.get(12)?,
+            group: row.get(13)?,
+            properties: properties_of_text(row.get(14)?).map_err(|error| unreadable(14, error))?,
         },
     })
 }

@@ -16,7 +16,7 @@ const VERSION: i64 = STEPS.len() as i64;
 
 /// From each version to the next; from 0, an empty database, to 1 first. What was released is never changed: a step is
 /// added.
-const STEPS: [&str; 4] = [
+const STEPS: [&str; 5] = [
     "CREATE TABLE pair (
         id INTEGER PRIMARY KEY,
         model_sha256 TEXT NOT NULL,
@@ -50,6 +50,13 @@ const STEPS: [&str; 4] = [
     UPDATE pair SET seen_ms = 1000 * CAST(strftime('%s', 'now') AS INTEGER);",
     // On which days others were served.
     "ALTER TABLE pair ADD COLUMN unseen_days TEXT NOT NULL DEFAULT '';",
+    // Groups are tested, not images.
+    "ALTER TABLE observation DROP COLUMN e_value;
+    ALTER TABLE observation DROP COLUMN cusum;
+    ALTER TABLE observation ADD COLUMN evidence REAL;
+    ALTER TABLE observation ADD COLUMN stream TEXT;
+    ALTER TABLE observation ADD COLUMN group_name TEXT;
+    ALTER TABLE observation ADD COLUMN properties TEXT;",
 ];
 
 /// Whether there is something to be done by [`bring_up`]: the database is empty, or of an earlier version. Changes

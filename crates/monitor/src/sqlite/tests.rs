@@ -18,7 +18,7 @@ impl File {
     }
 }
 
-/// As version 1 made them: without two columns, and without settings in the state.
+/// As version 1 made them: with fewer columns, and the state of tests of images.
 #[test]
 fn a_file_of_the_first_version_is_brought_up_to_this_one() {
     let (file, monitor) = (File::new(), monitor());
@@ -27,10 +27,12 @@ fn a_file_of_the_first_version_is_brought_up_to_this_one() {
     drop(store);
     let old = Connection::open(&file.path).unwrap();
     old.execute_batch(
-        "ALTER TABLE observation DROP COLUMN e_value; ALTER TABLE observation DROP COLUMN cusum; \
+        "ALTER TABLE observation DROP COLUMN evidence; ALTER TABLE observation DROP COLUMN stream; \
+         ALTER TABLE observation DROP COLUMN group_name; ALTER TABLE observation DROP COLUMN properties; \
          ALTER TABLE pair DROP COLUMN unseen_days; ALTER TABLE pair DROP COLUMN notice; ALTER TABLE pair DROP COLUMN writers; \
          ALTER TABLE pair DROP COLUMN seen_ms; \
-         UPDATE pair SET state = json_remove(state, '$.settings'); PRAGMA user_version = 1;",
+         UPDATE pair SET state = json_set(json_remove(state, '$.all'), '$.format_version', 1); \
+         PRAGMA user_version = 1;",
     )
     .unwrap();
     drop(old);
@@ -38,10 +40,10 @@ fn a_file_of_the_first_version_is_brought_up_to_this_one() {
     let state = store.state(&pair("a"), &monitor).unwrap();
     assert_eq!((state.sequence(), state.settings()), (20, None));
     let state = store.apply(&pair("a"), &monitor, &observations(20..21)).unwrap();
-    assert_eq!((state.epoch(), state.settings()), (1, Some(monitor.settings())));
+    assert_eq!((state.epoch(), state.settings()), (2, Some(monitor.settings())));
     let series = store.series(&pair("a"), 0, 100).unwrap();
-    assert!(series[..20].iter().all(|point| point.e_value.is_none()));
-    assert!(series[20].e_value.is_some() && series.len() == 21);
+    assert!(series[..20].iter().all(|point| point.evidence.is_none()));
+    assert!(series[20].evidence.is_some() && series.len() == 21);
     assert_eq!(store.tidy(&pair("b"), 0, 2).unwrap(), Tidied::default());
 }
 

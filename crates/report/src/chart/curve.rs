@@ -1,9 +1,8 @@
-//! Curves over images: shares with their intervals, the e-process, the CUSUM.
+//! Curves over images: shares with their intervals, and the evidence of drift.
 
 use super::scale::{Scale, number};
 use super::{Anchor, Drawing, WIDTH};
 use crate::document::{PathPoint, Report};
-use sdd_monitor::Course;
 
 const HEIGHT: f64 = 240.0;
 const LEFT: f64 = 62.0;
@@ -11,14 +10,14 @@ const RIGHT: f64 = WIDTH - 16.0;
 const TOP: f64 = 14.0;
 const BOTTOM: f64 = HEIGHT - 34.0;
 
-/// An e-value below it is no evidence either way.
-const LEAST_E_VALUE: f64 = 0.01;
+/// Less is no evidence either way.
+const LEAST_EVIDENCE: f64 = 0.01;
 
 /// The share out of distribution of each stretch, with its interval.
 pub(crate) fn shares(report: &Report) -> Drawing {
     let judged: Vec<_> =
         report.stretches.iter().filter(|stretch| stretch.share.images > 0).collect();
-    let limit = report.drift.tolerated_share;
+    let limit = report.drift.window.as_ref().map(|window| window.expected_share);
     let highest = judged.iter().map(|stretch| stretch.share.interval.high).chain(limit);
     let highest = highest.fold(0.05, f64::max).min(1.0);
     let mut drawing =
@@ -40,52 +39,27 @@ pub(crate) fn shares(report: &Report) -> Drawing {
         drawing.circle("point", *point, 2.5);
     }
     if let Some(limit) = limit {
-        limit_line(&mut drawing, y.at(limit), "counts as no drift");
+        limit_line(&mut drawing, y.at(limit), "expected");
     }
     drawing
 }
 
-/// The e-value, on a logarithmic scale.
+/// The evidence of drift, on a logarithmic scale.
 pub(crate) fn evidence(report: &Report) -> Drawing {
-    let drawing =
-        Drawing::new(HEIGHT, "The e-value over the images of the epoch, on a logarithmic scale.");
-    let limit = report.drift.e_process.as_ref().map(|e_process| e_process.alarm_at);
-    path(
-        drawing,
-        &report.path,
-        |point| point.e_value,
-        limit,
-        |highest| Scale::logarithmic([LEAST_E_VALUE, highest.max(1.0) * 2.0], [BOTTOM, TOP]),
-    )
-}
-
-/// The CUSUM.
-pub(crate) fn cusum(report: &Report) -> Drawing {
-    let drawing = Drawing::new(HEIGHT, "The CUSUM over the images of the epoch.");
-    let limit = report.drift.cusum.as_ref().map(|cusum| cusum.threshold);
-    path(
-        drawing,
-        &report.path,
-        |point| point.cusum,
-        limit,
-        |highest| Scale::straight([0.0, highest * 1.1], [BOTTOM, TOP]),
-    )
-}
-
-fn path(
-    mut drawing: Drawing,
-    points: &[PathPoint],
-    value: impl Fn(&PathPoint) -> Option<Course>,
-    limit: Option<f64>,
-    scale: impl FnOnce(f64) -> Scale,
-) -> Drawing {
-    let points: Vec<(u64, f64)> =
-        points.iter().filter_map(|point| Some((point.sequence, value(point)?.largest))).collect();
+    let mut drawing = Drawing::new(
+        HEIGHT,
+        "The evidence of drift over the images of the epoch, on a logarithmic scale.",
+    );
+    let point =
+        |point: &PathPoint| Some((point.sequence, point.evidence?.largest.max(LEAST_EVIDENCE)));
+    let points: Vec<(u64, f64)> = report.path.iter().filter_map(point).collect();
     let [Some(first), Some(last)] = [points.first(), points.last()] else {
         return nothing(drawing);
     };
-    let highest = points.iter().map(|(_, value)| *value).chain(limit).fold(0.0, f64::max);
-    let (x, y) = (across(&mut drawing, first.0, last.0), scale(highest));
+    let limit = report.drift.evidence.as_ref().map(|evidence| evidence.alarm_at);
+    let highest = points.iter().map(|(_, value)| *value).chain(limit).fold(1.0, f64::max);
+    let x = across(&mut drawing, first.0, last.0);
+    let y = Scale::logarithmic([LEAST_EVIDENCE, highest * 2.0], [BOTTOM, TOP]);
     drawing.rows(&y, LEFT, RIGHT, number);
     let places: Vec<_> =
         points.iter().map(|(sequence, value)| [x.at(*sequence as f64), y.at(*value)]).collect();

@@ -12,7 +12,7 @@ use std::time::Duration;
 
 use actix_web::http::Version;
 
-use super::Connection;
+use crate::connections::connection::Connection;
 
 /// How often a client that waits is looked after. Most are answered before the first time.
 const PERIOD: Duration = Duration::from_millis(100);
@@ -33,7 +33,7 @@ enum Peer {
 
 impl Connection {
     /// Completes when the client has left, and else never. Without `may_ask` a client is not sent anything to find out.
-    pub(super) async fn departure(&self, version: Version, may_ask: bool) {
+    pub(crate) async fn departure(&self, version: Version, may_ask: bool) {
         let Some(mut socket) = self.socket.as_ref() else {
             return std::future::pending().await;
         };

@@ -9,14 +9,13 @@ const OTHER_FILES: u64 = 256;
 /// the HTTP library panics.
 const FILES_TO_START: u64 = 64;
 
-/// Each connection has one for the HTTP library and one for [`Connection`](super::Connection).
+/// Each connection has one for the HTTP library and one for [`Connection`](crate::connections::connection::Connection).
 const FILES_PER_CONNECTION: u64 = 2;
 
 /// Raises the number of files that the process may open to what `max_connections` take, as far as the
 /// operating system lets it.
 ///
-/// # Errors
-/// The number that it lets, where the server could not even start with it.
+/// An error is the number that it lets, where the server could not even start with it.
 pub fn allow_files(max_connections: usize) -> Result<(), u64> {
     let limit = getrlimit(Resource::Nofile);
     let connections = u64::try_from(max_connections).unwrap_or(u64::MAX);

@@ -3,46 +3,52 @@
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use super::Connection;
-use super::count::Counter;
-use super::idle::IdleTime;
+use sdd_serving::Allowance;
+
+use crate::connections::connection::Connection;
 
 /// All connections that are open, and how many requests are on them.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct OpenConnections {
     connections: Mutex<Vec<Weak<Connection>>>,
-    number: Counter,
-    requests: Counter,
+    number: Allowance,
+    requests: Allowance,
+}
+
+impl Default for OpenConnections {
+    fn default() -> Self {
+        // Counted and not limited: the HTTP library does that.
+        let [number, requests] = [usize::MAX; 2].map(Allowance::new);
+        Self { connections: Mutex::default(), number, requests }
+    }
 }
 
 impl OpenConnections {
     /// One more.
-    pub(super) fn add(&self, socket: Option<TcpStream>, is_encrypted: bool) -> Arc<Connection> {
+    pub(crate) fn add(&self, socket: Option<TcpStream>, is_encrypted: bool) -> Arc<Connection> {
         let connection = Arc::new(Connection {
             socket,
             is_encrypted,
             open_requests: AtomicUsize::new(0),
             may_hold_back: AtomicBool::new(false),
             all_open_requests: self.requests.clone(),
-            idle: IdleTime::now(),
-            _counted: self.number.count(),
+            idle_since: Mutex::new(Instant::now()),
+            _counted: self.number.take(1),
         });
         self.lock().push(Arc::downgrade(&connection));
         connection
     }
 
     /// Connections that are open.
-    #[must_use]
     pub fn count(&self) -> usize {
-        self.number.get()
+        self.number.used()
     }
 
     /// Requests that are not answered to the last byte.
-    #[must_use]
     pub fn requests(&self) -> usize {
-        self.requests.get()
+        self.requests.used()
     }
 
     /// Ends those that have had no request open for longer than `limit`; called every few seconds.
@@ -56,7 +62,7 @@ impl OpenConnections {
         let length = connections.len();
         connections.shrink_to(2 * length);
         for connection in connections.iter().filter_map(Weak::upgrade) {
-            if connection.open_requests() == 0 && connection.idle.elapsed() > limit {
+            if connection.open_requests() == 0 && connection.idle_since().elapsed() > limit {
                 tracing::debug!("a client has kept its connection without a whole request");
                 connection.cut();
             }

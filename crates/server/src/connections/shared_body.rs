@@ -27,7 +27,7 @@ const PERIOD: Duration = Duration::from_millis(100);
 
 /// The body of a request, for its handler, and for who reads on when the handler is done.
 #[derive(Clone)]
-pub(super) struct SharedBody(Rc<RefCell<Body>>);
+pub(crate) struct SharedBody(Rc<RefCell<Body>>);
 
 struct Body {
     payload: Payload,

@@ -21,12 +21,9 @@ use actix_web::middleware::Next;
 use bytes::Bytes;
 use futures_util::Stream;
 
-use super::Connection;
+use crate::connections::connection::Connection;
 
 /// Wraps all handlers.
-///
-/// # Errors
-/// Those of the wrapped service, unchanged.
 pub async fn decline_upgrades<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,

@@ -13,8 +13,8 @@ use actix_web::http::header::EXPECT;
 use actix_web::middleware::Next;
 use bytes::Bytes;
 
-use super::shared_body::SharedBody;
-use super::{Connection, OpenRequest};
+use crate::connections::connection::{Connection, OpenRequest};
+use crate::connections::shared_body::SharedBody;
 use crate::error::{ApiError, Shortage};
 
 /// Requests that one connection may have open at a time, which only HTTP/2 can: the number that
@@ -28,9 +28,6 @@ type Watched<B> = EitherBody<OpenBody<B>, OpenBody<BoxBody>>;
 
 /// Wraps all handlers. Where the client leaves, or takes its request back, before it is answered, their
 /// future is dropped, and with it what waits in the engine's queue.
-///
-/// # Errors
-/// [`ApiError::ClientLeft`], and those of the wrapped service, unchanged.
 pub async fn watch<B: MessageBody + 'static>(
     mut request: ServiceRequest,
     next: Next<B>,

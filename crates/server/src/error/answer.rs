@@ -6,8 +6,8 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::ApiError;
-use super::text::whole_seconds;
+use crate::error::ApiError;
+use crate::error::text::whole_seconds;
 
 /// The body of every answer that is not a success.
 #[derive(Debug, Serialize, ToSchema)]
@@ -31,6 +31,11 @@ pub struct Fault {
 }
 
 impl ApiError {
+    /// What a client is told: code and message.
+    pub fn fault(&self) -> Fault {
+        Fault { code: self.code(), message: self.to_string() }
+    }
+
     fn body(&self) -> Body {
         // What clients of FastAPI services look for.
         let missing = || json!([{ "type": "missing", "loc": ["body", "file"], "msg": "Field required", "input": null }]);

@@ -1,8 +1,8 @@
 //! What goes wrong in the engine, as one of the errors that clients see.
 
-use sdd_serving::engine::{EngineError, EngineShortage};
+use sdd_serving::engine::EngineError;
 
-use super::{ApiError, Shortage};
+use crate::error::ApiError;
 
 impl From<EngineError> for ApiError {
     fn from(error: EngineError) -> Self {
@@ -17,15 +17,6 @@ impl From<EngineError> for ApiError {
             EngineError::DeadlineExceeded => Self::DeadlineExceeded,
             EngineError::Failing { retry_after } => Self::EngineFailing { retry_after },
             EngineError::Internal(error) => Self::Internal(error),
-        }
-    }
-}
-
-impl From<EngineShortage> for Shortage {
-    fn from(shortage: EngineShortage) -> Self {
-        match shortage {
-            EngineShortage::Room => Self::Room,
-            EngineShortage::Time => Self::Time,
         }
     }
 }

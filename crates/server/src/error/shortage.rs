@@ -1,16 +1,14 @@
 //! What there is too little of when a request is refused as too much.
 
+use sdd_serving::engine::EngineShortage;
 use thiserror::Error;
 
 /// What there is too little of for a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]
 pub enum Shortage {
-    /// All workers are busy, and as many images wait as may.
-    #[error("too many images are waiting (see --queue)")]
-    Room,
-    /// So many images are waiting that the answer would come too late.
-    #[error("so many images are waiting that the answer would come too late")]
-    Time,
+    /// Of room or of time in the engine.
+    #[error("{shortage}{flag}", shortage = .0, flag = flag_of(*.0))]
+    Engine(#[from] EngineShortage),
     /// The uploads that are held take all the memory that they may.
     #[error("uploads take all the memory set aside for them (see --max-upload-memory)")]
     Memory,
@@ -27,15 +25,19 @@ pub enum Shortage {
 
 impl Shortage {
     /// Its name in the log and in the metrics.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
-            Self::Room => "room",
-            Self::Time => "time",
+            Self::Engine(EngineShortage::Room) => "room",
+            Self::Engine(EngineShortage::Time) => "time",
             Self::Memory => "memory",
             Self::Streams => "streams",
             Self::Monitor => "monitor",
             Self::Reports => "reports",
         }
     }
+}
+
+/// The flag that gives more of it, which the engine does not know.
+fn flag_of(shortage: EngineShortage) -> &'static str {
+    if shortage == EngineShortage::Room { " (see --queue)" } else { "" }
 }

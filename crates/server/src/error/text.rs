@@ -1,9 +1,9 @@
-//! Numbers with units, for the messages of errors.
+//! Sizes, times and numbers of files as messages of errors have them.
 
 use std::time::Duration;
 
 /// That a form has too many images.
-pub(super) fn too_many_files(limit: usize) -> String {
+pub(crate) fn too_many_files(limit: usize) -> String {
     match limit {
         1 => "the field `file` may come once: more images go to POST /predict/batch".into(),
         _ => format!(
@@ -23,6 +23,6 @@ pub fn readable_size(bytes: usize) -> String {
 }
 
 /// Rounded up, and 1 at least: for people and the header `retry-after`.
-pub(super) fn whole_seconds(time: Duration) -> u64 {
+pub(crate) fn whole_seconds(time: Duration) -> u64 {
     (time.as_secs() + u64::from(time.subsec_nanos() > 0)).max(1)
 }

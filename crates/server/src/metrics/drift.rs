@@ -11,9 +11,9 @@ use sdd_serving::recording::Recorder;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::labels::VerdictLabel;
+use crate::metrics::labels::Label;
 
-pub(super) fn add(registry: &mut Registry, recorder: &Recorder) {
+pub(crate) fn add(registry: &mut Registry, recorder: &Recorder) {
     let recording = recorder.recording();
     for (name, help, value) in [
         (
@@ -45,11 +45,10 @@ pub(super) fn add(registry: &mut Registry, recorder: &Recorder) {
 }
 
 fn add_report(registry: &mut Registry, report: &MonitorReport) {
-    let verdicts = Family::<VerdictLabel, Gauge<f64, AtomicU64>>::default();
+    let verdicts = Family::<Label, Gauge<f64, AtomicU64>>::default();
     for status in Status::ALL {
-        let label = VerdictLabel { verdict: status.name() };
         let is_so = if status == report.verdict { 1.0 } else { 0.0 };
-        verdicts.get_or_create(&label).set(is_so);
+        verdicts.get_or_create(&[("verdict", status.name())]).set(is_so);
     }
     registry.register("drift_verdict", "1 for the verdict on drift over time", verdicts);
     let mut add = |name, help, value| registry.register(name, help, ConstGauge::new(value));
@@ -61,17 +60,32 @@ fn add_report(registry: &mut Registry, report: &MonitorReport) {
         add("drift_share_low", "Lower end of its 95 % interval", recent.interval.low);
         add("drift_share_high", "Upper end of its 95 % interval", recent.interval.high);
     }
-    if let Some(tolerated) = report.tolerated_share {
-        add("drift_tolerated_share", "The share that counts as no drift", tolerated);
+    if let Some(evidence) = &report.evidence {
+        add("drift_evidence", "Evidence of drift since the epoch began", evidence.value);
+        add("drift_evidence_alarm", "The evidence that raises the alarm", evidence.alarm_at);
+        add(
+            "drift_groups",
+            "Groups of images that were tested in this epoch",
+            evidence.groups as f64,
+        );
     }
-    if let Some(e_process) = &report.e_process {
-        add("drift_e_value", "Evidence of drift since the epoch began", e_process.value);
-        add("drift_e_value_alarm", "The evidence that raises the alarm", e_process.alarm_at);
+    let properties = Family::<[(&str, String); 1], Gauge<f64, AtomicU64>>::default();
+    for property in &report.properties {
+        let label = [("property", property.property.clone())];
+        properties.get_or_create(&label).set(property.spreads.unwrap_or(0.0));
     }
-    if let Some(cusum) = &report.cusum {
-        add("drift_cusum", "The CUSUM of images out of distribution", cusum.value);
-        add("drift_cusum_alarm", "The CUSUM that raises the alarm", cusum.threshold);
+    let help =
+        "How far the last groups' pictures are from the calibration's middle, in its spreads";
+    registry.register("drift_property_spreads", help, properties);
+    // Of a bounded number of names, see `--drift-streams`.
+    let streams = Family::<[(&str, String); 1], Gauge<f64, AtomicU64>>::default();
+    for stream in &report.streams {
+        if let (Some(name), Some(evidence)) = (&stream.stream, stream.evidence) {
+            streams.get_or_create(&[("stream", name.clone())]).set(evidence);
+        }
     }
+    let help = "Evidence of drift of each stream by itself";
+    registry.register("drift_stream_evidence", help, streams);
 }
 
 fn age_of(created_at: &str) -> Option<f64> {

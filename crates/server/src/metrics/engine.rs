@@ -3,56 +3,25 @@
 use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
 use sdd_serving::engine::{EngineObserver, Stage};
 
+use crate::metrics::labels::Label;
+
 /// Counters and histograms of the engine: a reload goes on with those that there are.
 #[derive(Debug)]
-pub(super) struct EngineMetrics {
+pub(crate) struct EngineMetrics {
     pub batch_images: Histogram,
     pub failed_passes: Counter,
     pub panics: Counter,
-    pub stages: StageHistograms,
-}
-
-/// The seconds that images spent in each stage that they went through.
-#[derive(Debug)]
-pub(super) struct StageHistograms {
-    pub queue: Histogram,
-    pub decode: Histogram,
-    pub preprocess: Histogram,
-    pub batch: Histogram,
-    pub infer: Histogram,
-    pub drift: Histogram,
-}
-
-impl StageHistograms {
-    /// Of the histogram of each stage.
-    pub fn new(of: impl Fn(&'static str) -> Histogram) -> Self {
-        let of = |stage: Stage| of(stage.name());
-        Self {
-            queue: of(Stage::Queue),
-            decode: of(Stage::Decode),
-            preprocess: of(Stage::Preprocess),
-            batch: of(Stage::Batch),
-            infer: of(Stage::Infer),
-            drift: of(Stage::Drift),
-        }
-    }
+    /// The seconds that images spent in each stage that they went through.
+    pub stages: Family<Label, Histogram>,
 }
 
 impl EngineObserver for EngineMetrics {
     fn stage(&self, stage: Stage, time: Duration) {
-        let stages = &self.stages;
-        let histogram = match stage {
-            Stage::Queue => &stages.queue,
-            Stage::Decode => &stages.decode,
-            Stage::Preprocess => &stages.preprocess,
-            Stage::Batch => &stages.batch,
-            Stage::Infer => &stages.infer,
-            Stage::Drift => &stages.drift,
-        };
-        histogram.observe(time.as_secs_f64());
+        self.stages.get_or_create(&[("stage", stage.name())]).observe(time.as_secs_f64());
     }
 
     fn pass(&self, images: usize) {

@@ -4,8 +4,8 @@ use std::fmt;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 
-use super::state::Snapshot;
-use super::{Metrics, process, state};
+use crate::metrics::state::Snapshot;
+use crate::metrics::{Metrics, process, state};
 
 /// A format of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -18,7 +18,6 @@ pub enum Format {
 
 impl Format {
     /// For the header `content-type`.
-    #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
             Self::OpenMetrics => "application/openmetrics-text; version=1.0.0; charset=utf-8",
@@ -28,9 +27,6 @@ impl Format {
 }
 
 /// All numbers of the server. Reads `/proc`, so it is nothing for an async worker.
-///
-/// # Errors
-/// A number that cannot be written: a fault of ours.
 pub fn expose(
     metrics: &Metrics,
     snapshot: &Snapshot<'_>,

@@ -3,14 +3,16 @@
 
 use prometheus_client::encoding::EncodeLabelSet;
 
-use crate::error::Shortage;
 use crate::request::{Finished, ImageOutcome};
 
 /// The route of paths that are not there.
 const UNMATCHED: &str = "unmatched";
 
+/// One label, whose values are the program's own: its name and its value.
+pub(crate) type Label = [(&'static str, &'static str); 1];
+
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct RequestLabels {
+pub(crate) struct RequestLabels {
     pub route: String,
     pub method: &'static str,
     pub status: u16,
@@ -30,7 +32,7 @@ impl RequestLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct DurationLabels {
+pub(crate) struct DurationLabels {
     pub route: String,
     /// The first digit of the status, as `2xx`.
     pub status: &'static str,
@@ -50,12 +52,7 @@ impl DurationLabels {
 }
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct StageLabel {
-    pub stage: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct ImageLabels {
+pub(crate) struct ImageLabels {
     pub class: String,
     pub out_of_distribution: &'static str,
 }
@@ -69,30 +66,4 @@ impl ImageLabels {
         };
         Self { class: outcome.class.clone(), out_of_distribution }
     }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct ErrorLabel {
-    pub error: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct ShortageLabel {
-    pub shortage: &'static str,
-}
-
-impl ShortageLabel {
-    pub fn of(shortage: Shortage) -> Self {
-        Self { shortage: shortage.name() }
-    }
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct OutcomeLabel {
-    pub outcome: &'static str,
-}
-
-#[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
-pub(super) struct VerdictLabel {
-    pub verdict: &'static str,
 }

@@ -22,12 +22,10 @@ use sdd_monitor::Observation;
 pub use exposition::{Format, expose};
 pub use state::Snapshot;
 
-use sdd_serving::engine::EngineObserver;
+use sdd_serving::engine::{EngineObserver, Stage};
 
-use self::engine::{EngineMetrics, StageHistograms};
-use self::labels::{
-    DurationLabels, ErrorLabel, ImageLabels, OutcomeLabel, RequestLabels, ShortageLabel, StageLabel,
-};
+use self::engine::EngineMetrics;
+use self::labels::{DurationLabels, ImageLabels, Label, RequestLabels};
 use crate::request::Finished;
 
 /// Upper bounds of durations in seconds: 0.1 ms to 60 s.
@@ -55,21 +53,26 @@ pub struct Metrics {
     registry: Registry,
     requests: Family<RequestLabels, Counter>,
     request_duration: Family<DurationLabels, Histogram>,
-    read_duration: Histogram,
     engine: Arc<EngineMetrics>,
-    shortages: Family<ShortageLabel, Counter>,
+    shortages: Family<Label, Counter>,
     images: Family<ImageLabels, Counter>,
-    image_errors: Family<ErrorLabel, Counter>,
+    image_errors: Family<Label, Counter>,
     upload_bytes: Counter,
     drift_p_value: Histogram,
     drift_score: Histogram,
-    reloads_ok: Counter,
-    reloads_failed: Counter,
+    reloads: Family<Label, Counter>,
+}
+
+/// The stage in which a request's body comes.
+const READ: &str = "read";
+
+/// The label of what became of an attempt to load the model anew.
+const fn reload(succeeded: bool) -> Label {
+    [("outcome", if succeeded { "ok" } else { "failed" })]
 }
 
 impl Metrics {
     /// All at zero.
-    #[must_use]
     pub fn new() -> Self {
         let mut registry = Registry::with_prefix("sdd");
         let durations: fn() -> Histogram = || Histogram::new(SECONDS);
@@ -82,19 +85,22 @@ impl Metrics {
             Unit::Seconds,
             request_duration.clone(),
         );
-        let stages = Family::new_with_constructor(durations);
+        let stages = Family::<Label, _>::new_with_constructor(durations);
         registry.register_with_unit(
             "stage_duration",
             "Time that a request's body (read) or an image (the others) spent in a stage that it went through",
             Unit::Seconds,
             stages.clone(),
         );
-        let of = |stage| stages.get_or_create_owned(&StageLabel { stage });
+        // There from the start, at zero.
+        for stage in std::iter::once(READ).chain(Stage::ALL.map(Stage::name)) {
+            drop(stages.get_or_create(&[("stage", stage)]));
+        }
         let engine = EngineMetrics {
             batch_images: Histogram::new(IMAGES),
             failed_passes: Counter::default(),
             panics: Counter::default(),
-            stages: StageHistograms::new(of),
+            stages,
         };
         let help = "Images in one pass of the model";
         registry.register("batch_images", help, engine.batch_images.clone());
@@ -127,13 +133,15 @@ impl Metrics {
         let drift_score = Histogram::new(SCORES);
         let help = "Drift scores of predictions";
         registry.register("drift_score", help, drift_score.clone());
-        let reloads = Family::<OutcomeLabel, Counter>::default();
+        let reloads = Family::default();
         registry.register("reloads", "Times that the model was loaded anew", reloads.clone());
+        for succeeded in [true, false] {
+            drop(reloads.get_or_create(&reload(succeeded)));
+        }
         Self {
             registry,
             requests,
             request_duration,
-            read_duration: of("read"),
             engine: Arc::new(engine),
             shortages,
             images,
@@ -141,13 +149,11 @@ impl Metrics {
             upload_bytes,
             drift_p_value,
             drift_score,
-            reloads_ok: reloads.get_or_create_owned(&OutcomeLabel { outcome: "ok" }),
-            reloads_failed: reloads.get_or_create_owned(&OutcomeLabel { outcome: "failed" }),
+            reloads,
         }
     }
 
     /// What an engine is to tell what happens in it.
-    #[must_use]
     pub fn engine(&self) -> Arc<dyn EngineObserver> {
         Arc::clone(&self.engine) as Arc<dyn EngineObserver>
     }
@@ -158,18 +164,18 @@ impl Metrics {
         self.requests.get_or_create(&labels).inc();
         let labels = DurationLabels::of(labels.route, finished.status);
         self.request_duration.get_or_create(&labels).observe(finished.total.as_secs_f64());
-        if let Some(read) = finished.context.read_time() {
-            self.read_duration.observe(read.as_secs_f64());
-            self.upload_bytes.inc_by(finished.context.bytes() as u64);
+        if let Some(read) = finished.context.read_time.get() {
+            self.engine.stages.get_or_create(&[("stage", READ)]).observe(read.as_secs_f64());
+            self.upload_bytes.inc_by(finished.context.bytes.get() as u64);
         }
         if let Some(shortage) = finished.shortage {
-            self.shortages.get_or_create(&ShortageLabel::of(shortage)).inc();
+            self.shortages.get_or_create(&[("shortage", shortage.name())]).inc();
         }
-        for outcome in finished.context.outcomes().iter() {
+        for outcome in finished.context.outcomes.borrow().iter() {
             self.images.get_or_create(&ImageLabels::of(outcome)).inc();
         }
-        for &error in finished.context.errors().iter() {
-            self.image_errors.get_or_create(&ErrorLabel { error }).inc();
+        for &error in finished.context.errors.borrow().iter() {
+            self.image_errors.get_or_create(&[("error", error)]).inc();
         }
     }
 
@@ -185,12 +191,6 @@ impl Metrics {
 
     /// An attempt to load the model anew.
     pub fn reload(&self, succeeded: bool) {
-        if succeeded { &self.reloads_ok } else { &self.reloads_failed }.inc();
-    }
-}
-
-impl Default for Metrics {
-    fn default() -> Self {
-        Self::new()
+        self.reloads.get_or_create(&reload(succeeded)).inc();
     }
 }

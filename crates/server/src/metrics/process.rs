@@ -7,7 +7,7 @@ use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::registry::{Registry, Unit};
 
 /// What the operating system says of it; empty where it does not.
-pub(super) fn registry() -> Registry {
+pub(crate) fn registry() -> Registry {
     let mut registry = Registry::with_prefix("process");
     if let Err(error) = add_all(&mut registry) {
         tracing::debug!("the process's own numbers cannot be read: {error}");

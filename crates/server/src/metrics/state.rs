@@ -9,7 +9,7 @@ use sdd_serving::capture::Capture;
 use sdd_serving::engine::{Admission, Engine, ServedModel, ServedReference};
 use sdd_serving::recording::Recorder;
 
-use super::drift;
+use crate::metrics::drift;
 use crate::telemetry;
 
 /// The parts of a server that are looked at, and count by themselves.
@@ -37,7 +37,7 @@ pub struct Snapshot<'a> {
 }
 
 /// All of it, with what other parts of the program count.
-pub(super) fn registry(snapshot: &Snapshot<'_>) -> Registry {
+pub(crate) fn registry(snapshot: &Snapshot<'_>) -> Registry {
     let mut registry = Registry::with_prefix("sdd");
     let served = snapshot.engine.served();
     add_load(&mut registry, snapshot);
@@ -136,14 +136,14 @@ fn add_capture(registry: &mut Registry, capture: &Capture) {
     registry.register(
         "capture_enabled",
         "1 while predictions are kept, 0 while the folder cannot be written to",
-        gauge(usize::from(counts.enabled())),
+        gauge(usize::from(counts.enabled)),
     );
     for (name, help, value) in [
-        ("capture_records", "Records written", counts.records()),
-        ("capture_images", "Images written", counts.images()),
-        ("capture_dropped", "Predictions that could not be kept", counts.dropped()),
-        ("capture_failures", "Attempts to write that failed", counts.failures()),
-        ("capture_removed_files", "Files removed for their age or size", counts.removed_files()),
+        ("capture_records", "Predictions written", counts.predictions),
+        ("capture_images", "Images written", counts.images),
+        ("capture_dropped", "Predictions that could not be kept", counts.dropped),
+        ("capture_failures", "Attempts to write that failed", counts.failures),
+        ("capture_removed_files", "Files removed for their age or size", counts.removed_files),
     ] {
         registry.register(name, help, ConstCounter::new(value));
     }
@@ -152,8 +152,8 @@ fn add_capture(registry: &mut Registry, capture: &Capture) {
         "Images that wait to be written",
         gauge(capture.queued_images()),
     );
-    let stored = ConstGauge::new(counts.stored_bytes());
-    let help = "Bytes that the images and records in the folder take";
+    let stored = ConstGauge::new(counts.stored_bytes);
+    let help = "Bytes that the images and predictions in the folder take";
     registry.register_with_unit("capture_stored", help, Unit::Bytes, stored);
 }
 

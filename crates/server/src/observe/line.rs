@@ -9,19 +9,19 @@ use crate::error::Shortage;
 use crate::request::Finished;
 
 /// Writes it: for the checks of machines that were answered as always where `debug` is logged.
-pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
+pub(crate) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
     // The level of a line is part of the program, not a value: so the line stands there twice.
     macro_rules! line {
         ($level:ident) => {{
-            let outcomes = finished.context.outcomes();
+            let outcomes = finished.context.outcomes.borrow();
             let stage = |stage: fn(&StageTimes) -> Option<Duration>| {
                 finished.stages.engine.as_ref().and_then(stage).map(milliseconds)
             };
             tracing::$level!(
                 target: "sdd_server::request",
-                request_id = finished.context.id(),
+                request_id = finished.context.id,
                 trace_id = trace.map(tracing::field::display),
-                key = finished.context.key_name().as_deref(),
+                key = finished.context.key_name.borrow().as_deref(),
                 client = finished.client.map(tracing::field::display),
                 method = finished.method,
                 route = finished.route,
@@ -31,7 +31,7 @@ pub(super) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
                 shortage = finished.shortage.map(Shortage::name),
                 reason = finished.reason,
                 outcome = finished.outcome.name(),
-                bytes = finished.context.bytes(),
+                bytes = finished.context.bytes.get(),
                 images = outcomes.len(),
                 class = match outcomes.as_slice() {
                     [only] => Some(only.class.as_str()),

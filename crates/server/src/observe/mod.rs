@@ -4,6 +4,7 @@
 mod line;
 
 use std::net::IpAddr;
+use std::sync::atomic::Ordering;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -25,9 +26,6 @@ const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
 const MAX_TEXT_BYTES: usize = 256;
 
 /// Wraps every request.
-///
-/// # Errors
-/// Those of the wrapped service, unchanged.
 pub async fn observe<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,
@@ -44,7 +42,7 @@ pub async fn observe<B: MessageBody + 'static>(
     let mut response = result.inspect_err(|error| {
         observer.end(&error.error_response());
     })?;
-    if service.is_closing_connections() {
+    if service.is_closing_connections.load(Ordering::SeqCst) {
         response.response_mut().head_mut().set_connection_type(ConnectionType::Close);
     }
     observer.describe(response.response_mut());
@@ -85,11 +83,11 @@ impl Observer {
     /// Adds the request's name and its times to the answer.
     fn describe<B>(&self, response: &mut HttpResponse<B>) {
         let headers = response.headers_mut();
-        if let Ok(id) = HeaderValue::from_str(self.context.id()) {
+        if let Ok(id) = HeaderValue::from_str(&self.context.id) {
             headers.insert(HeaderName::from_static(REQUEST_ID), id);
         }
         let stages = RequestStages::of(&self.context);
-        let timing = stages.server_timing(self.context.started().elapsed());
+        let timing = stages.server_timing(self.context.started.elapsed());
         if let Ok(timing) = HeaderValue::from_str(&timing) {
             headers.insert(SERVER_TIMING, timing);
         }
@@ -99,21 +97,21 @@ impl Observer {
         let status = response.status();
         let noted = response.extensions();
         let fault = noted.get::<Fault>();
-        self.tell(End {
-            outcome: RequestOutcome::of(status, fault.map(|fault| fault.code)),
-            status: status.as_u16(),
-            error: fault.map(|fault| fault.code),
-            reason: fault.map(|fault| beginning_of(&fault.message)),
-            shortage: noted.get::<Shortage>().copied(),
-        });
+        let outcome = RequestOutcome::of(status, fault.map(|fault| fault.code));
+        self.tell(outcome, status.as_u16(), fault, noted.get::<Shortage>().copied());
     }
 
     /// Tells of the request, once.
-    fn tell(&self, end: End<'_>) {
+    fn tell(
+        &self,
+        outcome: RequestOutcome,
+        status: u16,
+        fault: Option<&Fault>,
+        shortage: Option<Shortage>,
+    ) {
         if self.ended.replace(true) {
             return;
         }
-        let End { outcome, status, error, reason, shortage } = end;
         let finished = Finished {
             context: &self.context,
             method: self.method,
@@ -122,12 +120,12 @@ impl Observer {
             scheme: self.scheme,
             client: self.client,
             status,
-            error,
-            reason,
+            error: fault.map(|fault| fault.code),
+            reason: fault.map(|fault| beginning_of(&fault.message)).filter(|text| !text.is_empty()),
             shortage,
             outcome,
             stages: RequestStages::of(&self.context),
-            total: self.context.started().elapsed(),
+            total: self.context.started.elapsed(),
         };
         self.service.metrics.request(&finished);
         let traces = self.service.traces.as_ref().filter(|_| !finished.is_routine());
@@ -136,24 +134,15 @@ impl Observer {
     }
 }
 
-/// How a request ended.
-#[derive(Clone, Copy)]
-struct End<'a> {
-    outcome: RequestOutcome,
-    status: u16,
-    error: Option<&'static str>,
-    reason: Option<&'a str>,
-    shortage: Option<Shortage>,
-}
-
 impl Drop for Observer {
     fn drop(&mut self) {
-        let (outcome, status, error) = if std::thread::panicking() {
+        let (outcome, status, code) = if std::thread::panicking() {
             (RequestOutcome::Failed, 500, "internal")
         } else {
             (RequestOutcome::Left, CLIENT_LEFT, "client_left")
         };
-        self.tell(End { outcome, status, error: Some(error), reason: None, shortage: None });
+        // Nobody was told of it in words.
+        self.tell(outcome, status, Some(&Fault { code, message: String::new() }), None);
     }
 }
 

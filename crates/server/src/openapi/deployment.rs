@@ -6,16 +6,16 @@ use utoipa::openapi::path::{Operation, ParameterBuilder};
 use utoipa::openapi::security::SecurityRequirement;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use super::every_operation::operations;
-use super::{API_KEY, BEARER};
+use crate::openapi::every_operation::operations;
+use crate::openapi::keys::{API_KEY, BEARER};
+use crate::security::area::Area;
 use crate::security::keys::KeyRing;
-use crate::security::needs_key;
 
 /// Fills in the served model, so that its paths can be tried out as they are, and asks for a key where one is needed.
-pub(super) fn fill_in(document: &mut Document, served: &ServedModel, keys: &KeyRing) {
+pub(crate) fn fill_in(document: &mut Document, served: &ServedModel, keys: &KeyRing) {
     document.security = None;
     for (path, item) in &mut document.paths.paths {
-        let needs_key = needs_key(path, keys);
+        let needs_key = Area::of(path).needs_key(keys);
         for operation in operations(item) {
             operation.security = needs_key.then(|| {
                 [API_KEY, BEARER].map(|name| SecurityRequirement::new(name, [""; 0])).to_vec()

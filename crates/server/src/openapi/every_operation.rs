@@ -8,13 +8,12 @@ use utoipa::openapi::{OpenApi as Document, RefOr};
 
 use crate::request::{REQUEST_ID, REQUEST_TIMEOUT};
 
-/// Adds the headers, and leaves out of the descriptions what is not for clients.
-pub(super) struct Headers;
+/// Adds the headers.
+pub(crate) struct Headers;
 
 impl Modify for Headers {
     fn modify(&self, document: &mut Document) {
         for operation in document.paths.paths.values_mut().flat_map(operations) {
-            leave_out_errors(operation);
             let parameters = operation.parameters.get_or_insert_default();
             parameters.extend([request_id(), request_timeout()].map(RefOr::T));
             for response in operation.responses.responses.values_mut() {
@@ -28,16 +27,8 @@ impl Modify for Headers {
 }
 
 /// The operations of a path with the methods that this service knows.
-pub(super) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
+pub(crate) fn operations(item: &mut PathItem) -> impl Iterator<Item = &mut Operation> {
     [item.get.as_mut(), item.post.as_mut()].into_iter().flatten()
-}
-
-/// The section `Errors` of the handler's documentation is for whoever reads the code; clients are told
-/// with the statuses.
-fn leave_out_errors(operation: &mut Operation) {
-    let description = operation.description.take().unwrap_or_default();
-    let about = description.split("# Errors").next().unwrap_or_default().trim();
-    operation.description = (!about.is_empty()).then(|| about.to_owned());
 }
 
 fn text() -> Object {

@@ -15,7 +15,7 @@ const IMAGE_TYPES: [&str; 6] = [
 ];
 
 /// Says of which types the files of a form are, and that an image may come without a form.
-pub(super) struct ImageTypes;
+pub(crate) struct ImageTypes;
 
 impl Modify for ImageTypes {
     fn modify(&self, document: &mut Document) {

@@ -2,26 +2,25 @@
 
 mod deployment;
 mod every_operation;
+mod faults;
 mod image_types;
+mod keys;
 mod versions;
 
 use sdd_serving::engine::ServedModel;
+use utoipa::OpenApi;
 use utoipa::openapi::OpenApi as Document;
-use utoipa::openapi::security::{ApiKey, ApiKeyValue, HttpAuthScheme, HttpBuilder, SecurityScheme};
-use utoipa::{Modify, OpenApi};
 
 use self::every_operation::Headers;
+use self::faults::{Faults, InferenceError};
 use self::image_types::ImageTypes;
+use self::keys::KeySchemes;
 use self::versions::Versions;
-use crate::contract::{EncodedImage, InferenceError};
+use crate::routes::bodies::EncodedImage;
 use crate::routes::{
     admin, docs, embed, health, metrics, model, monitor, page, predict, report, v2,
 };
 use crate::security::keys::KeyRing;
-
-/// The ways to send a key, by their names in the document.
-const API_KEY: &str = "api_key";
-const BEARER: &str = "bearer";
 
 #[derive(OpenApi)]
 #[openapi(
@@ -78,33 +77,15 @@ const BEARER: &str = "bearer";
     components(schemas(crate::error::Body, InferenceError, EncodedImage)),
     // Beside the document, also where a proxy puts it below a path of its own.
     servers((url = "./")),
-    modifiers(&Versions, &SecuritySchemes, &Headers, &ImageTypes),
+    modifiers(&Versions, &Faults, &KeySchemes, &Headers, &ImageTypes),
 )]
 struct ApiDoc;
 
 /// The document of a server that serves this model and has these keys.
-#[must_use]
 pub fn document(served: &ServedModel, keys: &KeyRing) -> Document {
     let mut document = ApiDoc::openapi();
     deployment::fill_in(&mut document, served, keys);
     document
-}
-
-/// How a key is sent.
-struct SecuritySchemes;
-
-impl Modify for SecuritySchemes {
-    fn modify(&self, document: &mut Document) {
-        let components = document.components.get_or_insert_default();
-        let header =
-            ApiKeyValue::with_description("x-api-key", "A key, where the operator set any.");
-        components.add_security_scheme(API_KEY, SecurityScheme::ApiKey(ApiKey::Header(header)));
-        let bearer = HttpBuilder::new()
-            .scheme(HttpAuthScheme::Bearer)
-            .description(Some("The same key in the header `authorization`."))
-            .build();
-        components.add_security_scheme(BEARER, SecurityScheme::Http(bearer));
-    }
 }
 
 #[cfg(test)]

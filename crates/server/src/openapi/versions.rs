@@ -4,7 +4,7 @@ use utoipa::Modify;
 use utoipa::openapi::path::Operation;
 use utoipa::openapi::{OpenApi as Document, RefOr};
 
-use super::every_operation::operations;
+use crate::openapi::every_operation::operations;
 
 /// A model whose version is the served one.
 const MODEL_PATH: &str = "/v2/models/{name}";
@@ -13,7 +13,7 @@ const MODEL_PATH: &str = "/v2/models/{name}";
 const VERSION: &str = "version";
 
 /// Gives each path of a model a second one that names the version: one handler answers both.
-pub(super) struct Versions;
+pub(crate) struct Versions;
 
 impl Modify for Versions {
     fn modify(&self, document: &mut Document) {

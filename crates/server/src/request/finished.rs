@@ -5,20 +5,9 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use super::{RequestContext, RequestStages};
 use crate::error::{CLIENT_LEFT, ENGINE_FAILING, Shortage};
-
-/// The paths that are asked by machines, again and again.
-const PROBES: [&str; 8] = [
-    "/healthz",
-    "/livez",
-    "/metrics",
-    "/readyz",
-    "/v2/health/live",
-    "/v2/health/ready",
-    "/v2/models/{name}/ready",
-    "/v2/models/{name}/versions/{version}/ready",
-];
+use crate::request::{RequestContext, RequestStages};
+use crate::security::area::Area;
 
 /// What is known of a request when it is over.
 #[derive(Debug)]
@@ -66,7 +55,6 @@ pub enum RequestOutcome {
 
 impl RequestOutcome {
     /// By the answer's status, and the code of what went wrong.
-    #[must_use]
     pub fn of(status: StatusCode, error: Option<&str>) -> Self {
         match status {
             status if status.as_u16() == CLIENT_LEFT => Self::Left,
@@ -80,7 +68,6 @@ impl RequestOutcome {
     }
 
     /// Its name in the log.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Answered => "answered",
@@ -93,16 +80,17 @@ impl RequestOutcome {
 
 impl Finished<'_> {
     /// Whether any image is out of distribution; `None` where that is not known of any.
-    #[must_use]
     pub fn out_of_distribution(&self) -> Option<bool> {
-        let outcomes = self.context.outcomes();
+        let outcomes = self.context.outcomes.borrow();
         outcomes.iter().filter_map(|outcome| outcome.out_of_distribution).max()
     }
 
     /// Whether it is one of the checks that come every few seconds, and says nothing new.
-    #[must_use]
     pub fn is_routine(&self) -> bool {
-        self.outcome == RequestOutcome::Answered
-            && self.route.is_some_and(|route| PROBES.contains(&route))
+        let is_check = |route: &str| {
+            let is_of_server = matches!(Area::of(route), Area::Health | Area::Metrics);
+            is_of_server || (route.starts_with("/v2/models/") && route.ends_with("/ready"))
+        };
+        self.outcome == RequestOutcome::Answered && self.route.is_some_and(is_check)
     }
 }

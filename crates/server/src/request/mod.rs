@@ -3,8 +3,9 @@
 mod finished;
 mod stages;
 
-use std::cell::{Cell, Ref, RefCell};
+use std::cell::{Cell, RefCell};
 use std::future::{Ready, ready};
+use std::ops::Deref;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -33,18 +34,35 @@ const MAX_ID_BYTES: usize = 128;
 /// What belongs to one request. Handlers take it as an argument, and note in it what the log, the
 /// metrics and the header `server-timing` tell.
 #[derive(Debug, Clone)]
-pub struct RequestContext(Rc<Inner>);
+pub struct RequestContext(Rc<Noted>);
 
+/// What is known of a request, and what is noted of it as it goes on.
 #[derive(Debug)]
-struct Inner {
-    id: String,
-    started: Instant,
-    deadline: Instant,
-    read: Cell<Option<Duration>>,
-    bytes: Cell<usize>,
-    key_name: RefCell<Option<Arc<str>>>,
-    outcomes: RefCell<Vec<ImageOutcome>>,
-    errors: RefCell<Vec<&'static str>>,
+pub struct Noted {
+    /// Its name.
+    pub id: String,
+    /// When its head had come.
+    pub started: Instant,
+    /// When its answer comes too late.
+    pub deadline: Instant,
+    /// The time that the body took to come, or to be refused; `None` where none was read.
+    pub read_time: Cell<Option<Duration>>,
+    /// Bytes of the images.
+    pub bytes: Cell<usize>,
+    /// The name of the key that was shown; `None` where none was, or an unknown one.
+    pub key_name: RefCell<Option<Arc<str>>>,
+    /// What became of the images that were answered.
+    pub outcomes: RefCell<Vec<ImageOutcome>>,
+    /// The codes of what was wrong with the images that could not be answered.
+    pub errors: RefCell<Vec<&'static str>>,
+}
+
+impl Deref for RequestContext {
+    type Target = Noted;
+
+    fn deref(&self) -> &Noted {
+        &self.0
+    }
 }
 
 /// What one image of a request came to.
@@ -64,8 +82,7 @@ impl RequestContext {
     /// A context for a request that has just begun: with the client's name for it or a new one, and
     /// with the client's time for it where that is less than `timeout`.
     ///
-    /// # Errors
-    /// [`ApiError::InvalidHeader`]; the context is made all the same, so that the answer has a name.
+    /// Where a header is malformed the context is made all the same, so that the answer has a name.
     pub fn begin(request: &ServiceRequest, timeout: Duration) -> (Self, Result<(), ApiError>) {
         let header = |name| request.headers().get(name).map(|value| value.to_str());
         let id = match header(REQUEST_ID) {
@@ -80,97 +97,29 @@ impl RequestContext {
             Some(Err(error)) => (timeout, Err(error)),
         };
         let started = Instant::now();
-        let inner = Inner {
+        let noted = Noted {
             id,
             started,
             deadline: started + timeout,
-            read: Cell::default(),
+            read_time: Cell::default(),
             bytes: Cell::default(),
             key_name: RefCell::default(),
             outcomes: RefCell::default(),
             errors: RefCell::default(),
         };
-        let context = Self(Rc::new(inner));
+        let context = Self(Rc::new(noted));
         request.extensions_mut().insert(context.clone());
         (context, checked)
     }
 
-    /// The request's name.
-    #[must_use]
-    pub fn id(&self) -> &str {
-        &self.0.id
-    }
-
-    /// When its head had come.
-    #[must_use]
-    pub fn started(&self) -> Instant {
-        self.0.started
-    }
-
-    /// When its answer comes too late.
-    #[must_use]
-    pub fn deadline(&self) -> Instant {
-        self.0.deadline
-    }
-
-    /// Notes how long the body took to come, or to be refused.
-    pub fn note_read(&self, read: Duration) {
-        self.0.read.set(Some(read));
-    }
-
-    /// Notes what the body brought.
-    pub fn note_upload(&self, bytes: usize) {
-        self.0.bytes.set(bytes);
-    }
-
-    /// Notes the name of the key that was shown.
-    pub fn note_key(&self, name: Arc<str>) {
-        self.0.key_name.replace(Some(name));
-    }
-
     /// Notes an answer.
     pub fn note_answer(&self, class: &str, answer: &Answer) {
-        self.0.outcomes.borrow_mut().push(ImageOutcome {
+        self.outcomes.borrow_mut().push(ImageOutcome {
             class: class.to_owned(),
             confidence: answer.prediction.confidence,
             out_of_distribution: answer.drift.as_ref().and_then(|drift| drift.out_of_distribution),
             times: answer.times,
         });
-    }
-
-    /// Bytes of the images.
-    #[must_use]
-    pub fn bytes(&self) -> usize {
-        self.0.bytes.get()
-    }
-
-    /// The time that the body took to come; `None` where none was read.
-    #[must_use]
-    pub fn read_time(&self) -> Option<Duration> {
-        self.0.read.get()
-    }
-
-    /// The name of the key that was shown; `None` where none was, or an unknown one.
-    #[must_use]
-    pub fn key_name(&self) -> Option<Arc<str>> {
-        self.0.key_name.borrow().clone()
-    }
-
-    /// What became of the images that were answered.
-    #[must_use]
-    pub fn outcomes(&self) -> Ref<'_, Vec<ImageOutcome>> {
-        self.0.outcomes.borrow()
-    }
-
-    /// Notes an image that could not be answered, by the code of what is wrong.
-    pub fn note_error(&self, code: &'static str) {
-        self.0.errors.borrow_mut().push(code);
-    }
-
-    /// What was wrong with the images that could not be answered.
-    #[must_use]
-    pub fn errors(&self) -> Ref<'_, Vec<&'static str>> {
-        self.0.errors.borrow()
     }
 }
 
@@ -217,12 +166,12 @@ mod tests {
 
     #[test]
     fn a_name_is_taken_or_made() {
-        assert_eq!(begin(&[(REQUEST_ID, "line-3/part:7")]).0.id(), "line-3/part:7");
+        assert_eq!(begin(&[(REQUEST_ID, "line-3/part:7")]).0.id, "line-3/part:7");
         let long = "x".repeat(129);
         for bad in ["", "two words", &long] {
             let (made, other) = (begin(&[(REQUEST_ID, bad)]).0, begin(&[]).0);
-            assert_eq!(made.id().len(), 36);
-            assert_ne!(made.id(), other.id());
+            assert_eq!(made.id.len(), 36);
+            assert_ne!(made.id, other.id);
         }
     }
 
@@ -230,7 +179,7 @@ mod tests {
     fn a_client_can_ask_for_less_time() {
         let time = |value| {
             let (context, fine) = begin(&[(REQUEST_TIMEOUT, value)]);
-            (context.deadline() - context.started(), fine)
+            (context.deadline - context.started, fine)
         };
         assert_eq!(time("250"), (Duration::from_millis(250), true));
         assert_eq!(time("999999"), (Duration::from_mins(1), true));

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use sdd_serving::engine::StageTimes;
 
-use super::RequestContext;
+use crate::request::RequestContext;
 
 /// How long each stage took; of several images, the longest time. `None` for what did not happen.
 #[derive(Debug, Clone, Copy, Default)]
@@ -18,9 +18,8 @@ pub struct RequestStages {
 
 impl RequestStages {
     /// Of a request so far.
-    #[must_use]
     pub fn of(context: &RequestContext) -> Self {
-        let outcomes = context.outcomes();
+        let outcomes = context.outcomes.borrow();
         let longest = |a: StageTimes, b: StageTimes| StageTimes {
             queue: a.queue.max(b.queue),
             decode: a.decode.max(b.decode),
@@ -30,11 +29,10 @@ impl RequestStages {
             drift: a.drift.max(b.drift),
         };
         let engine = outcomes.iter().map(|outcome| outcome.times).reduce(longest);
-        Self { read: context.read_time(), engine }
+        Self { read: context.read_time.get(), engine }
     }
 
     /// `read;dur=0.4, queue;dur=0.0, decode;dur=2.1, …, total;dur=17.0`, in milliseconds.
-    #[must_use]
     pub fn server_timing(&self, total: Duration) -> String {
         let read = self.read.map(|read| ("read", read));
         let engine = self.engine.iter().flat_map(StageTimes::named);

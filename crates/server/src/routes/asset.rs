@@ -11,24 +11,17 @@ use sha2::{Digest, Sha256};
 use crate::error::ApiError;
 
 /// Documents by name.
-pub struct Assets(Vec<(&'static str, Asset)>);
+pub type Assets = Vec<(&'static str, Asset)>;
 
-impl FromIterator<(&'static str, Asset)> for Assets {
-    fn from_iter<I: IntoIterator<Item = (&'static str, Asset)>>(documents: I) -> Self {
-        Self(documents.into_iter().collect())
-    }
-}
-
-impl Assets {
-    /// The document of a name, as [`Asset::answer`] gives it.
-    ///
-    /// # Errors
-    /// [`ApiError::NotFound`].
-    pub fn answer(&self, request: &HttpRequest, name: &str) -> Result<HttpResponse, ApiError> {
-        let found = self.0.iter().find(|(known, _)| *known == name);
-        let found = found.ok_or_else(|| ApiError::NotFound { path: request.path().to_owned() })?;
-        Ok(found.1.answer(request))
-    }
+/// The one of a name, as [`Asset::answer`] gives it.
+pub fn answer(
+    assets: &[(&str, Asset)],
+    request: &HttpRequest,
+    name: &str,
+) -> Result<HttpResponse, ApiError> {
+    let found = assets.iter().find(|(known, _)| *known == name);
+    let found = found.ok_or_else(|| ApiError::NotFound { path: request.path().to_owned() })?;
+    Ok(found.1.answer(request))
 }
 
 /// A document, and the tag by which a browser knows that it has it already.
@@ -41,7 +34,6 @@ pub struct Asset {
 
 impl Asset {
     /// A document of a type.
-    #[must_use]
     pub fn new(content: Bytes, content_type: &str) -> Self {
         let digest = Sha256::digest(&content);
         let tag = format!("{digest:x}");
@@ -50,7 +42,6 @@ impl Asset {
     }
 
     /// The same with a content security policy.
-    #[must_use]
     pub fn with_policy(mut self, policy: &'static str) -> Self {
         self.policy = Some(HeaderValue::from_static(policy));
         self
@@ -58,7 +49,6 @@ impl Asset {
 
     /// The document, or 304 where the browser has it. It always asks, so that it never mixes the
     /// files of two versions.
-    #[must_use]
     pub fn answer(&self, request: &HttpRequest) -> HttpResponse {
         let known = self.is_known(request);
         let mut response = if known { HttpResponse::NotModified() } else { HttpResponse::Ok() };

@@ -5,9 +5,6 @@ use actix_web::web;
 use crate::error::ApiError;
 
 /// Does `work` on a thread that may block.
-///
-/// # Errors
-/// A fault of ours, should the work panic.
 pub async fn off_async<T: Send + 'static>(
     work: impl FnOnce() -> T + Send + 'static,
 ) -> Result<T, ApiError> {

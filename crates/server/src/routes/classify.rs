@@ -7,40 +7,38 @@ use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use futures_util::future::join_all;
 use sdd_core::ImageError;
-use sdd_serving::engine::{Answer, Engine, EngineError, Input, Permit, Ticket};
+use sdd_serving::engine::{Answer, Engine, EngineError, EngineShortage, Input, Permit, Ticket};
 
-use crate::error::{ApiError, Shortage};
+use crate::error::ApiError;
 use crate::request::RequestContext;
 use crate::service::Service;
 use crate::uploads::{self, Refusal, Upload, UploadLimits, may_be_image};
 
 /// Reads a body in the time and the memory that there is for it: `max_images` of `max_bytes` each.
-///
-/// # Errors
-/// As `read`.
 pub async fn receive<T>(
     service: &Service,
     context: &RequestContext,
     (max_bytes, max_images): (usize, usize),
     read: impl AsyncFnOnce(&UploadLimits<'_>) -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
-    let shortage = || service.admission.shortage(context.deadline()).map(Shortage::from);
+    let shortage = || service.admission.shortage(context.deadline);
     let refusal = match service.engine().check() {
         Err(EngineError::Failing { retry_after }) => Some(Refusal::EngineFailing(retry_after)),
-        _ => shortage().map(Refusal::Overloaded),
+        _ => shortage().map(|shortage| Refusal::Overloaded(shortage.into())),
     };
     let limits = UploadLimits {
         max_bytes,
         max_images,
+        memory: &service.uploads,
         timeout: service.settings.limits.upload_timeout,
-        deadline: context.deadline(),
+        deadline: context.deadline,
         refusal,
         shortage: &shortage,
         wait: &|| service.admission.wait(),
     };
     let start = Instant::now();
     let received = read(&limits).await;
-    context.note_read(start.elapsed());
+    context.read_time.set(Some(start.elapsed()));
     received
 }
 
@@ -51,19 +49,14 @@ async fn read_images(
     context: &RequestContext,
     max_images: usize,
 ) -> Result<Vec<Upload>, ApiError> {
-    let read = async |limits: &UploadLimits<'_>| {
-        uploads::read(request, body, limits, &service.uploads).await
-    };
+    let read = async |limits: &UploadLimits<'_>| uploads::read(request, body, limits).await;
     let most = (service.settings.model.max_bytes, max_images);
     let images = receive(service, context, most, read).await?;
-    context.note_upload(images.iter().map(|image| image.bytes.len()).sum());
+    context.bytes.set(images.iter().map(|image| image.bytes.len()).sum());
     Ok(images)
 }
 
 /// Reads and classifies the one image of a request; `keep` where it may be kept.
-///
-/// # Errors
-/// As [`uploads::read`]; [`ApiError::Overloaded`]; what is wrong with the image.
 pub async fn one(
     request: &HttpRequest,
     body: Payload,
@@ -74,8 +67,8 @@ pub async fn one(
     let mut images = read_images(request, body, service, context, 1).await?;
     let image = images.pop().ok_or(ApiError::MissingFile)?;
     let engine = service.engine();
-    let permit = service.admission.admit(1, context.deadline())?.pop();
-    let permit = permit.ok_or_else(|| ApiError::overloaded(Shortage::Room))?;
+    let permit = service.admission.admit(1, context.deadline)?.pop();
+    let permit = permit.ok_or_else(|| ApiError::overloaded(EngineShortage::Room.into()))?;
     let answer = classify(&engine, context, image, permit, keep).await?;
     Ok((engine, answer))
 }
@@ -90,9 +83,6 @@ pub struct Item {
 
 /// Reads and classifies all images of a request; `keep` where they may be kept. They are taken on all or
 /// none; what is wrong with one does no harm to the others.
-///
-/// # Errors
-/// As [`uploads::read`]; [`ApiError::Overloaded`].
 pub async fn many(
     request: &HttpRequest,
     body: Payload,
@@ -102,10 +92,10 @@ pub async fn many(
 ) -> Result<(Arc<Engine>, Vec<Item>), ApiError> {
     let images = read_images(request, body, service, context, service.max_images()).await?;
     let engine = service.engine();
-    let permits = service.admission.admit(images.len(), context.deadline())?;
+    let permits = service.admission.admit(images.len(), context.deadline)?;
     let items =
-        images.into_iter().zip(permits).map(|(mut image, permit)| {
-            let (engine, file_name) = (&engine, image.file_name.take());
+        images.into_iter().zip(permits).map(|(image, permit)| {
+            let (engine, file_name) = (&engine, image.file_name.clone());
             async move {
                 Item { file_name, answer: classify(engine, context, image, permit, keep).await }
             }
@@ -121,9 +111,13 @@ async fn classify(
     permit: Permit,
     keep: bool,
 ) -> Result<Answer, ApiError> {
-    let Upload { bytes, content_type, .. } = image;
-    let ticket = Ticket { permit, deadline: context.deadline(), keep_image: keep };
+    let Upload { bytes, content_type, file_name, mut origin } = image;
+    if let (None, Some(name)) = (&origin.group, &file_name) {
+        origin.group = engine.served().group_of(name);
+    }
+    let ticket = Ticket { permit, deadline: context.deadline, keep_image: keep };
     let answer = engine.answer(Input::Encoded(bytes), ticket).await;
+    let answer = answer.map(|answer| Answer { origin, ..answer });
     let answer =
         answer.inspect(|answer| context.note_answer(engine.served().class_of(answer), answer));
     let answer = answer.map_err(|error| match (error.into(), content_type) {
@@ -133,12 +127,11 @@ async fn classify(
         }
         (error, _) => error,
     });
-    answer.inspect_err(|error| context.note_error(error.code()))
+    answer.inspect_err(|error| context.errors.borrow_mut().push(error.code()))
 }
 
 /// What is wrong with one image of a request that has `count`, named by its position where there are
 /// several.
-#[must_use]
 pub fn of_image(error: ApiError, index: usize, count: usize) -> ApiError {
     match error {
         ApiError::Image(error) if count > 1 => ApiError::ImageAt { index, error },

@@ -9,9 +9,8 @@ use arc_swap::ArcSwapOption;
 use bytes::Bytes;
 use utoipa_swagger_ui::Config;
 
-use super::asset::{Asset, Assets};
-use crate::contract::OpenFaults;
 use crate::error::ApiError;
+use crate::routes::asset::{self, Asset, Assets};
 use crate::security::keys::KeyRing;
 use crate::service::Service;
 use sdd_serving::engine::ServedModel;
@@ -40,7 +39,6 @@ struct Made {
 
 impl ApiDocument {
     /// One that is made when it is first asked for.
-    #[must_use]
     pub fn new(make: MakeDocument) -> Self {
         Self { make, last: ArcSwapOption::empty() }
     }
@@ -95,14 +93,11 @@ static FILES: LazyLock<Assets> = LazyLock::new(|| {
 });
 
 /// This document
-///
-/// # Errors
-/// A fault of ours.
 #[utoipa::path(
     get,
     path = "/openapi.json",
     tag = "Documents",
-    responses((status = 200, description = "OpenAPI 3.1", body = Object), OpenFaults),
+    responses((status = 200, description = "OpenAPI 3.1", body = Object)),
 )]
 pub async fn document(
     request: HttpRequest,
@@ -118,26 +113,17 @@ pub async fn to_index() -> HttpResponse {
 }
 
 /// This document as a page (Swagger UI)
-///
-/// # Errors
-/// [`ApiError::NotFound`], if it is not in the program.
 #[utoipa::path(
     get,
     path = "/docs/",
     tag = "Documents",
-    responses(
-        (status = 200, description = "The page", body = String, content_type = "text/html"),
-        OpenFaults,
-    ),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
 pub async fn index(request: HttpRequest) -> Result<HttpResponse, ApiError> {
-    FILES.answer(&request, INDEX)
+    asset::answer(&FILES, &request, INDEX)
 }
 
 /// `GET /docs/{file}`.
-///
-/// # Errors
-/// [`ApiError::NotFound`].
 pub async fn file(request: HttpRequest, file: Path<String>) -> Result<HttpResponse, ApiError> {
-    FILES.answer(&request, &file)
+    asset::answer(&FILES, &request, &file)
 }

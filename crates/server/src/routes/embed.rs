@@ -6,11 +6,11 @@ use sdd_core::Prediction;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::classify;
-use super::prediction::{Model, Warning};
-use crate::contract::{ImageForm, UploadFaults};
 use crate::error::ApiError;
 use crate::request::RequestContext;
+use crate::routes::bodies::ImageForm;
+use crate::routes::classify;
+use crate::routes::prediction::{Model, Warning};
 use crate::service::Service;
 
 /// The embedding of an image.
@@ -34,15 +34,12 @@ pub struct Embedding {
 /// Embed an image
 ///
 /// Takes an image as `POST /predict` does, and answers with the model's embedding of it.
-///
-/// # Errors
-/// What is wrong with the request or with the image.
 #[utoipa::path(
     post,
     path = "/embed",
     tag = "Images",
     request_body(content((ImageForm = "multipart/form-data"))),
-    responses((status = 200, description = "The embedding", body = Embedding), UploadFaults),
+    responses((status = 200, description = "The embedding", body = Embedding)),
 )]
 pub async fn embed(
     request: HttpRequest,

@@ -4,7 +4,6 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::contract::{LivenessFaults, ReadinessFaults};
 use crate::error::ApiError;
 use crate::service::Service;
 
@@ -29,15 +28,12 @@ pub enum Status {
 ///
 /// 503 should one of its threads have ended, or the model fail in any new session: then it should be
 /// restarted.
-///
-/// # Errors
-/// [`ApiError::ThreadLost`], [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/livez",
     tag = "Health",
     security(()),
-    responses((status = 200, description = "It does", body = Health), LivenessFaults),
+    responses((status = 200, description = "It does", body = Health)),
 )]
 pub async fn livez(service: Data<Service>) -> Result<Json<Health>, ApiError> {
     service.liveness()?;
@@ -45,15 +41,12 @@ pub async fn livez(service: Data<Service>) -> Result<Json<Health>, ApiError> {
 }
 
 /// The same as `/livez`
-///
-/// # Errors
-/// [`ApiError::ThreadLost`], [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/healthz",
     tag = "Health",
     security(()),
-    responses((status = 200, description = "It does", body = Health), LivenessFaults),
+    responses((status = 200, description = "It does", body = Health)),
 )]
 pub async fn healthz(service: Data<Service>) -> Result<Json<Health>, ApiError> {
     livez(service).await
@@ -63,15 +56,12 @@ pub async fn healthz(service: Data<Service>) -> Result<Json<Health>, ApiError> {
 ///
 /// The model is loaded and has answered once: the server listens only after that. 503 once it has
 /// been told to stop, while the model fails again and again, or should one of its threads have ended.
-///
-/// # Errors
-/// [`ApiError::Stopping`], [`ApiError::ThreadLost`], [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/readyz",
     tag = "Health",
     security(()),
-    responses((status = 200, description = "They are", body = Health), ReadinessFaults),
+    responses((status = 200, description = "They are", body = Health)),
 )]
 pub async fn readyz(service: Data<Service>) -> Result<Json<Health>, ApiError> {
     service.readiness()?;

@@ -4,29 +4,23 @@ use actix_web::http::header::{Accept, Header};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
-use super::blocking::off_async;
-use crate::contract::GuardedFaults;
 use crate::error::ApiError;
 use crate::metrics::{Format, Snapshot, expose};
+use crate::routes::blocking::off_async;
 use crate::service::Service;
 
 /// Numbers for Prometheus
 ///
 /// As `OpenMetrics` where the scraper prefers it, else as Prometheus's text.
-///
-/// # Errors
-/// A fault of ours.
 #[utoipa::path(
     get,
     path = "/metrics",
     tag = "Health",
-    responses(
-        (status = 200, description = "Prometheus's text, or OpenMetrics where it is asked for", content(
-            (String = "text/plain"),
-            (String = "application/openmetrics-text"),
-        )),
-        GuardedFaults,
-    ),
+    responses((
+        status = 200,
+        description = "Prometheus's text, or OpenMetrics where it is asked for",
+        content((String = "text/plain"), (String = "application/openmetrics-text")),
+    )),
 )]
 pub async fn metrics(
     request: HttpRequest,

@@ -1,29 +1,29 @@
 //! The paths of the service, one file an area.
 
-pub(crate) mod admin;
+pub mod admin;
 mod asset;
 mod blocking;
+pub mod bodies;
 mod classify;
-pub(crate) mod docs;
-pub(crate) mod embed;
-pub(crate) mod health;
-pub(crate) mod metrics;
-pub(crate) mod model;
-pub(crate) mod monitor;
-pub(crate) mod page;
-pub(crate) mod predict;
+pub mod docs;
+pub mod embed;
+pub mod health;
+mod method;
+pub mod metrics;
+pub mod model;
+pub mod monitor;
+pub mod page;
+pub mod predict;
 mod prediction;
-pub(crate) mod report;
-pub(crate) mod v2;
+pub mod report;
+pub mod v2;
 
 use actix_web::http::Method;
 use actix_web::web::{self, ServiceConfig};
 use actix_web::{HttpRequest, HttpResponse, Route};
 
+use self::method::{READ, get, only};
 use crate::error::ApiError;
-
-/// The methods of what is only looked at.
-const READ: &str = "GET, HEAD";
 
 /// Adds every path of the service.
 pub fn configure(service: &mut ServiceConfig) {
@@ -75,28 +75,6 @@ pub(crate) fn routes() -> Vec<(String, &'static str, Route)> {
     ];
     let own = own.into_iter().map(|(path, allowed, route)| (path.to_owned(), allowed, route));
     own.chain(v2::routes()).collect()
-}
-
-/// A route for GET and HEAD.
-fn get<F, Args>(handler: F) -> Route
-where
-    F: actix_web::Handler<Args>,
-    Args: actix_web::FromRequest + 'static,
-    F::Output: actix_web::Responder + 'static,
-{
-    let readable = actix_web::guard::Any(actix_web::guard::Get()).or(actix_web::guard::Head());
-    web::route().guard(readable).to(handler)
-}
-
-/// Answers every other method with 405.
-fn only(resource: actix_web::Resource, allowed: &'static str) -> actix_web::Resource {
-    resource.default_service(web::to(move |request: HttpRequest| async move {
-        Err::<HttpResponse, _>(ApiError::MethodNotAllowed {
-            path: request.path().to_owned(),
-            method: request.method().to_string(),
-            allowed,
-        })
-    }))
 }
 
 async fn not_found(request: HttpRequest) -> Result<HttpResponse, ApiError> {

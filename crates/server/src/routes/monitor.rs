@@ -11,7 +11,6 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
 
-use crate::contract::{MonitorFaults, ObservationFaults, ResetFaults};
 use crate::error::{ApiError, Shortage};
 use crate::service::Service;
 
@@ -32,35 +31,7 @@ pub struct DriftOverTime {
     /// The strangest pictures of the window with their nearest reference images, strangest first, each once.
     pub strangest: Vec<StoredObservation>,
     /// Whether predictions are being recorded.
-    pub recording: Recording,
-}
-
-/// Whether predictions are written.
-#[derive(Debug, Serialize, ToSchema)]
-#[schema(as = DriftRecording)]
-pub struct Recording {
-    /// Whether the last attempt to write succeeded.
-    pub available: bool,
-    /// Why not.
-    pub reason: Option<String>,
-    /// Since when not: milliseconds since 1970 (UTC).
-    pub unavailable_since_ms: Option<i64>,
-    /// Images that were answered since this server's start and will not be recorded.
-    pub unrecorded_images: u64,
-    /// Images that were answered before they were recorded.
-    pub late_images: u64,
-}
-
-impl From<RecordingStatus> for Recording {
-    fn from(status: RecordingStatus) -> Self {
-        Self {
-            available: status.available,
-            reason: status.reason,
-            unavailable_since_ms: status.unavailable_since_ms,
-            unrecorded_images: status.unrecorded_images,
-            late_images: status.late_images,
-        }
-    }
+    pub recording: RecordingStatus,
 }
 
 /// Some observations.
@@ -112,14 +83,11 @@ pub struct Wanted {
 ///
 /// The verdict over all images that the model and reference of now have answered: tests of appearance (window,
 /// e-process, CUSUM), the mix of classes apart from them, and the strangest images.
-///
-/// # Errors
-/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     get,
     path = "/drift",
     tag = "Drift",
-    responses((status = 200, description = "The verdict", body = DriftOverTime), MonitorFaults),
+    responses((status = 200, description = "The verdict", body = DriftOverTime)),
 )]
 pub async fn drift(service: Data<Service>) -> Result<Json<DriftOverTime>, ApiError> {
     let pair = watched(&service)?;
@@ -128,20 +96,17 @@ pub async fn drift(service: Data<Service>) -> Result<Json<DriftOverTime>, ApiErr
         report: drift.report,
         pair: pair.id.clone(),
         strangest: drift.strangest,
-        recording: recorder(&service)?.recording().into(),
+        recording: recorder(&service)?.recording(),
     }))
 }
 
 /// The predictions behind the verdict
-///
-/// # Errors
-/// [`ApiError::InvalidQuery`], [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     get,
     path = "/drift/observations",
     tag = "Drift",
     params(Wanted),
-    responses((status = 200, description = "Some of them", body = Observations), ObservationFaults),
+    responses((status = 200, description = "Some of them", body = Observations)),
 )]
 pub async fn observations(
     request: HttpRequest,
@@ -159,15 +124,12 @@ pub async fn observations(
 ///
 /// For curves: the present epoch in stretches of as many images each, with the share out of distribution, its
 /// interval, and what e-process and CUSUM did.
-///
-/// # Errors
-/// [`ApiError::InvalidQuery`], [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     get,
     path = "/drift/history",
     tag = "Drift",
     params(Fineness),
-    responses((status = 200, description = "Its stretches", body = DriftHistory), ObservationFaults),
+    responses((status = 200, description = "Its stretches", body = DriftHistory)),
 )]
 pub async fn history(
     request: HttpRequest,
@@ -184,14 +146,11 @@ pub async fn history(
 /// Begin a new epoch
 ///
 /// For an operator who has seen to an alarm: all tests begin anew. The guarantees hold for each epoch by itself.
-///
-/// # Errors
-/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     post,
     path = "/admin/drift/reset",
     tag = "Drift",
-    responses((status = 200, description = "The epoch has begun", body = MonitorReport), ResetFaults),
+    responses((status = 200, description = "The epoch has begun", body = MonitorReport)),
 )]
 pub async fn reset(service: Data<Service>) -> Result<Json<MonitorReport>, ApiError> {
     let pair = watched(&service)?;
@@ -221,20 +180,20 @@ fn within(name: &str, found: usize, most: usize) -> Result<usize, ApiError> {
     fits.ok_or_else(|| ApiError::InvalidQuery { reason: reason() })
 }
 
-pub(super) fn recorder(service: &Service) -> Result<&Recorder, ApiError> {
+pub(crate) fn recorder(service: &Service) -> Result<&Recorder, ApiError> {
     service
         .recorder
         .as_ref()
         .ok_or(ApiError::NoMonitor { reason: "nothing is remembered, see --monitor" })
 }
 
-pub(super) fn watched(service: &Service) -> Result<Arc<WatchedPair>, ApiError> {
+pub(crate) fn watched(service: &Service) -> Result<Arc<WatchedPair>, ApiError> {
     recorder(service)?;
     let pair = service.engine().served().watched.clone();
     pair.ok_or(ApiError::NoMonitor { reason: "there is no reference, see --reference" })
 }
 
-pub(super) fn unread(why: Unread) -> ApiError {
+pub(crate) fn unread(why: Unread) -> ApiError {
     match why {
         Unread::Full => ApiError::overloaded(Shortage::Monitor),
         Unread::Memory(error) => ApiError::MonitorUnavailable { code: error.code() },

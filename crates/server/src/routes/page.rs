@@ -6,9 +6,8 @@ use actix_web::web::Path;
 use actix_web::{HttpRequest, HttpResponse};
 use bytes::Bytes;
 
-use super::asset::{Asset, Assets};
-use crate::contract::OpenFaults;
 use crate::error::ApiError;
+use crate::routes::asset::{self, Asset, Assets};
 
 /// Nothing from elsewhere, and no script but the pages' files.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
@@ -16,14 +15,14 @@ const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self'; \
                       form-action 'none'; frame-ancestors 'none'";
 
 static PAGE: LazyLock<Asset> =
-    LazyLock::new(|| asset(include_str!("../ui/index.html"), "text/html; charset=utf-8"));
+    LazyLock::new(|| file_of(include_str!("../ui/index.html"), "text/html; charset=utf-8"));
 
 static DASHBOARD: LazyLock<Asset> =
-    LazyLock::new(|| asset(include_str!("../ui/dashboard.html"), "text/html; charset=utf-8"));
+    LazyLock::new(|| file_of(include_str!("../ui/dashboard.html"), "text/html; charset=utf-8"));
 
 static FILES: LazyLock<Assets> = LazyLock::new(|| {
-    let style = |text| asset(text, "text/css; charset=utf-8");
-    let script = |text| asset(text, "text/javascript; charset=utf-8");
+    let style = |text| file_of(text, "text/css; charset=utf-8");
+    let script = |text| file_of(text, "text/javascript; charset=utf-8");
     [
         ("style.css", style(include_str!("../ui/style.css"))),
         ("dashboard.css", style(include_str!("../ui/dashboard.css"))),
@@ -33,17 +32,16 @@ static FILES: LazyLock<Assets> = LazyLock::new(|| {
         ("element.js", script(include_str!("../ui/element.js"))),
         ("key.js", script(include_str!("../ui/key.js"))),
         ("cards.css", style(include_str!("../ui/cards.css"))),
-        ("icon.svg", asset(include_str!("../ui/icon.svg"), "image/svg+xml")),
+        ("icon.svg", file_of(include_str!("../ui/icon.svg"), "image/svg+xml")),
         ("main.js", script(include_str!("../ui/main.js"))),
         ("card.js", script(include_str!("../ui/card.js"))),
         ("service.js", script(include_str!("../ui/service.js"))),
         ("words.js", script(include_str!("../ui/words.js"))),
     ]
-    .into_iter()
-    .collect()
+    .into()
 });
 
-fn asset(text: &'static str, content_type: &str) -> Asset {
+fn file_of(text: &'static str, content_type: &str) -> Asset {
     Asset::new(Bytes::from_static(text.as_bytes()), content_type).with_policy(POLICY)
 }
 
@@ -53,10 +51,7 @@ fn asset(text: &'static str, content_type: &str) -> Asset {
     path = "/",
     tag = "Documents",
     security(()),
-    responses(
-        (status = 200, description = "The page", body = String, content_type = "text/html"),
-        OpenFaults,
-    ),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
 pub async fn page(request: HttpRequest) -> HttpResponse {
     PAGE.answer(&request)
@@ -70,19 +65,13 @@ pub async fn page(request: HttpRequest) -> HttpResponse {
     path = "/dashboard",
     tag = "Documents",
     security(()),
-    responses(
-        (status = 200, description = "The page", body = String, content_type = "text/html"),
-        OpenFaults,
-    ),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
 pub async fn dashboard(request: HttpRequest) -> HttpResponse {
     DASHBOARD.answer(&request)
 }
 
 /// `GET /ui/{file}`.
-///
-/// # Errors
-/// [`ApiError::NotFound`].
 pub async fn file(request: HttpRequest, file: Path<String>) -> Result<HttpResponse, ApiError> {
-    FILES.answer(&request, &file)
+    asset::answer(&FILES, &request, &file)
 }

@@ -6,25 +6,22 @@ use sdd_serving::engine::ServedModel;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::classify::{self, Item};
-use super::prediction::{Model, Prediction};
-use crate::contract::{ImageForm, ImagesForm, UploadFaults};
 use crate::error::{ApiError, Fault};
 use crate::request::RequestContext;
+use crate::routes::bodies::{ImageForm, ImagesForm};
+use crate::routes::classify::{self, Item};
+use crate::routes::prediction::{Model, Prediction};
 use crate::service::Service;
 
 /// Classify an image
 ///
 /// One image, as `multipart/form-data` in the field `file` or as the body itself.
-///
-/// # Errors
-/// What is wrong with the request or with the image.
 #[utoipa::path(
     post,
     path = "/predict",
     tag = "Images",
     request_body(content((ImageForm = "multipart/form-data"))),
-    responses((status = 200, description = "The answer", body = Prediction), UploadFaults),
+    responses((status = 200, description = "The answer", body = Prediction)),
 )]
 pub async fn predict(
     request: HttpRequest,
@@ -74,15 +71,12 @@ pub enum NamedPrediction {
 ///
 /// Each in a field `file` of `multipart/form-data`. An image that cannot be classified has its own
 /// error and does no harm to the others; where none can be, the answer is an error, the gravest one.
-///
-/// # Errors
-/// What is wrong with the request as a whole, or with all of its images.
 #[utoipa::path(
     post,
     path = "/predict/batch",
     tag = "Images",
     request_body(content((ImagesForm = "multipart/form-data"))),
-    responses((status = 200, description = "An answer for each image, in their order", body = Predictions), UploadFaults),
+    responses((status = 200, description = "An answer for each image, in their order", body = Predictions)),
 )]
 pub async fn predict_batch(
     request: HttpRequest,
@@ -102,8 +96,7 @@ pub async fn predict_batch(
 
 /// The items, unless none could be answered: that is no success.
 ///
-/// # Errors
-/// The gravest of what was wrong, the first of its kind.
+/// The error is the gravest of what was wrong, the first of its kind.
 fn some_answered(items: Vec<Item>) -> Result<Vec<Item>, ApiError> {
     if items.iter().any(|item| item.answer.is_ok()) {
         return Ok(items);

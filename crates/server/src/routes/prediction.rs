@@ -21,6 +21,15 @@ pub struct Prediction {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(nullable = false)]
     pub drift: Option<Assessment>,
+    /// The camera or line that it came from, where the client said so.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub stream: Option<String>,
+    /// The part, tray or shift that the monitor takes it to be of: as the client said, or by the name of its file. Left out
+    /// where nothing is known, and images count in blocks in their order.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    pub group: Option<String>,
     /// What is odd about the image, which was read all the same; left out where there is nothing.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     #[schema(required = false)]
@@ -56,15 +65,16 @@ pub struct Model {
 
 impl Prediction {
     /// An answer of the model `served`.
-    #[must_use]
     pub fn new(answer: Answer, served: &ServedModel) -> Self {
         let class = served.class_of(&answer).to_owned();
-        let Answer { prediction, drift, .. } = answer;
+        let Answer { prediction, drift, origin, .. } = answer;
         Self {
             class,
             confidence: prediction.confidence,
             probabilities: prediction.probabilities_of(&served.spec.labels),
             drift,
+            stream: origin.stream,
+            group: origin.group,
             warnings: prediction.warning.map(Warning::from).into_iter().collect(),
             model: Model::from(served),
         }

@@ -9,10 +9,9 @@ use sdd_report::Report;
 use sdd_serving::recording::now_ms;
 use tokio::sync::Semaphore;
 
-use super::blocking::off_async;
-use super::monitor::{recorder, unread, watched};
-use crate::contract::MonitorFaults;
 use crate::error::{ApiError, Shortage};
+use crate::routes::blocking::off_async;
+use crate::routes::monitor::{recorder, unread, watched};
 use crate::service::Service;
 
 /// Nothing but the page itself: styles and pictures are in it, and a script is not.
@@ -26,17 +25,11 @@ static TURNS: Semaphore = Semaphore::const_new(2);
 ///
 /// One HTML page that needs no network and no script: what happened, why, and what to do; the strangest images beside
 /// the training images that they are nearest to; curves, box plot, p-values.
-///
-/// # Errors
-/// [`ApiError::NoMonitor`], [`ApiError::MonitorUnavailable`], [`ApiError::Overloaded`].
 #[utoipa::path(
     get,
     path = "/drift/report",
     tag = "Drift",
-    responses(
-        (status = 200, description = "The page", body = String, content_type = "text/html"),
-        MonitorFaults,
-    ),
+    responses((status = 200, description = "The page", body = String, content_type = "text/html")),
 )]
 pub async fn page(service: Data<Service>) -> Result<HttpResponse, ApiError> {
     let mut folders = service.settings.picture_folders();
@@ -45,31 +38,22 @@ pub async fn page(service: Data<Service>) -> Result<HttpResponse, ApiError> {
 }
 
 /// The same as numbers
-///
-/// # Errors
-/// As [`page`].
 #[utoipa::path(
     get,
     path = "/drift/report.json",
     tag = "Drift",
-    responses((status = 200, description = "The report", body = Report), MonitorFaults),
+    responses((status = 200, description = "The report", body = Report)),
 )]
 pub async fn json(service: Data<Service>) -> Result<Json<Report>, ApiError> {
     Ok(Json(made(service, Ok).await?))
 }
 
 /// The box plot alone: scores of reference, calibration and recent images
-///
-/// # Errors
-/// As [`page`].
 #[utoipa::path(
     get,
     path = "/drift/box-plot.svg",
     tag = "Drift",
-    responses(
-        (status = 200, description = "The drawing", body = String, content_type = "image/svg+xml"),
-        MonitorFaults,
-    ),
+    responses((status = 200, description = "The drawing", body = String, content_type = "image/svg+xml")),
 )]
 pub async fn box_plot_svg(service: Data<Service>) -> Result<HttpResponse, ApiError> {
     let svg = made(service, |report| Ok(sdd_report::box_plot_svg(&report))).await?;

@@ -1,6 +1,6 @@
 //! Which keys a path asks for.
 
-use super::keys::KeyRing;
+use crate::security::keys::KeyRing;
 
 /// What a path is for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

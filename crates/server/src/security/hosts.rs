@@ -7,30 +7,11 @@ use std::net::IpAddr;
 
 use crate::settings::HostPattern;
 
-/// Names that a server may be asked by.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub enum AllowedHosts {
-    /// Any.
-    Any,
-    /// These, and those that nobody else can make lead here.
-    These(Vec<HostPattern>),
-}
-
-impl AllowedHosts {
-    /// Those that the operator names; `None` where there are none.
-    pub fn of(patterns: &[HostPattern]) -> Option<Self> {
-        if patterns.contains(&HostPattern::Any) {
-            return Some(Self::Any);
-        }
-        (!patterns.is_empty()).then(|| Self::These(patterns.to_vec()))
-    }
-
-    /// Whether one may ask by the value of a header `Host`.
-    pub fn allow(&self, host: &str) -> bool {
-        let Self::These(patterns) = self else { return true };
-        let name = name_of(host);
-        is_nobody_elses(&name) || patterns.iter().any(|pattern| pattern.matches(&name))
-    }
+/// Whether one may ask by the value of a header `Host`, where these names are allowed beside those that nobody else can
+/// make lead here.
+pub fn allow(patterns: &[HostPattern], host: &str) -> bool {
+    let name = name_of(host);
+    is_nobody_elses(&name) || patterns.iter().any(|pattern| pattern.matches(&name))
 }
 
 /// Without its port, in lower case.
@@ -53,12 +34,10 @@ fn is_nobody_elses(name: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{AllowedHosts, HostPattern};
+    use super::{HostPattern, allow};
 
-    fn allowed(patterns: &[&str]) -> AllowedHosts {
-        let patterns: Vec<_> =
-            patterns.iter().map(|text| HostPattern::parse(text).unwrap()).collect();
-        AllowedHosts::of(&patterns).unwrap_or(AllowedHosts::These(Vec::new()))
+    fn allowed(patterns: &[&str]) -> Vec<HostPattern> {
+        patterns.iter().map(|text| HostPattern::parse(text).unwrap()).collect()
     }
 
     #[test]
@@ -76,7 +55,7 @@ mod tests {
             "upstream",
             "",
         ] {
-            assert!(none.allow(host), "{host}");
+            assert!(allow(&none, host), "{host}");
         }
         for host in [
             "evil.example",
@@ -84,19 +63,19 @@ mod tests {
             "127.0.0.1.evil.example",
             "localhost.evil.example:80",
         ] {
-            assert!(!none.allow(host), "{host}");
-            assert!(AllowedHosts::Any.allow(host), "{host}");
+            assert!(!allow(&none, host), "{host}");
+            assert!(allow(&[HostPattern::Any], host), "{host}");
         }
         let some = allowed(&["SDD.example", "*.lab.example"]);
         for host in
             ["sdd.example:8000", "Sdd.Example.", "a.lab.example", "a.b.lab.example:1", "127.0.0.1"]
         {
-            assert!(some.allow(host), "{host}");
+            assert!(allow(&some, host), "{host}");
         }
         for host in ["a.sdd.example", "lab.example", "evillab.example", "sdd.example.evil.example"]
         {
-            assert!(!some.allow(host), "{host}");
+            assert!(!allow(&some, host), "{host}");
         }
-        assert!(allowed(&["a.example", "*"]).allow("evil.example"));
+        assert!(allow(&allowed(&["a.example", "*"]), "evil.example"));
     }
 }

@@ -26,9 +26,7 @@ pub enum KeyError {
     /// The file.
     #[error("cannot read the keys file {path}")]
     Read {
-        /// The file.
         path: PathBuf,
-        /// What the operating system says.
         #[source]
         source: std::io::Error,
     },
@@ -37,17 +35,13 @@ pub enum KeyError {
         "entry {number} of {place} is neither SHA256 nor NAME=SHA256, with 64 hexadecimal digits and a name of letters, digits, '.', '_' and '-'; `sdd-server key` makes a key and its hash"
     )]
     Malformed {
-        /// Flag or file.
         place: String,
         /// Which one, from 1.
         number: usize,
     },
     /// All of them: nobody could come in, or, if it were taken for no setting, everybody.
     #[error("{place} has no key: leave it out where no key is to be asked for")]
-    Empty {
-        /// Flag or file.
-        place: String,
-    },
+    Empty { place: String },
     /// No random numbers.
     #[error("the operating system gives no random numbers")]
     Random,
@@ -87,9 +81,6 @@ pub struct Caller {
 
 impl KeyRing {
     /// The keys that the settings name.
-    ///
-    /// # Errors
-    /// [`KeyError`].
     pub fn open(settings: &SecuritySettings) -> Result<Self, KeyError> {
         let mut ring = Self::default();
         let client = Caller { name: "".into(), is_client: true, is_admin: false };
@@ -104,7 +95,6 @@ impl KeyRing {
     }
 
     /// Whose key this is; the time that it takes tells nothing of the keys.
-    #[must_use]
     pub fn find(&self, shown: &[u8]) -> Option<Caller> {
         let sha256: [u8; 32] = Sha256::digest(shown).into();
         let mut found = None;
@@ -196,9 +186,6 @@ fn from_hex(digits: &str) -> Option<[u8; 32]> {
 }
 
 /// A new random key, and its hash as the settings take it.
-///
-/// # Errors
-/// [`KeyError::Random`].
 pub fn generate() -> Result<(String, String), KeyError> {
     use base64::Engine;
 

@@ -1,10 +1,10 @@
 //! Who may ask, how often, and how the connection is protected.
 
-pub(crate) mod area;
+pub mod area;
 mod client_address;
 mod cors;
-pub(crate) mod cross_site;
-mod hosts;
+pub mod cross_site;
+pub mod hosts;
 pub mod keys;
 pub mod rate_limit;
 mod tls;
@@ -14,16 +14,12 @@ use std::sync::Arc;
 
 use actix_web::dev::ServiceRequest;
 use arc_swap::ArcSwap;
-use ipnet::IpNet;
-use rustls::ServerConfig;
 use sdd_serving::causes::chain_of;
 use thiserror::Error;
 
 pub use cors::cors;
-pub use hosts::AllowedHosts;
 pub use tls::{Tls, TlsError, provider};
 
-use self::area::Area;
 use self::client_address::client_address;
 use self::keys::{KeyError, KeyRing};
 use self::rate_limit::RateLimit;
@@ -43,12 +39,6 @@ pub enum SecurityError {
     Both(Box<(KeyError, TlsError)>),
 }
 
-/// Whether a path asks for a key, where these are known.
-#[must_use]
-pub fn needs_key(path: &str, keys: &KeyRing) -> bool {
-    Area::of(path).needs_key(keys)
-}
-
 /// Which of the server's addresses a request came by.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Entrance {
@@ -65,43 +55,36 @@ pub struct Security {
     pub tls: Option<Arc<Tls>>,
     /// The limit for each client; `None` without one.
     pub rate_limit: Option<RateLimit>,
-    /// The names that the operator allows; `None` where nothing is said.
-    named_hosts: Option<AllowedHosts>,
     /// The names that nobody else has, and the one that the server listens on.
-    own_hosts: AllowedHosts,
-    /// The proxies whose word on addresses is taken.
-    trusted_proxies: Vec<IpNet>,
+    own_hosts: Vec<HostPattern>,
     settings: SecuritySettings,
     keys: ArcSwap<KeyRing>,
 }
 
 impl Security {
     /// Where a request comes from; `None` where that cannot be known.
-    #[must_use]
     pub fn client_of(&self, request: &ServiceRequest) -> Option<IpAddr> {
         let peer = request.peer_addr()?;
-        Some(client_address(peer.ip(), request.headers(), &self.trusted_proxies))
+        Some(client_address(peer.ip(), request.headers(), &self.settings.trusted_proxies))
     }
 
     /// The names that one may ask by. Where the operator names none, they are the server's own while it is for this
     /// machine alone and asks for no key, since a page could then read something by another name; else any.
-    #[must_use]
     pub fn allowed_hosts(
         &self,
         entrance: Entrance,
         on_loopback: bool,
         keys: &KeyRing,
-    ) -> &AllowedHosts {
-        match (entrance, &self.named_hosts) {
+    ) -> &[HostPattern] {
+        match (entrance, self.settings.allowed_hosts.as_slice()) {
             (Entrance::Administration, _) => &self.own_hosts,
-            (Entrance::Main, Some(named)) => named,
-            (Entrance::Main, None) if on_loopback && !keys.for_clients => &self.own_hosts,
-            (Entrance::Main, None) => &AllowedHosts::Any,
+            (Entrance::Main, []) if on_loopback && !keys.for_clients => &self.own_hosts,
+            (Entrance::Main, []) => &[HostPattern::Any],
+            (Entrance::Main, named) => named,
         }
     }
 
     /// The other sites whose pages may ask.
-    #[must_use]
     pub fn origins(&self, entrance: Entrance) -> &[String] {
         match entrance {
             Entrance::Main => &self.settings.cors_origins,
@@ -110,9 +93,6 @@ impl Security {
     }
 
     /// Reads keys and certificate. `host` is the name or address that the server listens on.
-    ///
-    /// # Errors
-    /// [`SecurityError`].
     pub fn open(settings: &SecuritySettings, host: &str) -> Result<Self, SecurityError> {
         let tls = match (&settings.tls_cert, &settings.tls_key) {
             (Some(certificate), Some(key)) => Some(Arc::new(Tls::open(certificate, key)?)),
@@ -124,9 +104,7 @@ impl Security {
         Ok(Self {
             tls,
             rate_limit,
-            named_hosts: AllowedHosts::of(&settings.allowed_hosts),
-            own_hosts: AllowedHosts::These(HostPattern::parse(host).into_iter().collect()),
-            trusted_proxies: settings.trusted_proxies.clone(),
+            own_hosts: HostPattern::parse(host).into_iter().collect(),
             keys: ArcSwap::from_pointee(KeyRing::open(settings)?),
             settings: settings.clone(),
         })
@@ -135,8 +113,7 @@ impl Security {
     /// Reads keys and certificate anew. Neither waits for the other: a key that is taken back is, whatever is wrong with
     /// the certificate.
     ///
-    /// # Errors
-    /// [`SecurityError`]; then what cannot be read stays as it was.
+    /// After an error what cannot be read stays as it was.
     pub fn reload(&self) -> Result<(), SecurityError> {
         let keys = KeyRing::open(&self.settings).map(|keys| self.keys.store(Arc::new(keys)));
         let tls = self.tls.as_ref().map_or(Ok(()), |tls| tls.reload());
@@ -150,17 +127,8 @@ impl Security {
     }
 
     /// The keys that count now.
-    #[must_use]
     pub fn keys(&self) -> Arc<KeyRing> {
         self.keys.load_full()
-    }
-
-    /// What the HTTP library needs for TLS; `None` without.
-    ///
-    /// # Errors
-    /// [`SecurityError::Tls`].
-    pub fn tls_config(&self) -> Result<Option<ServerConfig>, SecurityError> {
-        Ok(self.tls.as_ref().map(Tls::server_config).transpose()?)
     }
 
     /// Says in the log what others than this machine could make of the settings.

@@ -25,7 +25,6 @@ pub enum Client {
 
 impl Client {
     /// Who asks from `address`.
-    #[must_use]
     pub fn at(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::Address(address.into()),
@@ -47,7 +46,6 @@ pub struct RateLimit {
 
 impl RateLimit {
     /// `per_second` requests in the long run, `burst` at once.
-    #[must_use]
     pub fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
         let quota = Quota::per_second(per_second).allow_burst(burst);
         let clock = DefaultClock::default();
@@ -56,8 +54,7 @@ impl RateLimit {
 
     /// Takes note of a request.
     ///
-    /// # Errors
-    /// The time after which the client may send the next one, when it has sent too many.
+    /// An error is the time after which the client may send the next one, when it has sent too many.
     pub fn check(&self, client: &Client) -> Result<(), Duration> {
         // The keys are those of the settings; only addresses can be invented.
         let is_full =

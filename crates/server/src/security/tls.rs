@@ -19,29 +19,22 @@ pub enum TlsError {
     /// The certificate's file.
     #[error("cannot read a certificate from {path}: expected a PEM file, the server's own first")]
     Certificate {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         #[source]
         source: pem::Error,
     },
     /// The key's file.
     #[error("cannot read a private key from {path}: expected a PEM file without a password")]
     Key {
-        /// The file.
         path: PathBuf,
-        /// What is wrong with it.
         #[source]
         source: pem::Error,
     },
     /// The two together.
     #[error("the certificate {certificate} and the private key {key} cannot be used together")]
     Pair {
-        /// The certificate's file.
         certificate: PathBuf,
-        /// The key's file.
         key: PathBuf,
-        /// Why not.
         #[source]
         source: rustls::Error,
     },
@@ -60,9 +53,6 @@ pub struct Tls {
 
 impl Tls {
     /// Reads certificate and key.
-    ///
-    /// # Errors
-    /// [`TlsError`] names the file.
     pub fn open(certificate_path: &Path, key_path: &Path) -> Result<Self, TlsError> {
         let current = ArcSwap::from_pointee(read(certificate_path, key_path)?);
         Ok(Self {
@@ -74,8 +64,7 @@ impl Tls {
 
     /// Reads both anew for the connections that come.
     ///
-    /// # Errors
-    /// [`TlsError`]; then the old ones stay.
+    /// After an error the old ones stay.
     pub fn reload(&self) -> Result<(), TlsError> {
         let renewed = read(&self.certificate_path, &self.key_path)?;
         self.current.store(Arc::new(renewed));
@@ -83,9 +72,6 @@ impl Tls {
     }
 
     /// What the HTTP library needs; it adds the protocols HTTP/2 and HTTP/1.1.
-    ///
-    /// # Errors
-    /// [`TlsError::Setup`].
     pub fn server_config(self: &Arc<Self>) -> Result<ServerConfig, TlsError> {
         let config = ServerConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()
@@ -102,7 +88,6 @@ impl ResolvesServerCert for Tls {
 }
 
 /// The cryptography in use.
-#[must_use]
 pub fn provider() -> Arc<CryptoProvider> {
     Arc::new(ring::default_provider())
 }

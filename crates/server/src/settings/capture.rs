@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 use sdd_serving::capture::CaptureOptions;
 
-use super::at_least_one;
-use super::duration::{DAY, duration};
+use crate::settings::duration::{DAY, duration};
+use crate::settings::range::at_least_one;
 
 const SECOND: Duration = Duration::from_secs(1);
 
@@ -54,7 +54,6 @@ pub struct CaptureSettings {
 
 impl CaptureSettings {
     /// What the capture needs to know; `None` where nothing is kept.
-    #[must_use]
     pub fn options(&self) -> Option<CaptureOptions> {
         Some(CaptureOptions {
             directory: self.directory.clone()?,

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 /// A day.
-pub(super) const DAY: Duration = Duration::from_hours(24);
+pub(crate) const DAY: Duration = Duration::from_hours(24);
 
 /// A parser of times from `least` to `most`: a number with a unit, seconds without one.
-pub(super) fn duration(
+pub(crate) fn duration(
     least: Duration,
     most: Duration,
 ) -> impl Fn(&str) -> Result<Duration, String> + Clone + Send + Sync + 'static {

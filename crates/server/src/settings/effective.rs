@@ -4,17 +4,17 @@ use std::fmt::Write;
 
 use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, CommandFactory};
+use sdd_core::Device;
 use toml::Value;
 
-use super::Cli;
-use super::file::ReadSettings;
+use crate::settings::file::ReadSettings;
+use crate::settings::{Cli, Settings};
 
 /// Every setting with its value and where that comes from; what is not set as a comment. Secrets are not shown.
-#[must_use]
 pub fn effective_text(read: &ReadSettings) -> String {
     let mut text = String::from(
         "# What sdd-server runs with. A flag goes before its twin in the environment (SDD_…), that before this file. What is\n\
-         # commented out has a default of its own, which `sdd-server --help` tells.\n",
+         # commented out is not set: where a start computes a value, it stands there, and else `sdd-server --help` tells of it.\n",
     );
     let mut heading = None;
     for argument in Cli::command().get_arguments() {
@@ -24,7 +24,10 @@ pub fn effective_text(read: &ReadSettings) -> String {
             let _ = writeln!(text, "\n# {}", heading.unwrap_or("Others"));
         }
         let _ = match value(read, argument) {
-            None => writeln!(text, "# {key} ="),
+            None => match computed(&read.cli.settings, key) {
+                Some(value) => writeln!(text, "# {key} = {value}  # computed"),
+                None => writeln!(text, "# {key} ="),
+            },
             Some(_) if argument.is_hide_env_values_set() => {
                 writeln!(
                     text,
@@ -36,6 +39,28 @@ pub fn effective_text(read: &ReadSettings) -> String {
         };
     }
     text
+}
+
+/// What a start would use here and now where nothing is set, as far as that is known without the model.
+fn computed(settings: &Settings, key: &str) -> Option<Value> {
+    let (model, security) = (&settings.model, &settings.security);
+    let number = |number: usize| i64::try_from(number).ok().map(Value::Integer);
+    match key {
+        "workers" => number(model.workers()),
+        "max-batch" if model.device != Device::Auto => {
+            number(model.engine_options(model.device).max_batch(model.device))
+        }
+        "reference" => {
+            let reference = model.reference_to_open().unwrap_or_else(|| "none".into());
+            Some(Value::String(reference.display().to_string()))
+        }
+        "monitor" => {
+            let place = settings.drift.place().ok().flatten()?;
+            Some(Value::String(place.location.to_string()))
+        }
+        "rate-limit-burst" => security.rate_limit.map(|limit| Value::Integer(limit.get().into())),
+        _ => None,
+    }
 }
 
 /// What is no setting.

@@ -11,7 +11,7 @@ use clap::{Arg, ArgMatches, Command, CommandFactory, FromArgMatches};
 use thiserror::Error;
 use toml::{Table, Value};
 
-use super::{COMMON, Cli};
+use crate::settings::{COMMON, Cli};
 
 /// The longest file that is read, in bytes.
 const MAX_BYTES: u64 = 1 << 20;
@@ -38,7 +38,7 @@ pub enum SettingsError {
         /// Where or which, and what would be right. Never a line of the file, which may hold a password.
         reason: String,
     },
-    /// Settings that do not go together, wherever they stand.
+    /// Settings that do not go together, or one that is not to be quoted, wherever they stand.
     #[error("{0}")]
     Combination(&'static str),
 }
@@ -54,9 +54,6 @@ pub struct ReadSettings {
 }
 
 /// Reads arguments, environment, and the file that these name.
-///
-/// # Errors
-/// [`SettingsError`].
 pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<ReadSettings, SettingsError> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
     let mut command = grouped();
@@ -171,7 +168,8 @@ fn check(argument: &Arg, key: &str, values: &[String]) -> Result<(), String> {
     })
 }
 
-/// Refuses what must not stand alone: clap would not look at what comes from the file.
+/// Refuses what must not stand alone, at which clap would not look where it comes from the file, and what clap would
+/// quote and must not be shown.
 fn check_combinations(cli: &Cli) -> Result<(), SettingsError> {
     let security = &cli.settings.security;
     if security.tls_cert.is_some() != security.tls_key.is_some() {
@@ -179,6 +177,10 @@ fn check_combinations(cli: &Cli) -> Result<(), SettingsError> {
     }
     if security.rate_limit_burst.is_some() && security.rate_limit.is_none() {
         return Err(SettingsError::Combination("--rate-limit-burst takes --rate-limit"));
+    }
+    if cli.settings.drift.has_wrong_webhook() {
+        let expected = "--drift-webhook takes a URL, as https://alarms.example/hook";
+        return Err(SettingsError::Combination(expected));
     }
     Ok(())
 }
@@ -265,11 +267,16 @@ mod tests {
     #[test]
     fn what_is_printed_is_read_back_as_the_same() {
         let text = "port = 9000\ndrift-window = 200\nallowed-hosts = ['sdd.example']\nqueue = 7";
-        let first = read_with(text, &["--host", "::1", "--drift-false-alarm", "0.02"]).unwrap();
+        let first = read_with(text, &["--host", "::1", "--drift-tolerance", "0.02"]).unwrap();
         let printed = effective(&first);
         assert!(printed.contains("port = 9000  # file\n"), "{printed}");
         assert!(printed.contains("host = \"::1\"  # flag\n"), "{printed}");
         assert!(printed.contains("# tls-cert =\n"), "{printed}");
+        assert!(printed.contains("\n# max-batch = 1  # computed\n"), "{printed}");
+        assert!(
+            read_with("workers = 3", &[])
+                .is_ok_and(|read| { effective(&read).contains("\nworkers = 3  # file\n") })
+        );
         let again = read_with(&printed, &[]).unwrap();
         assert_eq!(format!("{:?}", again.cli.settings), {
             let mut settings = first.cli.settings.clone();
@@ -297,6 +304,8 @@ mod tests {
             let message = refusal(wrong);
             assert!(!message.contains("open-sesame"), "{message}");
         }
+        let flag = read_with("", &["--drift-webhook", "open-sesame"]).map(drop).unwrap_err();
+        assert!(!flag.to_string().contains("open-sesame"), "{flag}");
     }
 
     #[test]

@@ -15,9 +15,6 @@ pub enum HostPattern {
 
 impl HostPattern {
     /// As in the settings.
-    ///
-    /// # Errors
-    /// What was expected.
     pub fn parse(text: &str) -> Result<Self, String> {
         let text = text.trim().to_ascii_lowercase();
         if text == "*" {
@@ -38,7 +35,6 @@ impl HostPattern {
     }
 
     /// Whether a name, in lower case and without a port, is one of those.
-    #[must_use]
     pub fn matches(&self, name: &str) -> bool {
         match self {
             Self::Any => true,

@@ -5,8 +5,8 @@ use std::time::Duration;
 use clap::Args;
 use clap::builder::TypedValueParser;
 
-use super::duration::{DAY, duration};
-use super::{at_least_one, between};
+use crate::settings::duration::{DAY, duration};
+use crate::settings::range::{at_least_one, between};
 
 /// The least memory for uploads, in bytes: with less, no picture of any use would ever fit, and the server would start
 /// only to refuse all of them.

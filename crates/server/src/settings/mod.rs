@@ -10,12 +10,12 @@ mod host_pattern;
 mod limits;
 mod model;
 mod monitor;
+mod range;
 mod security;
 mod telemetry;
 
 use std::path::PathBuf;
 
-use clap::builder::TypedValueParser;
 use clap::{Args, Parser, Subcommand};
 use sdd_report::PictureFolders;
 
@@ -24,8 +24,8 @@ pub use effective::effective_text;
 pub use file::{ReadSettings, SettingsError, read};
 pub use host_pattern::HostPattern;
 pub use limits::LimitSettings;
-pub use model::{DEFAULT_REFERENCE, ModelSettings};
-pub use monitor::{DriftSettings, MonitorPlace};
+pub use model::ModelSettings;
+pub use monitor::DriftSettings;
 pub use security::{AdminAddress, Redacted, SecuritySettings};
 pub use telemetry::{LogFormat, TelemetrySettings};
 
@@ -116,7 +116,6 @@ pub struct Settings {
 
 impl Settings {
     /// Where the pictures of reports come from.
-    #[must_use]
     pub fn picture_folders(&self) -> PictureFolders {
         PictureFolders {
             captured: self.capture.directory.clone(),
@@ -124,17 +123,6 @@ impl Settings {
             limits: self.model.image_limits(),
         }
     }
-}
-
-/// Takes 1 to `largest`.
-fn at_least_one(largest: u64) -> impl TypedValueParser<Value = usize> {
-    between(1, largest)
-}
-
-/// Takes `smallest` to `largest`.
-fn between(smallest: u64, largest: u64) -> impl TypedValueParser<Value = usize> {
-    let in_range = clap::value_parser!(u64).range(smallest..=largest);
-    in_range.try_map(usize::try_from)
 }
 
 #[cfg(test)]

@@ -6,7 +6,7 @@ use clap::Args;
 use sdd_core::{Device, ImageLimits, ReadOptions};
 use sdd_serving::engine::{EngineOptions, cores};
 
-use super::at_least_one;
+use crate::settings::range::at_least_one;
 
 /// The model that ships with this repository, from the folder that the program is started in.
 pub const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
@@ -37,7 +37,8 @@ pub struct ModelSettings {
     /// Where the model runs: cpu, cuda, cuda:N or auto
     #[arg(long, env = "SDD_DEVICE", default_value_t = Device::Cpu)]
     pub device: Device,
-    /// Threads that decode and, on the CPU, infer, each with the model [default: one a core]
+    /// Threads that decode and, on the CPU, infer, each with the model; on a GPU one thread infers
+    /// beside them, whatever --max-batch is [default: one a core]
     #[arg(long, env = "SDD_WORKERS", value_parser = at_least_one(1024))]
     pub workers: Option<usize>,
     /// Images that one pass of the model takes at most, of those that are waiting [default: 1 on the
@@ -60,7 +61,6 @@ pub struct ModelSettings {
 
 impl ModelSettings {
     /// What one image may cost.
-    #[must_use]
     pub fn image_limits(&self) -> ImageLimits {
         ImageLimits {
             max_bytes: self.max_bytes,
@@ -70,7 +70,6 @@ impl ModelSettings {
     }
 
     /// The reference to open, and whether it was named, so that it has to be there.
-    #[must_use]
     pub fn reference(&self) -> Option<(PathBuf, bool)> {
         match &self.reference {
             Some(named) if named.as_os_str() == "none" => None,
@@ -80,7 +79,6 @@ impl ModelSettings {
     }
 
     /// The device for a pair that takes the place of one on `serving`: left to the program, a GPU that serves is kept.
-    #[must_use]
     pub fn device_after(&self, serving: Device) -> Device {
         match (self.device, serving) {
             (Device::Auto, Device::Cuda(_)) => serving,
@@ -89,13 +87,11 @@ impl ModelSettings {
     }
 
     /// Threads that read images: what was asked for, or the number of cores.
-    #[must_use]
     pub fn workers(&self) -> usize {
         self.workers.unwrap_or_else(cores)
     }
 
     /// What an engine on this device needs to know. Says in the log where there is no reference.
-    #[must_use]
     pub fn engine_options(&self, device: Device) -> EngineOptions {
         EngineOptions {
             model: self.model.clone(),
@@ -111,7 +107,7 @@ impl ModelSettings {
     }
 
     /// The reference, unless it is the usual one and is not there.
-    fn reference_to_open(&self) -> Option<PathBuf> {
+    pub fn reference_to_open(&self) -> Option<PathBuf> {
         let (path, named) = self.reference()?;
         if !named && !path.exists() {
             tracing::warn!("no reference at {}: answers have no drift score", path.display());

@@ -5,12 +5,10 @@ use std::time::Duration;
 
 use actix_web::http::Uri;
 use clap::Args;
-use clap::builder::PossibleValuesParser;
-use clap::builder::TypedValueParser;
-use sdd_monitor::{ClassMixRule, Location, MonitorSettings};
+use sdd_monitor::{ExpectedMix, Location, MonitorSettings};
 
-use super::duration::{DAY, duration};
-use super::security::Redacted;
+use crate::settings::duration::{DAY, duration};
+use crate::settings::security::Redacted;
 
 /// The name of the monitor's file in a folder for it.
 const FILE: &str = "sdd-monitor.sqlite";
@@ -29,8 +27,7 @@ pub struct DriftSettings {
         long = "monitor",
         env = "SDD_MONITOR",
         value_name = "FILE|URL",
-        hide_env_values = true,
-        value_parser = any_text
+        hide_env_values = true
     )]
     pub monitor: Option<Redacted>,
     /// Predictions that the monitor keeps of each pair of model and reference
@@ -47,65 +44,42 @@ pub struct DriftSettings {
     #[arg(id = "monitor_keep_pairs", long = "monitor-keep-pairs", env = "SDD_MONITOR_KEEP_PAIRS",
           value_name = "TIME", default_value = "90d", value_parser = duration(DAY, 36_500 * DAY))]
     pub keep_pairs: Duration,
-    /// Share of images out of distribution that is tolerated [default: what the calibration's own false
-    /// alarms explain]
-    #[arg(long, env = "SDD_DRIFT_TOLERATED_SHARE", value_name = "SHARE")]
-    pub drift_tolerated_share: Option<f64>,
-    /// Probability that the e-process ever alarms falsely
-    #[arg(long, env = "SDD_DRIFT_FALSE_ALARM", value_name = "P", default_value_t = 0.01)]
-    pub drift_false_alarm: f64,
-    /// Images between two false alarms of the CUSUM, on average
+    /// Groups (parts, trays, shifts: what the reference's images are grouped by) between two false
+    /// alarms, on average at least
     #[arg(
         long,
-        env = "SDD_DRIFT_IMAGES_BETWEEN_ALARMS",
+        env = "SDD_DRIFT_GROUPS_BETWEEN_ALARMS",
         value_name = "N",
-        default_value_t = 30_000.0
+        default_value_t = 10_000.0
     )]
-    pub drift_images_between_alarms: f64,
-    /// Share of images out of distribution that shall be found fast [default: three times the level of
-    /// the calibration]
-    #[arg(long, env = "SDD_DRIFT_FIND_SHARE", value_name = "SHARE")]
-    pub drift_find_share: Option<f64>,
-    /// Images in a window
+    pub drift_groups_between_alarms: f64,
+    /// Images that make a group where nobody says which group an image is of
+    /// [default: as many as the middle group of the calibration has]
+    #[arg(long, env = "SDD_DRIFT_GROUP_SIZE", value_name = "N")]
+    pub drift_group_size: Option<usize>,
+    /// By what share groups may be stranger than those of the calibration before it counts
+    #[arg(long, env = "SDD_DRIFT_TOLERANCE", value_name = "SHARE", default_value_t = 0.0)]
+    pub drift_tolerance: f64,
+    /// Mix of classes that the line is said to have, as defect=0.02, or `calibration`; another one makes
+    /// the verdict `drifting` [default: the mix is told and raises no alarm]
+    #[arg(long, env = "SDD_EXPECTED_MIX", value_name = "CLASS=SHARE,...")]
+    pub expected_mix: Option<ExpectedMix>,
+    /// The last images that shares are told of
     #[arg(long, env = "SDD_DRIFT_WINDOW", value_name = "N", default_value_t = 500)]
     pub drift_window: usize,
-    /// Images below which there is no verdict
-    #[arg(long, env = "SDD_DRIFT_MIN_IMAGES", value_name = "N", default_value_t = 100)]
-    pub drift_min_images: usize,
-    /// Probability of a false alarm in one window, of its images and of its class mix each
-    #[arg(long, env = "SDD_DRIFT_WINDOW_FALSE_ALARM", value_name = "P", default_value_t = 0.01)]
-    pub drift_window_false_alarm: f64,
-    /// What a changed mix of classes does: `alarm` makes the verdict `drifting`, `report` only tells of
-    /// it
-    #[arg(long, env = "SDD_DRIFT_CLASS_MIX", value_name = "RULE",
-          default_value_t = ClassMixRule::Alarm,
-          value_parser = PossibleValuesParser::new(ClassMixRule::NAMES)
-              .try_map(|name| name.parse::<ClassMixRule>()))]
-    pub drift_class_mix: ClassMixRule,
+    /// Streams (cameras, lines) that have a verdict of their own, at most
+    #[arg(long, env = "SDD_DRIFT_STREAMS", value_name = "N", default_value_t = 16)]
+    pub drift_streams: usize,
     /// Folder of the images that the reference was built from, for pictures in reports: ids are paths in it
     #[arg(long, env = "SDD_REFERENCE_IMAGES", value_name = "DIR")]
     pub reference_images: Option<PathBuf>,
     /// URL that a change of the verdict is posted to, as JSON; it may hold a secret, and is not logged
-    #[arg(long, env = "SDD_DRIFT_WEBHOOK", value_name = "URL", hide_env_values = true,
-          value_parser = webhook_url)]
+    #[arg(long, env = "SDD_DRIFT_WEBHOOK", value_name = "URL", hide_env_values = true)]
     pub drift_webhook: Option<Redacted>,
     /// Time in which no second change is posted; what changes meanwhile is posted after it
     #[arg(long, env = "SDD_DRIFT_WEBHOOK_COOLDOWN", value_name = "TIME", default_value = "10m",
           value_parser = duration(Duration::ZERO, DAY))]
     pub drift_webhook_cooldown: Duration,
-}
-
-fn webhook_url(text: &str) -> Result<Redacted, String> {
-    let url: Option<Uri> = text.parse().ok();
-    let is_http = url.is_some_and(|url| matches!(url.scheme_str(), Some("http" | "https")));
-    let expected = || "expected a URL, as https://alarms.example/hook".to_owned();
-    is_http.then(|| Redacted::from(text.to_owned())).ok_or_else(expected)
-}
-
-/// Whatever is wrong with it is said later: here the text would be quoted, and it may hold a password.
-#[expect(clippy::unnecessary_wraps, reason = "a parser's form")]
-fn any_text(text: &str) -> Result<Redacted, String> {
-    Ok(Redacted::from(text.to_owned()))
 }
 
 /// The monitor's memory.
@@ -119,9 +93,6 @@ pub struct MonitorPlace {
 
 impl DriftSettings {
     /// The memory to open; `None` where there shall be none, or no folder is known for it.
-    ///
-    /// # Errors
-    /// As [`Location::parse`].
     pub fn place(&self) -> sdd_monitor::Result<Option<MonitorPlace>> {
         match self.monitor.as_ref().map(Redacted::expose) {
             Some("none") => Ok(None),
@@ -138,18 +109,24 @@ impl DriftSettings {
         }
     }
 
+    /// Whether changes can be posted to where they are to be. Not looked at while arguments are read, where what is wrong
+    /// would be quoted: it may hold a secret.
+    pub fn has_wrong_webhook(&self) -> bool {
+        let url = self.drift_webhook.as_ref().map(|url| url.expose().parse::<Uri>());
+        url.is_some_and(|url| {
+            url.map_or(true, |url| !matches!(url.scheme_str(), Some("http" | "https")))
+        })
+    }
+
     /// What shall be noticed.
-    #[must_use]
     pub fn tests(&self) -> MonitorSettings {
         MonitorSettings {
-            tolerated_share: self.drift_tolerated_share,
-            false_alarm_probability: self.drift_false_alarm,
-            images_between_false_alarms: self.drift_images_between_alarms,
-            share_to_find: self.drift_find_share,
+            groups_between_false_alarms: self.drift_groups_between_alarms,
+            group_size: self.drift_group_size,
+            tolerance: self.drift_tolerance,
+            expected_mix: self.expected_mix.clone(),
             window: self.drift_window,
-            minimum_images: self.drift_min_images,
-            window_false_alarm_probability: self.drift_window_false_alarm,
-            class_mix: self.drift_class_mix,
+            streams: self.drift_streams,
         }
     }
 }
@@ -168,7 +145,7 @@ mod tests {
     use std::path::PathBuf;
 
     use clap::Parser;
-    use sdd_monitor::{ClassMixRule, Location, MonitorSettings};
+    use sdd_monitor::{Location, MonitorSettings};
 
     use super::{DriftSettings, MonitorPlace, default_file};
     use crate::settings::Cli;
@@ -180,11 +157,13 @@ mod tests {
     #[test]
     fn defaults_are_those_of_the_library() {
         assert_eq!(parse(&[]).tests(), MonitorSettings::default());
-        let other =
-            parse(&["--drift-class-mix", "report", "--drift-tolerated-share", "0.1"]).tests();
-        assert_eq!((other.class_mix, other.tolerated_share), (ClassMixRule::Report, Some(0.1)));
-        for bad in [["--drift-class-mix", "loud"], ["--drift-webhook", "alarms.example"]] {
-            assert!(Cli::try_parse_from([&["sdd-server"], &bad[..]].concat()).is_err(), "{bad:?}");
+        let other = parse(&["--expected-mix", "defect=0.02", "--drift-tolerance", "0.1"]).tests();
+        let mix = other.expected_mix.map(|mix| mix.to_string());
+        assert_eq!((mix.as_deref(), other.tolerance), (Some("defect=0.02"), 0.1));
+        let loud = ["sdd-server", "--expected-mix", "loud"];
+        assert!(Cli::try_parse_from(loud).is_err());
+        for (url, is_wrong) in [("alarms.example", true), ("https://alarms.example/hook", false)] {
+            assert_eq!(parse(&["--drift-webhook", url]).has_wrong_webhook(), is_wrong, "{url}");
         }
     }
 

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use clap::Args;
 use ipnet::IpNet;
 
-use super::host_pattern::HostPattern;
+use crate::settings::host_pattern::HostPattern;
 
 /// Who may ask, how often, and how the connection is protected.
 #[derive(Debug, Clone, Default, Args)]
@@ -75,7 +75,6 @@ pub struct Redacted(String);
 
 impl Redacted {
     /// The text.
-    #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
     }

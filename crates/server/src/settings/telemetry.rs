@@ -3,7 +3,7 @@
 use actix_web::http::Uri;
 use clap::{Args, ValueEnum};
 
-use super::security::Redacted;
+use crate::settings::security::Redacted;
 
 /// The path of a collector that takes traces (OTLP/HTTP).
 const TRACES_PATH: &str = "/v1/traces";
@@ -33,9 +33,6 @@ pub enum LogFormat {
 impl TelemetrySettings {
     /// The URL that traces are posted to; `None` without a collector. `variable` looks up OpenTelemetry's own
     /// settings in the environment.
-    ///
-    /// # Errors
-    /// When one of them is no URL: which, and why.
     pub fn traces_url(
         &self,
         variable: impl Fn(&str) -> Option<String>,

@@ -13,7 +13,7 @@ const MAX_ANSWER_BYTES: u64 = 1 << 20;
 
 /// Posts batches; it blocks, so it is for a thread of its own. Says once that the collector has gone, and once that it is back.
 #[derive(Debug)]
-pub(super) struct Client {
+pub(crate) struct Client {
     agent: ureq::Agent,
     failing: AtomicBool,
 }

@@ -36,7 +36,6 @@ pub struct Log {
 
 /// Starts logging, once a process; a second call changes nothing. Neither a reader of standard error
 /// that stands still, nor one that has gone, nor a full disk can hold up or end the server.
-#[must_use]
 pub fn init(format: LogFormat) -> Log {
     let asked_for = std::env::var(EnvFilter::DEFAULT_ENV).unwrap_or_default();
     let filter = match asked_for.trim() {
@@ -77,7 +76,6 @@ pub fn init(format: LogFormat) -> Log {
 }
 
 /// Lines that were dropped because standard error was not read fast enough.
-#[must_use]
 pub fn dropped_lines() -> usize {
     DROPPED_LINES.get().map_or(0, ErrorCounter::dropped_lines)
 }

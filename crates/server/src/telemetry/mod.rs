@@ -5,5 +5,5 @@ mod log;
 mod spans;
 mod traces;
 
-pub use log::{Log, dropped_lines, init};
+pub use log::{dropped_lines, init};
 pub use traces::{Parent, TraceError, Traces};

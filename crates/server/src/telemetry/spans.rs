@@ -9,8 +9,8 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue, StringValue};
 
-use super::traces::{Parent, Traces};
 use crate::request::Finished;
+use crate::telemetry::traces::{Parent, Traces};
 
 /// Images of a request whose stages have spans at most.
 const MAX_IMAGES: usize = 32;
@@ -18,7 +18,6 @@ const MAX_IMAGES: usize = 32;
 impl Traces {
     /// The span of a request and, below it, those of its stages. Gives the number of the trace, which
     /// the log names.
-    #[must_use]
     pub fn request(&self, finished: &Finished<'_>, parent: &Parent) -> SpanContext {
         let end = SystemTime::now();
         let start = end.checked_sub(finished.total).unwrap_or(end);
@@ -47,10 +46,10 @@ impl Traces {
 
     fn stages(&self, finished: &Finished<'_>, request: &Context, start: SystemTime) {
         let mut read_end = start;
-        if let Some(read) = finished.context.read_time() {
+        if let Some(read) = finished.context.read_time.get() {
             read_end = self.stage("read", request, start, read, &[]);
         }
-        let outcomes = finished.context.outcomes();
+        let outcomes = finished.context.outcomes.borrow();
         for (number, outcome) in (0i64..).zip(outcomes.iter().take(MAX_IMAGES)) {
             let image = [
                 KeyValue::new("sdd.image", number),
@@ -91,9 +90,9 @@ fn attributes(finished: &Finished<'_>) -> Vec<KeyValue> {
         KeyValue::new("http.response.status_code", i64::from(finished.status)),
         KeyValue::new("url.path", text(finished.path)),
         KeyValue::new("url.scheme", finished.scheme),
-        KeyValue::new("sdd.request_id", text(finished.context.id())),
-        KeyValue::new("sdd.images", count(finished.context.outcomes().len())),
-        KeyValue::new("sdd.image_bytes", count(finished.context.bytes())),
+        KeyValue::new("sdd.request_id", text(&finished.context.id)),
+        KeyValue::new("sdd.images", count(finished.context.outcomes.borrow().len())),
+        KeyValue::new("sdd.image_bytes", count(finished.context.bytes.get())),
     ];
     if let Some(route) = finished.route {
         attributes.push(KeyValue::new("http.route", text(route)));
@@ -104,7 +103,7 @@ fn attributes(finished: &Finished<'_>) -> Vec<KeyValue> {
     if let Some(error) = finished.error {
         attributes.push(KeyValue::new("error.type", error));
     }
-    if let [only] = finished.context.outcomes().as_slice() {
+    if let [only] = finished.context.outcomes.borrow().as_slice() {
         attributes.push(KeyValue::new("sdd.class", only.class.clone()));
         attributes.push(KeyValue::new("sdd.confidence", f64::from(only.confidence)));
     }

@@ -13,8 +13,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use opentelemetry_sdk::trace::{BatchSpanProcessor, SdkTracer, SdkTracerProvider};
 use thiserror::Error;
 
-use super::collector::Client;
 use crate::settings::TelemetrySettings;
+use crate::telemetry::collector::Client;
 
 /// The name of the service unless `OTEL_SERVICE_NAME` gives another.
 const SERVICE_NAME: &str = "sdd-server";
@@ -35,16 +35,13 @@ pub enum TraceError {
 #[derive(Debug)]
 pub struct Traces {
     provider: SdkTracerProvider,
-    pub(super) tracer: SdkTracer,
+    pub(crate) tracer: SdkTracer,
     propagator: TraceContextPropagator,
 }
 
 impl Traces {
     /// Starts sending to the collector that the settings or OpenTelemetry's environment variables
     /// name; `None` where they name none. Whether it is there shows only later.
-    ///
-    /// # Errors
-    /// [`TraceError`] when the settings make no sense.
     pub fn start(settings: &TelemetrySettings) -> Result<Option<Self>, TraceError> {
         let url = settings.traces_url(|name| std::env::var(name).ok());
         let Some(url) = url.map_err(TraceError::Endpoint)? else {
@@ -66,7 +63,6 @@ impl Traces {
 
     /// The trace that a client's request belongs to, by the headers `traceparent` and `tracestate`
     /// (W3C Trace Context).
-    #[must_use]
     pub fn parent_of(&self, headers: &HeaderMap) -> Parent {
         let context = self.propagator.extract_with_context(&Context::new(), &Headers(headers));
         Parent(context.has_active_span().then_some(context))
@@ -83,7 +79,7 @@ impl Traces {
 
 /// What a request's span hangs from: a client's span, or nothing.
 #[derive(Debug, Clone, Default)]
-pub struct Parent(pub(super) Option<Context>);
+pub struct Parent(pub(crate) Option<Context>);
 
 fn resource() -> Resource {
     let resource = Resource::builder()

@@ -16,8 +16,7 @@ const at = (id) => document.getElementById(id);
 const service = new Service(keyForm(document.querySelector("main"), at("verdict")));
 const curves = {
   share: new Curve(at("share"), { name: "Share of images out of distribution", isShare: true }),
-  evidence: new Curve(at("evidence"), { name: "E-value", isLogarithmic: true }),
-  cusum: new Curve(at("cusum"), { name: "CUSUM" }),
+  evidence: new Curve(at("evidence"), { name: "Evidence of drift", isLogarithmic: true }),
 };
 let shown = null;
 let seen = null;
@@ -77,7 +76,10 @@ function show(drift) {
   at("reasons").replaceChildren(...say.reasons(drift.reasons));
   at("advice").textContent = say.advice(drift);
   at("facts").replaceChildren(...say.facts(drift));
-  at("mix").textContent = drift.class_mix.message;
+  at("properties").replaceChildren(...say.properties(drift.properties));
+  at("properties-part").hidden = drift.properties.length === 0;
+  at("streams").replaceChildren(...say.streams(drift.streams));
+  at("streams-part").hidden = drift.streams.length < 2;
   at("classes").replaceChildren(...say.classes(drift.classes));
   at("strangest").replaceChildren(...say.strangest(drift.strangest));
   document.title = `${title} – Drift`;
@@ -86,23 +88,19 @@ function show(drift) {
 }
 
 function showHistory(drift, { stretches }) {
-  const { e_process: evidence, cusum, window: last, tolerated_share: tolerated } = drift;
+  const { evidence, unit, window: last } = drift;
   const judged = stretches.filter(({ share }) => share.images > 0);
   const each = judged[0] ? judged[0].last_sequence - judged[0].first_sequence + 1 : 0;
   curves.share.show(
     judged.map(({ last_sequence: x, share: { share: y, interval } }) => ({ x, y, ...interval })),
-    tolerated,
-    "counts as no drift",
+    last?.expected_share ?? null,
+    "expected",
     last ? `Each point: ${words.images(each)}. The last ${words.images(last.recent.images)}: ${say.share(last.recent)}.` : "The reference has no calibration.",
   );
-  const course = (name) => stretches.filter((one) => one[name]).map((one) => ({ x: one.last_sequence, y: one[name].largest }));
-  curves.evidence.show(course("e_value"), evidence?.alarm_at ?? null, "alarm", evidence ? `Now ${words.number(evidence.value)}.` : "");
-  curves.cusum.show(course("cusum"), cusum?.threshold ?? null, "alarm", cusum ? `Now ${words.number(cusum.value)}.` : "");
+  const course = stretches.filter((one) => one.evidence).map((one) => ({ x: one.last_sequence, y: one.evidence.largest }));
+  curves.evidence.show(course, evidence?.alarm_at ?? null, "alarm", evidence ? `Now ${words.number(evidence.value)}.` : "");
   at("evidence-hint").textContent = evidence
-    ? `Grows while more images are out of distribution than ${words.percent(evidence.level)}. It reaches the dashed line falsely with a probability of ${words.percent(evidence.false_alarm_probability)} at most, ever.`
-    : "";
-  at("cusum-hint").textContent = cusum
-    ? `Finds a rise to ${words.percent(cusum.share_to_find)} soonest, after ${Math.round(cusum.mean_delay)} images on average. Without drift it reaches the dashed line once in ${Math.round(cusum.images_between_false_alarms).toLocaleString("en")} images.`
+    ? `Grows by 1 a group on average as long as nothing has changed. Without drift it reaches the dashed line once in ${Math.round(evidence.alarm_at).toLocaleString("en")} groups at most. ${words.sentence(unit.message)}`
     : "";
 }
 

@@ -10,10 +10,10 @@ const VERDICTS = {
 };
 
 const TESTS = {
-  e_process: "Evidence",
-  cusum: "Sudden change",
-  window: "Last window",
+  appearance: "Appearance",
+  properties: "The picture",
   class_mix: "Mix of classes",
+  repetition: "Repetition",
 };
 
 /** A kind for the looks, and a title. */
@@ -22,9 +22,15 @@ export function verdict({ verdict: name, appearance }) {
   return VERDICTS[name] ?? { kind: "unknown", title: name };
 }
 
-/** What to do, where there is more to say than the summary does. */
-export function advice({ retrain_recommended: retrain }) {
-  return retrain ? "A new model or reference is advised." : "";
+const ADVICE = {
+  look: "Look at camera, light and part.",
+  retrain: "A new model or reference is advised.",
+  look_at_mix: "Look at why the classes come in another mix.",
+};
+
+/** What to do, in a word. */
+export function advice({ advice: name }) {
+  return ADVICE[name] ?? "";
 }
 
 /** A share with its interval. */
@@ -34,17 +40,19 @@ export function share({ images, share: value, interval }) {
 }
 
 export function reasons(list) {
-  return list.map(({ test, message, since }) =>
-    element("li", "", {}, element("strong", "", {}, TESTS[test] ?? test), ` ${words.sentence(message)} Since ${time(since.time_ms)}.`),
-  );
+  return list.map(({ test, message, since, stream }) => {
+    const where = stream === null ? "" : ` In stream ${words.name(stream)}.`;
+    return element("li", "", {}, element("strong", "", {}, TESTS[test] ?? test), ` ${words.sentence(message)}${where} Since ${time(since.time_ms)}.`);
+  });
 }
 
 /** Terms and texts. */
 export function facts(drift) {
-  const { window: last, epoch, tolerated_share: tolerated, pair } = drift;
+  const { window: last, epoch, evidence, pair } = drift;
   const list = [];
   if (last) list.push([`Of the last ${words.images(last.recent.images)}`, `${share(last.recent)} out of distribution`]);
-  if (tolerated !== null) list.push(["Counts as no drift", `up to ${words.percent(tolerated)}`]);
+  if (last) list.push(["Expected without drift", words.percent(last.expected_share)]);
+  if (evidence) list.push(["Groups", `${evidence.groups.toLocaleString("en")} tested in this epoch`]);
   list.push(["Images", `${epoch.images.toLocaleString("en")} in epoch ${epoch.number}, ${drift.images_ever.toLocaleString("en")} ever`]);
   if (drift.last_image_ms !== null) list.push(["Last image", time(drift.last_image_ms)]);
   list.push(["Model and reference", `${pair.model_sha256.slice(0, 8)} / ${pair.reference_sha256.slice(0, 8)}`]);
@@ -57,10 +65,28 @@ export function classes(list) {
     one.images.toLocaleString("en"),
     share(one.recent),
     share(one.epoch),
-    one.calibration_images.toLocaleString("en"),
+    words.percent(one.recent_mix),
+    words.percent(one.calibration_mix),
+    one.expected_mix === null ? "–" : words.percent(one.expected_mix),
   ]);
-  const head = ["Class", "Images in this epoch", "Out of distribution lately", "In this epoch", "Calibration images"];
+  const head = ["Class", "Images in this epoch", "Out of distribution lately", "In this epoch", "Of the last images", "Of the calibration", "Expected"];
   return table(head, rows);
+}
+
+export function properties(list) {
+  return list.map(({ message }) => element("li", "", {}, words.sentence(message)));
+}
+
+export function streams(list) {
+  const rows = list.map((one) => [
+    one.stream === null ? "not named" : words.name(one.stream),
+    (VERDICTS[one.verdict] ?? { title: one.verdict }).title,
+    share(one.judged),
+    one.groups.toLocaleString("en"),
+    one.evidence === null ? "–" : words.number(one.evidence),
+    one.last_image_ms === null ? "–" : time(one.last_image_ms),
+  ]);
+  return table(["Stream", "Verdict", "Out of distribution", "Groups", "Evidence", "Last image"], rows);
 }
 
 export function strangest(list) {

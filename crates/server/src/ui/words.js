@@ -49,6 +49,12 @@ function whyUnknown(unavailable) {
     return `Only ${images(found)} of class ${name(label)} were set aside to compare with, and it takes ${required}: ` +
       "the score tells how far, not how unusual.";
   }
+  if (unavailable?.reason === "not_enough_calibration_groups") {
+    const { class: label, groups, required } = unavailable;
+    const of = label ? ` of class ${name(label)}` : "";
+    return `The pictures${of} to compare with show ${groups} parts, and it takes ${required}: ` +
+      "the score tells how far, not how unusual.";
+  }
   return "The reference is not calibrated: the score tells how far, not how unusual.";
 }
 

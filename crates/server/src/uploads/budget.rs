@@ -1,14 +1,13 @@
 //! How many bytes a body may still bring, and the bytes that it has brought.
 
-use std::time::Duration;
-
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_LENGTH;
 use bytes::BytesMut;
-use sdd_serving::{Allowance, Reservation, ReservedBytes};
+use sdd_serving::engine::EngineShortage;
+use sdd_serving::{Reservation, ReservedBytes};
 
-use super::UploadLimits;
 use crate::error::{ApiError, Shortage};
+use crate::uploads::limits::{Refusal, UploadLimits};
 
 /// Bytes that the parts' headers and boundaries may take.
 const OVERHEAD: usize = 64 << 10;
@@ -30,8 +29,7 @@ const OVERLOAD_DRAIN: usize = 1 << 20;
 const MAX_PREALLOCATION: usize = 4 << 20;
 
 /// The bytes of a request's body as they come.
-pub(super) struct Budget<'a> {
-    memory: &'a Allowance,
+pub(crate) struct Budget<'a> {
     limits: &'a UploadLimits<'a>,
     /// For all images together.
     limit: usize,
@@ -50,39 +48,25 @@ struct Refused {
     stop_at: usize,
 }
 
-/// Why nothing more of a body is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The images are too large.
-    TooManyBytes,
-    /// The fields beside the images are.
-    OtherFields,
-    /// There is too little of something.
-    Overloaded(Shortage),
-    /// The model does not answer, for as long as this at the least.
-    EngineFailing(Duration),
-}
-
 /// One image as it comes.
-pub(super) struct Receiving {
+pub(crate) struct Receiving {
     bytes: BytesMut,
     reservation: Reservation,
 }
 
 impl<'a> Budget<'a> {
-    pub fn new(request: &HttpRequest, limits: &'a UploadLimits<'a>, memory: &'a Allowance) -> Self {
+    pub fn new(request: &HttpRequest, limits: &'a UploadLimits<'a>) -> Self {
         let announced = request
             .headers()
             .get(CONTENT_LENGTH)
             .and_then(|value| value.to_str().ok())
             .and_then(|text| text.parse::<usize>().ok());
         // What exceeds all memory for uploads will never fit, however long one waits.
-        let limit = limits.max_bytes.saturating_mul(limits.max_images).min(memory.limit());
+        let limit = limits.max_bytes.saturating_mul(limits.max_images).min(limits.memory.limit());
         // A body announced as too large is known to be before its first byte is kept.
         let too_large =
             announced.is_some_and(|bytes| bytes > limit.saturating_add(OVERHEAD + OTHER_FIELDS));
-        let mut budget =
-            Self { memory, limits, limit, announced, spent: 0, others: 0, refusal: None };
+        let mut budget = Self { limits, limit, announced, spent: 0, others: 0, refusal: None };
         let refusal = limits.refusal.or_else(|| too_large.then_some(Refusal::TooManyBytes));
         if let Some(why) = refusal {
             budget.refuse(why);
@@ -119,9 +103,6 @@ impl<'a> Budget<'a> {
     }
 
     /// Whether the client is told at once, without reading on.
-    ///
-    /// # Errors
-    /// The answer.
     pub fn check_announced(&self) -> Result<(), ApiError> {
         let Some(Refused { why, stop_at }) = &self.refusal else { return Ok(()) };
         let is_hopeless = match why {
@@ -141,13 +122,15 @@ impl<'a> Budget<'a> {
         // Where there may be several images, their lengths are not known from the body's.
         let is_known = self.limits.max_images == 1 && !self.is_refused();
         let capacity = if is_known && expected <= MAX_PREALLOCATION { expected } else { 0 };
-        Receiving { bytes: BytesMut::with_capacity(capacity), reservation: self.memory.reserve() }
+        Receiving {
+            bytes: BytesMut::with_capacity(capacity),
+            reservation: self.limits.memory.reserve(),
+        }
     }
 
     /// Takes what has come of an image.
     ///
-    /// # Errors
-    /// When there has been too much for reading on to make sense.
+    /// An error when there has been too much for reading on to make sense.
     pub fn keep(&mut self, image: &mut Receiving, chunk: &[u8]) -> Result<(), ApiError> {
         self.spent = self.spent.saturating_add(chunk.len());
         if !self.is_refused()
@@ -161,7 +144,8 @@ impl<'a> Budget<'a> {
         }
         if self.is_refused() {
             // Others may have the room.
-            *image = Receiving { bytes: BytesMut::new(), reservation: self.memory.reserve() };
+            *image =
+                Receiving { bytes: BytesMut::new(), reservation: self.limits.memory.reserve() };
         } else {
             image.bytes.extend_from_slice(chunk);
         }
@@ -169,9 +153,6 @@ impl<'a> Budget<'a> {
     }
 
     /// Takes note of what has come of another field, which is not kept.
-    ///
-    /// # Errors
-    /// As [`keep`](Self::keep).
     pub fn pass(&mut self, chunk: &[u8]) -> Result<(), ApiError> {
         self.others = self.others.saturating_add(chunk.len());
         if self.others > OTHER_FIELDS && !self.is_refused() {
@@ -184,8 +165,8 @@ impl<'a> Budget<'a> {
     /// Looks at whether there is still time for an answer. Room may still come free until the body is
     /// there; time does not come back.
     fn check_time(&mut self) {
-        if !self.is_refused() && (self.limits.shortage)() == Some(Shortage::Time) {
-            self.refuse(Refusal::Overloaded(Shortage::Time));
+        if !self.is_refused() && (self.limits.shortage)() == Some(EngineShortage::Time) {
+            self.refuse(Refusal::Overloaded(EngineShortage::Time.into()));
         }
     }
 
@@ -197,19 +178,12 @@ impl<'a> Budget<'a> {
     }
 
     /// The end of an image.
-    ///
-    /// # Errors
-    /// As [`check`](Self::check).
     pub fn end(&self, image: Receiving) -> Result<ReservedBytes, ApiError> {
         self.check()?;
         Ok(ReservedBytes::new(image.bytes.freeze(), image.reservation))
     }
 
     /// Whether all that has come so far was within the limits.
-    ///
-    /// # Errors
-    /// [`ApiError::TooManyBytes`], [`ApiError::TooLargeFields`], [`ApiError::Overloaded`],
-    /// [`ApiError::EngineFailing`].
     pub fn check(&self) -> Result<(), ApiError> {
         let Some(Refused { why, .. }) = self.refusal else { return Ok(()) };
         Err(match why {
@@ -231,15 +205,20 @@ mod tests {
 
     use actix_web::test::TestRequest;
     use sdd_serving::Allowance;
+    use sdd_serving::engine::EngineShortage;
 
-    use super::super::UploadLimits;
-    use super::{Budget, OTHER_FIELDS, OVERLOAD_DRAIN};
+    use super::{Budget, OTHER_FIELDS, OVERLOAD_DRAIN, UploadLimits};
     use crate::error::{ApiError, Shortage};
 
-    fn limits(shortage: &dyn Fn() -> Option<Shortage>, max_images: usize) -> UploadLimits<'_> {
+    fn limits<'a>(
+        memory: &'a Allowance,
+        shortage: &'a dyn Fn() -> Option<EngineShortage>,
+        max_images: usize,
+    ) -> UploadLimits<'a> {
         UploadLimits {
             max_bytes: 8 << 20,
             max_images,
+            memory,
             timeout: Duration::from_secs(30),
             deadline: Instant::now() + Duration::from_secs(30),
             refusal: None,
@@ -260,8 +239,8 @@ mod tests {
         let mut others = memory.reserve();
         assert!(others.grow(3 << 20));
         let request = TestRequest::default().to_http_request();
-        let limits = limits(&|| None, 2);
-        let mut budget = Budget::new(&request, &limits, &memory);
+        let limits = limits(&memory, &|| None, 2);
+        let mut budget = Budget::new(&request, &limits);
         let chunk = vec![0; 1 << 19];
         let mut image = budget.begin();
         for _ in 0..2 {
@@ -282,15 +261,15 @@ mod tests {
     #[test]
     fn an_image_for_which_there_is_no_time_any_more_is_not_read_to_its_end() {
         let (memory, request) = (Allowance::new(64 << 20), TestRequest::default());
-        let shortage = std::cell::Cell::new(Some(Shortage::Room));
+        let shortage = std::cell::Cell::new(Some(EngineShortage::Room));
         let now = || shortage.get();
-        let limits = limits(&now, 1);
+        let limits = limits(&memory, &now, 1);
         let request = request.to_http_request();
-        let mut budget = Budget::new(&request, &limits, &memory);
+        let mut budget = Budget::new(&request, &limits);
         let (mut image, chunk) = (budget.begin(), vec![0; 1 << 19]);
         budget.keep(&mut image, &chunk).unwrap();
         assert!(!budget.is_refused(), "there may be room when it is there");
-        shortage.set(Some(Shortage::Time));
+        shortage.set(Some(EngineShortage::Time));
         budget.keep(&mut image, &chunk).unwrap();
         assert!(budget.is_refused());
         let more = read_on(&mut budget);
@@ -299,11 +278,12 @@ mod tests {
 
     #[test]
     fn other_fields_have_a_limit_of_their_own() {
-        let (memory, limits) = (Allowance::new(64 << 20), limits(&|| None, 1));
+        let memory = Allowance::new(64 << 20);
+        let limits = limits(&memory, &|| None, 1);
         let whole = limits.max_bytes;
         let announced = ("content-length", (whole + OTHER_FIELDS + 500).to_string());
         let request = TestRequest::default().insert_header(announced).to_http_request();
-        let mut budget = Budget::new(&request, &limits, &memory);
+        let mut budget = Budget::new(&request, &limits);
         budget.pass(&vec![0; OTHER_FIELDS]).unwrap();
         let mut image = budget.begin();
         budget.keep(&mut image, &vec![0; whole]).unwrap();

@@ -5,70 +5,36 @@
 
 mod budget;
 mod form;
+mod limits;
 mod multipart;
+mod origin;
 mod raw;
+mod upload;
 
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::HttpRequest;
-use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::Payload;
-use sdd_serving::causes::chain_of;
-use sdd_serving::{Allowance, ReservedBytes};
+use sdd_serving::ReservedBytes;
 
-pub use budget::Refusal;
+pub use limits::{Refusal, UploadLimits};
+pub use origin::of_headers as origin_of;
+pub use upload::Upload;
 
-use crate::error::{ApiError, Shortage};
-
-/// An uploaded image.
-#[derive(Debug)]
-pub struct Upload {
-    /// The encoded image.
-    pub bytes: ReservedBytes,
-    /// The type that the client declared for it.
-    pub content_type: Option<String>,
-    /// The name that the client gave the file.
-    pub file_name: Option<String>,
-}
-
-/// What the uploads of one request may cost.
-pub struct UploadLimits<'a> {
-    /// Length of one image, in bytes.
-    pub max_bytes: usize,
-    /// Number of images.
-    pub max_images: usize,
-    /// Time that the client may take to send them.
-    pub timeout: Duration,
-    /// When the answer would come too late.
-    pub deadline: Instant,
-    /// Why the images will not be looked at, where that is known before they have come. Then the body is
-    /// read, so that the client sees the answer, and thrown away.
-    pub refusal: Option<Refusal>,
-    /// What there is too little of at a moment for an image that comes to be answered in time, if anything.
-    /// Asked while it comes.
-    pub shortage: &'a dyn Fn() -> Option<Shortage>,
-    /// When there is likely to be room again.
-    pub wait: &'a dyn Fn() -> Duration,
-}
+use crate::error::ApiError;
 
 /// Reads the images of a request, at least one.
-///
-/// # Errors
-/// [`ApiError`]: the body is of another type, malformed, too large or too slow, or has no image.
-/// [`ApiError::Overloaded`] when the uploads of all requests together take too much memory, or when the
-/// answer would come too late; and what `limits.refusal` says.
 pub async fn read(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits<'_>,
-    memory: &Allowance,
 ) -> Result<Vec<Upload>, ApiError> {
     let reading = async {
         match BodyKind::of(request)? {
-            BodyKind::FormData => multipart::read(request, body, limits, memory).await,
+            BodyKind::FormData => multipart::read(request, body, limits).await,
             BodyKind::Image(content_type) => {
-                let upload = raw::read(request, body, content_type, limits, memory).await?;
+                let upload = raw::read(request, body, content_type, limits).await?;
                 Ok(vec![upload])
             }
         }
@@ -77,16 +43,12 @@ pub async fn read(
 }
 
 /// Reads a body as it is, of at most `limits.max_bytes`.
-///
-/// # Errors
-/// As [`read`].
 pub async fn read_whole(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits<'_>,
-    memory: &Allowance,
 ) -> Result<ReservedBytes, ApiError> {
-    let reading = raw::read(request, body, String::new(), limits, memory);
+    let reading = raw::read(request, body, String::new(), limits);
     in_time(limits, reading).await.map(|upload| upload.bytes)
 }
 
@@ -134,26 +96,7 @@ impl BodyKind {
     }
 }
 
-/// Why a body could not be read to its end, for whoever sends it.
-fn why_unread(error: &PayloadError) -> String {
-    match error {
-        PayloadError::Incomplete(_) => {
-            "it ended before all of it had come: the connection broke off, or it is not as long as its Content-Length, or \
-             its chunks, say"
-                .into()
-        }
-        // It is decompressed elsewhere: the HTTP library says so of chunks.
-        PayloadError::EncodingCorrupted => {
-            "its chunks (Transfer-Encoding: chunked) are malformed: each begins with its length in hexadecimal digits"
-                .into()
-        }
-        PayloadError::Io(error) => error.to_string(),
-        error => chain_of(error),
-    }
-}
-
 /// Whether something with this type may be an image, by what its sender says.
-#[must_use]
 pub fn may_be_image(content_type: &str) -> bool {
     content_type.starts_with("image/") || content_type == "application/octet-stream"
 }

@@ -5,13 +5,14 @@ use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_TYPE, HeaderValue};
 use actix_web::web::Payload;
 use futures_util::{StreamExt, TryStreamExt};
-use sdd_serving::Allowance;
 use sdd_serving::causes::chain_of;
 
-use super::budget::{Budget, Receiving};
-use super::form::{self, MalformedForm, PlainForm};
-use super::{Upload, UploadLimits, why_unread};
 use crate::error::ApiError;
+use crate::uploads::budget::{Budget, Receiving};
+use crate::uploads::form::{self, PlainForm};
+use crate::uploads::limits::UploadLimits;
+use crate::uploads::origin::{OriginField, Origins};
+use crate::uploads::upload::{Upload, why_unread};
 
 /// The field that carries an image.
 const FIELD: &str = "file";
@@ -19,19 +20,23 @@ const FIELD: &str = "file";
 /// Parts beside the images that are read and thrown away, as browsers' forms may send some.
 const MAX_OTHER_PARTS: usize = 16;
 
-pub(super) async fn read(
+/// Bytes of a field `group` or `stream` that are looked at: more than a name may have.
+const MAX_TEXT_BYTES: usize = 1024;
+
+pub(crate) async fn read(
     request: &HttpRequest,
     body: Payload,
     limits: &UploadLimits<'_>,
-    memory: &Allowance,
 ) -> Result<Vec<Upload>, ApiError> {
-    let mut budget = Budget::new(request, limits, memory);
+    let mut budget = Budget::new(request, limits);
     budget.check_announced()?;
     let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
-    let boundary = form::boundary(content_type.unwrap_or_default())?;
+    let boundary = form::boundary(content_type.unwrap_or_default())
+        .map_err(|reason| ApiError::MalformedMultipart { reason })?;
     let form = PlainForm::new(body.into_inner(), &boundary);
     let mut multipart = Multipart::new(&form.headers(), form);
     let mut images = Vec::new();
+    let mut origins = Origins::new(request)?;
     let (mut files, mut others) = (0, 0);
     while let Some(mut part) = multipart.try_next().await.map_err(|error| malformed(&error))? {
         if part.name() != Some(FIELD) {
@@ -39,13 +44,19 @@ pub(super) async fn read(
             if others > MAX_OTHER_PARTS {
                 return Err(ApiError::TooManyFields { limit: MAX_OTHER_PARTS });
             }
-            pass(&mut part, &mut budget).await?;
+            if let Some(field) = part.name().and_then(OriginField::of) {
+                let text = receive_text(&mut part, &mut budget).await?;
+                origins.take(field, &text)?;
+            } else {
+                pass(&mut part, &mut budget).await?;
+            }
             continue;
         }
         if files == limits.max_images {
             return Err(ApiError::TooManyFiles { limit: limits.max_images });
         }
         files += 1;
+        origins.next_file();
         images.push(receive(&mut part, &mut budget).await?);
         if budget.is_refused() {
             // None of them will be looked at.
@@ -57,10 +68,10 @@ pub(super) async fn read(
         return Err(ApiError::MissingFile);
     }
     budget.check()?;
-    let finish = |(image, content_type, file_name): (Receiving, _, _)| {
-        Ok(Upload { bytes: budget.end(image)?, content_type, file_name })
+    let finish = |((image, content_type, file_name), origin): (Received, _)| {
+        Ok(Upload { bytes: budget.end(image)?, content_type, file_name, origin })
     };
-    images.into_iter().map(finish).collect()
+    images.into_iter().zip(origins.of_files()).map(finish).collect()
 }
 
 type Received = (Receiving, Option<String>, Option<String>);
@@ -76,6 +87,18 @@ async fn receive(part: &mut Field, budget: &mut Budget<'_>) -> Result<Received, 
     Ok((image, content_type, file_name))
 }
 
+/// The beginning of a short text: what is longer is refused all the same.
+async fn receive_text(part: &mut Field, budget: &mut Budget<'_>) -> Result<Vec<u8>, ApiError> {
+    let mut text = Vec::new();
+    while let Some(chunk) = part.next().await {
+        let chunk = chunk.map_err(|error| malformed(&error))?;
+        budget.pass(&chunk)?;
+        let room = MAX_TEXT_BYTES.saturating_sub(text.len());
+        text.extend_from_slice(&chunk[..chunk.len().min(room)]);
+    }
+    Ok(text)
+}
+
 async fn pass(part: &mut Field, budget: &mut Budget<'_>) -> Result<(), ApiError> {
     while let Some(chunk) = part.next().await {
         budget.pass(&chunk.map_err(|error| malformed(&error))?)?;
@@ -89,10 +112,4 @@ fn malformed(error: &MultipartError) -> ApiError {
         error => chain_of(error),
     };
     ApiError::MalformedMultipart { reason }
-}
-
-impl From<MalformedForm> for ApiError {
-    fn from(error: MalformedForm) -> Self {
-        Self::MalformedMultipart { reason: error.to_string() }
-    }
 }

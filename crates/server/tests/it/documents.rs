@@ -43,8 +43,6 @@ fn answers_are_as_documented() {
         reference.to_str().unwrap(),
         "--monitor",
         monitor.to_str().unwrap(),
-        "--drift-min-images",
-        "1",
     ]);
     let document = server.get("/openapi.json").json();
     assert_eq!(document["openapi"], "3.1.0");

@@ -1,4 +1,4 @@
-//! The folder on disk: whole images and whole lines, whenever the server is killed.
+//! The capture folder on disk: whole images and whole lines, whenever the server is killed.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read, Seek, SeekFrom, Write};
@@ -8,25 +8,25 @@ use std::time::SystemTime;
 
 use time::Date;
 
-use super::error::CaptureError;
-use super::names::{self, ImageName};
+use crate::capture::error::CaptureError;
+use crate::capture::names::{self, ImageName};
 
-/// Reads and writes for the owner and the group: captured images are not for everybody.
+/// The owner reads and writes, the group reads, nobody else does either: captured images are not for everybody.
 const FOLDER_MODE: u32 = 0o750;
 const FILE_MODE: u32 = 0o640;
 
 /// The folder, for this process alone, until it is dropped.
 #[derive(Debug)]
-pub(super) struct CaptureFolder {
-    pub(super) path: PathBuf,
+pub(crate) struct CaptureFolder {
+    pub(crate) path: PathBuf,
     lock: File,
-    /// Bytes of images and records, as far as is known.
-    pub(super) stored_bytes: u64,
+    /// Bytes of images and predictions, as far as is known.
+    pub(crate) stored_bytes: u64,
 }
 
 /// What to do about a folder that is not there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum IfMissing {
+pub(crate) enum IfMissing {
     Create,
     Fail,
 }
@@ -59,20 +59,12 @@ impl CaptureFolder {
         if there {
             return Ok(false);
         }
-        let temporary = shard.join(name.temporary());
-        let written = write(&temporary, image)
-            .map_err(CaptureError::io("write", &temporary))
-            .and_then(|()| fs::rename(&temporary, &path).map_err(CaptureError::io("write", &path)));
-        if written.is_err() {
-            // Where this fails, too, the next start removes it.
-            let _ = fs::remove_file(&temporary);
-        }
-        written?;
+        replace(&path, &shard.join(name.temporary()), image)?;
         self.stored_bytes = self.stored_bytes.saturating_sub(replaced_bytes) + image.len() as u64;
         Ok(true)
     }
 
-    /// Appends a line, which ends with a line feed, to the records of a day; all of it or nothing.
+    /// Appends a line, which ends with a line feed, to the predictions of a day; all of it or nothing.
     ///
     /// The file is opened each time, so that a file which somebody has moved away meanwhile is not
     /// written to.
@@ -126,7 +118,7 @@ fn lock(folder: &Path) -> Result<File> {
 }
 
 /// Follows no link and waits for no pipe that somebody has put there.
-fn open(path: &Path, options: &mut OpenOptions) -> Result<File> {
+pub(crate) fn open(path: &Path, options: &mut OpenOptions) -> Result<File> {
     let flags = libc::O_NOFOLLOW | libc::O_NONBLOCK;
     let opened = options.mode(FILE_MODE).custom_flags(flags).open(path);
     let file = opened.map_err(CaptureError::io("open", path))?;
@@ -155,6 +147,18 @@ fn probe(path: &Path) -> Result<()> {
     written.and(removed).map_err(CaptureError::io("write", path))
 }
 
+/// Writes a file under another name and gives it its own once it is whole.
+pub(crate) fn replace(path: &Path, temporary: &Path, content: &[u8]) -> Result<()> {
+    let written = write(temporary, content)
+        .map_err(CaptureError::io("write", temporary))
+        .and_then(|()| fs::rename(temporary, path).map_err(CaptureError::io("write", path)));
+    if written.is_err() {
+        // Where this fails, too, the next start removes it, or the next to write it.
+        let _ = fs::remove_file(temporary);
+    }
+    written
+}
+
 fn write(path: &Path, content: &[u8]) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create(true).truncate(true).mode(FILE_MODE);
@@ -162,7 +166,7 @@ fn write(path: &Path, content: &[u8]) -> io::Result<()> {
 }
 
 /// Whether an image is there, and the length of what is in its place and is not all of it. Its age
-/// begins anew, so that it is not removed before the record that is about to name it.
+/// begins anew, so that it is not removed before the line that is about to name it.
 fn refresh(path: &Path, bytes: u64) -> Result<(bool, u64)> {
     match fs::symlink_metadata(path) {
         // Somebody has put a link there, perhaps to where the image was moved.

@@ -6,35 +6,33 @@
 //!
 //! Files are whole at any moment that the process may be killed at. They are not forced to disk one by
 //! one: a computer that loses its power may lose the last seconds, which SHA-256 and length in the
-//! records tell.
+//! lines tell.
 
 mod counts;
 mod error;
 mod folder;
 mod names;
 mod options;
-mod record;
+mod prediction;
 mod retention;
 mod selection;
 mod sweeps;
 mod writer;
 
-use std::sync::Arc;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
+use crossbeam_channel::{Sender, TrySendError, bounded};
 
 pub use counts::CaptureCounts;
 pub use error::CaptureError;
 pub use options::CaptureOptions;
-pub use record::{Reason, Record, RecordedImage, RecordedModel};
 
-use self::record::CapturedPrediction;
-use self::retention::Retention;
-use self::selection::Selection;
-use self::writer::{CaptureWriter, Entry, Message, WriterOptions};
+use self::counts::SharedCounts;
+use self::prediction::{CapturedPrediction, Reason};
+use self::writer::{CaptureWriter, Entry, Message};
 use crate::allowance::Allowance;
 use crate::engine::{Answer, AnsweredImage, ServedModel};
+use crate::worker::Worker;
 
 /// Images that may wait to be written; their bytes are limited by a setting.
 const QUEUED_IMAGES: usize = 1024;
@@ -45,12 +43,11 @@ const FOR_OWN_REASONS: usize = 4;
 
 /// Where predictions are handed in to be kept.
 pub struct Capture {
-    selection: Selection,
+    options: CaptureOptions,
     queue: Sender<Message>,
     memory: Allowance,
-    counts: Arc<CaptureCounts>,
-    /// Closed when the thread has ended.
-    ended: Receiver<()>,
+    counts: SharedCounts,
+    worker: Worker,
 }
 
 impl Capture {
@@ -60,52 +57,48 @@ impl Capture {
     /// [`CaptureError`]: the folder cannot be used.
     pub fn start(options: &CaptureOptions) -> Result<Self, CaptureError> {
         let directory = &options.directory;
-        let selection = Selection::new(options);
-        let retention = Retention { max_bytes: options.max_bytes, max_age: options.max_age };
         let memory = Allowance::new(options.queue_bytes);
-        let writer_options = WriterOptions {
-            directory: directory.clone(),
-            retention,
-            retry_after: options.retry_after,
-        };
-        let counts = Arc::new(CaptureCounts::default());
-        let writer = CaptureWriter::open(writer_options, Arc::clone(&counts))?;
+        let counts = SharedCounts::default();
+        let writer = CaptureWriter::open(options.clone(), counts.clone())?;
         let (queue, messages) = bounded(QUEUED_IMAGES);
-        let (ending, ended) = bounded(0);
-        let run = move || {
-            writer.run(&messages);
-            drop(ending);
-        };
-        let thread = std::thread::Builder::new().name("capture".into()).spawn(run);
-        thread.map_err(CaptureError::io("start a thread for", directory))?;
-        Ok(Self { selection, queue, memory, counts, ended })
+        let worker = Worker::start("capture", move || writer.run(&messages));
+        let worker = worker.map_err(CaptureError::io("start a thread for", directory))?;
+        Ok(Self { options: options.clone(), queue, memory, counts, worker })
     }
 
     /// Hands in the answer to an image, to be kept if it is one of those that are. A tensor is none: nobody
     /// could look at it. Never waits.
     pub fn offer(&self, request_id: &str, answer: &Answer, served: &ServedModel) {
-        let Some(AnsweredImage { bytes: image, sha256 }) = &answer.image else { return };
-        let reasons = self.selection.reasons(sha256, answer);
-        if reasons.is_empty() {
-            return;
+        let Some(image) = &answer.image else { return };
+        let reasons = self.options.reasons(&image.sha256, answer);
+        if !reasons.is_empty() && !self.enqueue(request_id, answer, image, served, reasons) {
+            self.counts.lock().dropped += 1;
         }
+    }
+
+    /// Whether there was room for it, and somebody who writes.
+    fn enqueue(
+        &self,
+        request_id: &str,
+        answer: &Answer,
+        image: &AnsweredImage,
+        served: &ServedModel,
+        reasons: Vec<Reason>,
+    ) -> bool {
         let mut room = self.memory.reserve();
-        let is_queued = self.counts.enabled()
-            && self.has_room_for(&reasons, image.len())
-            && room.grow(image.len());
-        if !is_queued {
-            self.counts.count_dropped();
-            return;
+        let bytes = image.bytes.len();
+        let is_enabled = self.counts.lock().enabled;
+        if !(is_enabled && self.has_room_for(&reasons, bytes) && room.grow(bytes)) {
+            return false;
         }
-        let observed = CapturedPrediction::new(request_id, answer, served, reasons);
-        let (sha256, image) = (sha256.clone(), image.bytes());
-        let entry = Box::new(Entry { observed, sha256, image, _room: room });
-        if let Err(refused) = self.queue.try_send(Message::Keep(entry)) {
-            self.counts.count_dropped();
-            if refused.is_disconnected() {
-                self.counts.set_enabled(false);
-            }
+        let made = CapturedPrediction::new(request_id, answer, image, served, reasons);
+        let Some((prediction, name)) = made else { return false };
+        let entry = Box::new(Entry { prediction, name, image: image.bytes.bytes(), _room: room });
+        let refused = self.queue.try_send(Message::Keep(entry)).err();
+        if refused.as_ref().is_some_and(TrySendError::is_disconnected) {
+            self.counts.lock().enabled = false;
         }
+        refused.is_none()
     }
 
     /// Whether the part of the queue has room that images with these reasons may use. Of requests at
@@ -118,13 +111,11 @@ impl Capture {
     }
 
     /// What has been kept and what not.
-    #[must_use]
-    pub fn counts(&self) -> &Arc<CaptureCounts> {
-        &self.counts
+    pub fn counts(&self) -> CaptureCounts {
+        *self.counts.lock()
     }
 
     /// Images that wait to be written.
-    #[must_use]
     pub fn queued_images(&self) -> usize {
         self.queue.len()
     }
@@ -132,40 +123,27 @@ impl Capture {
     /// Returns when what was handed in has been written, or at `deadline`. Nothing is captured from
     /// then on.
     pub async fn finish(&self, deadline: Instant) {
-        let mut told = false;
-        loop {
-            told = told || !self.queue.try_send(Message::Stop).is_err_and(|error| error.is_full());
-            if told && self.ended.try_recv().is_err_and(|error| error.is_disconnected()) {
-                return;
-            }
-            if Instant::now() >= deadline {
-                let images = self.queued_images();
-                tracing::warn!("{images} images could not be captured in time");
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        let tell = || !self.queue.try_send(Message::Stop).is_err_and(|error| error.is_full());
+        if !self.worker.finish(tell, deadline).await {
+            tracing::warn!("{} images could not be captured in time", self.queued_images());
         }
     }
 }
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
-
     use crossbeam_channel::bounded;
 
-    use super::{
-        Allowance, Capture, CaptureCounts, CaptureOptions, QUEUED_IMAGES, Reason, Selection,
-    };
+    use super::{Allowance, Capture, CaptureOptions, QUEUED_IMAGES, Reason, SharedCounts, Worker};
 
     #[test]
     fn samples_leave_room_for_what_has_a_reason_of_its_own() {
         let capture = Capture {
-            selection: Selection::new(&CaptureOptions::new("captured".into())),
+            options: CaptureOptions::new("captured".into()),
             queue: bounded(QUEUED_IMAGES).0,
             memory: Allowance::new(100),
-            counts: Arc::new(CaptureCounts::default()),
-            ended: bounded(0).1,
+            counts: SharedCounts::default(),
+            worker: Worker::start("capture", || ()).unwrap(),
         };
         let (sample, both) = ([Reason::Sample], [Reason::Sample, Reason::OutOfDistribution]);
         assert!(capture.has_room_for(&sample, 75) && !capture.has_room_for(&sample, 76));

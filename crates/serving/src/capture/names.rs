@@ -2,7 +2,10 @@
 //!
 //! ```text
 //! .capture.lock                    held by the server that writes here
-//! predictions-2026-11-24.jsonl     the records of a day (UTC), a line each
+//! .sweeps                          when the folder was looked through for what is too old
+//! .sweeps.tmp                      the same while it is being written
+//! predictions-2026-11-24.jsonl     the predictions of a day (UTC), a line each
+//! images/.probe.tmp                written and removed again to see whether there is room
 //! images/ab/abcd….jpg              an image, named by its SHA-256
 //! images/ab/.abcd….jpg.tmp         an image that is being written
 //! ```
@@ -10,16 +13,19 @@
 use sdd_core::image::FILE_EXTENSIONS;
 use time::{Date, Month};
 
-pub(super) const LOCK: &str = ".capture.lock";
-pub(super) const IMAGES: &str = "images";
+pub(crate) const LOCK: &str = ".capture.lock";
+/// The moments of sweeps, and the name of the file until all of it is written.
+pub(crate) const SWEEPS: &str = ".sweeps";
+pub(crate) const SWEEPS_TEMPORARY: &str = ".sweeps.tmp";
+pub(crate) const IMAGES: &str = "images";
 /// Written and removed again to see whether there is room.
-pub(super) const PROBE: &str = ".probe.tmp";
+pub(crate) const PROBE: &str = ".probe.tmp";
 
 const SHA256_DIGITS: usize = 64;
 
 /// An image by its content: its folder in `images/` is the beginning of its name.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) struct ImageName {
+pub(crate) struct ImageName {
     /// 64 hexadecimal digits.
     pub sha256: String,
     pub extension: &'static str,
@@ -48,14 +54,14 @@ impl ImageName {
 
 /// What a file in a folder of images is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum ImageFile {
+pub(crate) enum ImageFile {
     Whole,
     /// Left behind by a server that was killed.
     Temporary,
 }
 
 /// `None` for a file of somebody else's.
-pub(super) fn image_file(shard: &str, name: &str) -> Option<ImageFile> {
+pub(crate) fn image_file(shard: &str, name: &str) -> Option<ImageFile> {
     let temporary = name.strip_prefix('.').and_then(|name| name.strip_suffix(".tmp"));
     let kind = if temporary.is_some() { ImageFile::Temporary } else { ImageFile::Whole };
     let (sha256, extension) = temporary.unwrap_or(name).split_once('.')?;
@@ -68,17 +74,17 @@ pub(super) fn image_file(shard: &str, name: &str) -> Option<ImageFile> {
 }
 
 /// Whether a folder in `images/` is one of ours.
-pub(super) fn is_shard(name: &str) -> bool {
+pub(crate) fn is_shard(name: &str) -> bool {
     name.len() == 2 && is_lower_hex(name)
 }
 
-/// The file with the records of a day.
-pub(super) fn predictions_file(day: Date) -> String {
+/// The file with the predictions of a day.
+pub(crate) fn predictions_file(day: Date) -> String {
     let (year, month) = (day.year(), u8::from(day.month()));
     format!("predictions-{year:04}-{month:02}-{:02}.jsonl", day.day())
 }
 
-pub(super) fn is_predictions_file(name: &str) -> bool {
+pub(crate) fn is_predictions_file(name: &str) -> bool {
     let day = name.strip_prefix("predictions-").and_then(|rest| rest.strip_suffix(".jsonl"));
     // Written again, it must be the same name: numbers can be written in other ways.
     day.and_then(parse_day).is_some_and(|day| predictions_file(day) == name)

@@ -8,26 +8,24 @@ use std::time::Duration;
 pub struct CaptureOptions {
     /// The folder.
     pub directory: PathBuf,
-    /// Share of the images that is kept, 0 to 1, chosen by their content: the same image always or never.
+    /// Share of the images that is kept, 0 to 1.
     pub share: f64,
     /// Whether what is out of distribution is always kept.
     pub always_ood: bool,
     /// Confidence below which a prediction is always kept; 0 turns this off.
     pub below_confidence: f64,
-    /// Bytes that the folder may take: beyond, the oldest files are removed; `None` where there is no limit.
+    /// Bytes that the folder may take; `None` where there is no limit.
     pub max_bytes: Option<u64>,
-    /// Time after which a file is removed, counted from the last prediction that it was kept for.
+    /// Time after which a file is removed.
     pub max_age: Option<Duration>,
-    /// Bytes of images that may wait to be written; more are not kept, nor is an image that is larger. What is kept for
-    /// nothing but the share has three quarters of it.
+    /// Bytes of images that may wait to be written.
     pub queue_bytes: usize,
-    /// Time after which writing is tried again where it has failed.
+    /// Time after a failure to the next attempt.
     pub retry_after: Duration,
 }
 
 impl CaptureOptions {
     /// Everything, in this folder, without limit.
-    #[must_use]
     pub fn new(directory: PathBuf) -> Self {
         Self {
             directory,

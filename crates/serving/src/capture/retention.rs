@@ -1,10 +1,10 @@
 //! Which files go, and when: the oldest, for their age or to make room.
 //!
-//! The age of an image is that of the youngest record that names it, since writing a record makes
-//! the image's age begin anew; the age of a file of records is that of its last line. So no image goes
-//! for its age before a record that names it would, and none for that of a clock that is wrong for a
-//! moment ([`super::sweeps`]). To make room the oldest go, whatever names them:
-//! a record whose image is gone still says what was predicted.
+//! The age of an image is that of the youngest prediction that names it, since writing one makes
+//! the image's age begin anew; the age of a file of predictions is that of its last line. So no image goes
+//! for its age before a prediction that names it would, and none for that of a clock that is wrong for a
+//! moment ([`crate::capture::sweeps`]). To make room the oldest go, whatever names them:
+//! a prediction whose image is gone still says what was predicted.
 
 use std::collections::BinaryHeap;
 use std::fs::{self, DirEntry, Metadata};
@@ -12,27 +12,21 @@ use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime};
 
-use super::error::CaptureError;
-use super::folder::CaptureFolder;
-use super::names::{self, ImageFile};
-use super::sweeps;
+use crate::capture::error::CaptureError;
+use crate::capture::folder::CaptureFolder;
+use crate::capture::names::{self, ImageFile};
+use crate::capture::options::CaptureOptions;
+use crate::capture::sweeps;
 
 /// Part of the limit that is freed at a time when it is reached, so that this is seldom: 1 in 10.
 const FREED_AT_A_TIME: u64 = 10;
 
-/// How much is kept, and for how long.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Retention {
-    pub max_bytes: Option<u64>,
-    pub max_age: Option<Duration>,
-}
-
-/// One image or one file of records.
+/// One image or one file of predictions.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct StoredFile {
     // The order of the fields is the order in which files go.
     modified: SystemTime,
-    // Of the same moment, the image before the record that names it.
+    // Of the same moment, the image before the predictions that name it.
     is_predictions: bool,
     path: PathBuf,
     bytes: u64,
@@ -46,9 +40,9 @@ impl CaptureFolder {
     /// files removed.
     ///
     /// Only regular files with names of our own are removed, and no link is followed.
-    pub fn sweep(&mut self, retention: &Retention, incoming_bytes: u64) -> Result<u64> {
-        let mut removed = self.sweep_old(retention.max_age)?;
-        let Some(max_bytes) = retention.max_bytes else { return Ok(removed) };
+    pub fn sweep(&mut self, options: &CaptureOptions, incoming_bytes: u64) -> Result<u64> {
+        let mut removed = self.sweep_old(options.max_age)?;
+        let Some(max_bytes) = options.max_bytes else { return Ok(removed) };
         let needed = self.stored_bytes.saturating_add(incoming_bytes);
         if needed > max_bytes {
             let aim = max_bytes - max_bytes / FREED_AT_A_TIME;
@@ -58,10 +52,10 @@ impl CaptureFolder {
     }
 
     /// Makes room for what is to be written, if it is needed.
-    pub fn make_room(&mut self, retention: &Retention, incoming_bytes: u64) -> Result<u64> {
+    pub fn make_room(&mut self, options: &CaptureOptions, incoming_bytes: u64) -> Result<u64> {
         let needed = self.stored_bytes.saturating_add(incoming_bytes);
-        if retention.max_bytes.is_some_and(|max_bytes| needed > max_bytes) {
-            self.sweep(retention, incoming_bytes)
+        if options.max_bytes.is_some_and(|max_bytes| needed > max_bytes) {
+            self.sweep(options, incoming_bytes)
         } else {
             Ok(0)
         }
@@ -193,7 +187,7 @@ mod tests {
     use std::path::Path;
     use std::time::{Duration, SystemTime};
 
-    use super::Retention;
+    use super::CaptureOptions;
     use crate::capture::folder::{CaptureFolder, IfMissing};
 
     const HOUR: Duration = Duration::from_hours(1);
@@ -232,8 +226,9 @@ mod tests {
         all.into_iter().filter(|name| path.join(name).exists()).collect()
     }
 
-    fn keeping(max_bytes: Option<u64>, max_age_h: Option<u32>) -> Retention {
-        Retention { max_bytes, max_age: max_age_h.map(|hours| HOUR * hours) }
+    fn keeping(max_bytes: Option<u64>, max_age_h: Option<u32>) -> CaptureOptions {
+        let max_age = max_age_h.map(|hours| HOUR * hours);
+        CaptureOptions { max_bytes, max_age, ..CaptureOptions::new("not looked at".into()) }
     }
 
     #[test]

@@ -1,25 +1,12 @@
-//! Which predictions are kept.
+//! The choice of predictions that are kept.
 
-use super::options::CaptureOptions;
-use super::record::Reason;
+use crate::capture::options::CaptureOptions;
+use crate::capture::prediction::Reason;
 use crate::engine::Answer;
 
-/// Which predictions are kept.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Selection {
-    share: f64,
-    always_ood: bool,
-    below_confidence: f64,
-}
-
-impl Selection {
-    pub fn new(options: &CaptureOptions) -> Self {
-        let &CaptureOptions { share, always_ood, below_confidence, .. } = options;
-        Self { share, always_ood, below_confidence }
-    }
-
+impl CaptureOptions {
     /// The reasons to keep the image with this SHA-256 with its answer; none where it is not kept.
-    pub fn reasons(&self, sha256: &str, answer: &Answer) -> Vec<Reason> {
+    pub(crate) fn reasons(&self, sha256: &str, answer: &Answer) -> Vec<Reason> {
         let drift = answer.drift.as_ref();
         let strange = drift.and_then(|drift| drift.out_of_distribution) == Some(true);
         let doubtful = f64::from(answer.prediction.confidence) < self.below_confidence;
@@ -55,15 +42,15 @@ fn position(sha256: &str) -> f64 {
 mod tests {
     use sha2::{Digest, Sha256};
 
-    use super::Selection;
+    use super::CaptureOptions;
 
     #[test]
     fn a_share_of_all_contents_is_sampled() {
         let images: Vec<_> =
             (0..2000_u32).map(|n| format!("{:x}", Sha256::digest(n.to_le_bytes()))).collect();
         let sampled = |share| {
-            let selection = Selection { share, always_ood: true, below_confidence: 0.8 };
-            images.iter().filter(|image| selection.samples(image)).count()
+            let options = CaptureOptions { share, ..CaptureOptions::new("captured".into()) };
+            images.iter().filter(|image| options.samples(image)).count()
         };
         assert_eq!((sampled(0.0), sampled(1.0)), (0, 2000));
         // The contents are fixed, and so is their number; 500 and 20 are the expectations.

@@ -4,12 +4,13 @@
 //! sweeps that lie apart, by a day or by a tenth of that age: the age is counted to the last but two of them. A clock
 //! that is wrong on one or two days removes nothing.
 
-use std::fs;
+use std::fs::OpenOptions;
 use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
-/// The file in the folder, a moment a line: milliseconds since 1970.
-const FILE: &str = ".sweeps";
+use crate::capture::folder::{open, replace};
+use crate::capture::names;
+use crate::causes::chain_of;
 
 /// Sweeps at which a file must have been too old.
 const AGREEING: usize = 3;
@@ -22,14 +23,16 @@ const APART: Duration = Duration::from_hours(24);
 const PARTS_OF_AGE: u32 = 10;
 
 /// Notes a sweep now, and gives the moment that ages are counted to; `None` where nothing goes for its age yet.
-pub(super) fn note(
+pub(crate) fn note(
     folder: &Path,
     max_age: Option<Duration>,
     now: SystemTime,
 ) -> Option<SystemTime> {
-    let path = folder.join(FILE);
-    // What cannot be read is as if nothing had been noted: nothing goes.
-    let stored = fs::read_to_string(&path).unwrap_or_default();
+    // A moment a line: milliseconds since 1970.
+    let path = folder.join(names::SWEEPS);
+    let stored = open(&path, OpenOptions::new().read(true)).ok();
+    // What cannot be read, or was lost with the computer's power, is as if nothing had been noted: nothing goes.
+    let stored = stored.and_then(|file| std::io::read_to_string(file).ok()).unwrap_or_default();
     let mut moments: Vec<u64> = stored.lines().filter_map(|line| line.parse().ok()).collect();
     let now_ms = millis(now.duration_since(UNIX_EPOCH).unwrap_or_default());
     let apart_ms = millis(max_age.map_or(APART, |max_age| APART.min(max_age / PARTS_OF_AGE)));
@@ -37,12 +40,10 @@ pub(super) fn note(
         moments.push(now_ms);
         let first = moments.len().saturating_sub(REMEMBERED);
         let text: Vec<String> = moments[first..].iter().map(ToString::to_string).collect();
-        let whole = folder.join(format!("{FILE}.tmp"));
-        if let Err(error) =
-            fs::write(&whole, text.join("\n")).and_then(|()| fs::rename(&whole, &path))
-        {
+        let temporary = folder.join(names::SWEEPS_TEMPORARY);
+        if let Err(error) = replace(&path, &temporary, text.join("\n").as_bytes()) {
             // As on a full disk, of which this sweep may free some.
-            tracing::debug!("{} cannot be written: {error}", path.display());
+            tracing::debug!("{}", chain_of(&error));
         }
     }
     // Those of a clock that was ahead are none yet.
@@ -57,6 +58,8 @@ fn millis(time: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+
     use super::*;
 
     const DAY: Duration = Duration::from_hours(24);
@@ -86,14 +89,15 @@ mod tests {
     #[test]
     fn what_others_wrote_into_it_is_nothing_and_it_stays_small() {
         let folder = tempfile::tempdir().unwrap();
-        fs::write(folder.path().join(FILE), b"soon\n-5\n\n18446744073709551615\n").unwrap();
+        fs::write(folder.path().join(names::SWEEPS), b"soon\n-5\n\n18446744073709551615\n")
+            .unwrap();
         let begin = UNIX_EPOCH + 20_000 * DAY;
         for day in 0..40_u32 {
             note(folder.path(), None, begin + day * DAY);
         }
-        let stored = fs::read_to_string(folder.path().join(FILE)).unwrap();
+        let stored = fs::read_to_string(folder.path().join(names::SWEEPS)).unwrap();
         assert_eq!(stored.lines().count(), REMEMBERED);
-        fs::write(folder.path().join(FILE), b"\xff\xfe").unwrap();
+        fs::write(folder.path().join(names::SWEEPS), b"\xff\xfe").unwrap();
         assert_eq!(note(folder.path(), Some(30 * DAY), begin), None);
     }
 }

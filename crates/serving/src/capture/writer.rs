@@ -1,20 +1,17 @@
-//! The thread that writes.
+//! The thread that writes images and predictions into the capture folder.
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use sdd_core::image::file_extension;
 
-use super::counts::CaptureCounts;
-use super::error::CaptureError;
-use super::folder::{CaptureFolder, IfMissing};
-use super::names::ImageName;
-use super::record::{CapturedPrediction, Record};
-use super::retention::Retention;
 use crate::allowance::Reservation;
+use crate::capture::counts::SharedCounts;
+use crate::capture::error::CaptureError;
+use crate::capture::folder::{CaptureFolder, IfMissing};
+use crate::capture::names::ImageName;
+use crate::capture::options::CaptureOptions;
+use crate::capture::prediction::CapturedPrediction;
 use crate::causes::chain_of;
 
 /// How often files are looked at for their age, and counted anew, at the most and at the least.
@@ -24,41 +21,24 @@ const SWEEP_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration:
 const SWEEPS_WITHIN_AGE: u32 = 10;
 
 /// What the thread is told.
-pub(super) enum Message {
+pub(crate) enum Message {
     Keep(Box<Entry>),
     /// To end when what came before it is done.
     Stop,
 }
 
 /// One prediction and its image.
-pub(super) struct Entry {
-    pub observed: CapturedPrediction,
-    /// Of the image, 64 hexadecimal digits.
-    pub sha256: String,
+pub(crate) struct Entry {
+    pub prediction: CapturedPrediction,
+    pub name: ImageName,
     pub image: Bytes,
     /// The room in the queue, given back when the entry is dropped.
     pub _room: Reservation,
 }
 
-/// Where and what is written.
-#[derive(Debug, Clone)]
-pub(super) struct WriterOptions {
-    pub directory: PathBuf,
-    pub retention: Retention,
-    pub retry_after: Duration,
-}
-
-impl WriterOptions {
-    fn next_sweep(&self) -> Instant {
-        let (shortest, longest) = SWEEP_INTERVALS;
-        let by_age = self.retention.max_age.map(|age| age / SWEEPS_WITHIN_AGE);
-        Instant::now() + by_age.unwrap_or(longest).clamp(shortest, longest)
-    }
-}
-
-pub(super) struct CaptureWriter {
-    options: WriterOptions,
-    counts: Arc<CaptureCounts>,
+pub(crate) struct CaptureWriter {
+    options: CaptureOptions,
+    counts: SharedCounts,
     state: State,
 }
 
@@ -80,7 +60,7 @@ impl CaptureWriter {
     ///
     /// # Errors
     /// Any other reason why nothing can be written.
-    pub fn open(options: WriterOptions, counts: Arc<CaptureCounts>) -> Result<Self, CaptureError> {
+    pub fn open(options: CaptureOptions, counts: SharedCounts) -> Result<Self, CaptureError> {
         let state = match CaptureFolder::open(&options.directory, IfMissing::Create) {
             Ok(folder) => {
                 tracing::info!("capturing to {}", options.directory.display());
@@ -92,7 +72,7 @@ impl CaptureWriter {
             }
             Err(error) => return Err(error),
         };
-        counts.set_enabled(matches!(state, State::On { .. }));
+        counts.lock().enabled = matches!(state, State::On { .. });
         Ok(Self { options, counts, state })
     }
 
@@ -110,9 +90,9 @@ impl CaptureWriter {
                 Err(RecvTimeoutError::Timeout) => {}
             }
         }
-        self.counts.set_enabled(false);
+        self.counts.lock().enabled = false;
         if let State::Off { unwritten: Some(_), .. } = self.state {
-            self.counts.count_dropped();
+            self.counts.lock().dropped += 1;
         }
     }
 
@@ -120,11 +100,11 @@ impl CaptureWriter {
         let now = Instant::now();
         match &mut self.state {
             State::On { folder, next_sweep } if *next_sweep <= now => {
-                let swept = folder.sweep(&self.options.retention, 0);
-                *next_sweep = self.options.next_sweep();
-                self.counts.set_stored_bytes(folder.stored_bytes);
+                let swept = folder.sweep(&self.options, 0);
+                *next_sweep = next_sweep_of(&self.options);
+                self.counts.lock().stored_bytes = folder.stored_bytes;
                 match swept {
-                    Ok(removed) => self.counts.count_removed(removed),
+                    Ok(removed) => self.counts.lock().removed_files += removed,
                     Err(error) => self.turn_off(&error, None),
                 }
             }
@@ -139,7 +119,7 @@ impl CaptureWriter {
     fn take(&mut self, entry: Box<Entry>) {
         let State::On { folder, .. } = &mut self.state else {
             // It was in the queue when the capture was turned off.
-            self.counts.count_dropped();
+            self.counts.lock().dropped += 1;
             return;
         };
         if let Err(error) = keep(&entry, folder, &self.options, &self.counts) {
@@ -154,8 +134,8 @@ impl CaptureWriter {
 
     /// Gives the folder back, and with it the lock: the folder may be another one the next time.
     fn stay_off(&mut self, unwritten: Option<Box<Entry>>) {
-        self.counts.count_failure();
-        self.counts.set_enabled(false);
+        self.counts.lock().failures += 1;
+        self.counts.lock().enabled = false;
         let retry_at = Instant::now() + self.options.retry_after;
         self.state = State::Off { retry_at, unwritten };
     }
@@ -165,8 +145,9 @@ impl CaptureWriter {
         let reopen = || {
             // Where the folder is gone, a disk may be, and what is below it is not for us.
             let mut folder = CaptureFolder::open(directory, IfMissing::Fail)?;
-            self.counts.count_removed(folder.sweep(&self.options.retention, 0)?);
-            self.counts.set_stored_bytes(folder.stored_bytes);
+            let removed = folder.sweep(&self.options, 0)?;
+            self.counts.lock().removed_files += removed;
+            self.counts.lock().stored_bytes = folder.stored_bytes;
             if let Some(entry) = &unwritten {
                 keep(entry, &mut folder, &self.options, &self.counts)?;
             }
@@ -174,8 +155,8 @@ impl CaptureWriter {
         };
         match reopen() {
             Ok(folder) => {
-                self.state = State::On { folder, next_sweep: self.options.next_sweep() };
-                self.counts.set_enabled(true);
+                self.state = State::On { folder, next_sweep: next_sweep_of(&self.options) };
+                self.counts.lock().enabled = true;
                 // Once it is true.
                 tracing::info!("capture to {} is on again", self.options.directory.display());
             }
@@ -188,7 +169,13 @@ impl CaptureWriter {
     }
 }
 
-fn warn(error: &CaptureError, options: &WriterOptions) {
+fn next_sweep_of(options: &CaptureOptions) -> Instant {
+    let (shortest, longest) = SWEEP_INTERVALS;
+    let by_age = options.max_age.map(|age| age / SWEEPS_WITHIN_AGE);
+    Instant::now() + by_age.unwrap_or(longest).clamp(shortest, longest)
+}
+
+fn warn(error: &CaptureError, options: &CaptureOptions) {
     tracing::warn!(
         "capture is off, images are answered all the same: {}; trying again every {} s",
         chain_of(error),
@@ -196,60 +183,60 @@ fn warn(error: &CaptureError, options: &WriterOptions) {
     );
 }
 
-/// Writes the image, then the record that names it.
+/// Writes the image, then the line that names it.
 fn keep(
     entry: &Entry,
     folder: &mut CaptureFolder,
-    options: &WriterOptions,
-    counts: &CaptureCounts,
+    options: &CaptureOptions,
+    counts: &SharedCounts,
 ) -> Result<(), CaptureError> {
-    let Entry { observed, sha256, image, .. } = entry;
-    let Some(extension) = file_extension(image) else {
-        // Only images are answered, so this is for a format that the model's side learned alone.
-        counts.count_dropped();
-        return Ok(());
-    };
-    let name = ImageName { sha256: sha256.clone(), extension };
-    let day = observed.time.date();
-    let mut line = serde_json::to_vec(&Record::new(observed, &name, image.len()))
-        .map_err(|error| CaptureError::io("write a record into", &folder.path)(error.into()))?;
+    let Entry { prediction, name, image, .. } = entry;
+    let mut line = serde_json::to_vec(prediction)
+        .map_err(|error| CaptureError::io("write a prediction into", &folder.path)(error.into()))?;
     line.push(b'\n');
     let incoming_bytes = (image.len() + line.len()) as u64;
-    let retention = &options.retention;
-    if retention.max_bytes.is_some_and(|max_bytes| incoming_bytes > max_bytes) {
+    if options.max_bytes.is_some_and(|max_bytes| incoming_bytes > max_bytes) {
         // Making room for it would remove all else and not be enough.
-        counts.count_dropped();
+        counts.lock().dropped += 1;
         return Ok(());
     }
-    counts.count_removed(folder.make_room(retention, incoming_bytes)?);
-    let with_image = folder.put_image(&name, image)?;
-    folder.append(day, &line)?;
-    counts.count_record(with_image);
-    counts.set_stored_bytes(folder.stored_bytes);
+    let removed = folder.make_room(options, incoming_bytes)?;
+    counts.lock().removed_files += removed;
+    let with_image = folder.put_image(name, image)?;
+    folder.append(prediction.time.date(), &line)?;
+    let mut counts = counts.lock();
+    counts.predictions += 1;
+    counts.images += u64::from(with_image);
+    counts.stored_bytes = folder.stored_bytes;
     Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::Arc;
-    use std::time::Duration;
 
     use bytes::Bytes;
     use sdd_core::Probabilities;
     use sha2::{Digest, Sha256};
     use time::OffsetDateTime;
 
-    use super::{CaptureCounts, CaptureWriter, Entry, Message, WriterOptions};
+    use super::{CaptureOptions, CaptureWriter, Entry, Message};
     use crate::allowance::Allowance;
-    use crate::capture::record::{CapturedPrediction, Reason, RecordedModel};
-    use crate::capture::retention::Retention;
+    use crate::capture::counts::{CaptureCounts, SharedCounts};
+    use crate::capture::names::ImageName;
+    use crate::capture::prediction::{
+        CapturedImage, CapturedModel, CapturedPrediction, FORMAT_VERSION, Reason,
+    };
 
     fn entry(image: &'static [u8], room: &Allowance) -> Message {
-        let model = RecordedModel { name: "m".into(), version: "1".into(), sha256: "0".repeat(64) };
-        let observed = CapturedPrediction {
+        let model = CapturedModel { name: "m".into(), version: "1".into(), sha256: "0".repeat(64) };
+        let sha256 = format!("{:x}", Sha256::digest(image));
+        let name = ImageName { sha256: sha256.clone(), extension: "png" };
+        let prediction = CapturedPrediction {
+            format_version: FORMAT_VERSION,
             time: OffsetDateTime::UNIX_EPOCH,
             request_id: "r".into(),
+            image: CapturedImage { path: name.path(), sha256, bytes: image.len() },
             class: "defect".into(),
             confidence: 0.9,
             probabilities: Probabilities(vec![("defect".into(), 0.9)]),
@@ -259,22 +246,17 @@ mod tests {
         };
         let mut room = room.reserve();
         assert!(room.grow(image.len()));
-        let sha256 = format!("{:x}", Sha256::digest(image));
         let image = Bytes::from_static(image);
-        Message::Keep(Box::new(Entry { observed, sha256, image, _room: room }))
+        Message::Keep(Box::new(Entry { prediction, name, image, _room: room }))
     }
 
     /// Writes what is handed in, and then ends; meanwhile `disturb` is called once.
-    fn write(path: &Path, images: &[&'static [u8]], disturb: impl FnOnce()) -> Arc<CaptureCounts> {
-        let retention = Retention { max_bytes: Some(10_000), max_age: None };
-        let options = WriterOptions {
-            directory: path.to_owned(),
-            retention,
-            retry_after: Duration::from_mins(1),
-        };
-        let counts = Arc::new(CaptureCounts::default());
-        let writer = CaptureWriter::open(options, Arc::clone(&counts)).unwrap();
-        assert!(counts.enabled());
+    fn write(path: &Path, images: &[&'static [u8]], disturb: impl FnOnce()) -> CaptureCounts {
+        let options =
+            CaptureOptions { max_bytes: Some(10_000), ..CaptureOptions::new(path.to_owned()) };
+        let counts = SharedCounts::default();
+        let writer = CaptureWriter::open(options, counts.clone()).unwrap();
+        assert!(counts.lock().enabled);
         disturb();
         let (memory, (queue, messages)) = (Allowance::new(1 << 20), crossbeam_channel::unbounded());
         for image in images {
@@ -283,7 +265,7 @@ mod tests {
         queue.send(Message::Stop).unwrap();
         writer.run(&messages);
         assert_eq!(memory.used(), 0, "all room was given back");
-        counts
+        *counts.lock()
     }
 
     const PNG: &[u8] = b"\x89PNG\r\n\x1a\n 1";
@@ -301,13 +283,13 @@ mod tests {
     #[test]
     fn what_is_written_and_what_is_not_is_counted() {
         let temporary = tempfile::tempdir().unwrap();
-        let images = [PNG, OTHER_PNG, PNG, b"no image", LARGE_PNG];
+        let images = [PNG, OTHER_PNG, PNG, LARGE_PNG];
         let counts = write(temporary.path(), &images, || {});
-        assert_eq!((counts.records(), counts.images(), counts.dropped()), (3, 2, 2));
-        assert_eq!((counts.failures(), counts.removed_files(), counts.enabled()), (0, 0, false));
+        assert_eq!((counts.predictions, counts.images, counts.dropped), (3, 2, 1));
+        assert_eq!((counts.failures, counts.removed_files, counts.enabled), (0, 0, false));
         let records = temporary.path().join("predictions-1970-01-01.jsonl");
         let written = std::fs::metadata(records).unwrap().len() + 2 * PNG.len() as u64;
-        assert_eq!(counts.stored_bytes(), written);
+        assert_eq!(counts.stored_bytes, written);
     }
 
     #[test]
@@ -317,8 +299,8 @@ mod tests {
         let away = temporary.path().join("away");
         let disturb = || std::fs::rename(&path, &away).unwrap();
         let counts = write(&path, &[PNG, OTHER_PNG, PNG], disturb);
-        assert_eq!((counts.records(), counts.images(), counts.dropped()), (0, 0, 3));
-        assert_eq!((counts.failures(), counts.enabled()), (1, false));
+        assert_eq!((counts.predictions, counts.images, counts.dropped), (0, 0, 3));
+        assert_eq!((counts.failures, counts.enabled), (1, false));
         assert!(!path.exists());
     }
 }

@@ -2,9 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use super::error::{EngineError, EngineShortage};
-use super::pace::{Lanes, Pace};
 use crate::allowance::{Allowance, Reservation};
+use crate::engine::error::{EngineError, EngineShortage};
+use crate::engine::pace::{Lanes, Pace};
 
 /// The part of an expected wait that it may take longer: one half. Under a load that never ends the
 /// queue is as long as it may be, and without a margin every image that takes longer than the mean
@@ -26,7 +26,6 @@ pub struct Permit {
 
 impl Admission {
     /// `workers` images in work and `queue` waiting.
-    #[must_use]
     pub fn new(workers: usize, queue: usize) -> Self {
         Self { images: Allowance::new(workers + queue), pace: Pace::default() }
     }
@@ -64,7 +63,6 @@ impl Admission {
     }
 
     /// What there is too little of for one more image at this moment, if anything.
-    #[must_use]
     pub fn shortage(&self, deadline: Instant) -> Option<EngineShortage> {
         if self.is_late(self.occupied(), 1, deadline) {
             return Some(EngineShortage::Time);
@@ -85,25 +83,22 @@ impl Admission {
     }
 
     /// The time until the images that wait or are in work now are likely to be done.
-    #[must_use]
     pub fn wait(&self) -> Duration {
         self.pace.expected_wait(self.occupied())
     }
 
     /// Images waiting or in work at most.
-    #[must_use]
     pub fn limit(&self) -> usize {
         self.images.limit()
     }
 
     /// Images waiting or in work.
-    #[must_use]
     pub fn occupied(&self) -> usize {
         self.images.used()
     }
 
     /// Takes note of an image that took `read` and `run` of the threads in `lanes`.
-    pub(super) fn note_times(&self, lanes: Lanes, read: Duration, run: Duration) {
+    pub(crate) fn note_times(&self, lanes: Lanes, read: Duration, run: Duration) {
         self.pace.note(lanes, read, run);
     }
 }

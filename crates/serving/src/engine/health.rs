@@ -25,7 +25,7 @@ const TRIALS: u32 = 3;
 
 /// The health of an engine, which all its runners note in.
 #[derive(Debug)]
-pub(super) struct Health {
+pub(crate) struct Health {
     state: Mutex<State>,
     /// Counts how often all sessions were to be made anew.
     generation: AtomicU64,
@@ -49,7 +49,7 @@ struct Failing {
 
 /// What a pass that failed leads to.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Consequence {
+pub(crate) enum Consequence {
     /// Nothing yet.
     None,
     /// All sessions are to be made anew.

@@ -2,10 +2,10 @@
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 
-use super::observer::EngineObserver;
+use crate::engine::observer::EngineObserver;
 
 /// A part of the engine that lives on one thread.
-pub(super) trait Isolated {
+pub(crate) trait Isolated {
     fn observer(&self) -> &dyn EngineObserver;
 
     /// Replaces what a panic may have left half-written.
@@ -14,7 +14,7 @@ pub(super) trait Isolated {
 
 /// Lets `stage` do some work. `None` after a panic: what the work held has been dropped unanswered,
 /// which its clients see as an internal error, and the stage is as new.
-pub(super) fn isolate<S: Isolated, T>(stage: &mut S, work: impl FnOnce(&mut S) -> T) -> Option<T> {
+pub(crate) fn isolate<S: Isolated, T>(stage: &mut S, work: impl FnOnce(&mut S) -> T) -> Option<T> {
     let done = catch_unwind(AssertUnwindSafe(|| work(stage)));
     if done.is_err() {
         stage.observer().panicked();

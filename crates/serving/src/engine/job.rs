@@ -2,14 +2,15 @@
 
 use std::time::{Duration, Instant};
 
-use sdd_core::{ImageWarning, Prediction};
+use sdd_core::{Prediction, ReadImage};
 use sdd_drift::Assessment;
 use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
-use super::admission::Permit;
-use super::error::EngineError;
-use super::observer::Stage;
+use crate::engine::admission::Permit;
+use crate::engine::error::EngineError;
+use crate::engine::observer::Stage;
+use crate::origin::Origin;
 use crate::reserved_bytes::ReservedBytes;
 
 /// What the model is asked about.
@@ -42,7 +43,7 @@ pub struct AnsweredImage {
 }
 
 impl AnsweredImage {
-    pub(super) fn new(bytes: ReservedBytes) -> Self {
+    pub(crate) fn new(bytes: ReservedBytes) -> Self {
         let sha256 = format!("{:x}", Sha256::digest(&*bytes));
         Self { bytes, sha256 }
     }
@@ -51,7 +52,7 @@ impl AnsweredImage {
 /// An answer and what it took.
 #[derive(Debug)]
 pub struct Answer {
-    /// What the model says.
+    /// What the model says, and how the image looks to it.
     pub prediction: Prediction,
     /// What the reference says; `None` without one.
     pub drift: Option<Assessment>,
@@ -59,6 +60,8 @@ pub struct Answer {
     pub times: StageTimes,
     /// The image file, where it may be kept.
     pub image: Option<AnsweredImage>,
+    /// Where the image comes from: for whoever asks to say.
+    pub origin: Origin,
 }
 
 /// How long one image spent in each stage of the engine; `None` for a stage that it did not go through.
@@ -93,19 +96,19 @@ impl StageTimes {
     }
 
     /// The time of a thread that reading the image took.
-    pub(super) fn read(&self) -> Duration {
+    pub(crate) fn read(&self) -> Duration {
         self.decode.unwrap_or_default() + self.preprocess.unwrap_or_default()
     }
 }
 
-pub(super) struct Job {
+pub(crate) struct Job {
     pub input: Input,
     pub enqueued: Instant,
     pub order: Order,
 }
 
 /// Who waits for an answer, and until when.
-pub(super) struct Order {
+pub(crate) struct Order {
     ticket: Ticket,
     reply: oneshot::Sender<Result<Answer, EngineError>>,
 }
@@ -142,15 +145,13 @@ impl Order {
 }
 
 /// An image that was read and waits for the model.
-pub(super) struct Prepared {
+pub(crate) struct Prepared {
     pub order: Order,
     pub tensor: Vec<f32>,
-    /// Whether the client made the tensor, and so its values may be any.
-    pub is_of_client: bool,
+    /// What reading the image has found; `None` where the client made the tensor, whose values may be any then.
+    pub read: Option<ReadImage>,
     /// Where it may be kept.
     pub image: Option<AnsweredImage>,
-    /// What is odd about it.
-    pub warning: Option<ImageWarning>,
     pub times: StageTimes,
     /// Since when it waits.
     pub ready: Instant,

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use sdd_core::{Classifier, ClassifierOptions, Device, ModelSpec};
-use sdd_drift::Reference;
+use sdd_drift::{Calibration, Reference};
 use sdd_index::ModelIdentity;
 use sdd_monitor::MonitorSettings;
+use serde::Serialize;
 use thiserror::Error;
 
-use super::job::Answer;
-use super::options::EngineOptions;
 use crate::causes::chain_of;
+use crate::engine::job::Answer;
+use crate::engine::options::EngineOptions;
 use crate::watched::WatchedPair;
 
 /// Why a pair cannot be served.
@@ -35,15 +36,15 @@ pub enum LoadError {
 
 /// A loaded model, a session a thread, and the reference that belongs to it.
 pub struct Pair {
-    pub(super) classifiers: Vec<Classifier>,
+    pub(crate) classifiers: Vec<Classifier>,
     /// Threads that read images.
-    pub(super) readers: usize,
+    pub(crate) readers: usize,
     /// Images in one pass of the model at most.
-    pub(super) max_batch: usize,
+    pub(crate) max_batch: usize,
     /// Nearest reference images in an answer.
-    pub(super) neighbors: usize,
-    pub(super) reference: Option<Arc<Reference>>,
-    pub(super) served: ServedModel,
+    pub(crate) neighbors: usize,
+    pub(crate) reference: Option<Arc<Reference>>,
+    pub(crate) served: ServedModel,
 }
 
 /// What is served, as far as answers tell of it.
@@ -66,33 +67,47 @@ pub struct ServedModel {
 }
 
 impl ServedModel {
+    /// The group of an image by the name of its file, where the reference's are told by their names.
+    pub fn group_of(&self, file_name: &str) -> Option<String> {
+        self.watched.as_ref()?.reference.group_of(file_name)
+    }
+
     /// The class that the model decided for.
-    #[must_use]
     pub fn class_of(&self, answer: &Answer) -> &str {
         &self.spec.labels[answer.prediction.class_index]
     }
 }
 
 /// The reference that images are compared with.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema), schema(as = Reference))]
 pub struct ServedReference {
-    /// The store.
-    pub path: PathBuf,
-    /// Which generation of it.
+    /// Which generation of its store, as `drift-index show --history` numbers them.
     pub generation: u64,
-    /// The SHA-256 that its manifest states.
+    /// SHA-256 of that generation, 64 hexadecimal digits.
+    #[cfg_attr(feature = "openapi", schema(pattern = "^[0-9a-f]{64}$"))]
     pub checksum: String,
     /// Number of reference images.
     pub images: usize,
     /// Name of the score, as `knn`.
     pub method: String,
-    /// Scores above it are out of distribution; `None` without a calibration, and where each predicted
+    /// Scores above it are out of distribution; `null` without a calibration, and where each predicted
     /// class has its own.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub threshold: Option<f64>,
-    /// The false-alarm rate that the threshold was calibrated for; `None` without a calibration.
+    /// The false-alarm rate that the threshold was calibrated for; `null` without a calibration.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub alpha: Option<f64>,
-    /// Number of calibration images; `None` without a calibration.
+    /// Number of calibration images; `null` without a calibration.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
     pub calibration_images: Option<usize>,
+    /// Of how many groups they are (parts, trays, shifts), each of which counts once; `null` where images have none.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub calibration_groups: Option<usize>,
+    /// The smallest p-value that an image can have: above `alpha`, no image can be out of distribution. `null` without
+    /// a calibration.
+    #[cfg_attr(feature = "openapi", schema(required = true))]
+    pub smallest_p_value: Option<f64>,
 }
 
 impl Pair {
@@ -123,9 +138,7 @@ impl Pair {
             device: classifier.device(),
             sessions,
             watched: None,
-            reference: reference
-                .as_ref()
-                .map(|(path, reference)| describe(path.clone(), reference)),
+            reference: reference.as_deref().map(describe),
         };
         tracing::info!(
             model = served.spec.name,
@@ -136,7 +149,6 @@ impl Pair {
             "model loaded in {} ms",
             started.elapsed().as_millis()
         );
-        let reference = reference.map(|(_, reference)| reference);
         let max_batch = options.max_batch(served.device);
         // A session at least, and with it a reader.
         let (readers, neighbors) = (options.workers.max(1), options.neighbors);
@@ -156,7 +168,6 @@ impl Pair {
     }
 
     /// What is served by this pair.
-    #[must_use]
     pub fn served(&self) -> &ServedModel {
         &self.served
     }
@@ -204,13 +215,12 @@ fn classifier_options(options: &EngineOptions) -> ClassifierOptions {
 fn load_reference(
     options: &EngineOptions,
     classifier: &Classifier,
-) -> Result<Option<(PathBuf, Arc<Reference>)>, LoadError> {
-    let Some(path) = options.reference.clone() else {
-        return Ok(None);
-    };
+) -> Result<Option<Arc<Reference>>, LoadError> {
+    let Some(path) = &options.reference else { return Ok(None) };
     let open = || {
-        let reference = Reference::open(&path)?;
-        reference.check_model(&identity(classifier), classifier.spec().embedding_dimension)?;
+        let (reference, spec) = (Reference::open(path)?, classifier.spec());
+        let identity = ModelIdentity::new(&spec.name, &spec.version, classifier.sha256());
+        reference.check_model(&identity, spec.embedding_dimension)?;
         Ok(reference)
     };
     let reference = open().map_err(|source| LoadError::Reference { path: path.clone(), source })?;
@@ -220,27 +230,21 @@ fn load_reference(
             path.display()
         );
     }
-    Ok(Some((path, Arc::new(reference))))
+    Ok(Some(Arc::new(reference)))
 }
 
-fn describe(path: PathBuf, reference: &Reference) -> ServedReference {
+fn describe(reference: &Reference) -> ServedReference {
     let calibration = reference.calibration();
     let manifest = reference.store().manifest();
     ServedReference {
-        path,
         generation: manifest.generation,
         checksum: manifest.checksum.clone(),
         images: reference.store().len(),
         method: reference.score().method().name().to_owned(),
-        threshold: calibration.and_then(sdd_drift::Calibration::threshold),
-        alpha: calibration.map(sdd_drift::Calibration::alpha),
-        calibration_images: calibration.map(sdd_drift::Calibration::images),
+        threshold: calibration.and_then(Calibration::threshold),
+        alpha: calibration.map(Calibration::alpha),
+        calibration_images: calibration.map(Calibration::images),
+        calibration_groups: calibration.and_then(Calibration::groups),
+        smallest_p_value: calibration.map(Calibration::smallest_p_value),
     }
-}
-
-/// What a store remembers of the model that made its embeddings.
-fn identity(classifier: &Classifier) -> ModelIdentity {
-    let spec = classifier.spec();
-    let (name, version) = (spec.name.clone(), spec.version.clone());
-    ModelIdentity { name, version, sha256: classifier.sha256().to_owned() }
 }

@@ -49,7 +49,8 @@ pub struct Engine {
 }
 
 impl Engine {
-    /// Starts the threads: one a classifier, and where the model takes images in batches others that read them.
+    /// Starts the threads: one a classifier, and where the model takes images in batches, or has fewer sessions than there
+    /// are workers, others that read them.
     ///
     /// # Errors
     /// When the operating system gives no more threads.
@@ -61,9 +62,12 @@ impl Engine {
         let Pair { classifiers, readers, max_batch, neighbors, reference, served } = pair;
         // Permits keep the queue short.
         let (queue, jobs) = unbounded();
-        let lanes = match max_batch {
-            ..=1 => Lanes::Whole { threads: classifiers.len() },
-            _ => Lanes::Stages { readers, runners: classifiers.len() },
+        // Also where there are more to read than the device has sessions: batches of one then.
+        let in_stages = max_batch > 1 || readers > classifiers.len();
+        let lanes = if in_stages {
+            Lanes::Stages { readers, runners: classifiers.len() }
+        } else {
+            Lanes::Whole { threads: classifiers.len() }
         };
         let new_preparer = |_| Preparer::new(classifiers[0].input_reader(), Arc::clone(observer));
         let mut preparers: Vec<Preparer> = (0..readers).map(new_preparer).collect();
@@ -80,7 +84,7 @@ impl Engine {
             observer: Arc::clone(observer),
         });
         let mut threads = Threads::default();
-        if max_batch > 1 {
+        if in_stages {
             // As many as fill the next batch while one is in the model.
             let (ready, prepared) = bounded(max_batch);
             for preparer in preparers {
@@ -103,13 +107,11 @@ impl Engine {
     }
 
     /// The model and the reference that answer.
-    #[must_use]
     pub fn served(&self) -> &ServedModel {
         &self.served
     }
 
     /// Images that no thread has begun with.
-    #[must_use]
     pub fn waiting(&self) -> usize {
         self.queue.len()
     }
@@ -149,20 +151,17 @@ impl Engine {
 
     /// Whether a new process is likely to answer where this one does not: it has had new sessions, and a
     /// blank input fails in each of them, as it did not at the start.
-    #[must_use]
     pub fn needs_restart(&self) -> bool {
         self.health.needs_restart()
     }
 
     /// Threads that are there to answer: as many as were started, unless something has gone very
     /// wrong.
-    #[must_use]
     pub fn threads(&self) -> usize {
         self.threads.iter().filter(|thread| !thread.is_finished()).count()
     }
 
     /// Whether it can answer: with a thread lost, images might wait for ever.
-    #[must_use]
     pub fn is_whole(&self) -> bool {
         self.threads() == self.threads.len()
     }

@@ -46,8 +46,11 @@ pub enum Stage {
 }
 
 impl Stage {
+    /// All of them, in their order.
+    pub const ALL: [Self; 6] =
+        [Self::Queue, Self::Decode, Self::Preprocess, Self::Batch, Self::Infer, Self::Drift];
+
     /// Its name, for programs: stable.
-    #[must_use]
     pub fn name(self) -> &'static str {
         match self {
             Self::Queue => "queue",

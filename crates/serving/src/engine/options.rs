@@ -37,7 +37,6 @@ pub struct EngineOptions {
 
 impl EngineOptions {
     /// This model alone, on the CPU, with a thread a core.
-    #[must_use]
     pub fn new(model: PathBuf) -> Self {
         Self {
             model,
@@ -53,20 +52,17 @@ impl EngineOptions {
     }
 
     /// Sessions of the model, each with a thread: one serves a GPU, which runs one pass at a time.
-    #[must_use]
     pub fn sessions(&self, device: Device) -> usize {
         if device == Device::Cpu { self.workers } else { 1 }
     }
 
     /// Images in one pass of the model at most.
-    #[must_use]
     pub fn max_batch(&self, device: Device) -> usize {
         self.max_batch.unwrap_or(if device == Device::Cpu { 1 } else { MAX_BATCH_CUDA })
     }
 
     /// The numbers of images that the model is tried with before it serves. A GPU allocates and chooses
     /// kernels for each number of images, the CPU hardly: there the largest one is enough, for its memory.
-    #[must_use]
     pub fn warm_up_batches(&self, device: Device) -> Vec<usize> {
         let largest = self.max_batch(device);
         let is_tried = |count: &usize| match device {
@@ -78,7 +74,6 @@ impl EngineOptions {
 }
 
 /// The number of cores.
-#[must_use]
 pub fn cores() -> usize {
     std::thread::available_parallelism().map_or(1, usize::from)
 }

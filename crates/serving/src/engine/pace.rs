@@ -8,7 +8,7 @@ const SMOOTHING: u64 = 8;
 
 /// The threads that share the work.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Lanes {
+pub(crate) enum Lanes {
     /// Each does all of an image's work.
     Whole {
         /// How many.
@@ -39,7 +39,7 @@ impl Lanes {
 
 /// Running means of what an image takes. Two threads at once may lose one measurement of many.
 #[derive(Debug, Default)]
-pub(super) struct Pace {
+pub(crate) struct Pace {
     image: Mean,
     interval: Mean,
 }

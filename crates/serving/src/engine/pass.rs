@@ -5,12 +5,12 @@ use std::ops::Range;
 use sdd_core::{Error, Prediction};
 
 /// What the model says of one input. `None` after a panic.
-pub(super) type Outcome = Option<sdd_core::Result<Prediction>>;
+pub(crate) type Outcome = Option<sdd_core::Result<Prediction>>;
 
 /// Runs the model on `count` inputs at once, and where that fails for all of them, on each alone, once: most likely one
 /// of them is at fault, or they are too many for the device's memory, and the others have an answer. `run` is told which
 /// inputs to take, and gives one answer for each, or `None` after a panic.
-pub(super) fn run_all(
+pub(crate) fn run_all(
     count: usize,
     mut run: impl FnMut(Range<usize>) -> Option<Vec<sdd_core::Result<Prediction>>>,
 ) -> Vec<Outcome> {
@@ -34,7 +34,14 @@ mod tests {
 
     fn good() -> Prediction {
         let (probabilities, embedding) = (vec![1.0], vec![0.0]);
-        Prediction { class_index: 0, confidence: 1.0, probabilities, embedding, warning: None }
+        Prediction {
+            class_index: 0,
+            confidence: 1.0,
+            probabilities,
+            embedding,
+            warning: None,
+            properties: None,
+        }
     }
 
     fn failed() -> Result<Prediction> {

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sdd_core::{ImageWarning, InputReader, ReadImage, ReadTimes};
+use sdd_core::{InputReader, ReadImage};
 
-use super::error::EngineError;
-use super::isolation::Isolated;
-use super::job::{AnsweredImage, Input, Job, Prepared, StageTimes};
-use super::observer::{EngineObserver, Stage};
+use crate::engine::error::EngineError;
+use crate::engine::isolation::Isolated;
+use crate::engine::job::{AnsweredImage, Input, Job, Prepared, StageTimes};
+use crate::engine::observer::{EngineObserver, Stage};
 use crate::reserved_bytes::ReservedBytes;
 
 /// Reads images, on one thread.
-pub(super) struct Preparer {
+pub(crate) struct Preparer {
     reader: InputReader,
     /// To start afresh from: a panic may have left the other's buffers half-written.
     unused: InputReader,
@@ -37,17 +37,19 @@ impl Preparer {
             Input::Tensor(tensor) => Some(Prepared {
                 order,
                 tensor,
-                is_of_client: true,
+                read: None,
                 image: None,
-                warning: None,
                 times,
                 ready: Instant::now(),
             }),
-            Input::Encoded(image) => match self.read(&image, times) {
-                Ok((tensor, times, warning)) => {
+            Input::Encoded(image) => match self.read(&image) {
+                Ok((tensor, read)) => {
+                    let (decode, preprocess) =
+                        (Some(read.times.decode), Some(read.times.preprocess));
+                    let times = StageTimes { decode, preprocess, ..times };
                     let image = order.keeps_image().then(|| AnsweredImage::new(image));
-                    let (is_of_client, ready) = (false, Instant::now());
-                    Some(Prepared { order, tensor, is_of_client, image, warning, times, ready })
+                    let (read, ready) = (Some(read), Instant::now());
+                    Some(Prepared { order, tensor, read, image, times, ready })
                 }
                 Err(error) => {
                     order.answer(Err(error));
@@ -57,22 +59,16 @@ impl Preparer {
         }
     }
 
-    fn read(
-        &mut self,
-        image: &ReservedBytes,
-        times: StageTimes,
-    ) -> Result<(Vec<f32>, StageTimes, Option<ImageWarning>), EngineError> {
+    fn read(&mut self, image: &ReservedBytes) -> Result<(Vec<f32>, ReadImage), EngineError> {
         let mut tensor = vec![0.0; self.reader.tensor_len()];
         let start = Instant::now();
         let read = self.reader.read(image, &mut tensor).map_err(|error| {
             self.observer.stage(Stage::Decode, start.elapsed());
             EngineError::Image(error)
         })?;
-        let ReadImage { times: ReadTimes { decode, preprocess }, warning } = read;
-        self.observer.stage(Stage::Decode, decode);
-        self.observer.stage(Stage::Preprocess, preprocess);
-        let (decode, preprocess) = (Some(decode), Some(preprocess));
-        Ok((tensor, StageTimes { decode, preprocess, ..times }, warning))
+        self.observer.stage(Stage::Decode, read.times.decode);
+        self.observer.stage(Stage::Preprocess, read.times.preprocess);
+        Ok((tensor, read))
     }
 }
 

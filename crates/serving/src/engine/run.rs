@@ -4,21 +4,22 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use sdd_core::{Classifier, ImageWarning, Prediction};
-use sdd_drift::{Assessment, Query, Reference};
+use sdd_core::{Classifier, Prediction, ReadImage};
+use sdd_drift::{Assessment, Properties, Query, Reference};
 
-use super::admission::Admission;
-use super::error::EngineError;
-use super::health::{Consequence, Health};
-use super::isolation::{Isolated, isolate};
-use super::job::{Answer, AnsweredImage, Order, Prepared, StageTimes};
-use super::observer::{EngineObserver, Stage};
-use super::pace::Lanes;
-use super::pass::{Outcome, run_all};
 use crate::causes::chain_of;
+use crate::engine::admission::Admission;
+use crate::engine::error::EngineError;
+use crate::engine::health::{Consequence, Health};
+use crate::engine::isolation::{Isolated, isolate};
+use crate::engine::job::{Answer, AnsweredImage, Order, Prepared, StageTimes};
+use crate::engine::observer::{EngineObserver, Stage};
+use crate::engine::pace::Lanes;
+use crate::engine::pass::{Outcome, run_all};
+use crate::origin::Origin;
 
 /// Owns a session, on one thread.
-pub(super) struct Runner {
+pub(crate) struct Runner {
     pub classifier: Classifier,
     pub reference: Option<Arc<Reference>>,
     /// Nearest reference images in an answer.
@@ -54,8 +55,7 @@ impl Runner {
         let mut waiting = Vec::with_capacity(batch.len());
         let mut tensors = Vec::new();
         for prepared in batch {
-            let Prepared { order, tensor, is_of_client, image, warning, mut times, ready } =
-                prepared;
+            let Prepared { order, tensor, read, image, mut times, ready } = prepared;
             if matches!(self.lanes, Lanes::Stages { .. }) {
                 let batch = ready.elapsed();
                 self.observer.stage(Stage::Batch, batch);
@@ -68,7 +68,7 @@ impl Runner {
             } else {
                 tensors.extend(tensor);
             }
-            waiting.push(Asked { order, is_of_client, image, warning, times });
+            waiting.push(Asked { order, read, image, times });
         }
         if waiting.is_empty() {
             return;
@@ -110,7 +110,7 @@ impl Runner {
         }
         let is_models = |(asked, outcome): (&Asked, &Outcome)| match outcome {
             // For what a client makes up there may be no answer that can be used, for an image there is.
-            Some(Err(sdd_core::Error::Output { .. })) => !asked.is_of_client,
+            Some(Err(sdd_core::Error::Output { .. })) => asked.read.is_some(),
             _ => true,
         };
         if !waiting.iter().zip(outcomes).all(is_models) {
@@ -168,11 +168,14 @@ impl Runner {
 
     /// Compares with the reference and answers. `infer` is the time of the whole pass, `share` the image's part of it.
     fn finish(&self, asked: Asked, infer: Duration, share: Duration, outcome: Outcome) {
-        let Asked { order, image, warning, mut times, .. } = asked;
+        let Asked { order, read, image, mut times } = asked;
         self.observer.stage(Stage::Infer, infer);
         times.infer = infer;
         let prediction = match outcome {
-            Some(Ok(prediction)) => Prediction { warning, ..prediction },
+            Some(Ok(prediction)) => match read {
+                Some(read) => prediction.of_image(&read),
+                None => prediction,
+            },
             Some(Err(error)) => return order.answer(Err(self.error_of(error))),
             None => {
                 let error = sdd_core::Error::Inference("the model panicked".into());
@@ -181,7 +184,16 @@ impl Runner {
         };
         let start = Instant::now();
         let drift = match self.assess(&prediction) {
-            Ok(drift) => drift,
+            Ok(drift) => {
+                let properties = prediction.properties.map(|properties| Properties {
+                    brightness: properties.brightness,
+                    contrast: properties.contrast,
+                    sharpness: properties.sharpness,
+                    noise: properties.noise,
+                    saturated: properties.saturated,
+                });
+                drift.map(|drift| Assessment { properties, ..drift })
+            }
             Err(error) => {
                 order.answer(Err(error));
                 return;
@@ -194,7 +206,7 @@ impl Runner {
         }
         // Only of what has gone all the way: what is refused half-way would make the next seem fast.
         self.admission.note_times(self.lanes, times.read(), share + compared);
-        order.answer(Ok(Answer { prediction, drift, times, image }));
+        order.answer(Ok(Answer { prediction, drift, times, image, origin: Origin::default() }));
     }
 
     /// What the client is told of a model's error: where it is the last of many, that there is no use in
@@ -224,9 +236,9 @@ impl Runner {
 /// An image in a pass of the model.
 struct Asked {
     order: Order,
-    is_of_client: bool,
+    /// As in [`Prepared`].
+    read: Option<ReadImage>,
     image: Option<AnsweredImage>,
-    warning: Option<ImageWarning>,
     times: StageTimes,
 }
 

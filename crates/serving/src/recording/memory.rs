@@ -11,16 +11,16 @@ use sdd_monitor::{Location, MonitorStore};
 const REST: Duration = Duration::from_secs(1);
 
 /// Opens a store, one after the other.
-pub(super) type Opener = Box<dyn FnMut() -> sdd_monitor::Result<Box<dyn MonitorStore>> + Send>;
+pub(crate) type Opener = Box<dyn FnMut() -> sdd_monitor::Result<Box<dyn MonitorStore>> + Send>;
 
 /// Opens one that was opened before.
-pub(super) fn opener(location: &Location, keep: u64) -> Opener {
+pub(crate) fn opener(location: &Location, keep: u64) -> Opener {
     let location = location.clone();
     Box::new(move || location.open_again(keep))
 }
 
 /// The first time, on a thread of its own: a database's client must not wait on one that waits for others.
-pub(super) fn open_first(
+pub(crate) fn open_first(
     location: &Location,
     keep: u64,
 ) -> std::io::Result<sdd_monitor::Result<Box<dyn MonitorStore>>> {
@@ -33,12 +33,12 @@ pub(super) fn open_first(
 }
 
 /// Whether a store may well work again without being opened anew.
-pub(super) fn is_passing(error: &Error) -> bool {
+pub(crate) fn is_passing(error: &Error) -> bool {
     matches!(error, Error::Busy { .. } | Error::DatabaseUnavailable { .. })
 }
 
 /// Whether an error is about the store, so that nothing can be written; else it is about one pair's state.
-pub(super) fn is_of_store(error: &Error) -> bool {
+pub(crate) fn is_of_store(error: &Error) -> bool {
     matches!(
         error,
         Error::Busy { .. }
@@ -56,7 +56,7 @@ pub(super) fn is_of_store(error: &Error) -> bool {
 }
 
 /// A store for one thread, opened when somebody asks. What it is asked may take seconds.
-pub(super) struct Memory {
+pub(crate) struct Memory {
     open: Opener,
     store: Option<Box<dyn MonitorStore>>,
     rest: Rest,
@@ -64,7 +64,7 @@ pub(super) struct Memory {
 
 /// Until when a memory is not tried again, for all who share this.
 #[derive(Debug, Clone, Default)]
-pub(super) struct Rest(Arc<ArcSwapOption<Instant>>);
+pub(crate) struct Rest(Arc<ArcSwapOption<Instant>>);
 
 impl Memory {
     pub fn new(open: Opener, rest: Rest) -> Self {

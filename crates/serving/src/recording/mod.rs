@@ -4,7 +4,7 @@
 //! Writing happens on a thread of its own behind a bounded queue; what waits is written in one transaction. An
 //! answer waits until its images are written, so that what was answered is known whatever happens to the process
 //! next, but never long: a memory that is slow, full, locked or gone costs no request more than
-//! [`MOST_WAIT`], and while nothing can be written not even that. Reading has threads of its own, too, behind a queue
+//! 50 ms, and while nothing can be written not even that. Reading has threads of its own, too, behind a queue
 //! that is full soon.
 
 mod memory;
@@ -21,7 +21,7 @@ mod tests;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
+use crossbeam_channel::{Sender, bounded, unbounded};
 use sdd_monitor::{
     Location, MonitorReport, MonitorStore, Observation, Page, Recorded, StoredObservation, Stretch,
 };
@@ -37,14 +37,15 @@ pub use status::{Current, RecordingStatus};
 use self::memory::{Memory, Rest, is_of_store, is_passing, open_first, opener};
 use self::notifier::Teller;
 use self::reader::Reader;
-use self::status::Shared;
+use self::status::{Shared, Unrecorded};
 use self::writer::{Control, Entry, RecordingWriter};
 use crate::allowance::Allowance;
 use crate::causes::chain_of;
 use crate::watched::WatchedPair;
+use crate::worker::Worker;
 
 /// Time that an answer waits for its images to be written.
-pub const MOST_WAIT: Duration = Duration::from_millis(50);
+const MOST_WAIT: Duration = Duration::from_millis(50);
 
 /// Images that may wait to be written: some minutes of a busy server's, about 10 MB.
 const QUEUED_IMAGES: usize = 16_384;
@@ -67,8 +68,7 @@ pub struct Recorder {
     control: Sender<Control>,
     shared: Arc<Shared>,
     reader: Reader,
-    /// Closed when the thread has ended.
-    ended: Receiver<()>,
+    worker: Worker,
 }
 
 /// What can be said of a pair's images.
@@ -108,13 +108,8 @@ impl Recorder {
         // Its room is counted in images.
         let (queue, entries) = unbounded();
         let (control, controls) = bounded(16);
-        let (ending, ended) = bounded(0);
-        let run = move || {
-            writer.run(&entries, &controls);
-            drop(ending);
-        };
-        std::thread::Builder::new().name("monitor".into()).spawn(run)?;
-        Ok(Self { queue, room: Allowance::new(QUEUED_IMAGES), control, shared, reader, ended })
+        let worker = Worker::start("monitor", move || writer.run(&entries, &controls))?;
+        Ok(Self { queue, room: Allowance::new(QUEUED_IMAGES), control, shared, reader, worker })
     }
 
     /// From now on this pair answers, and its settings are what is tested.
@@ -124,21 +119,21 @@ impl Recorder {
         drop(self.control.try_send(Control::Look));
     }
 
-    /// Hands in the predictions of one request, and waits until they are written, for [`MOST_WAIT`] at most.
+    /// Hands in the predictions of one request, and waits until they are written, for a bounded time at most.
     pub async fn record(&self, pair: &Arc<WatchedPair>, observations: Vec<Observation>) {
         let images = observations.len();
         if images == 0 {
             return;
         }
         let Some(room) = self.room.take_or_all(images) else {
-            self.shared.count_unrecorded(images);
+            self.shared.count_unrecorded(images, &Unrecorded::NoRoom);
             return;
         };
         let (written, is_written) = oneshot::channel();
         let entry = Entry { pair: Arc::clone(pair), observations, written, _room: room };
         if self.queue.send(entry).is_err() {
             self.shared.turn_off("the thread that writes has ended".into());
-            self.shared.count_unrecorded(images);
+            self.shared.count_unrecorded(images, &Unrecorded::Stopped);
             return;
         }
         if self.shared.recording().available
@@ -240,32 +235,20 @@ impl Recorder {
     }
 
     /// Whether predictions are written.
-    #[must_use]
     pub fn recording(&self) -> RecordingStatus {
         self.shared.recording()
     }
 
     /// The state of the pair that answers, as it was last written here or read.
-    #[must_use]
     pub fn current(&self) -> Option<Arc<Current>> {
         self.shared.current()
     }
 
     /// Returns when what was handed in has been written, or at `deadline`. Nothing is written from then on.
     pub async fn finish(&self, deadline: Instant) {
-        let mut told = false;
-        loop {
-            told =
-                told || !self.control.try_send(Control::Stop).is_err_and(|error| error.is_full());
-            if told && self.ended.try_recv().is_err_and(|error| error.is_disconnected()) {
-                return;
-            }
-            if Instant::now() >= deadline {
-                let waiting = self.room.used();
-                tracing::warn!("{waiting} images could not be recorded in time");
-                return;
-            }
-            tokio::time::sleep(Duration::from_millis(5)).await;
+        let tell = || !self.control.try_send(Control::Stop).is_err_and(|error| error.is_full());
+        if !self.worker.finish(tell, deadline).await {
+            tracing::warn!("{} images could not be recorded in time", self.room.used());
         }
     }
 }

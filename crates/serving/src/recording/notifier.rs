@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use sdd_monitor::{MonitorReport, Notice, PairId, Status, Turn};
 
-use super::memory::Memory;
-use super::observation::now_ms;
-use super::status::{Current, Shared};
 use crate::causes::chain_of;
+use crate::recording::memory::Memory;
+use crate::recording::observation::now_ms;
+use crate::recording::status::{Current, Shared};
 
 /// Times that a message is tried; the waits between them double from [`FIRST_WAIT`], four minutes in all.
 const ATTEMPTS: u32 = 8;
@@ -60,7 +60,7 @@ pub struct VerdictChange<'a> {
 
 /// The way to the thread that tells.
 #[derive(Debug, Clone)]
-pub(super) struct Teller {
+pub(crate) struct Teller {
     poke: Sender<()>,
 }
 

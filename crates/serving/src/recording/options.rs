@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use sdd_monitor::Location;
 
-use super::notifier::Notifier;
+use crate::recording::notifier::Notifier;
 
 /// Where answers are recorded, for how long, and who is told of a verdict.
 pub struct RecordingOptions {
@@ -21,7 +21,6 @@ pub struct RecordingOptions {
 
 impl RecordingOptions {
     /// In this place: 100,000 observations of each pair, pairs for 90 days, and nobody is told.
-    #[must_use]
     pub fn new(location: Location) -> Self {
         Self { location, keep: 100_000, keep_pairs: Duration::from_hours(90 * 24), notifier: None }
     }

@@ -8,8 +8,8 @@ use sdd_monitor::{Location, MonitorStore};
 use thiserror::Error;
 use tokio::sync::oneshot;
 
-use super::memory::{Memory, Rest, opener};
 use crate::causes::chain_of;
+use crate::recording::memory::{Memory, Rest, opener};
 
 /// Threads, each with a store of its own: one may make a report while the other answers.
 const THREADS: usize = 2;
@@ -35,7 +35,7 @@ pub enum Unread {
 }
 
 /// Where questions are handed in.
-pub(super) struct Reader {
+pub(crate) struct Reader {
     jobs: Sender<Job>,
 }
 

@@ -1,17 +1,20 @@
-//! What the thread that writes tells the others.
+//! What is known of the recording: whether it works, what it missed, and the state that was last seen.
 
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, OnceLock};
 
 use arc_swap::ArcSwapOption;
 use sdd_monitor::{MonitorReport, MonitorSettings, MonitorState};
+use serde::Serialize;
 
-use super::observation::now_ms;
 use crate::causes::chain_of;
+use crate::recording::observation::now_ms;
 use crate::watched::WatchedPair;
 
 /// Whether predictions are written.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftRecording))]
 pub struct RecordingStatus {
     /// Whether the last attempt to write succeeded.
     pub available: bool,
@@ -19,7 +22,7 @@ pub struct RecordingStatus {
     pub reason: Option<String>,
     /// Since when not: milliseconds since 1970 (UTC).
     pub unavailable_since_ms: Option<i64>,
-    /// Images that were answered since the start and will not be recorded.
+    /// Images that were answered since this server's start and will not be recorded.
     pub unrecorded_images: u64,
     /// Images that were answered before they were recorded.
     pub late_images: u64,
@@ -37,7 +40,6 @@ pub struct Current {
 
 impl Current {
     /// What can be said of it, by the settings in force; made once. `None` where that cannot be had.
-    #[must_use]
     pub fn report(&self) -> Option<&MonitorReport> {
         let make = || match self.pair.report(&self.state) {
             Ok(report) => Some(report),
@@ -52,10 +54,11 @@ impl Current {
 
 /// What all threads share.
 #[derive(Debug, Default)]
-pub(super) struct Shared {
+pub(crate) struct Shared {
     /// `None` while predictions are written.
     off: ArcSwapOption<Off>,
     unrecorded: AtomicU64,
+    told_of_no_room: AtomicBool,
     late: AtomicU64,
     serving: ArcSwapOption<WatchedPair>,
     /// Whether the store has not been told yet that it is served.
@@ -63,6 +66,17 @@ pub(super) struct Shared {
     /// The settings of another server that are in force here, so that it is said once.
     of_others: ArcSwapOption<MonitorSettings>,
     current: ArcSwapOption<Current>,
+}
+
+/// Why images that were answered are not recorded.
+#[derive(Debug)]
+pub(crate) enum Unrecorded {
+    /// As many wait as may.
+    NoRoom,
+    /// The thread that writes has ended.
+    Stopped,
+    /// Their model and reference are no longer served, and their state cannot be read.
+    Unreadable(sdd_monitor::Error),
 }
 
 #[derive(Debug)]
@@ -143,21 +157,29 @@ impl Shared {
         }
     }
 
-    pub fn count_unrecorded(&self, images: usize) {
-        if self.unrecorded.fetch_add(images as u64, Ordering::Relaxed) == 0 {
-            tracing::warn!(
-                "more images wait to be recorded than may: the drift monitor will not know of some"
-            );
+    /// Counts images that will not be recorded, and says why.
+    pub fn count_unrecorded(&self, images: usize, why: &Unrecorded) {
+        if images == 0 {
+            return;
         }
-    }
-
-    /// Images of a pair that is no longer served and whose state cannot be read.
-    pub fn count_unreadable(&self, images: usize, error: &sdd_monitor::Error) {
         self.unrecorded.fetch_add(images as u64, Ordering::Relaxed);
-        tracing::warn!(
-            "{images} images of a model and reference that are no longer served are not recorded: {}",
-            chain_of(error)
-        );
+        match why {
+            // Once, however long it lasts.
+            Unrecorded::NoRoom => {
+                if !self.told_of_no_room.swap(true, Ordering::Relaxed) {
+                    tracing::warn!(
+                        "more images wait to be recorded than may: the drift monitor will not know of some"
+                    );
+                }
+            }
+            Unrecorded::Stopped => tracing::warn!(
+                "{images} images are not recorded: the thread that writes ended before it could"
+            ),
+            Unrecorded::Unreadable(error) => tracing::warn!(
+                "{images} images of a model and reference that are no longer served are not recorded: {}",
+                chain_of(error)
+            ),
+        }
     }
 
     pub fn count_late(&self, images: usize) {

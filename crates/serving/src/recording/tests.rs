@@ -8,7 +8,7 @@ use sdd_drift::Reference;
 use sdd_index::{FileStore, Normalization, Record, StoreContents};
 use sdd_monitor::Result;
 use sdd_monitor::{
-    Baseline, CalibratedRate, Delivery, Location, Monitor, MonitorSettings, MonitorState, Notice,
+    Baseline, CalibratedImage, Delivery, Location, Monitor, MonitorSettings, MonitorState, Notice,
     PairId, PairSummary, SeriesPoint, Tidied,
 };
 
@@ -103,7 +103,9 @@ fn start() -> Setting {
 }
 
 fn pair(name: &str) -> Arc<WatchedPair> {
-    let baseline = Baseline::new(0.05, vec![CalibratedRate { images: 99, above: 4 }]);
+    let image =
+        |i: u32| CalibratedImage { score: f64::from(i * 37 % 100), ..CalibratedImage::default() };
+    let baseline = Baseline::new(0.05, (0..99).map(image).collect());
     Arc::new(WatchedPair {
         id: PairId { model_sha256: "m".into(), reference_sha256: name.into() },
         monitor: Monitor::new(MonitorSettings::default(), Some(baseline)).unwrap(),

@@ -1,4 +1,4 @@
-//! The thread that writes.
+//! The thread that writes observations into the monitor's memory.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -9,12 +9,12 @@ use sdd_monitor::Error;
 use sdd_monitor::{Delivery, MonitorState, MonitorStore, Observation};
 use tokio::sync::oneshot;
 
-use super::memory::{Opener, is_of_store, is_passing};
-use super::notifier::Teller;
-use super::observation::now_ms;
-use super::status::Shared;
 use crate::allowance::Reservation;
 use crate::causes::chain_of;
+use crate::recording::memory::{Opener, is_of_store, is_passing};
+use crate::recording::notifier::Teller;
+use crate::recording::observation::now_ms;
+use crate::recording::status::{Shared, Unrecorded};
 use crate::watched::WatchedPair;
 
 /// How often writing is tried again where it has failed.
@@ -37,7 +37,7 @@ const BATCH_REQUESTS: usize = 256;
 const BATCH_IMAGES: usize = 1024;
 
 /// The predictions of one request.
-pub(super) struct Entry {
+pub(crate) struct Entry {
     pub pair: Arc<WatchedPair>,
     pub observations: Vec<Observation>,
     /// Told when they are written.
@@ -46,7 +46,7 @@ pub(super) struct Entry {
 }
 
 /// What the thread is told beside.
-pub(super) enum Control {
+pub(crate) enum Control {
     /// To read the state of the pair that answers.
     Look,
     /// The same from a store that is opened anew: another one has found it damaged.
@@ -63,7 +63,7 @@ struct Attempt {
     observations: Vec<Observation>,
 }
 
-pub(super) struct RecordingWriter {
+pub(crate) struct RecordingWriter {
     open: Opener,
     store: Option<Box<dyn MonitorStore>>,
     /// No other process's.
@@ -112,9 +112,8 @@ impl RecordingWriter {
         self.pending.extend(queue.try_iter());
         self.safely(Self::write);
         let attempted = self.attempt.iter().flat_map(|attempt| &attempt.entries);
-        for entry in attempted.chain(&self.pending) {
-            self.shared.count_unrecorded(entry.observations.len());
-        }
+        let left = attempted.chain(&self.pending).map(|entry| entry.observations.len()).sum();
+        self.shared.count_unrecorded(left, &Unrecorded::Stopped);
     }
 
     fn safely<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
@@ -137,8 +136,10 @@ impl RecordingWriter {
         let wait = self.retry_at.map_or(IDLE, |at| at.saturating_duration_since(Instant::now()));
         select_biased! {
             recv(control) -> message => match message {
-                // While nothing can be written, it is opened anew soon enough.
-                Ok(Control::Look | Control::LookAnew) if self.retry_at.is_some() => {}
+                // While nothing can be written, the state is read soon enough; and a store that only seemed busy is
+                // opened anew then.
+                Ok(Control::Look) if self.retry_at.is_some() => {}
+                Ok(Control::LookAnew) if self.retry_at.is_some() => self.store = None,
                 Ok(Control::Look) => self.look(),
                 Ok(Control::LookAnew) => {
                     self.store = None;
@@ -251,7 +252,7 @@ impl RecordingWriter {
                 // Nobody will reset it.
                 Err(error) => {
                     let images = entries.iter().map(|entry| entry.observations.len()).sum();
-                    self.shared.count_unreadable(images, &error);
+                    self.shared.count_unrecorded(images, &Unrecorded::Unreadable(error));
                 }
             }
         }

@@ -120,7 +120,7 @@ async fn an_image_is_served_captured_and_recorded() {
 
     let end = Instant::now() + Duration::from_secs(30);
     capture.finish(end).await;
-    assert_eq!((capture.counts().records(), capture.counts().images()), (1, 1));
+    assert_eq!((capture.counts().predictions, capture.counts().images), (1, 1));
     recorder.finish(end).await;
     let report = recorder.drift(&watched).await.unwrap().report;
     assert_eq!(report.epoch.images, 1);

@@ -22,16 +22,13 @@
 //! | `scores` | the calibration's scores, the marginal p-value, the threshold |
 //! | `simes` | the correction for the calibration at hand |
 //! | [`p_value`] | which of them, at which level, among which scores |
-//! | `conditional_rate` | the false-alarm rate of one calibration |
 //! | [`groups`] | the same where whole groups of images are exchangeable, and single images are not |
 
-mod conditional_rate;
 pub mod groups;
 pub mod p_value;
 mod scores;
 mod simes;
 
-pub use conditional_rate::{ConditionalRate, conditional_rate_bound};
 pub use groups::GroupedScores;
 pub use p_value::{PValueKind, PValueWithin, PValues, VerdictRule};
 pub use scores::{CalibrationScores, required_calibration_images};

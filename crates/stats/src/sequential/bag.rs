@@ -1,82 +1,64 @@
-//! Scores whose ranks alone are asked for, in bounded memory.
+//! The rank of a new score among all that came before, in memory that does not grow with their number.
+//!
+//! What is kept is how many scores came into each cell of a grid. The grid is fixed before the first score, so that
+//! exchangeable scores fall into exchangeable cells; scores of one cell tie.
 
 use serde::{Deserialize, Serialize};
 
-use crate::error::{Error, Result};
-
-/// How many scores have come into each cell of a grid: memory and time of a score do not grow with their number.
-///
-/// The grid is fixed before the first score, so that exchangeable scores fall into exchangeable cells; scores of one cell
-/// tie.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+/// How many scores have come into each cell, cells numbered from 0. Stored as these counts.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(transparent)]
 pub struct Bag {
-    /// Ascending; cell 0 is below the first, the last cell from the last on.
-    edges: Vec<f64>,
-    /// A Fenwick tree: element i is the sum of `i & −i` cells that end with cell i − 1.
-    sums: Vec<u64>,
-    total: u64,
+    counts: Vec<u64>,
 }
 
 impl Bag {
-    /// An empty one over this grid.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidArgument`] unless the edges are finite and strictly ascending.
-    pub fn new(edges: Vec<f64>) -> Result<Self> {
-        let ascend = edges.windows(2).all(|pair| pair[0] < pair[1]);
-        if !ascend || !edges.iter().all(|edge| edge.is_finite()) {
-            let found = format!("{} edges that do not", edges.len());
-            return Err(Error::invalid_argument("edges", "finite numbers that ascend", found));
-        }
-        let cells = edges.len() + 1;
-        Ok(Self { edges, sums: vec![0; cells + 1], total: 0 })
-    }
-
     /// How many scores have come.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.total
+        self.counts.iter().sum()
     }
 
     /// Whether none has.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.total == 0
+        self.len() == 0
     }
 
-    /// Adds a score.
-    pub fn insert(&mut self, score: f64) {
-        let mut position = self.cell(score) + 1;
-        while position < self.sums.len() {
-            self.sums[position] += 1;
-            position += position & position.wrapping_neg();
-        }
-        self.total += 1;
-    }
-
-    /// `(#{bag > s} + u · (#{bag = s} + 1)) / (n + 1)`, above 0.
+    /// The cells from 0 to the last one that a score has come into.
     #[must_use]
-    pub fn smoothed_p_value(&self, score: f64, tie_breaker: f64) -> f64 {
-        let cell = self.cell(score);
-        let (below, with) = (self.below(cell), self.below(cell + 1));
-        let (greater, equal) = ((self.total - with) as f64, (with - below) as f64);
-        let p = (greater + tie_breaker * (equal + 1.0)) / (self.total + 1) as f64;
-        p.max(f64::MIN_POSITIVE)
+    pub fn counts(&self) -> &[u64] {
+        &self.counts
     }
 
-    fn cell(&self, score: f64) -> usize {
-        self.edges.partition_point(|edge| *edge <= score)
-    }
-
-    /// How many are in the first `cells` cells.
-    fn below(&self, cells: usize) -> u64 {
-        let (mut position, mut sum) = (cells, 0);
-        while position > 0 {
-            sum += self.sums[position];
-            position &= position - 1;
+    /// Adds a score by its cell. Takes memory for all cells up to it.
+    pub fn insert(&mut self, cell: usize) {
+        if self.counts.len() <= cell {
+            self.counts.resize(cell + 1, 0);
         }
-        sum
+        self.counts[cell] += 1;
+    }
+
+    /// `(#{bag > s} + u · (#{bag = s} + 1)) / (n + 1)` of a score in this cell, in (0, 1]: small for a score that is
+    /// greater than most. `tie_breaker` is u, uniform in [0, 1).
+    #[must_use]
+    pub fn p_value_of_greater(&self, cell: usize, tie_breaker: f64) -> f64 {
+        let above = self.counts.get(cell + 1..).map_or(0, |above| above.iter().sum());
+        self.p_value(above, cell, tie_breaker)
+    }
+
+    /// `(#{bag < s} + (1 − u) · (#{bag = s} + 1)) / (n + 1)`, small for a score that is less than most: 1 less the other
+    /// one.
+    #[must_use]
+    pub fn p_value_of_less(&self, cell: usize, tie_breaker: f64) -> f64 {
+        let below = self.counts.iter().take(cell).sum();
+        self.p_value(below, cell, 1.0 - tie_breaker)
+    }
+
+    fn p_value(&self, beyond: u64, cell: usize, share_of_ties: f64) -> f64 {
+        let equal = self.counts.get(cell).copied().unwrap_or(0) as f64;
+        let p = (beyond as f64 + share_of_ties * (equal + 1.0)) / (self.len() + 1) as f64;
+        p.max(f64::MIN_POSITIVE)
     }
 }
 
@@ -86,17 +68,21 @@ mod tests {
 
     #[test]
     fn ranks_are_those_of_the_cells() {
-        let mut bag = Bag::new(vec![1.0, 2.0, 3.0]).unwrap();
-        assert_eq!(bag.smoothed_p_value(5.0, 0.25), 0.25);
-        for score in [0.5, 1.0, 1.9, 2.0, 7.0] {
-            bag.insert(score);
+        let mut bag = Bag::default();
+        assert_eq!((bag.is_empty(), bag.p_value_of_greater(5, 0.25)), (true, 0.25));
+        for cell in [0, 1, 1, 2, 3] {
+            bag.insert(cell);
         }
-        assert_eq!((bag.len(), bag.is_empty()), (5, false));
-        // Two in the cell of 1.5, two above it.
-        assert_eq!(bag.smoothed_p_value(1.5, 0.5), (2.0 + 0.5 * 3.0) / 6.0);
-        assert_eq!(bag.smoothed_p_value(-9.0, 0.0), 4.0 / 6.0);
-        assert!(bag.smoothed_p_value(9.0, 0.0) > 0.0);
-        assert!(Bag::new(vec![1.0, 1.0]).is_err() && Bag::new(vec![f64::NAN]).is_err());
-        assert!(Bag::new(Vec::new()).is_ok());
+        assert_eq!((bag.len(), bag.counts()), (5, [1, 2, 1, 1].as_slice()));
+        assert_eq!(bag.p_value_of_greater(1, 0.5), (2.0 + 0.5 * 3.0) / 6.0);
+        assert_eq!(bag.p_value_of_less(1, 0.5), (1.0 + 0.5 * 3.0) / 6.0);
+        assert!(bag.p_value_of_greater(9, 0.0) > 0.0);
+        for cell in 0..6 {
+            let both = bag.p_value_of_greater(cell, 0.3) + bag.p_value_of_less(cell, 0.3);
+            assert!((both - 1.0).abs() < 1e-15, "{cell}");
+        }
+        let stored = serde_json::to_string(&bag).unwrap();
+        assert_eq!(stored, "[1,2,1,1]");
+        assert_eq!(serde_json::from_str::<Bag>(&stored).unwrap(), bag);
     }
 }

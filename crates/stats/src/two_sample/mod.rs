@@ -9,6 +9,7 @@
 //! | [`mmd`] | all variables at once: the maximum mean discrepancy with permutations |
 //! | [`stratified_mmd`] | the same within classes, and with whole parts exchanged |
 //! | [`groups`] | whole parts in place of single images |
+//! | [`grouped_ks`] | one variable within classes, with whole parts exchanged |
 //! | [`component_ks`] | Kolmogorov–Smirnov on every component of an embedding |
 //! | [`bbsd`] | Kolmogorov–Smirnov on the predicted probabilities |
 //! | [`strata`] | comparing within classes, so that a changed mix of classes is not taken for a changed appearance |
@@ -20,6 +21,7 @@
 
 pub mod bbsd;
 pub mod component_ks;
+pub mod grouped_ks;
 pub mod groups;
 pub mod kolmogorov_smirnov;
 pub mod mmd;

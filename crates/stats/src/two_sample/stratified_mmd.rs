@@ -15,7 +15,7 @@ use fastrand::Rng;
 use ndarray::Array2;
 
 pub use super::groups::Groups;
-use super::mmd::{Bandwidth, Mmd, Weighed, check_samples};
+use super::mmd::{Bandwidth, Mmd, Weighed, check_samples, check_sizes};
 use super::permutation::permutation_p_value;
 use super::strata::{Comparison, Stratum};
 use crate::error::{Error, Result};
@@ -54,6 +54,10 @@ pub struct StratumMmd {
 
 /// Compares the rows of each stratum; see the module.
 ///
+/// Where groups are exchanged, which strata there are must not depend on which groups are called current: another
+/// division has other rows on either side, and among those with strata that only the observed one is sure to have, it
+/// stands out by that alone. A stratum counts as 0 in a division that leaves fewer than two rows on a side.
+///
 /// # Errors
 ///
 /// As [`Mmd::new`]; [`Error::SampleTooSmall`] without strata.
@@ -84,6 +88,9 @@ pub fn stratified(
     let mut found = Vec::with_capacity(strata.len());
     for stratum in strata {
         let n = stratum.reference.len();
+        if matches!(exchange, Exchange::Images) {
+            check_sizes(n, stratum.current.len())?;
+        }
         let mmd = Mmd::of_pooled(&stratum.pooled(reference, current), n, bandwidth)?;
         let marks = match exchange {
             Exchange::Images => mmd.random_marks(permutations, random),

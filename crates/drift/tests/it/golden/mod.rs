@@ -1,6 +1,7 @@
 //! Numbers from independent implementations, a file a subject: `knn.json` of sdd-index's tests, the others of
 //! these. Files in the folder that `SDD_GOLDEN_DIR` names go before them.
 
+mod leave_one_group_out;
 mod mahalanobis;
 mod nearest;
 #[path = "../../../../stats/tests/it/golden/numbers.rs"]

@@ -9,9 +9,6 @@ use crate::error::ApiError;
 use crate::request::INFERENCE_HEADER_LENGTH;
 
 /// The bytes of JSON at the body's beginning; `None` where the body has nothing else.
-///
-/// # Errors
-/// [`ApiError::InvalidHeader`].
 pub fn json_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
     let Some(value) = headers.get(INFERENCE_HEADER_LENGTH) else { return Ok(None) };
     let digits = value.to_str().ok().map(str::trim);
@@ -25,8 +22,7 @@ pub fn json_length(headers: &HeaderMap) -> Result<Option<usize>, ApiError> {
 
 /// Where the elements of a tensor of BYTES lie.
 ///
-/// # Errors
-/// When they are not `count`, or do not fill the bytes.
+/// An error where they are not `count`, or do not fill the bytes.
 pub fn elements(bytes: &[u8], count: usize) -> Result<Vec<Range<usize>>, String> {
     let mut elements = Vec::new();
     let mut at = 0;
@@ -55,9 +51,6 @@ pub fn floats(bytes: &[u8]) -> impl Iterator<Item = f32> {
 }
 
 /// Adds an element of a tensor of BYTES.
-///
-/// # Errors
-/// When it is longer than the 4 bytes can tell.
 pub fn push_element(bytes: &mut Vec<u8>, element: &[u8]) -> Result<(), std::num::TryFromIntError> {
     bytes.extend(u32::try_from(element.len())?.to_le_bytes());
     bytes.extend(element);

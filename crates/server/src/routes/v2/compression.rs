@@ -32,9 +32,6 @@ pub enum Coding {
 
 impl Coding {
     /// How a request's body is compressed; `None` where it is not.
-    ///
-    /// # Errors
-    /// [`ApiError::UnsupportedEncoding`].
     pub fn of_request(headers: &HeaderMap) -> Result<Option<Self>, ApiError> {
         let mut names = headers.get_all(CONTENT_ENCODING);
         let (Some(name), more) = (names.next(), names.next()) else { return Ok(None) };
@@ -70,10 +67,6 @@ impl Coding {
     }
 
     /// What was compressed, if that is at most `limit` bytes. Blocks.
-    ///
-    /// # Errors
-    /// [`ApiError::TooManyBytes`], [`ApiError::MalformedBody`], or [`ApiError::Overloaded`] where the
-    /// memory for uploads does not suffice.
     pub fn decompress(
         self,
         body: &[u8],
@@ -102,9 +95,6 @@ impl Coding {
     }
 
     /// Compresses an answer, fast rather than well.
-    ///
-    /// # Errors
-    /// None that is known: the bytes go to memory.
     pub fn compress(self, body: &[u8]) -> std::io::Result<Vec<u8>> {
         let compressed = Vec::with_capacity(body.len() / 2);
         match self {

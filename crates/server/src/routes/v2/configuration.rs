@@ -7,10 +7,9 @@ use serde::Serialize;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
-use super::metadata::{ModelMetadata, PLATFORM, TensorMetadata};
-use super::model::ModelPath;
-use crate::contract::InferenceModelFaults;
 use crate::error::ApiError;
+use crate::routes::v2::metadata::{ModelMetadata, PLATFORM, TensorMetadata};
+use crate::routes::v2::model::ModelPath;
 use crate::service::Service;
 
 /// The model's configuration. Dimensions are those of one image, as Triton has them for models that
@@ -90,19 +89,13 @@ impl ModelConfiguration {
 /// The model's configuration
 ///
 /// As far as Triton's model configuration has names for it.
-///
-/// # Errors
-/// [`ApiError::UnknownModel`].
 #[utoipa::path(
     get,
     path = "/v2/models/{name}/config",
     operation_id = "model_configuration",
     tag = "Open Inference Protocol",
     params(ModelPath),
-    responses(
-        (status = 200, description = "The configuration", body = ModelConfiguration),
-        InferenceModelFaults,
-    ),
+    responses((status = 200, description = "The configuration", body = ModelConfiguration)),
 )]
 pub async fn config(
     service: Data<Service>,

@@ -9,9 +9,6 @@ use crate::error::Fault;
 
 /// Gives every refusal under `/v2`, whoever refused, the protocol's body `{"error": "…"}`. Status and
 /// headers stay.
-///
-/// # Errors
-/// Those of the wrapped service, unchanged.
 pub async fn errors_of_protocol<B: MessageBody + 'static>(
     request: ServiceRequest,
     next: Next<B>,

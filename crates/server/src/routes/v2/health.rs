@@ -4,11 +4,8 @@ use actix_web::web::{Data, Json, Path};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::model::ModelPath;
-use crate::contract::{
-    InferenceLivenessFaults, InferenceModelReadinessFaults, InferenceReadinessFaults,
-};
 use crate::error::ApiError;
+use crate::routes::v2::model::ModelPath;
 use crate::service::Service;
 
 /// The process answers.
@@ -34,16 +31,13 @@ pub struct ModelReady {
 ///
 /// 503 should one of its threads have ended, or the model fail in any new session: then it should be
 /// restarted.
-///
-/// # Errors
-/// [`ApiError::ThreadLost`], [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/v2/health/live",
     operation_id = "server_live",
     tag = "Open Inference Protocol",
     security(()),
-    responses((status = 200, description = "It does", body = Live), InferenceLivenessFaults),
+    responses((status = 200, description = "It does", body = Live)),
 )]
 pub async fn live(service: Data<Service>) -> Result<Json<Live>, ApiError> {
     service.liveness()?;
@@ -54,17 +48,13 @@ pub async fn live(service: Data<Service>) -> Result<Json<Live>, ApiError> {
 ///
 /// 503 once it has been told to stop, while the model fails again and again, or should one of its threads
 /// have ended.
-///
-/// # Errors
-/// [`ApiError::Stopping`], [`ApiError::ThreadLost`],
-/// [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/v2/health/ready",
     operation_id = "server_ready",
     tag = "Open Inference Protocol",
     security(()),
-    responses((status = 200, description = "It does", body = Ready), InferenceReadinessFaults),
+    responses((status = 200, description = "It does", body = Ready)),
 )]
 pub async fn ready(service: Data<Service>) -> Result<Json<Ready>, ApiError> {
     service.readiness()?;
@@ -72,19 +62,12 @@ pub async fn ready(service: Data<Service>) -> Result<Json<Ready>, ApiError> {
 }
 
 /// Whether the model takes requests
-///
-/// # Errors
-/// [`ApiError::UnknownModel`], [`ApiError::Stopping`], [`ApiError::ThreadLost`],
-/// [`ApiError::EngineFailing`].
 #[utoipa::path(
     get,
     path = "/v2/models/{name}/ready",
     tag = "Open Inference Protocol",
     params(ModelPath),
-    responses(
-        (status = 200, description = "It does", body = ModelReady),
-        InferenceModelReadinessFaults,
-    ),
+    responses((status = 200, description = "It does", body = ModelReady)),
 )]
 pub async fn model_ready(
     service: Data<Service>,

@@ -6,21 +6,21 @@ use std::time::{Duration, Instant};
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
 use futures_util::future::try_join_all;
-use sdd_serving::ReservedBytes;
 use sdd_serving::engine::{Answer, Engine, Permit, Ticket};
+use sdd_serving::{Origin, ReservedBytes};
 
-use super::super::blocking::off_async;
-use super::super::classify;
-use super::binary;
-use super::compression::Coding;
-use super::input::{InputDecoder, Inputs, tensor_len};
-use super::model::ModelPath;
-use super::output::WantedOutput;
-use super::request::{InferRequest, invalid};
-use super::response::{AnswerForm, InferResponse};
-use crate::contract::{EncodedImage, InferenceFaults, JsonAndTensors};
 use crate::error::{ApiError, Shortage};
 use crate::request::{INFERENCE_HEADER_LENGTH, RequestContext};
+use crate::routes::blocking::off_async;
+use crate::routes::bodies::{EncodedImage, JsonAndTensors};
+use crate::routes::classify;
+use crate::routes::v2::binary;
+use crate::routes::v2::compression::Coding;
+use crate::routes::v2::input::{InputDecoder, Inputs, tensor_len};
+use crate::routes::v2::model::ModelPath;
+use crate::routes::v2::output::WantedOutput;
+use crate::routes::v2::request::{InferRequest, invalid};
+use crate::routes::v2::response::{AnswerForm, InferResponse};
 use crate::service::Service;
 use crate::uploads::{self, UploadLimits};
 
@@ -39,9 +39,6 @@ const EXAMPLE_IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAAAFkl
 /// where binary data follows the JSON; 0 is for a body that is one encoded image and nothing else. The
 /// body may be compressed, as `content-encoding` says: gzip or deflate. So is the answer's where
 /// `accept-encoding` asks for it.
-///
-/// # Errors
-/// What is wrong with the request or with an image; [`ApiError::Overloaded`].
 #[utoipa::path(
     post,
     path = "/v2/models/{name}/infer",
@@ -60,18 +57,15 @@ const EXAMPLE_IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAAAFkl
         (JsonAndTensors = "application/octet-stream"),
         (EncodedImage = "image/*"),
     )),
-    responses(
-        (
-            status = 200,
-            description = "The outputs: JSON, or JSON and binary data",
-            content((InferResponse = "application/json"), (JsonAndTensors = "application/octet-stream")),
-            headers((
-                "inference-header-content-length" = u64,
-                description = "Bytes of the JSON, where binary data follows it"
-            )),
-        ),
-        InferenceFaults,
-    ),
+    responses((
+        status = 200,
+        description = "The outputs: JSON, or JSON and binary data",
+        content((InferResponse = "application/json"), (JsonAndTensors = "application/octet-stream")),
+        headers((
+            "inference-header-content-length" = u64,
+            description = "Bytes of the JSON, where binary data follows it"
+        )),
+    )),
 )]
 pub async fn infer(
     request: HttpRequest,
@@ -89,13 +83,11 @@ pub async fn infer(
         Some(_) => limits.decompressed.min(limits.bytes),
         None => limits.bytes,
     };
-    let read = async |limits: &UploadLimits<'_>| {
-        uploads::read_whole(&request, body, limits, &service.uploads).await
-    };
+    let read = async |limits: &UploadLimits<'_>| uploads::read_whole(&request, body, limits).await;
     let body = classify::receive(&service, &context, (max_bytes, 1), read).await?;
-    context.note_upload(body.len());
+    context.bytes.set(body.len());
     // Before it is decompressed and parsed, which cost more than some images do.
-    let first = service.admission.admit(1, context.deadline())?;
+    let first = service.admission.admit(1, context.deadline)?;
     let decoding = {
         let (service, engine) = (service.clone(), Arc::clone(&engine));
         // With its room: the work goes on when the client has left.
@@ -103,10 +95,16 @@ pub async fn infer(
     };
     let decoded = off_async(decoding).await?;
     let decoded = decoded.map_err(|error| with_wait(error, &service));
-    let (Inference { inputs, form, timeout }, first) = decoded?;
-    let deadline = timeout.and_then(|timeout| context.started().checked_add(timeout));
-    let deadline = deadline.map_or(context.deadline(), |asked| asked.min(context.deadline()));
-    let answers = answer_all(&engine, &service, &context, inputs, (first, deadline)).await?;
+    let (Inference { inputs, form, timeout, mut origin }, first) = decoded?;
+    let headers = uploads::origin_of(&request)?;
+    origin.stream = origin.stream.or(headers.stream);
+    origin.group = origin.group.or(headers.group);
+    let deadline = timeout.and_then(|timeout| context.started.checked_add(timeout));
+    let deadline = deadline.map_or(context.deadline, |asked| asked.min(context.deadline));
+    let mut answers = answer_all(&engine, &service, &context, inputs, (first, deadline)).await?;
+    for answer in &mut answers {
+        answer.origin.clone_from(&origin);
+    }
     service.remember(&context, &engine, &answers).await;
     let written = off_async(move || form.write(&answers, engine.served())).await??;
     Ok(written.into())
@@ -171,6 +169,8 @@ struct Inference {
     form: AnswerForm,
     /// The time that the client will wait.
     timeout: Option<Duration>,
+    /// Where the client says that the images come from.
+    origin: Origin,
 }
 
 fn decode(
@@ -202,7 +202,8 @@ fn decode(
     if transfer.json_length == Some(0) {
         let outputs = WantedOutput::choose(&[], false, served)?;
         let form = AnswerForm { id: None, outputs, coding };
-        return Ok(Inference { inputs: decoder.raw(body), form, timeout: None });
+        let (inputs, origin) = (decoder.raw(body), Origin::default());
+        return Ok(Inference { inputs, form, timeout: None, origin });
     }
     let request = InferRequest::from_json(&body[..json_length])?;
     let inputs = decoder.decode(&request, &body.slice(json_length..body.len()))?;
@@ -211,7 +212,16 @@ fn decode(
     let requested = request.outputs.unwrap_or_default();
     let outputs = WantedOutput::choose(&requested.0, is_binary, served)?;
     let timeout = parameters.timeout.filter(|timeout| *timeout > 0).map(Duration::from_micros);
-    Ok(Inference { inputs, form: AnswerForm { id: request.id, outputs, coding }, timeout })
+    let name = |name: &str, text: Option<String>| {
+        let name = |expected| invalid(format!("expected {expected}, as the parameter `{name}`"));
+        Origin::name(&text.unwrap_or_default()).map_err(name)
+    };
+    let origin = Origin {
+        stream: name("stream", parameters.stream)?,
+        group: name("group", parameters.group)?,
+    };
+    let form = AnswerForm { id: request.id, outputs, coding };
+    Ok(Inference { inputs, form, timeout, origin })
 }
 
 /// All answers, or the first thing that is wrong; then those that have not begun are left.
@@ -233,7 +243,7 @@ async fn answer_all(
         let ticket = Ticket { permit, deadline, keep_image };
         let answer = engine.answer(image, ticket).await;
         let answer = answer.map_err(|error| classify::of_image(error.into(), index, count));
-        answer.inspect_err(|error| context.note_error(error.code()))
+        answer.inspect_err(|error| context.errors.borrow_mut().push(error.code()))
     });
     let answers = try_join_all(answers).await?;
     // Not one by one: where one cannot be answered, none of them is.

@@ -7,10 +7,10 @@ use sdd_core::ModelSpec;
 use sdd_serving::engine::Input;
 use sdd_serving::{Allowance, Reservation, ReservedBytes};
 
-use super::binary;
-use super::request::{InferRequest, InputTensor, invalid};
-use super::tensor::{DataType, Scalar, each_scalar};
 use crate::error::{ApiError, Shortage};
+use crate::routes::v2::binary;
+use crate::routes::v2::request::{InferRequest, InputTensor, invalid};
+use crate::routes::v2::tensor::{DataType, Scalar, each_scalar};
 
 /// The name of the input that takes encoded images, whatever the model calls its tensor.
 pub const ENCODED_IMAGE: &str = "encoded_image";
@@ -60,9 +60,6 @@ impl InputDecoder<'_> {
     }
 
     /// The one tensor of a request, with the binary data that follows the JSON.
-    ///
-    /// # Errors
-    /// [`ApiError::InvalidInference`], or [`ApiError::Overloaded`] where memory does not suffice.
     pub fn decode(
         &self,
         request: &InferRequest<'_>,

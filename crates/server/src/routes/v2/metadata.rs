@@ -5,12 +5,11 @@ use sdd_serving::engine::ServedModel;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::input::{ENCODED_IMAGE, tensor_shape};
-use super::model::ModelPath;
-use super::output::Output;
-use super::tensor::DataType;
-use crate::contract::{InferenceGuardedFaults, InferenceModelFaults};
 use crate::error::ApiError;
+use crate::routes::v2::input::{ENCODED_IMAGE, tensor_shape};
+use crate::routes::v2::model::ModelPath;
+use crate::routes::v2::output::Output;
+use crate::routes::v2::tensor::DataType;
 use crate::service::Service;
 
 /// What Triton calls an ONNX file that ONNX Runtime runs.
@@ -58,10 +57,7 @@ pub struct TensorMetadata {
     path = "/v2",
     operation_id = "server_metadata",
     tag = "Open Inference Protocol",
-    responses(
-        (status = 200, description = "The server", body = ServerMetadata),
-        InferenceGuardedFaults,
-    ),
+    responses((status = 200, description = "The server", body = ServerMetadata)),
 )]
 pub async fn server() -> Json<ServerMetadata> {
     Json(ServerMetadata {
@@ -72,16 +68,13 @@ pub async fn server() -> Json<ServerMetadata> {
 }
 
 /// The model's inputs and outputs
-///
-/// # Errors
-/// [`ApiError::UnknownModel`].
 #[utoipa::path(
     get,
     path = "/v2/models/{name}",
     operation_id = "model_metadata",
     tag = "Open Inference Protocol",
     params(ModelPath),
-    responses((status = 200, description = "The model", body = ModelMetadata), InferenceModelFaults),
+    responses((status = 200, description = "The model", body = ModelMetadata)),
 )]
 pub async fn model(
     service: Data<Service>,

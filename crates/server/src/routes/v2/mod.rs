@@ -7,15 +7,15 @@
 
 mod binary;
 mod compression;
-pub(crate) mod configuration;
+pub mod configuration;
 mod error;
-pub(crate) mod health;
-pub(crate) mod infer;
+pub mod health;
+pub mod infer;
 mod input;
-pub(crate) mod metadata;
+pub mod metadata;
 mod model;
 mod output;
-pub(crate) mod repository;
+pub mod repository;
 mod request;
 mod response;
 mod tensor;
@@ -25,8 +25,8 @@ use actix_web::web::{self, PathConfig};
 
 pub use error::errors_of_protocol;
 
-use super::{READ, get};
 use crate::error::ApiError;
+use crate::routes::method::{READ, get};
 
 /// What is said of a path whose parts cannot be read.
 pub fn path_config() -> PathConfig {

@@ -20,9 +20,6 @@ pub struct ModelPath {
 
 impl ModelPath {
     /// Whether it is this one.
-    ///
-    /// # Errors
-    /// [`ApiError::UnknownModel`].
     pub fn check(&self, served: &ServedModel) -> Result<(), ApiError> {
         let spec = &served.spec;
         let known = self.name == spec.name

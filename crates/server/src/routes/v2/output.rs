@@ -3,11 +3,12 @@
 use sdd_drift::Assessment;
 use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
+use utoipa::ToSchema;
 
-use super::binary;
-use super::request::{RequestedOutput, invalid};
-use super::tensor::DataType;
 use crate::error::ApiError;
+use crate::routes::v2::binary;
+use crate::routes::v2::request::{RequestedOutput, invalid};
+use crate::routes::v2::tensor::DataType;
 
 /// What an output tells of each image.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -132,7 +133,7 @@ fn present<T>(values: impl Iterator<Item = Option<T>>) -> Result<Vec<T>, ApiErro
 pub struct WantedOutput {
     output: Output,
     /// Whether its values come after the JSON.
-    pub is_binary: bool,
+    is_binary: bool,
     /// The number of classes to name instead of the values.
     classes: Option<usize>,
 }
@@ -140,9 +141,6 @@ pub struct WantedOutput {
 impl WantedOutput {
     /// What a request asks for; all outputs where it names none. `is_binary` holds where an output does
     /// not say otherwise.
-    ///
-    /// # Errors
-    /// [`ApiError::InvalidInference`].
     pub fn choose(
         requested: &[RequestedOutput],
         is_binary: bool,
@@ -180,18 +178,16 @@ impl WantedOutput {
         Ok(wanted)
     }
 
-    /// The output for answered images.
-    ///
-    /// # Errors
-    /// [`ApiError::Internal`]: an answer lacks what it should have.
+    /// The output for answered images. Binary values are added to `binary`.
     pub fn tensor(
         &self,
         answers: &[Answer],
         served: &ServedModel,
+        binary: &mut Vec<u8>,
     ) -> Result<OutputTensor<'_>, ApiError> {
         let output = &self.output;
         let mut width = output.width;
-        let mut data_type = output.data_type();
+        let mut datatype = output.data_type();
         let mut values = output.values(answers, served)?;
         if let (Some(classes), Some(columns), Values::Fp32(rows)) = (self.classes, width, &values) {
             let known = output.content == Content::Probabilities;
@@ -199,10 +195,17 @@ impl WantedOutput {
             let classes = classes.min(columns);
             let best = rows.chunks(columns).flat_map(|row| largest(row, classes, labels));
             values = Values::Bytes(best.collect());
-            (width, data_type) = (Some(classes), DataType::Bytes);
+            (width, datatype) = (Some(classes), DataType::Bytes);
         }
         let shape = std::iter::once(answers.len()).chain(width).collect();
-        Ok(OutputTensor { name: &output.name, data_type, shape, values })
+        let (parameters, data) = if self.is_binary {
+            let start = binary.len();
+            values.write(binary).map_err(|error| ApiError::Internal(error.into()))?;
+            (Some(BinaryData { binary_data_size: binary.len() - start }), None)
+        } else {
+            (None, Some(values))
+        };
+        Ok(OutputTensor { name: &output.name, datatype, shape, parameters, data })
     }
 }
 
@@ -218,16 +221,31 @@ fn largest(row: &[f32], count: usize, labels: &[String]) -> Vec<String> {
 }
 
 /// An output with its values.
-#[derive(Debug)]
+#[derive(Debug, Serialize, ToSchema)]
 pub struct OutputTensor<'a> {
-    /// The output's name.
-    pub name: &'a str,
+    /// The output.
+    #[schema(value_type = String)]
+    name: &'a str,
     /// The type of its values.
-    pub data_type: DataType,
+    datatype: DataType,
     /// Its dimensions, images first.
-    pub shape: Vec<usize>,
-    /// Its values, in row-major order.
-    pub values: Values,
+    #[schema(value_type = Vec<u64>)]
+    shape: Vec<usize>,
+    /// Where its values are, if they come as binary data.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(nullable = false)]
+    parameters: Option<BinaryData>,
+    /// Its values in row-major order, if they are in the JSON: numbers, strings or booleans.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<Vec<serde_json::Value>>, nullable = false)]
+    data: Option<Values>,
+}
+
+/// Where the values of an output are.
+#[derive(Debug, Serialize, ToSchema)]
+pub struct BinaryData {
+    /// Bytes of its values after the JSON.
+    binary_data_size: usize,
 }
 
 /// Values of one type.
@@ -246,9 +264,6 @@ pub enum Values {
 
 impl Values {
     /// Adds them as binary data.
-    ///
-    /// # Errors
-    /// When a string is longer than the extension allows.
     pub fn write(&self, bytes: &mut Vec<u8>) -> Result<(), std::num::TryFromIntError> {
         match self {
             Self::Bool(values) => bytes.extend(values.iter().map(|value| u8::from(*value))),

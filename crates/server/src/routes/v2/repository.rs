@@ -4,7 +4,6 @@ use actix_web::web::{Data, Json};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use crate::contract::InferenceGuardedFaults;
 use crate::service::Service;
 
 /// A model of the repository.
@@ -22,10 +21,7 @@ pub struct IndexEntry {
     path = "/v2/repository/index",
     operation_id = "repository_index",
     tag = "Open Inference Protocol",
-    responses(
-        (status = 200, description = "A list of this one model", body = Vec<IndexEntry>),
-        InferenceGuardedFaults,
-    ),
+    responses((status = 200, description = "A list of this one model", body = Vec<IndexEntry>)),
 )]
 pub async fn index(service: Data<Service>) -> Json<[IndexEntry; 1]> {
     let engine = service.engine();

@@ -5,8 +5,8 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
-use super::tensor::{AtMost, Shape};
 use crate::error::ApiError;
+use crate::routes::v2::tensor::{AtMost, Shape};
 
 /// Inputs that are read at most; one of them more than any model here takes is enough to tell.
 const MAX_INPUTS: usize = 16;
@@ -46,6 +46,12 @@ pub struct Parameters {
     /// Microseconds that the client will wait; 0 for any time.
     #[serde(default)]
     pub timeout: Option<u64>,
+    /// The camera or line that the images come from.
+    #[serde(default)]
+    pub stream: Option<String>,
+    /// The part, tray or shift that they are of.
+    #[serde(default)]
+    pub group: Option<String>,
 }
 
 /// A tensor that a client sends.
@@ -106,9 +112,6 @@ pub struct OutputParameters {
 
 impl<'a> InferRequest<'a> {
     /// Reads a request.
-    ///
-    /// # Errors
-    /// [`ApiError::InvalidInference`], or [`ApiError::NotSupported`] for shared memory.
     pub fn from_json(json: &'a [u8]) -> Result<Self, ApiError> {
         let request: Self = serde_json::from_slice(json).map_err(|error| {
             invalid(format!("the JSON is not an inference request: {error}; expected {EXPECTED}"))

@@ -6,11 +6,10 @@ use sdd_serving::engine::{Answer, ServedModel};
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::compression::Coding;
-use super::output::{OutputTensor, Values, WantedOutput};
-use super::tensor::DataType;
 use crate::error::ApiError;
 use crate::request::INFERENCE_HEADER_LENGTH;
+use crate::routes::v2::compression::Coding;
+use crate::routes::v2::output::{OutputTensor, WantedOutput};
 
 /// The answer to an inference request.
 #[derive(Serialize, ToSchema)]
@@ -30,8 +29,8 @@ pub struct InferResponse<'a> {
     #[schema(nullable = false)]
     parameters: Option<ResponseParameters>,
     /// One tensor for each output, in the order in which they were asked for.
-    #[schema(value_type = Vec<TensorJson>)]
-    outputs: Vec<TensorJson<'a>>,
+    #[schema(value_type = Vec<OutputTensor>)]
+    outputs: Vec<OutputTensor<'a>>,
 }
 
 /// What is said beside the outputs.
@@ -52,35 +51,6 @@ impl ResponseParameters {
             .collect();
         (!warnings.is_empty()).then(|| Self { warnings: warnings.join(", ") })
     }
-}
-
-/// An output with its values.
-#[derive(Serialize, ToSchema)]
-#[schema(as = OutputTensor)]
-pub struct TensorJson<'a> {
-    /// The output.
-    #[schema(value_type = String)]
-    name: &'a str,
-    /// The type of its values.
-    datatype: DataType,
-    /// Its dimensions, images first.
-    #[schema(value_type = Vec<u64>)]
-    shape: &'a [usize],
-    /// Where its values are, if they come as binary data.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(nullable = false)]
-    parameters: Option<BinaryData>,
-    /// Its values in row-major order, if they are in the JSON: numbers, strings or booleans.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(value_type = Option<Vec<serde_json::Value>>, nullable = false)]
-    data: Option<&'a Values>,
-}
-
-/// Where the values of an output are.
-#[derive(Serialize, ToSchema)]
-pub struct BinaryData {
-    /// Bytes of its values after the JSON.
-    binary_data_size: usize,
 }
 
 /// How an answer is to be written.
@@ -105,32 +75,14 @@ pub struct WrittenAnswer {
 
 impl AnswerForm {
     /// Writes the answers for the images of a request. Blocks for as long as compressing takes.
-    ///
-    /// # Errors
-    /// [`ApiError::Internal`].
     pub fn write(
         &self,
         answers: &[Answer],
         served: &ServedModel,
     ) -> Result<WrittenAnswer, ApiError> {
-        let tensors = self.outputs.iter().map(|wanted| wanted.tensor(answers, served));
-        let tensors = tensors.collect::<Result<Vec<OutputTensor<'_>>, _>>()?;
         let mut binary = Vec::new();
-        let mut outputs = Vec::new();
-        for (wanted, tensor) in self.outputs.iter().zip(&tensors) {
-            let start = binary.len();
-            if wanted.is_binary {
-                tensor.values.write(&mut binary).map_err(internal)?;
-            }
-            let binary_data_size = binary.len() - start;
-            outputs.push(TensorJson {
-                name: tensor.name,
-                datatype: tensor.data_type,
-                shape: &tensor.shape,
-                parameters: wanted.is_binary.then_some(BinaryData { binary_data_size }),
-                data: (!wanted.is_binary).then_some(&tensor.values),
-            });
-        }
+        let outputs = self.outputs.iter().map(|wanted| wanted.tensor(answers, served, &mut binary));
+        let outputs = outputs.collect::<Result<Vec<_>, _>>()?;
         let response = InferResponse {
             model_name: &served.spec.name,
             model_version: &served.spec.version,

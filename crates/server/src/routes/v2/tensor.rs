@@ -109,9 +109,6 @@ pub enum Scalar<'a> {
 }
 
 /// Hands the values of a JSON array to `take`, in row-major order, be they nested or flat.
-///
-/// # Errors
-/// What is malformed, or what `take` says.
 pub fn each_scalar(
     json: &RawValue,
     take: &mut dyn FnMut(Scalar<'_>) -> Result<(), String>,

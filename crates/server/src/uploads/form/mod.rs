@@ -17,7 +17,6 @@ use actix_web::http::header::{CONTENT_TYPE, HeaderMap, HeaderValue};
 use bytes::{Bytes, BytesMut};
 use futures_util::Stream;
 use memchr::memmem;
-use thiserror::Error;
 use uuid::Uuid;
 
 use self::parameters::Parameters;
@@ -32,38 +31,22 @@ const MAX_BOUNDARY_BYTES: usize = 256;
 /// White space after a boundary, in bytes, at most.
 const MAX_PADDING_BYTES: usize = 256;
 
-/// What is wrong with a form.
-#[derive(Debug, Error)]
-#[error("{0}")]
-pub(super) struct MalformedForm(String);
-
-impl From<String> for MalformedForm {
-    fn from(reason: String) -> Self {
-        Self(reason)
-    }
-}
-
-/// The boundary that a content type names.
-///
-/// # Errors
-/// It names none, or one that cannot be.
-pub(super) fn boundary(content_type: &[u8]) -> Result<Vec<u8>, MalformedForm> {
+/// The boundary that a content type names, or what is wrong with it.
+pub(crate) fn boundary(content_type: &[u8]) -> Result<Vec<u8>, String> {
     let advice = "do not set Content-Type: your client sets it, with the boundary that it uses";
     let parameters = Parameters::of(content_type);
     let boundary = parameters.one("boundary")?.unwrap_or_default();
     if boundary.is_empty() {
-        return Err(format!("the content type names no boundary; {advice}").into());
+        return Err(format!("the content type names no boundary; {advice}"));
     }
     if boundary.len() > MAX_BOUNDARY_BYTES || boundary.iter().any(u8::is_ascii_control) {
-        return Err(
-            format!("the content type names a boundary that cannot be one; {advice}").into()
-        );
+        return Err(format!("the content type names a boundary that cannot be one; {advice}"));
     }
     Ok(boundary.to_vec())
 }
 
 /// A form with plain parts, made of the `body` of a request.
-pub(super) struct PlainForm<S> {
+pub(crate) struct PlainForm<S> {
     body: S,
     /// What has come and is not given on.
     received: BytesMut,
@@ -136,7 +119,7 @@ impl<S> PlainForm<S> {
     }
 
     /// What can be given on of what was received; `None` when more has to come first.
-    fn give_on(&mut self) -> Result<Option<Bytes>, MalformedForm> {
+    fn give_on(&mut self) -> Result<Option<Bytes>, String> {
         match self.at {
             At::Preamble => self.pass_preamble(),
             At::Head => self.read_head(),
@@ -149,15 +132,14 @@ impl<S> PlainForm<S> {
         }
     }
 
-    fn pass_preamble(&mut self) -> Result<Option<Bytes>, MalformedForm> {
+    fn pass_preamble(&mut self) -> Result<Option<Bytes>, String> {
         let found = self.find_line();
         let start = found.as_ref().map_or_else(|start| *start, |line| line.start);
         if start > MAX_HEAD_BYTES || (found.is_err() && self.is_received) {
             let boundary = String::from_utf8_lossy(&self.delimiter.needle()[2..]).into_owned();
             return Err(format!(
                 "its boundary, `{boundary}`, is not in the body: leave Content-Type to your client, which knows it"
-            )
-            .into());
+            ));
         }
         let Ok(line) = found else { return Ok(None) };
         self.has_bare_line_feeds = line.has_bare_line_feed;
@@ -165,7 +147,7 @@ impl<S> PlainForm<S> {
         Ok(Some(Bytes::new()))
     }
 
-    fn read_head(&mut self) -> Result<Option<Bytes>, MalformedForm> {
+    fn read_head(&mut self) -> Result<Option<Bytes>, String> {
         let found = end_of_head(&self.received);
         // Where its end has not come, the last byte may be the beginning of the empty line after it.
         let least = self.received.len().saturating_sub(1);
@@ -173,8 +155,7 @@ impl<S> PlainForm<S> {
             return Err(format!(
                 "the head of a part has more than {MAX_HEAD_BYTES} bytes: leave out headers other than \
                  Content-Disposition and Content-Type, or shorten the file's name"
-            )
-            .into());
+            ));
         }
         let Some((len, end)) = found else {
             return if self.is_received { Err(broken_off()) } else { Ok(None) };
@@ -187,7 +168,7 @@ impl<S> PlainForm<S> {
         Ok(Some([line, head.to_bytes()].concat().into()))
     }
 
-    fn read_content(&mut self) -> Result<Option<Bytes>, MalformedForm> {
+    fn read_content(&mut self) -> Result<Option<Bytes>, String> {
         match self.find_line() {
             Ok(line) => {
                 let content = self.received.split_to(line.start).freeze();
@@ -275,8 +256,8 @@ fn end_of_head(received: &[u8]) -> Option<(usize, usize)> {
     None
 }
 
-fn broken_off() -> MalformedForm {
-    MalformedForm("it ends before its last boundary".into())
+fn broken_off() -> String {
+    "it ends before its last boundary".into()
 }
 
 impl<S> Stream for PlainForm<S>

@@ -4,7 +4,7 @@ use percent_encoding::percent_decode;
 
 /// The parameters of one header, in their order.
 #[derive(Debug)]
-pub(super) struct Parameters(Vec<(String, Vec<u8>)>);
+pub(crate) struct Parameters(Vec<(String, Vec<u8>)>);
 
 /// What a backslash between quotation marks is.
 #[derive(Clone, Copy, PartialEq)]
@@ -29,8 +29,7 @@ impl Parameters {
 
     /// The value of a parameter, as it was sent.
     ///
-    /// # Errors
-    /// It stands there more than once, and not always the same.
+    /// An error where it stands there more than once, and not always the same.
     pub fn one(&self, name: &str) -> Result<Option<&[u8]>, String> {
         let mut values = self.0.iter().filter(|(known, _)| known == name).map(|(_, value)| value);
         let first = values.next();
@@ -43,9 +42,6 @@ impl Parameters {
     }
 
     /// The name of a file: of `filename*` (RFC 8187), which says how it is encoded, or else of `filename`.
-    ///
-    /// # Errors
-    /// As [`one`](Self::one).
     pub fn file_name(&self) -> Result<Option<String>, String> {
         if let Some(extended) = self.one("filename*")? {
             return Ok(Some(extended_text(extended)));
@@ -55,7 +51,7 @@ impl Parameters {
 }
 
 /// Bytes in an unknown encoding: UTF-8 where they can be, else Latin-1, in which all can.
-pub(super) fn text(bytes: &[u8]) -> String {
+pub(crate) fn text(bytes: &[u8]) -> String {
     match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
         Err(_) => latin_1(bytes),

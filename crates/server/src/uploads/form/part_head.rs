@@ -1,10 +1,10 @@
 //! The head of a part: what it is for, read as clients write it.
 
-use super::parameters::{Parameters, text};
+use crate::uploads::form::parameters::{Parameters, text};
 
 /// What the head of a part says.
 #[derive(Debug, PartialEq)]
-pub(super) struct PartHead {
+pub(crate) struct PartHead {
     /// The name of the form's field.
     name: String,
     file_name: Option<String>,
@@ -14,9 +14,6 @@ pub(super) struct PartHead {
 
 impl PartHead {
     /// Of the lines of a head, without the empty one at its end.
-    ///
-    /// # Errors
-    /// What is wrong with it.
     pub fn parse(head: &[u8]) -> Result<Self, String> {
         let (mut disposition, mut content_type) = (None, None);
         for line in unfolded_lines(head) {

@@ -155,6 +155,6 @@ fn requests_at_once_are_counted_each_and_a_stop_loses_none() {
         (&json!(true), &json!(0))
     );
     server.stop();
-    let server = watched.serve(&["--drift-min-images", "10"]);
+    let server = watched.serve(&[]);
     assert_eq!(images_ever(&server), 100);
 }

@@ -72,7 +72,7 @@ fn a_database_that_hangs_holds_up_no_answer() {
 fn a_database_that_is_locked_behind_many_dashboards_holds_up_nothing_else() {
     let cluster = Cluster::start("-c fsync=off");
     let database = cluster.database();
-    let server = Watched::on(database.url()).serve(&["--drift-min-images", "5"]);
+    let server = Watched::on(database.url()).serve(&[]);
     let image = picture("png_rgb.png");
     send(&server, &image, 10);
     let done = AtomicBool::new(false);

@@ -56,7 +56,7 @@ fn a_file_that_is_locked_when_the_server_starts_is_waited_for() {
 #[test]
 fn a_file_that_is_moved_or_removed_is_told_and_recording_goes_on_in_another() {
     let watched = Watched::new();
-    let server = watched.serve(&["--drift-min-images", "5"]);
+    let server = watched.serve(&[]);
     let image = picture("png_rgb.png");
     let (file, moved) = (watched.file(), watched.file().with_file_name("moved.sqlite"));
     send(&server, &image, 20);

@@ -3,6 +3,7 @@
 mod counting;
 mod database;
 mod faults;
+mod groups;
 mod replicas;
 mod reports;
 mod settings;
@@ -10,6 +11,7 @@ mod verdicts;
 mod webhook;
 
 use std::path::PathBuf;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use serde_json::Value;
 
@@ -26,7 +28,7 @@ pub struct Watched {
 impl Watched {
     pub fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        store::write(&folder.path().join("reference"), None);
+        store::write_for_monitor(&folder.path().join("reference"));
         Self { folder, database: None }
     }
 
@@ -93,12 +95,45 @@ pub fn send(server: &Server, image: &[u8], times: usize) {
     }
 }
 
+/// Sends so many pictures that are nearly this one, no two of them the same, in requests of 25.
+pub fn send_like(server: &Server, image: &[u8], times: usize) {
+    static SEED: AtomicU64 = AtomicU64::new(0);
+    for start in (0..times).step_by(25) {
+        let images: Vec<Vec<u8>> = (start..times.min(start + 25))
+            .map(|_| varied(image, SEED.fetch_add(1, Ordering::Relaxed)))
+            .collect();
+        let parts: Vec<_> =
+            images.iter().map(|image| ("file", Some("image/png"), &**image)).collect();
+        let answer = server.post_form("/predict/batch", &multipart(&parts));
+        assert_eq!(answer.status, 200, "{answer:?}");
+    }
+}
+
+/// With some noise of a gray level.
+pub fn varied(image: &[u8], seed: u64) -> Vec<u8> {
+    let mut random = fastrand::Rng::with_seed(seed);
+    let mut picture = image::load_from_memory(image).unwrap().into_rgb8();
+    for value in picture.iter_mut() {
+        *value = value.saturating_add(random.u8(0..2));
+    }
+    let mut file = std::io::Cursor::new(Vec::new());
+    picture.write_to(&mut file, image::ImageFormat::Png).unwrap();
+    file.into_inner()
+}
+
 /// A picture that the server calls out of distribution, and one that it does not.
 pub fn strange_and_familiar(server: &Server) -> (Vec<u8>, Vec<u8>) {
     let mut found = [None, None];
     for entry in std::fs::read_dir(data("images")).unwrap() {
         let name = entry.unwrap().file_name().into_string().unwrap();
         let image = picture(&name);
+        // As it can be varied.
+        if !name.starts_with("png_rgb")
+            && !name.starts_with("bmp_rgb")
+            && !name.starts_with("bmp_gray")
+        {
+            continue;
+        }
         let answer = server.predict(&image);
         if let Some(strange) = answer.json()["drift"]["out_of_distribution"].as_bool() {
             found[usize::from(strange)].get_or_insert(image);

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use serde_json::json;
 
-use super::{Watched, drift, images_ever, observations, send, strange_and_familiar};
+use super::{Watched, drift, images_ever, observations, send_like, strange_and_familiar};
 use crate::client::Client;
 use crate::eventually::eventually;
 use crate::postgres;
@@ -80,19 +80,24 @@ fn the_verdict_is_over_what_came_to_any_of_them() {
     let watched = Watched::on(database.url());
     let other = Watched::new();
     let (strange, familiar) = strange_and_familiar(&other.serve(&[]));
-    let [first, second] = [(); 2].map(|()| watched.serve(&["--drift-min-images", "100"]));
+    let [first, second] = [(); 2].map(|()| watched.serve(&[]));
     for server in [&first, &second] {
-        send(server, &familiar, 49);
+        send_like(server, &familiar, 1);
     }
-    assert_eq!(drift(&first)["images_needed"], 2);
+    let needed = drift(&second)["groups_needed"].as_u64().unwrap();
+    send_like(&first, &familiar, 1);
+    assert_eq!(drift(&second)["groups_needed"], needed - 1);
+    send_like(&first, &familiar, 73);
+    send_like(&second, &familiar, 74);
     for server in [&first, &second] {
-        send(server, &familiar, 26);
+        let report = drift(server);
+        assert_eq!((&report["groups_needed"], &report["images_ever"]), (&json!(0), &json!(150)));
     }
     for server in [&first, &second] {
         assert_eq!(drift(server)["verdict"], "stable");
     }
     for server in [&first, &second] {
-        send(server, &strange, 75);
+        send_like(server, &strange, 75);
     }
     for server in [&first, &second] {
         let report = drift(server);
@@ -103,7 +108,7 @@ fn the_verdict_is_over_what_came_to_any_of_them() {
     assert_eq!(second.administer("/admin/drift/reset").status, 200);
     assert_eq!(drift(&first)["epoch"]["number"], 2);
     // The numbers of one that gets no images are the others', too, after a while.
-    send(&first, &familiar, 3);
+    send_like(&first, &familiar, 3);
     eventually("the reset in the metrics of the idle one", || {
         let label = [("verdict", "insufficient_data")];
         let numbers = crate::exposition::Exposition::of(&second);

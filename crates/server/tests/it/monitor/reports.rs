@@ -1,9 +1,9 @@
 //! Reports, over HTTP and in a real browser.
 
-use super::{Watched, send, strange_and_familiar};
+use super::{Watched, send, send_like, strange_and_familiar};
 use crate::browser::{Tab, WORST_CONTRAST};
 use crate::page::origin;
-use crate::server::{Server, data};
+use crate::server::{Server, data, picture};
 
 /// Forty familiar images and then strange ones, captured.
 fn drifting() -> (Watched, Server) {
@@ -13,8 +13,6 @@ fn drifting() -> (Watched, Server) {
     // What the store's ids are paths in.
     let images = data("images");
     let server = watched.serve(&[
-        "--drift-min-images",
-        "40",
         "--drift-window",
         "40",
         "--capture",
@@ -22,8 +20,8 @@ fn drifting() -> (Watched, Server) {
         "--reference-images",
         images.to_str().unwrap(),
     ]);
-    send(&server, &familiar, 40);
-    send(&server, &strange, 160);
+    send_like(&server, &familiar, 40);
+    send_like(&server, &strange, 160);
     (watched, server)
 }
 
@@ -42,12 +40,17 @@ fn a_report_is_one_page_one_document_and_one_drawing() {
     assert!(html.len() < 2_000_000 && !html.contains("<script"));
 
     let json = server.get("/drift/report.json").json();
-    assert_eq!((&json["format"], &json["format_version"]), (&"sdd-drift-report".into(), &1.into()));
+    assert_eq!((&json["format"], &json["format_version"]), (&"sdd-drift-report".into(), &2.into()));
     assert_eq!(json["drift"]["verdict"], "drifting");
-    // The window has one picture, forty times.
     let strangest = json["strangest"].as_array().unwrap();
-    assert_eq!((strangest.len(), &strangest[0]["times"]), (1, &40.into()), "{strangest:?}");
+    assert_eq!((strangest.len(), &strangest[0]["times"]), (12, &1.into()), "{strangest:?}");
+    // One picture again and again is shown once.
+    send(&server, &picture("png_rgb.png"), 40);
+    let json = server.get("/drift/report.json").json();
+    assert_eq!(json["strangest"][0]["times"], 40, "{json:#}");
+    let html = String::from_utf8(server.get("/drift/report").body).unwrap();
     assert!(html.contains("39 times the very same image"), "{html}");
+    assert!(html.contains("The same picture comes again and again"), "{html}");
 
     let svg = server.get("/drift/box-plot.svg");
     assert_eq!((svg.status, svg.header("content-type").unwrap()), (200, "image/svg+xml"));
@@ -70,7 +73,7 @@ async fn it_can_be_read_by_everyone_and_asks_nobody() {
     let images = tab.value("document.images.length").await.as_u64().unwrap();
     assert!(images >= 2, "{images}");
     assert_eq!(tab.value(shown).await, images);
-    assert_eq!(tab.value("document.querySelectorAll('.drawing svg').length").await, 5);
+    assert_eq!(tab.value("document.querySelectorAll('.drawing svg').length").await, 4);
     assert_eq!(tab.complaints(), [""; 0]);
     assert_eq!(tab.requests_beyond(&origin(&server)), [""; 0]);
 

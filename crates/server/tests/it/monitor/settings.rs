@@ -14,7 +14,7 @@ fn the_server_that_started_or_reloaded_last_decides_what_is_tested() {
         let image = picture("png_rgb.png");
         let first = watched.serve(&["--drift-window", "100"]);
         send(&first, &image, 30);
-        let second = watched.serve(&["--drift-window", "20", "--drift-min-images", "7"]);
+        let second = watched.serve(&["--drift-window", "20", "--drift-tolerance", "0.1"]);
         eventually("the new settings", || drift(&second)["epoch"]["number"] == 2);
         for _ in 0..3 {
             for server in [&first, &second] {
@@ -24,7 +24,7 @@ fn the_server_that_started_or_reloaded_last_decides_what_is_tested() {
         for server in [&first, &second] {
             let report = drift(server);
             assert_eq!(report["settings"]["window"], 20, "{report:#}");
-            assert_eq!(report["settings"]["minimum_images"], 7);
+            assert_eq!(report["settings"]["tolerance"], 0.1);
             let epoch = &report["epoch"];
             assert_eq!(
                 (&epoch["number"], &epoch["images"], &epoch["because"]),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 
-use super::{Watched, drift, send, strange_and_familiar};
+use super::{Watched, drift, send_like, strange_and_familiar};
 use crate::postgres;
 
 /// Listens, and answers each request with the next of these statuses, and with 200 when they have run out.
@@ -65,9 +65,9 @@ fn a_change_of_verdict_is_told_once_and_again_until_it_is_taken() {
     let (strange, familiar) = strange_and_familiar(&other.serve(&[]));
     let listener = Listener::start(&["503 Service Unavailable"]);
     let hook = ["--drift-webhook", &listener.url, "--drift-webhook-cooldown", "0s"];
-    let server = watched.serve(&[&hook[..], &["--drift-min-images", "50"]].concat());
-    send(&server, &familiar, 100);
-    send(&server, &strange, 100);
+    let server = watched.serve(&hook);
+    send_like(&server, &familiar, 100);
+    send_like(&server, &strange, 100);
     let (head, refused) = listener.next();
     assert!(head.starts_with("post /hook?token=secret http/1.1\r\n"), "{head}");
     assert!(head.contains("content-type: application/json\r\n"), "{head}");
@@ -83,7 +83,7 @@ fn a_change_of_verdict_is_told_once_and_again_until_it_is_taken() {
     }
     // An operator has seen to it, and the stream is familiar again.
     assert_eq!(server.administer("/admin/drift/reset").status, 200);
-    send(&server, &familiar, 100);
+    send_like(&server, &familiar, 100);
     let (_, message) = listener.next();
     assert_eq!(
         (&message["previous_verdict"], &message["verdict"]),
@@ -102,27 +102,26 @@ fn a_restart_and_a_second_server_do_not_tell_it_again() {
     for watched in [Watched::new(), Watched::on(database.url())] {
         let listener = Listener::start(&[]);
         let hook = ["--drift-webhook", &listener.url, "--drift-webhook-cooldown", "0s"];
-        let options = [&hook[..], &["--drift-min-images", "50"]].concat();
-        let [first, second] = [(); 2].map(|()| watched.serve(&options));
-        send(&first, &familiar, 60);
+        let [first, second] = [(); 2].map(|()| watched.serve(&hook));
+        send_like(&first, &familiar, 60);
         for _ in 0..4 {
             for server in [&first, &second] {
-                send(server, &strange, 25);
+                send_like(server, &strange, 25);
             }
         }
         let (_, message) = listener.next();
         assert_eq!(message["verdict"], "drifting");
         first.stop();
-        let first = watched.serve(&options);
+        let first = watched.serve(&hook);
         for server in [&first, &second] {
-            send(server, &strange, 25);
+            send_like(server, &strange, 25);
         }
         // Longer than it takes each of them to look.
         assert!(listener.is_silent(Duration::from_secs(6)));
         // The change back is news again, once.
         assert_eq!(second.administer("/admin/drift/reset").status, 200);
         for server in [&first, &second] {
-            send(server, &familiar, 50);
+            send_like(server, &familiar, 50);
         }
         let (_, message) = listener.next();
         assert_eq!(
@@ -139,10 +138,10 @@ fn what_could_not_be_told_is_told_after_a_restart() {
     let (watched, other) = (Watched::new(), Watched::new());
     let (strange, familiar) = strange_and_familiar(&other.serve(&[]));
     let listener = Listener::start(&["503 Service Unavailable"]);
-    let options = ["--drift-webhook", &listener.url, "--drift-min-images", "50"];
+    let options = ["--drift-webhook", &listener.url];
     let server = watched.serve(&options);
-    send(&server, &familiar, 60);
-    send(&server, &strange, 100);
+    send_like(&server, &familiar, 60);
+    send_like(&server, &strange, 100);
     let (_, refused) = listener.next();
     assert_eq!(refused["verdict"], "drifting");
     server.signal("-KILL");

@@ -59,18 +59,17 @@ impl Mmd {
         bandwidth: Bandwidth,
     ) -> Result<Self> {
         check_samples(reference, current)?;
+        check_sizes(reference.nrows(), current.nrows())?;
         let stratum = Stratum::all(reference.nrows(), current.nrows());
         Self::of_pooled(&stratum.pooled(reference, current), reference.nrows(), bandwidth)
     }
 
-    /// Of the first `n` of `rows` against the rest.
+    /// Of the first `n` of `rows` against the rest, of which either may be too few for an estimate: it is 0 then.
     pub(super) fn of_pooled(rows: &Array2<f32>, n: usize, bandwidth: Bandwidth) -> Result<Self> {
         let m = rows.nrows() - n;
-        for (sample, found) in [("reference", n), ("current", m)] {
-            if found < 2 {
-                let sample = format!("the {sample} sample");
-                return Err(Error::SampleTooSmall { sample, required: 2, found });
-            }
+        if rows.nrows() < 2 {
+            let (sample, found) = ("the two samples together".into(), rows.nrows());
+            return Err(Error::SampleTooSmall { sample, required: 2, found });
         }
         let mut kernel = squared_distances(rows);
         let sigma = bandwidth.sigma(&kernel)?;
@@ -191,6 +190,17 @@ impl Weighed {
         let (n, m) = (mmd.n as f64, mmd.m as f64);
         Self { mmd2: mmd.mmd2(), weight: n * m / (n + m) }
     }
+}
+
+/// Both samples have rows enough for an estimate.
+pub(super) fn check_sizes(n: usize, m: usize) -> Result<()> {
+    for (sample, found) in [("reference", n), ("current", m)] {
+        if found < 2 {
+            let sample = format!("the {sample} sample");
+            return Err(Error::SampleTooSmall { sample, required: 2, found });
+        }
+    }
+    Ok(())
 }
 
 /// Both samples have rows of the same number of finite values.

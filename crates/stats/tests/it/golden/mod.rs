@@ -3,14 +3,12 @@
 mod box_plot;
 mod conformal;
 mod contingency;
-mod cusum;
-mod e_process;
 mod groups;
+mod interval;
 mod ks;
 mod martingale;
 mod mmd;
 mod numbers;
-mod window;
 
 use std::path::PathBuf;
 

@@ -1,0 +1,161 @@
+//! One stream of images, as of a camera or a line: which of them are a group, and the tests of its groups.
+
+use fastrand::Rng;
+use serde::{Deserialize, Serialize};
+
+use crate::group_tests::{GroupTests, Share};
+use crate::observation::Observation;
+use crate::plan::Plan;
+use crate::sample::{Reservoir, Sample};
+use crate::terms::{Alarm, TestName};
+use crate::totals::Totals;
+
+/// The same picture so many times in a row is no accident: a camera stands still, or one file is sent again and again.
+pub(crate) const REPEATS: u64 = 20;
+
+/// Images after the end of a group that may still be of it, as where several servers answer for one line: they are
+/// counted and not tested.
+const LATE: u64 = 8;
+
+/// Groups that ended last of which that is remembered.
+const ENDED: usize = 4;
+
+/// What is remembered of a stream.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Stream {
+    pub totals: Totals,
+    pub last_ms: Option<i64>,
+    /// The group that images belong to at the moment.
+    pub open: Option<OpenGroup>,
+    ended: Vec<Ended>,
+    /// The last picture, see [`Observation::picture`], and how many times in a row it has come.
+    picture: u64,
+    pub repeats: u64,
+    /// The tests of its groups; none for images of no named stream, whose groups are tested among all alone.
+    pub tests: Option<GroupTests>,
+    pub alarm: Option<Raised>,
+}
+
+/// An alarm, and what it was raised by.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct Raised {
+    pub at: Alarm,
+    /// The test that most of the evidence was of.
+    pub test: TestName,
+    /// Which property or class.
+    pub subject: Option<usize>,
+    pub is_greater: bool,
+}
+
+impl Raised {
+    /// By the test of these that most of the evidence is of.
+    pub fn by(tests: &GroupTests, plan: &Plan, at: Alarm) -> Self {
+        let shares = tests.shares(&plan.subjects);
+        let weighed = |share: &&Share| share.log_r + share.weight.ln();
+        let loudest = shares.iter().max_by(|a, b| weighed(a).total_cmp(&weighed(b)));
+        loudest.map_or(
+            Self { at, test: TestName::Appearance, subject: None, is_greater: true },
+            |share| Self {
+                at,
+                test: share.test,
+                subject: share.subject,
+                is_greater: share.is_greater,
+            },
+        )
+    }
+}
+
+/// A group of which more images may come.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct OpenGroup {
+    /// As it was named; none: it is a block of images in their order.
+    pub name: Option<String>,
+    pub totals: Totals,
+    kept: Reservoir,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct Ended {
+    name: String,
+    /// The number of the first image after it.
+    before: u64,
+}
+
+impl OpenGroup {
+    /// The classes of its images, by their places among those of the calibration.
+    pub fn classes(&self) -> impl Iterator<Item = usize> + '_ {
+        self.kept.0.iter().filter_map(|image| image.class)
+    }
+}
+
+/// A group that is complete.
+pub(crate) struct Group {
+    pub name: Option<String>,
+    pub totals: Totals,
+    pub images: Reservoir,
+}
+
+impl Stream {
+    /// Notes an image, and gives the groups that are complete with it: the one before, or its own.
+    pub fn take(
+        &mut self,
+        plan: &Plan,
+        observation: &Observation,
+        sequence: u64,
+        random: &mut Rng,
+    ) -> Vec<Group> {
+        let name = observation.group.as_deref();
+        let is_late = |ended: &Ended| {
+            Some(&*ended.name) == name && ended.before.saturating_add(LATE) > sequence
+        };
+        if self.ended.iter().any(is_late) {
+            return Vec::new();
+        }
+        let mut complete = Vec::new();
+        if self.open.as_ref().is_some_and(|open| open.name.as_deref() != name) {
+            complete.extend(self.end_group(sequence, random));
+        }
+        let open = self.open.get_or_insert_with(|| OpenGroup {
+            name: name.map(str::to_owned),
+            ..OpenGroup::default()
+        });
+        let sample: Sample = plan.sample(observation);
+        open.kept.push(open.totals.images, sample, random);
+        open.totals.count(observation.out_of_distribution);
+        if name.is_none() && open.totals.images >= plan.block {
+            complete.extend(self.end_group(sequence, random));
+        }
+        complete
+    }
+
+    fn end_group(&mut self, sequence: u64, random: &mut Rng) -> Option<Group> {
+        let OpenGroup { name, totals, kept } = self.open.take()?;
+        if let Some(name) = &name {
+            self.ended.insert(0, Ended { name: name.clone(), before: sequence });
+            self.ended.truncate(ENDED);
+        }
+        Some(Group { name, totals, images: kept.shuffled(random) })
+    }
+
+    /// Counts an image, and how often its picture has come in a row.
+    pub fn count(&mut self, observation: &Observation) {
+        self.totals.count(observation.out_of_distribution);
+        self.last_ms = Some(observation.time_ms);
+        let picture = observation.picture();
+        if self.repeats > 0 && self.picture == picture {
+            self.repeats += 1;
+        } else {
+            (self.picture, self.repeats) = (picture, 1);
+        }
+    }
+
+    /// Whether a stream of images may lead to it.
+    pub fn is_sound(&self) -> bool {
+        let open = self.open.as_ref();
+        self.totals.is_sound()
+            && self.repeats <= self.totals.images
+            && open.is_none_or(|open| open.totals.is_sound() && open.kept.is_sound())
+            && self.ended.len() <= ENDED
+            && self.tests.as_ref().is_none_or(GroupTests::is_sound)
+    }
+}

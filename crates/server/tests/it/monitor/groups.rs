@@ -1,0 +1,92 @@
+//! Whose image is it: what clients say of groups and streams, and what the monitor makes of it.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::json;
+
+use super::{Watched, drift, observations, varied};
+use crate::server::{multipart, picture};
+
+#[test]
+fn groups_and_streams_come_by_field_by_header_and_by_parameter() {
+    let watched = Watched::new();
+    let server = watched.serve(&[]);
+    let image = |seed| varied(&picture("png_rgb.png"), seed);
+    let (first, second) = (image(1), image(2));
+
+    let form = multipart(&[
+        ("group", None, b" part 1 ".as_slice()),
+        ("stream", None, b"left".as_slice()),
+        ("file", Some("image/png"), &first),
+    ]);
+    let answer = server.post_form("/predict", &form).json();
+    assert_eq!((&answer["group"], &answer["stream"]), (&json!("part 1"), &json!("left")));
+
+    let form = multipart(&[
+        ("group", None, b"part 2".as_slice()),
+        ("file", Some("image/png"), &first),
+        ("group", None, b"part 3".as_slice()),
+        ("file", Some("image/png"), &second),
+    ]);
+    let answer = server.post_form("/predict/batch", &form).json();
+    let groups: Vec<_> =
+        answer["predictions"].as_array().unwrap().iter().map(|one| &one["group"]).collect();
+    assert_eq!(groups, ["part 2", "part 3"]);
+
+    let headers = [("content-type", "image/png"), ("x-group", "part 4"), ("x-stream", "right")];
+    let answer = server.post("/predict", &headers, &second).json();
+    assert_eq!((&answer["group"], &answer["stream"]), (&json!("part 4"), &json!("right")));
+
+    let data = STANDARD.encode(&first);
+    let body = json!({
+        "parameters": {"group": "part 5", "stream": "right"},
+        "inputs": [{"name": "encoded_image", "shape": [1], "datatype": "BYTES", "data": [data]}],
+    });
+    let path = crate::v2::INFER;
+    let headers = [("content-type", "application/json")];
+    assert_eq!(server.post(path, &headers, body.to_string().as_bytes()).status, 200);
+
+    let seen: Vec<_> = observations(&server, 10)
+        .into_iter()
+        .map(|one| (one["group"].clone(), one["stream"].clone()))
+        .collect();
+    let expected = [
+        (json!("part 5"), json!("right")),
+        (json!("part 4"), json!("right")),
+        (json!("part 3"), json!(null)),
+        (json!("part 2"), json!(null)),
+        (json!("part 1"), json!("left")),
+    ];
+    assert_eq!(seen, expected);
+    let report = drift(&server);
+    let streams: Vec<_> = report["streams"].as_array().unwrap().iter().collect();
+    assert_eq!(streams.len(), 3, "{report:#}");
+    assert_eq!((&streams[2]["stream"], &streams[2]["groups"]), (&json!("right"), &json!(1)));
+    assert_eq!(streams[2]["open_group"], "part 5");
+}
+
+#[test]
+fn names_that_are_none_are_refused() {
+    let watched = Watched::new();
+    let server = watched.serve(&[]);
+    let image = picture("png_rgb.png");
+    for group in [&[b'x'; 101][..], b"a\nb", &[0xff]] {
+        let parts = [("group", None, group), ("file", Some("image/png"), &image)];
+        let answer = server.post_form("/predict", &multipart(&parts));
+        assert_eq!(
+            (answer.status, answer.json()["error"]["code"].clone()),
+            (422, json!("invalid_field"))
+        );
+    }
+    let long = "x".repeat(101);
+    let headers = [("content-type", "image/png"), ("x-group", &*long)];
+    let answer = server.post("/predict", &headers, &image);
+    assert_eq!(
+        (answer.status, answer.json()["error"]["code"].clone()),
+        (400, json!("invalid_header"))
+    );
+    // None at all is an image of a block.
+    let parts = [("group", None, b"".as_slice()), ("file", Some("image/png"), &image)];
+    let answer = server.post_form("/predict", &multipart(&parts)).json();
+    assert_eq!(answer.get("group"), None);
+}
