@@ -91,7 +91,7 @@ impl Monitor {
         if let Some((plan, tests)) = self.plan().zip(state.all.as_ref()) {
             report.groups_needed = Some(plan.groups_needed.saturating_sub(tests.groups));
             report.unit = Some(unit(plan, state));
-            report.evidence = Some(evidence(plan, state));
+            report.evidence = Some(self.evidence(plan, state));
             report.window = Some(self.window(plan, state)?);
             report.properties = properties(plan, state);
             conclude(&mut report, plan, state);
@@ -108,6 +108,28 @@ impl Monitor {
             expected_share: plan.baseline.alpha,
             far: state.ring.far() as u64,
         })
+    }
+
+    fn evidence(&self, plan: &Plan, state: &MonitorState) -> EvidenceReport {
+        let test = |share: Share| TestReport {
+            test: share.test,
+            subject: subject(plan, share.test, share.subject),
+            more: share.is_greater,
+            value: number(share.log_r),
+            weight: share.weight,
+        };
+        let all = state.all.as_ref();
+        EvidenceReport {
+            value: number(state.log_evidence(plan)),
+            largest: state.largest.map_or(0.0, number),
+            alarm_at: self.settings().groups_between_false_alarms,
+            alarm: state.alarm.map(|alarm| alarm.at),
+            probability_of_ever: all.map_or(1.0, |all| (-all.largest_martingale).exp().min(1.0)),
+            groups: all.map_or(0, |all| all.groups),
+            tests: all.map_or_else(Vec::new, |all| {
+                all.shares(&plan.subjects).into_iter().map(test).collect()
+            }),
+        }
     }
 
     fn stream(&self, name: &str, stream: &Stream) -> Result<StreamReport> {
@@ -187,28 +209,6 @@ fn unit(plan: &Plan, state: &MonitorState) -> UnitReport {
     };
     unit.message = text::unit(&unit, state.groups.len() as u64);
     unit
-}
-
-fn evidence(plan: &Plan, state: &MonitorState) -> EvidenceReport {
-    let test = |share: Share| TestReport {
-        test: share.test,
-        subject: subject(plan, share.test, share.subject),
-        more: share.is_greater,
-        value: number(share.log_r),
-        weight: share.weight,
-    };
-    let all = state.all.as_ref();
-    EvidenceReport {
-        value: number(state.log_evidence(plan)),
-        largest: state.largest.map_or(0.0, number),
-        alarm_at: number(plan.log_alarm_at),
-        alarm: state.alarm.map(|alarm| alarm.at),
-        probability_of_ever: all.map_or(1.0, |all| (-all.largest_martingale).exp()),
-        groups: all.map_or(0, |all| all.groups),
-        tests: all.map_or_else(Vec::new, |all| {
-            all.shares(&plan.subjects).into_iter().map(test).collect()
-        }),
-    }
 }
 
 fn subject(plan: &Plan, test: TestName, subject: Option<usize>) -> Option<String> {
