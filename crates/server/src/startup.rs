@@ -95,7 +95,7 @@ impl Application {
     /// the process meanwhile, with the exit code 0.
     ///
     /// # Errors
-    /// [`StartupError`] says which part, and why.
+    /// `StartupError` says which part, and why.
     pub fn build(settings: &Settings) -> Result<Self, StartupError> {
         let signals = Signals::listen().map_err(StartupError::Signals)?;
         connections::allow_files(settings.limits.max_connections).map_err(StartupError::Files)?;
