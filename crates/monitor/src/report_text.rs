@@ -2,7 +2,7 @@
 
 use sdd_drift::Status;
 
-use crate::report::{Advice, MonitorReport, PropertyReport, UnitReport};
+use crate::report::{Advice, MonitorReport, PropertyReport, Reason, UnitReport};
 use crate::stream::Raised;
 use crate::terms::TestName;
 
@@ -33,7 +33,15 @@ pub(crate) fn summary(report: &MonitorReport) -> String {
         recent.images,
         100.0 * window.expected_share,
     );
-    let found: Vec<&str> = report.reasons.iter().map(|reason| &*reason.message).collect();
+    // Once of each test: what is seen in a stream is often seen in all together, too.
+    let mut tests = Vec::new();
+    let is_first = |reason: &&Reason| {
+        let is_first = !tests.contains(&reason.test);
+        tests.push(reason.test);
+        is_first
+    };
+    let found: Vec<&str> =
+        report.reasons.iter().filter(is_first).map(|reason| &*reason.message).collect();
     let advice = match report.advice {
         Advice::None => format!(
             "Nothing speaks for drift: the evidence is {:.3} and alarms at {:.0}.",
@@ -47,7 +55,8 @@ pub(crate) fn summary(report: &MonitorReport) -> String {
                               changed."
             .to_owned(),
     };
-    let found = if found.is_empty() { String::new() } else { format!(" {}.", found.join("; ")) };
+    let found =
+        if found.is_empty() { String::new() } else { format!(" Found: {}.", found.join("; ")) };
     format!("{share}.{found} {advice}")
 }
 

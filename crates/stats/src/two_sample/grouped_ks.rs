@@ -15,7 +15,7 @@ use super::permutation::permutation_p_value;
 use super::strata::Stratum;
 use crate::error::{Error, Result};
 
-/// The result of [`test`].
+/// The result of [`test()`].
 #[derive(Debug, Clone, PartialEq)]
 pub struct GroupedKs {
     /// The permutation p-value of T.
