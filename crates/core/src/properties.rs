@@ -129,15 +129,18 @@ impl Sums {
     #[inline(always)]
     fn add_inner(&mut self, rows: [[&[u8]; 3]; 3]) {
         let length = rows[1][1].len();
+        // Of one length for the compiler to see, or it checks each of them for each pixel.
+        let [
+            [above_left, above, above_right],
+            [left, pixel, right],
+            [below_left, below, below_right],
+        ] = rows.map(|row| row.map(|pixels| &pixels[..length]));
         let (mut differences, mut laplacians, mut noise) = (0_u32, 0_u32, 0_u32);
         for x in 0..length {
-            let [
-                [above_left, above, above_right],
-                [left, pixel, right],
-                [below_left, below, below_right],
-            ] = rows.map(|row| row.map(|pixels| i16::from(pixels[x])));
-            let sides = [above, below, left, right];
-            let corners = [above_left, above_right, below_left, below_right];
+            let pixel = i16::from(pixel[x]);
+            let sides = [above[x], below[x], left[x], right[x]].map(i16::from);
+            let corners =
+                [above_left[x], above_right[x], below_left[x], below_right[x]].map(i16::from);
             let laplacian = sides.iter().sum::<i16>() - 4 * pixel;
             // Immerkær's mask is the difference of two Laplacians, of the corners and twice that of the sides.
             let masked = corners.iter().sum::<i16>() - 4 * pixel - 2 * laplacian;

@@ -292,6 +292,26 @@ async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
 }
 
 #[tokio::test]
+async fn an_answer_says_how_an_image_looks_and_not_how_a_tensor_does() {
+    let rig = Rig::start(1);
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data");
+    let content = std::fs::read(data.join("images/png_rgb.png")).unwrap();
+    let mut classifier =
+        Classifier::open(&data.join("tiny.onnx"), &ClassifierOptions::default()).unwrap();
+    let expected = classifier.classify(&content).unwrap().properties;
+    assert!(expected.is_some());
+
+    let memory = Allowance::new(1 << 20);
+    let room = memory.take(content.len()).unwrap();
+    let file = Input::Encoded(ReservedBytes::new(content.into(), room));
+    rig.tell(Step::Compare);
+    let answer = rig.engine.answer(file, rig.ticket(in_a_minute())).await.unwrap();
+    assert_eq!(answer.prediction.properties, expected);
+    rig.tell(Step::Compare);
+    assert_eq!(rig.answer().await.unwrap().prediction.properties, None);
+}
+
+#[tokio::test]
 async fn a_batch_takes_what_waits_and_answers_the_same() {
     let rig = Rig::start(3);
     rig.tell(Step::Compare);
