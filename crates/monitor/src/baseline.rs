@@ -7,8 +7,9 @@ use sdd_drift::{Calibration, Properties};
 use crate::sample::{PROPERTIES, Sample};
 
 /// Groups that a class has at least for the scores of its images to be put on a scale of its own; images of other
-/// classes, also of those that the calibration does not have, are put on that of all.
-const MIN_CLASS_GROUPS: usize = 5;
+/// classes, also of those that the calibration does not have, are put on that of all. A scale is fitted to the calibration
+/// and then used for both sides, which fewer groups would make unlike each other.
+const MIN_CLASS_GROUPS: usize = 20;
 
 /// An image of the calibration.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -37,7 +38,7 @@ pub struct Scale {
 pub struct Baseline {
     /// The level that images are called out of distribution at.
     pub(crate) alpha: f64,
-    /// The classes in the order of their names, those with a scale first of all to be tested.
+    /// The classes in the order of their names; those that are stated and not calibrated come behind.
     pub(crate) classes: Vec<CalibratedClass>,
     /// Each group's images.
     pub(crate) groups: Vec<Vec<Sample>>,

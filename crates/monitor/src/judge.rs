@@ -27,6 +27,9 @@ const RETRAIN_RULE: &str = "a new model or reference is advised where appearance
                             is the picture itself (brightness and so on): then camera, light and part are to be looked \
                             at first; a changed class mix alone is no reason";
 
+/// A group of so many times the images of the calibration's middle one may have a name that is none of one part.
+const LARGE: u64 = 20;
+
 /// From this part of the last images on, what comes is far from everything.
 const MOST: f64 = 0.5;
 
@@ -207,13 +210,19 @@ fn unit(plan: &Plan, state: &MonitorState) -> UnitReport {
         named,
         message: String::new(),
     };
-    unit.message = text::unit(&unit, state.groups.len() as u64);
+    let open = state.streams.values().filter_map(|stream| stream.open.as_ref());
+    let largest = open.max_by_key(|open| open.totals.images);
+    let largest =
+        largest.filter(|open| open.totals.images > LARGE * plan.baseline.group_size as u64);
+    let largest =
+        largest.map(|open| (open.name.as_deref().unwrap_or_default(), open.totals.images));
+    unit.message = text::unit(&unit, state.groups.len() as u64, largest);
     unit
 }
 
 fn subject(plan: &Plan, test: TestName, subject: Option<usize>) -> Option<String> {
     match test {
-        TestName::Properties => subject.map(|i| Properties::NAMES[i].to_owned()),
+        TestName::Properties => Some((*Properties::NAMES.get(subject?)?).to_owned()),
         TestName::ClassMix => {
             let class = plan.baseline.classes.get(subject?)?;
             Some(class.name.clone())
@@ -271,8 +280,11 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) {
     let alarms = streams.clone().filter_map(|(name, stream)| {
         stream.alarm.as_ref().map(|raised| reason(raised, Some(name)))
     });
-    let mut reasons: Vec<Reason> =
-        state.alarm.iter().map(|raised| reason(raised, None)).chain(alarms).collect();
+    // One number decides about all; that of a stream decides about the stream, and explains.
+    let mut reasons: Vec<Reason> = match &state.alarm {
+        Some(raised) => std::iter::once(reason(raised, None)).chain(alarms).collect(),
+        None => Vec::new(),
+    };
     for (name, stream) in &state.streams {
         if stream.repeats >= REPEATS {
             let since = Alarm {
@@ -296,8 +308,15 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) {
     };
     let status = |found: bool| if found { Status::Drifting } else { undecided };
     let found = |test: TestName| reasons.iter().any(|reason| reason.test == test);
-    let of_picture = found(TestName::Properties) || found(TestName::Repetition);
-    report.appearance = status(found(TestName::Appearance) || of_picture);
+    // Whichever test the alarm was raised by: pictures that have changed are found by their scores, too.
+    let shares = state.all.iter().flat_map(|all| all.shares(&plan.subjects));
+    let mut of_properties = shares.filter(|share| share.test == TestName::Properties);
+    let has_other_pictures = of_properties.any(|share| share.log_r >= plan.log_alarm_at);
+    let of_picture =
+        has_other_pictures || found(TestName::Properties) || found(TestName::Repetition);
+    report.appearance = status(
+        found(TestName::Appearance) || found(TestName::Properties) || found(TestName::Repetition),
+    );
     report.verdict = status(!reasons.is_empty());
     let is_far = report
         .window

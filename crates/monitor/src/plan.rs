@@ -62,7 +62,7 @@ pub(crate) struct Plan {
     pub block: u64,
     /// The logarithm of the R that alarms.
     pub log_alarm_at: f64,
-    /// Groups that it takes at least for an alarm, were each stranger than all before.
+    /// Groups that it takes for an alarm of appearance, were each stranger than all before: before that nothing is stable.
     pub groups_needed: u64,
 }
 

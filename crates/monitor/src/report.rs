@@ -90,8 +90,8 @@ pub struct EvidenceReport {
     pub alarm_at: f64,
     /// When it alarmed.
     pub alarm: Option<Alarm>,
-    /// How likely it is at most that groups like those of the calibration ever look as strange as these since the
-    /// epoch began: 1 divided by the largest value of the martingale.
+    /// How likely it is at most, of each test by itself, that groups like those of the calibration ever look as strange
+    /// as these since the epoch began: 1 divided by the largest value of the martingale, the mean of the tests'.
     pub probability_of_ever: f64,
     /// Groups that were tested.
     pub groups: u64,
@@ -112,7 +112,7 @@ pub struct TestReport {
     pub more: bool,
     /// Its own R.
     pub value: f64,
-    /// Its part of the evidence: R is the mean of the tests' by these.
+    /// Its part of the evidence over all groups together, of which that is the mean by these.
     pub weight: f64,
 }
 
@@ -261,7 +261,7 @@ pub struct MonitorReport {
     pub retrain_recommended: bool,
     /// The rule.
     pub retrain_rule: String,
-    /// Groups that are missing until an alarm is possible; 0 where it is, none without a calibration: no number of
+    /// Groups that are missing until an alarm of appearance is possible, about; 0 where it is, none without a calibration: no number of
     /// groups makes a verdict then.
     #[cfg_attr(feature = "openapi", schema(required = true))]
     pub groups_needed: Option<u64>,

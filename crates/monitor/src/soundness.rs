@@ -63,15 +63,15 @@ impl MonitorState {
         })
     }
 
-    /// Each is at most the total, so that no sum of thousands of them overflows.
     fn check_parts(&self, of: &str, parts: impl Iterator<Item = Totals>) -> Result<()> {
         let mut sum = Totals::default();
         for part in parts {
             let is_part = part.is_sound() && part.images <= self.totals.images;
             ensure(is_part, || format!("the counts of a {of} are {part:?}"))?;
-            sum.images += part.images;
-            sum.judged += part.judged;
-            sum.out_of_distribution += part.out_of_distribution;
+            sum.images = sum.images.saturating_add(part.images);
+            sum.judged = sum.judged.saturating_add(part.judged);
+            sum.out_of_distribution =
+                sum.out_of_distribution.saturating_add(part.out_of_distribution);
         }
         ensure(sum == self.totals, || format!("{:?} are counted, {sum:?} by {of}", self.totals))
     }

@@ -187,7 +187,7 @@ impl MonitorState {
         // What is drawn at random follows from the image's number: whoever sees the stream again draws the same.
         let mut random = Rng::with_seed(self.sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let stream = self.streams.entry(key.to_owned()).or_default();
-        let complete = stream.take(plan, observation, self.sequence, &mut random);
+        let complete = stream.take(plan, observation, &mut random);
         if !key.is_empty() && stream.tests.is_none() && !complete.is_empty() {
             stream.tests = Some(plan.start.clone());
         }

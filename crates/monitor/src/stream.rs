@@ -13,8 +13,8 @@ use crate::totals::Totals;
 /// The same picture so many times in a row is no accident: a camera stands still, or one file is sent again and again.
 pub(crate) const REPEATS: u64 = 20;
 
-/// Images after the end of a group that may still be of it, as where several servers answer for one line: they are
-/// counted and not tested.
+/// Images of the stream after the end of a group that may still be of it, as where several servers answer for one line:
+/// they are counted and not tested.
 const LATE: u64 = 8;
 
 /// Groups that ended last of which that is remembered.
@@ -77,7 +77,7 @@ pub(crate) struct OpenGroup {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 struct Ended {
     name: String,
-    /// The number of the first image after it.
+    /// The place of the first image after it among those of the stream.
     before: u64,
 }
 
@@ -96,24 +96,18 @@ pub(crate) struct Group {
 }
 
 impl Stream {
-    /// Notes an image, and gives the groups that are complete with it: the one before, or its own.
-    pub fn take(
-        &mut self,
-        plan: &Plan,
-        observation: &Observation,
-        sequence: u64,
-        random: &mut Rng,
-    ) -> Vec<Group> {
+    /// Takes an image that was counted, and gives the groups that are complete with it: the one before, or its own.
+    pub fn take(&mut self, plan: &Plan, observation: &Observation, random: &mut Rng) -> Vec<Group> {
+        let image = self.totals.images;
         let name = observation.group.as_deref();
-        let is_late = |ended: &Ended| {
-            Some(&*ended.name) == name && ended.before.saturating_add(LATE) > sequence
-        };
+        let is_late =
+            |ended: &Ended| Some(&*ended.name) == name && ended.before.saturating_add(LATE) > image;
         if self.ended.iter().any(is_late) {
             return Vec::new();
         }
         let mut complete = Vec::new();
         if self.open.as_ref().is_some_and(|open| open.name.as_deref() != name) {
-            complete.extend(self.end_group(sequence, random));
+            complete.extend(self.end_group(image, random));
         }
         let open = self.open.get_or_insert_with(|| OpenGroup {
             name: name.map(str::to_owned),
@@ -123,15 +117,15 @@ impl Stream {
         open.kept.push(open.totals.images, sample, random);
         open.totals.count(observation.out_of_distribution);
         if name.is_none() && open.totals.images >= plan.block {
-            complete.extend(self.end_group(sequence, random));
+            complete.extend(self.end_group(image, random));
         }
         complete
     }
 
-    fn end_group(&mut self, sequence: u64, random: &mut Rng) -> Option<Group> {
+    fn end_group(&mut self, image: u64, random: &mut Rng) -> Option<Group> {
         let OpenGroup { name, totals, kept } = self.open.take()?;
         if let Some(name) = &name {
-            self.ended.insert(0, Ended { name: name.clone(), before: sequence });
+            self.ended.insert(0, Ended { name: name.clone(), before: image });
             self.ended.truncate(ENDED);
         }
         Some(Group { name, totals, images: kept.shuffled(random) })
@@ -154,7 +148,11 @@ impl Stream {
         let open = self.open.as_ref();
         self.totals.is_sound()
             && self.repeats <= self.totals.images
-            && open.is_none_or(|open| open.totals.is_sound() && open.kept.is_sound())
+            && open.is_none_or(|open| {
+                open.totals.is_sound()
+                    && open.totals.images <= self.totals.images
+                    && open.kept.is_sound()
+            })
             && self.ended.len() <= ENDED
             && self.tests.as_ref().is_none_or(GroupTests::is_sound)
     }

@@ -67,7 +67,7 @@ impl Line {
 }
 
 fn baseline() -> Baseline {
-    QUIET.baseline(60, &mut Rng::with_seed(1))
+    QUIET.baseline(120, &mut Rng::with_seed(1))
 }
 
 fn monitor(settings: MonitorSettings) -> Monitor {
@@ -110,7 +110,7 @@ fn groups_like_the_calibrations_are_stable() {
         (299, 2400, 8)
     );
     assert!(evidence.value < evidence.alarm_at && evidence.probability_of_ever > 0.01);
-    assert!(report.unit.unwrap().message.contains("60 groups"));
+    assert!(report.unit.unwrap().message.contains("120 groups"));
     assert_eq!(report.groups.len(), 16);
 }
 
@@ -225,7 +225,7 @@ fn before_an_alarm_is_possible_it_says_how_many_groups_are_missing() {
     let needed = usize::try_from(needed).unwrap();
     let report = monitor.report(&observed(&monitor, QUIET.groups(needed, &mut random))).unwrap();
     assert_eq!((report.verdict, report.groups_needed), (Status::InsufficientData, Some(1)));
-    assert!(report.summary.contains("after 1 more"), "{}", report.summary);
+    assert!(report.summary.contains("after some 1 more"), "{}", report.summary);
     let report =
         monitor.report(&observed(&monitor, QUIET.groups(needed + 1, &mut random))).unwrap();
     assert_eq!((report.verdict, report.groups_needed), (Status::Stable, Some(0)));

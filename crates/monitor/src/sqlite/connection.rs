@@ -1,12 +1,15 @@
 //! Opening the file.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::Read;
 use std::path::Path;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rusqlite::{Connection, OpenFlags};
 
+use super::files::{Identity, identity};
 use super::{errors, files, schema};
 use crate::error::{Error, Result};
 
@@ -43,7 +46,10 @@ pub(super) fn open(path: &Path, read_all: bool) -> Result<Connection> {
             Err(Error::Busy { .. }) if Instant::now() < deadline => {
                 std::thread::sleep(RETRY_PAUSE);
             }
-            prepared => return prepared.map(|()| connection),
+            prepared => {
+                known().extend(identity(path));
+                return prepared.map(|()| connection);
+            }
         }
     }
 }
@@ -103,8 +109,28 @@ fn prepare(connection: &mut Connection, path: &Path, read_all: bool) -> Result<(
     connection.query_row("SELECT count(*) FROM sqlite_schema", [], |_| Ok(())).map_err(failed)
 }
 
+/// The files that this process has looked at, or has made. Such a file is not opened but by `SQLite`: closing any handle of
+/// it would take away the locks (those of POSIX are the process's) by which `SQLite` keeps other processes from what is in
+/// use, and whoever reads the file would then take away its log.
+static KNOWN: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
+
+fn known() -> MutexGuard<'static, BTreeSet<Identity>> {
+    // Whoever panicked has added a file or has not.
+    KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
 /// Refuses a file that is none of `SQLite`'s before `SQLite` sees it.
 fn look_at(path: &Path) -> Result<()> {
+    let identity = identity(path);
+    if identity.is_some_and(|identity| known().contains(&identity)) {
+        return Ok(());
+    }
+    look_into(path)?;
+    known().extend(identity);
+    Ok(())
+}
+
+fn look_into(path: &Path) -> Result<()> {
     let failed = |source: std::io::Error| Error::File {
         action: "open",
         path: path.to_owned(),

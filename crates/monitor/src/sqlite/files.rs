@@ -14,7 +14,7 @@ use crate::error::{Error, Result};
 const ENDINGS: [&str; 3] = ["", "-wal", "-shm"];
 
 /// Device and number on it; a file that was moved keeps them on its device, and no other has them.
-type Identity = (u64, u64);
+pub(super) type Identity = (u64, u64);
 
 /// The files of a connection as they were when it was opened.
 #[derive(Debug)]
@@ -83,6 +83,6 @@ fn beside(path: &Path, ending: &str) -> PathBuf {
 }
 
 /// `None` where there is no file.
-fn identity(path: &Path) -> Option<Identity> {
+pub(super) fn identity(path: &Path) -> Option<Identity> {
     fs::metadata(path).ok().map(|found| (found.dev(), found.ino()))
 }

@@ -209,3 +209,32 @@ fn of_many_who_use_a_file_that_is_moved_none_loses_or_harms_anything() {
     assert!(before >= 200 && after > 0, "{before} {after}");
     assert_eq!(before + after, 4 * 60 * 5);
 }
+
+/// The locks that this process holds on a file, as the system lists them.
+#[cfg(target_os = "linux")]
+fn locks(path: &Path) -> usize {
+    use std::os::unix::fs::MetadataExt;
+    let inode = format!(":{} ", std::fs::metadata(path).unwrap().ino());
+    let all = std::fs::read_to_string("/proc/locks").unwrap();
+    let process = format!(" {} ", std::process::id());
+    all.lines().filter(|line| line.contains(&process) && line.contains(&inode)).count()
+}
+
+/// Without them another program that reads the file takes away its log.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_second_connection_leaves_the_first_ones_locks_in_place() {
+    let (file, monitor) = (File::new(), monitor());
+    let mut store = SqliteMonitorStore::open(&file.path, 1000).unwrap();
+    store.apply(&pair("a"), &monitor, &observations(0..5)).unwrap();
+    let held = locks(&file.path);
+    assert!(held > 0);
+    for _ in 0..2 {
+        let mut other = SqliteMonitorStore::open(&file.path, 1000).unwrap();
+        assert_eq!(other.state(&pair("a"), &monitor).unwrap().sequence(), 5);
+        let reader = crate::Location::File(file.path.clone()).open_to_read().unwrap();
+        assert!(locks(&file.path) >= held);
+        drop((other, reader));
+    }
+    assert!(locks(&file.path) >= held, "{} of {held}", locks(&file.path));
+}

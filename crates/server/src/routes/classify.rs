@@ -7,6 +7,7 @@ use actix_web::HttpRequest;
 use actix_web::web::Payload;
 use futures_util::future::join_all;
 use sdd_core::ImageError;
+use sdd_serving::Origin;
 use sdd_serving::engine::{Answer, Engine, EngineError, EngineShortage, Input, Permit, Ticket};
 
 use crate::error::ApiError;
@@ -113,7 +114,9 @@ async fn classify(
 ) -> Result<Answer, ApiError> {
     let Upload { bytes, content_type, file_name, mut origin } = image;
     if let (None, Some(name)) = (&origin.group, &file_name) {
-        origin.group = engine.served().group_of(name);
+        // Of a name that a client could not give it either, nothing is known.
+        let group = engine.served().group_of(name);
+        origin.group = group.and_then(|group| Origin::name(&group).ok().flatten());
     }
     let ticket = Ticket { permit, deadline: context.deadline, keep_image: keep };
     let answer = engine.answer(Input::Encoded(bytes), ticket).await;

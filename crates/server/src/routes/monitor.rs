@@ -81,8 +81,8 @@ pub struct Wanted {
 
 /// Has what comes in changed?
 ///
-/// The verdict over all images that the model and reference of now have answered: tests of appearance (window,
-/// e-process, CUSUM), the mix of classes apart from them, and the strangest images.
+/// The verdict over all images that the model and reference of now have answered, by groups (parts, trays, shifts): one
+/// number for appearance, properties of the picture and the mix of classes, each stream by itself, and the strangest images.
 #[utoipa::path(
     get,
     path = "/drift",
@@ -123,7 +123,7 @@ pub async fn observations(
 /// How the stream went
 ///
 /// For curves: the present epoch in stretches of as many images each, with the share out of distribution, its
-/// interval, and what e-process and CUSUM did.
+/// interval, the evidence of drift and what the pictures are like.
 #[utoipa::path(
     get,
     path = "/drift/history",

@@ -71,7 +71,7 @@ export class Curve {
     };
   }
 
-  /** The least value that is drawn where the scale is logarithmic: an e-value near zero is no evidence either way. */
+  /** The least value that is drawn where the scale is logarithmic: evidence near zero is none either way. */
   least() {
     return Math.max(1e-3, Math.min(0.1, ...this.points.map(({ y }) => y)));
   }

@@ -37,14 +37,21 @@ pub(crate) async fn read(
     let mut multipart = Multipart::new(&form.headers(), form);
     let mut images = Vec::new();
     let mut origins = Origins::new(request)?;
-    let (mut files, mut others) = (0, 0);
+    let (mut files, mut named, mut others) = (0, 0, 0);
     while let Some(mut part) = multipart.try_next().await.map_err(|error| malformed(&error))? {
         if part.name() != Some(FIELD) {
-            others += 1;
-            if others > MAX_OTHER_PARTS {
-                return Err(ApiError::TooManyFields { limit: MAX_OTHER_PARTS });
+            let field = part.name().and_then(OriginField::of);
+            // Each file may have a group and a stream of its own.
+            let limit = match field {
+                Some(_) => 2 * limits.max_images + MAX_OTHER_PARTS,
+                None => MAX_OTHER_PARTS,
+            };
+            let count = if field.is_some() { &mut named } else { &mut others };
+            *count += 1;
+            if *count > limit {
+                return Err(ApiError::TooManyFields { limit });
             }
-            if let Some(field) = part.name().and_then(OriginField::of) {
+            if let Some(field) = field {
                 let text = receive_text(&mut part, &mut budget).await?;
                 origins.take(field, &text)?;
             } else {

@@ -33,6 +33,15 @@ fn groups_and_streams_come_by_field_by_header_and_by_parameter() {
         answer["predictions"].as_array().unwrap().iter().map(|one| &one["group"]).collect();
     assert_eq!(groups, ["part 2", "part 3"]);
 
+    // As many as a request may have images.
+    let many: Vec<String> = (0..32).map(|part| format!("many {part}")).collect();
+    let fields: Vec<_> = many
+        .iter()
+        .flat_map(|group| [("group", None, group.as_bytes()), ("file", Some("image/png"), &*first)])
+        .collect();
+    let answer = server.post_form("/predict/batch", &multipart(&fields)).json();
+    assert_eq!(answer["predictions"][31]["group"], "many 31");
+
     let headers = [("content-type", "image/png"), ("x-group", "part 4"), ("x-stream", "right")];
     let answer = server.post("/predict", &headers, &second).json();
     assert_eq!((&answer["group"], &answer["stream"]), (&json!("part 4"), &json!("right")));
@@ -46,8 +55,9 @@ fn groups_and_streams_come_by_field_by_header_and_by_parameter() {
     let headers = [("content-type", "application/json")];
     assert_eq!(server.post(path, &headers, body.to_string().as_bytes()).status, 200);
 
-    let seen: Vec<_> = observations(&server, 10)
+    let seen: Vec<_> = observations(&server, 100)
         .into_iter()
+        .filter(|one| !one["group"].as_str().unwrap().starts_with("many"))
         .map(|one| (one["group"].clone(), one["stream"].clone()))
         .collect();
     let expected = [
