@@ -7,10 +7,10 @@ mod batch;
 pub mod draws;
 mod false_alarms;
 mod groups;
-mod held_out;
 mod mmd_time;
 mod monitor;
 pub mod parallel;
+mod real_parts;
 pub mod section;
 
 pub use section::Section;
@@ -32,7 +32,7 @@ pub const FIGURES: &[Figure] = &[
     Figure { number: 2, place: "figure-2", measure: groups::measure },
     Figure { number: 3, place: "figure-3", measure: monitor::measure },
     Figure { number: 4, place: "figure-4", measure: batch::measure },
-    Figure { number: 6, place: "figure-6", measure: held_out::measure },
+    Figure { number: 6, place: "figure-6", measure: real_parts::measure },
     Figure { number: 7, place: "figure-7", measure: mmd_time::measure },
 ];
 
