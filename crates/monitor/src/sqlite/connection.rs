@@ -5,7 +5,7 @@ use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 use rusqlite::{Connection, OpenFlags};
 
@@ -47,7 +47,7 @@ pub(super) fn open(path: &Path, read_all: bool) -> Result<Connection> {
                 std::thread::sleep(RETRY_PAUSE);
             }
             prepared => {
-                known().extend(identity(path));
+                known().extend(known_as(path));
                 return prepared.map(|()| connection);
             }
         }
@@ -112,21 +112,29 @@ fn prepare(connection: &mut Connection, path: &Path, read_all: bool) -> Result<(
 /// The files that this process has looked at, or has made. Such a file is not opened but by `SQLite`: closing any handle of
 /// it would take away the locks (those of POSIX are the process's) by which `SQLite` keeps other processes from what is in
 /// use, and whoever reads the file would then take away its log.
-static KNOWN: Mutex<BTreeSet<Identity>> = Mutex::new(BTreeSet::new());
+static KNOWN: Mutex<BTreeSet<Known>> = Mutex::new(BTreeSet::new());
 
-fn known() -> MutexGuard<'static, BTreeSet<Identity>> {
+/// A file, and when it was made, where the file system knows that: a new file may have the number of one that is gone.
+type Known = (Identity, Option<SystemTime>);
+
+fn known_as(path: &Path) -> Option<Known> {
+    let made = std::fs::metadata(path).and_then(|found| found.created()).ok();
+    Some((identity(path)?, made))
+}
+
+fn known() -> MutexGuard<'static, BTreeSet<Known>> {
     // Whoever panicked has added a file or has not.
     KNOWN.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// Refuses a file that is none of `SQLite`'s before `SQLite` sees it.
 fn look_at(path: &Path) -> Result<()> {
-    let identity = identity(path);
-    if identity.is_some_and(|identity| known().contains(&identity)) {
+    let file = known_as(path);
+    if file.is_some_and(|file| known().contains(&file)) {
         return Ok(());
     }
     look_into(path)?;
-    known().extend(identity);
+    known().extend(file);
     Ok(())
 }
 
