@@ -121,9 +121,7 @@ impl Plan {
         let groups_needed = groups_needed(baseline.groups(), log_alarm_at - weight.ln());
         Self { baseline, subjects, start, block, log_alarm_at, groups_needed }
     }
-}
 
-impl Plan {
     /// An image as groups are compared by it.
     pub fn sample(&self, observation: &Observation) -> Sample {
         let Observation { predicted_class, score, properties, .. } = observation;

@@ -147,12 +147,10 @@ impl MonitorState {
     ///
     /// [`Error::InvalidState`] for a state that was changed from outside; it is as it was then.
     pub fn observe(&mut self, monitor: &Monitor, observation: &Observation) -> Result<Step> {
-        let begins = !self.is_of(monitor);
-        if !begins {
+        if self.is_of(monitor) {
             self.check_plan(monitor)?;
-        }
-        self.settings = Some(monitor.settings().clone());
-        if begins {
+            self.restate(monitor);
+        } else {
             self.begin_epoch(monitor, observation.time_ms, EpochStart::Settings);
         }
         let class = self.class_index(&observation.predicted_class);
@@ -265,14 +263,21 @@ impl MonitorState {
 
     /// Takes over what a monitor states. Where that changes what is tested, an epoch begins.
     pub(crate) fn declare(&mut self, monitor: &Monitor, now_ms: i64) {
-        if !self.is_of(monitor) {
-            if self.began_ms().is_none() {
-                *self = monitor.start(now_ms);
-            } else {
-                self.begin_epoch(monitor, now_ms, EpochStart::Settings);
-            }
+        if self.is_of(monitor) {
+            self.restate(monitor);
+        } else if self.began_ms().is_none() {
+            *self = monitor.start(now_ms);
+        } else {
+            self.begin_epoch(monitor, now_ms, EpochStart::Settings);
         }
-        self.settings = Some(monitor.settings().clone());
+    }
+
+    /// Takes over the settings of a monitor that tests the same.
+    fn restate(&mut self, monitor: &Monitor) {
+        // Nearly always they are the same, and this is done for every image.
+        if self.settings.as_ref() != Some(monitor.settings()) {
+            self.settings = Some(monitor.settings().clone());
+        }
     }
 
     /// Begins an epoch: all tests and counts begin anew. What an operator does who has seen to an alarm.
