@@ -135,7 +135,7 @@ impl<'a> LeaveOneGroupOut<'a> {
         } else if method.has_neighbors() {
             self.neighbor_scores(block)?
         } else {
-            self.mean_scores(block)
+            self.mean_scores(block)?
         };
         Ok(block.rows.iter().copied().zip(scores).collect())
     }
@@ -157,8 +157,8 @@ impl<'a> LeaveOneGroupOut<'a> {
     }
 
     /// All distances less those within the group. The block is of one group.
-    fn mean_scores(&self, block: &Block<'_>) -> Vec<Result<f64>> {
-        let Some(&first) = block.rows.first() else { return Vec::new() };
+    fn mean_scores(&self, block: &Block<'_>) -> Result<Vec<Result<f64>>> {
+        let Some(&first) = block.rows.first() else { return Ok(Vec::new()) };
         let is_meant = |known: &LabelCount| {
             block.class.is_none_or(|class| known.label.as_deref() == Some(class))
         };
@@ -166,23 +166,23 @@ impl<'a> LeaveOneGroupOut<'a> {
         let among: usize = labels.filter(is_meant).map(|known| known.count).sum();
         if among <= block.own {
             let error = |&row: &usize| Err(self.nothing_else(row, block, among == 0));
-            return block.rows.iter().map(error).collect();
+            return Ok(block.rows.iter().map(error).collect());
         }
         // None of the group's rows may be of the class that the model takes some for.
         let own = self.own.get(&(block.class, self.rows[first].group));
-        let own = own.map(|own| MeanL1::new(&self.embeddings.select(Axis(0), own)));
+        let own = own.map(|own| MeanL1::new(&self.embeddings.select(Axis(0), own))).transpose()?;
         let (all, left_out) = (among as f64, block.own as f64);
         let score = |&row: &usize| {
             let values = self.embeddings.row(row).to_vec();
             let query = Query { predicted_class: block.class, ..Query::new(&values) };
             let mean = self.reference.fitted_score(&query)?;
             let within = match &own {
-                Some(Ok(own)) => own.score(&values)?,
-                _ => 0.0,
+                Some(own) => own.score(&values)?,
+                None => 0.0,
             };
             Ok(((all * mean - left_out * within) / (all - left_out)).max(0.0))
         };
-        block.rows.iter().map(score).collect()
+        Ok(block.rows.iter().map(score).collect())
     }
 
     fn nothing_else(&self, row: usize, block: &Block<'_>, is_empty: bool) -> Error {

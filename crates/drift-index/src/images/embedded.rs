@@ -96,13 +96,7 @@ impl Predicted {
 
 /// What a picture is like, in the words of those who compare it.
 pub fn properties_of(prediction: &Prediction) -> Option<Properties> {
-    prediction.properties.map(|properties| Properties {
-        brightness: properties.brightness,
-        contrast: properties.contrast,
-        sharpness: properties.sharpness,
-        noise: properties.noise,
-        saturated: properties.saturated,
-    })
+    prediction.properties.map(|found| Properties::of_array(found.to_array().map(f64::from)))
 }
 
 /// The rows of a matrix; the matrix itself where these are all.

@@ -185,13 +185,9 @@ impl Runner {
         let start = Instant::now();
         let drift = match self.assess(&prediction) {
             Ok(drift) => {
-                let properties = prediction.properties.map(|properties| Properties {
-                    brightness: properties.brightness,
-                    contrast: properties.contrast,
-                    sharpness: properties.sharpness,
-                    noise: properties.noise,
-                    saturated: properties.saturated,
-                });
+                let properties = prediction
+                    .properties
+                    .map(|found| Properties::of_array(found.to_array().map(f64::from)));
                 drift.map(|drift| Assessment { properties, ..drift })
             }
             Err(error) => {
