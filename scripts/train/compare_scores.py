@@ -1,10 +1,10 @@
 """How well each drift score tells changed and other images from held-out sound parts.
 
-    python compare_scores.py --model ../../models/sdd-efficientnet-lite0.onnx --store ../../models/reference \\
-        --held-out RUN/calibration --other OTHER_PRODUCT PHOTOGRAPHS
+    python compare_scores.py --model RUN/fold0/model.onnx --store RUN/fold0/store \\
+        --held-out RUN/fold0/unseen --other OTHER_PRODUCT PHOTOGRAPHS
 
 Prints a Markdown table of AUROC: held-out sound parts against the same parts changed (the kinds and levels of
-`sdd_train robustness`, all levels of a kind pooled, and the mildest alone) and against folders of other
+`sdd_train unseen`, all levels of a kind pooled, and the mildest alone) and against folders of other
 images. The scores are computed here from their definitions, on the embeddings that the store holds. For a model
 with a binary decision. Needs ONNX Runtime, not torch.
 """
@@ -16,15 +16,16 @@ import json
 from pathlib import Path
 
 import numpy as np
+from scipy.spatial.distance import cdist
 from sklearn.metrics import roc_auc_score
 
 from make_golden_mahalanobis import distances
 from sdd_train.data.image_files import images_below
 from sdd_train.drift.changes import CHANGES, changed
-from sdd_train.drift.strangeness import mean_l1, neighbor_distance
 from sdd_train.onnx_files.serving import ServedModel
 
 SCORES = ("knn", "knn-same-class", "mean-l1", "mean-l1-same-class", "mahalanobis", "max-probability", "energy")
+NEIGHBORS = 5
 
 Answers = tuple[np.ndarray, np.ndarray]
 """Probability of the positive class ``[M]`` and embedding ``[M, D]``."""
@@ -41,6 +42,22 @@ def stored(store: Path) -> tuple[np.ndarray, np.ndarray]:
     if manifest["normalization"] == "l2":
         rows *= np.array([record["norm"] for record in records])[:, None]
     return rows.astype(np.float32), np.array([record["label"] for record in records])
+
+
+def unit(rows: np.ndarray) -> np.ndarray:
+    """Rows ``[M, D]`` scaled to length one."""
+    return rows / np.linalg.norm(rows, axis=1, keepdims=True)
+
+
+def neighbor_distance(queries: np.ndarray, reference: np.ndarray, k: int = NEIGHBORS) -> np.ndarray:
+    """Distance ``[M]`` of each query ``[M, D]`` to its k-th nearest reference row ``[R, D]``, on unit vectors."""
+    squared = 2.0 - 2.0 * unit(queries).astype(np.float64) @ unit(reference).astype(np.float64).T
+    return np.sqrt(np.maximum(np.partition(squared, k - 1, axis=1)[:, k - 1], 0.0))
+
+
+def mean_l1(queries: np.ndarray, reference: np.ndarray) -> np.ndarray:
+    """Mean L1 distance ``[M]`` of each query ``[M, D]`` to all reference rows ``[R, D]``, as they are."""
+    return cdist(queries, reference, "cityblock").mean(axis=1)
 
 
 class Scorer:

@@ -24,7 +24,7 @@ def given(arguments: argparse.Namespace, *names: str) -> dict[str, object]:
 
 
 def train(arguments: argparse.Namespace) -> None:
-    """train folds of the cross-validation; join the results of all seeds and folds done so far"""
+    """train the folds of the cross-validation and the network of all items; join the results of what is done so far"""
     import torch
 
     from .data import dataset, folds
@@ -39,20 +39,21 @@ def train(arguments: argparse.Namespace) -> None:
     chosen = given(arguments, "steps", "transplant_share")
     for seed in arguments.seeds:
         recipe = Recipe(seed=seed, **chosen)
-        for fold in arguments.folds:
+        # One network of all items is enough to ship; the seeds are what the folds' spread is taken over.
+        for fold in arguments.folds if seed == arguments.seeds[0] else set(arguments.folds) - {folds.ALL}:
             cross_validation.train_fold(pixels, fold, architecture, recipe, arguments.run)
     show(cross_validation.summarize(arguments.run))
 
 
 def export(arguments: argparse.Namespace) -> None:
-    """write the ONNX model of a fold, by default the shipped one, and its reference and calibration folders"""
+    """write the ONNX model of all items, or of a fold, and the folders of its reference and of what it never saw"""
     from .data import folds
     from .learning import release
 
     fold = arguments.fold
     show(release.write(arguments.data, arguments.run, arguments.out, fold))
-    # Those of other folds lie apart, so that they are not taken for the shipped model's.
-    images = arguments.run if fold == folds.SHIPPED_FOLD else arguments.run / f"fold{fold}"
+    # Those of folds lie apart, so that they are not taken for the shipped model's.
+    images = arguments.run if fold is folds.ALL else arguments.run / folds.folder_name(fold)
     folds.write_reference(arguments.data, arguments.run, fold, images)
 
 
@@ -87,23 +88,24 @@ def synthetic(arguments: argparse.Namespace) -> None:
     drawn.write_set(arguments.out, arguments.count, arguments.first_seed)
 
 
-def check(arguments: argparse.Namespace) -> None:
-    """score images with an exported model against the reference and calibration folders"""
-    from .drift import strangeness
+def unseen(arguments: argparse.Namespace) -> None:
+    """let drift-index judge the parts that the folds' networks never saw, as they are and changed"""
+    from .drift import unseen as measurement
 
-    show(strangeness.report(arguments.model, arguments.run, arguments.images))
+    measured = measurement.measure(arguments.data, arguments.run, arguments.drift_index, arguments.other)
+    measurement.write(measured, arguments.out)
 
 
-def robustness(arguments: argparse.Namespace) -> None:
-    """change the held-out images and measure drift score and classifier at each severity"""
-    from .drift import robustness as bench
+def fold(text: str) -> int | None:
+    """A fold as it is given on the command line."""
+    from .data import folds
 
-    bench.write(bench.measure(arguments.model, arguments.run, arguments.other), arguments.out)
+    return folds.ALL if text == "all" else int(text)
 
 
 def parser() -> argparse.ArgumentParser:
     """The command line."""
-    from .data.folds import FOLDS, SHIPPED_FOLD
+    from .data.folds import ALL, FOLDS
 
     top = argparse.ArgumentParser(prog="python -m sdd_train", description=__doc__)
     commands = top.add_subparsers(required=True, metavar="COMMAND")
@@ -120,7 +122,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", **data)
     command.add_argument("--run", **run)
     command.add_argument("--seeds", type=int, nargs="+", default=[7])
-    command.add_argument("--folds", type=int, nargs="+", default=range(FOLDS))
+    command.add_argument("--folds", type=fold, nargs="+", default=[*range(FOLDS), ALL], help="0 to 4, and all: nothing held out")
     command.add_argument("--steps", type=int, help="batches of 8 images a fold")
     command.add_argument("--transplants", dest="transplant_share", type=float, help="share of defects that are transplanted ones")
     command.add_argument("--height", type=int)
@@ -132,7 +134,7 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--data", **data)
     command.add_argument("--run", **run)
     command.add_argument("--out", type=Path, required=True, help="the ONNX file to write")
-    command.add_argument("--fold", type=int, default=SHIPPED_FOLD, help="its images are put into RUN/foldN/ (default: %(default)s)")
+    command.add_argument("--fold", type=fold, default=ALL, help="a fold's network, with its images in RUN/foldN/ (default: all)")
 
     command = add(report)
     command.add_argument("--run", **run)
@@ -153,16 +155,12 @@ def parser() -> argparse.ArgumentParser:
     command.add_argument("--count", type=int, default=40)
     command.add_argument("--first-seed", type=int, default=5000)
 
-    command = add(check)
-    command.add_argument("--model", type=Path, required=True)
+    command = add(unseen)
+    command.add_argument("--data", **data)
     command.add_argument("--run", **run)
-    command.add_argument("images", type=Path, nargs="+")
-
-    command = add(robustness)
-    command.add_argument("--model", type=Path, required=True)
-    command.add_argument("--run", **run)
+    command.add_argument("--drift-index", type=Path, required=True, help="the program")
     command.add_argument("--other", type=Path, nargs="+", default=[], help="folders of images of other things")
-    command.add_argument("--out", type=Path, required=True, help="folder for table and heat map")
+    command.add_argument("--out", type=Path, required=True, help="folder for tables and heat map")
     return top
 
 

@@ -2,9 +2,10 @@
 
 Folds are by physical item. A run folder gets from here::
 
-    synthetic/                         drawn training images
-    reference/{defect,non_defect}/     what the shipped fold was trained on
-    calibration/{defect,non_defect}/   the shipped fold's held-out real images
+    synthetic/                               drawn training images
+    reference/{defect,non_defect}/           what the shipped network was trained on: every item
+    foldN/reference/{defect,non_defect}/     what fold N was trained on
+    foldN/unseen/{defect,non_defect}/        fold N's held-out real images
 
 Nothing here needs torch.
 """
@@ -21,7 +22,8 @@ from .dataset import Sample
 
 FOLDS = 5
 FOLD_SEED = 2024
-SHIPPED_FOLD = 0
+ALL = None
+"""In place of a fold: nothing is held out. The shipped network; the folds say what to expect of it."""
 SYNTHETIC_COUNT = 32
 SYNTHETIC_FIRST_SEED = 1000
 SAMPLE_ITEM = 125
@@ -52,7 +54,11 @@ def read_samples(data: Path, run: Path) -> list[Sample]:
     return dataset.read_kolektor(data) + dataset.read_synthetic(drawn)
 
 
-def split(samples: list[Sample], fold: int) -> Split:
+def folder_name(fold: int | None) -> str:
+    return "all" if fold is ALL else f"fold{fold}"
+
+
+def split(samples: list[Sample], fold: int | None) -> Split:
     """The fold's split; no item is on both sides, synthetic images are always trained on."""
     real = [s for s in samples if not s.is_synthetic]
     assignment = dataset.assign_folds(real, FOLDS, FOLD_SEED)
@@ -87,8 +93,8 @@ def copy_by_label(samples: list[Sample], folder: Path) -> None:
         shutil.copyfile(sample.path, folder / sample.label / name)
 
 
-def write_reference(data: Path, run: Path, fold: int, out: Path) -> None:
-    """Writes ``out/reference/`` and ``out/calibration/`` of a fold, for the drift index.
+def write_reference(data: Path, run: Path, fold: int | None, out: Path) -> None:
+    """Writes ``out/reference/`` for the drift index and, of a fold, ``out/unseen/`` to measure on.
 
     The reference also gets eight drawn images of the samples' item. The weights never saw them: they
     are parts that someone has looked at and accepted, so that a sample of that item is no stranger.
@@ -96,18 +102,19 @@ def write_reference(data: Path, run: Path, fold: int, out: Path) -> None:
     samples = read_samples(data, run)
     part = split(samples, fold)
     drawn = out / "sample_item"
-    for folder in (out / "reference", out / "calibration", drawn):
+    for folder in (out / "reference", out / "unseen", drawn):
         shutil.rmtree(folder, ignore_errors=True)
     synthetic.write_set(drawn, SAMPLE_ITEM_COUNT, SAMPLE_ITEM_FIRST_SEED, SAMPLE_ITEM)
     known = [samples[i] for i in part.train] + dataset.read_synthetic(drawn)
     copy_by_label(known, out / "reference")
-    copy_by_label([samples[i] for i in part.held_out], out / "calibration")
+    if part.held_out:
+        copy_by_label([samples[i] for i in part.held_out], out / "unseen")
 
 
 def check_alike(run: Path) -> None:
     """Raises ``ValueError`` if the networks of a run differ in more than seed and fold: they have no common mean."""
     first: tuple[Path, dict] | None = None
-    for path in sorted(run.glob("seed*/fold*/fold.json")):
+    for path in sorted(run.glob("seed*/*/fold.json")):
         facts = json.loads(path.read_text())
         made_by = {"architecture": facts["architecture"], "recipe": {**facts["recipe"], "seed": None}}
         if first is None:

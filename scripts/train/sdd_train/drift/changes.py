@@ -104,7 +104,7 @@ CHANGES = (
     Change("low resolution", "reduced by", (2, 3, 4, 6, 8), low_resolution),
     Change("Gaussian noise", "sd in gray levels", (5, 10, 20, 35, 50), gaussian_noise),
     Change("brightness up", "factor", (1.1, 1.2, 1.3, 1.5, 1.8), brightness),
-    Change("brightness down", "factor", (0.9, 0.8, 0.7, 0.5, 0.3), brightness),
+    Change("brightness down", "factor", (0.95, 0.9, 0.8, 0.7, 0.5), brightness),
     Change("contrast up", "factor", (1.2, 1.4, 1.7, 2.0, 2.5), contrast),
     Change("contrast down", "factor", (0.8, 0.65, 0.5, 0.35, 0.2), contrast),
     Change("small rotation", "degrees", (1, 2, 5, 10, 15), rotation),

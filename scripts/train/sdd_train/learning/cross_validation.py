@@ -1,10 +1,11 @@
-"""Cross-validation by physical item, for one or more seeds: trains the folds and keeps the files of a run.
+"""Cross-validation by physical item, for one or more seeds, and the network of all items: the files of a run.
 
 Besides what :mod:`sdd_train.data.folds` puts there, a run folder holds::
 
     seed7/fold0/weights.safetensors    the averaged network
     seed7/fold0/predictions.csv        its held-out images
     seed7/fold0/fold.json              architecture, recipe, items, metrics
+    seed7/all/                         the network that is shipped: nothing held out, so no predictions
     summary.json, predictions.csv      all seeds and folds together
 """
 
@@ -17,7 +18,7 @@ from pathlib import Path
 from safetensors.torch import load_file, save_file
 
 from ..data.dataset import Pixels
-from ..data.folds import check_alike, items, split
+from ..data.folds import check_alike, folder_name, items, split
 from ..quality import evaluation
 from ..quality.predictions import predictions_of, read_csv, write_csv
 from . import training
@@ -27,27 +28,30 @@ from .training import Recipe
 log = logging.getLogger(__name__)
 
 
-def fold_folder(run: Path, seed: int, fold: int) -> Path:
-    return run / f"seed{seed}" / f"fold{fold}"
+def fold_folder(run: Path, seed: int, fold: int | None) -> Path:
+    return run / f"seed{seed}" / folder_name(fold)
 
 
-def train_fold(pixels: Pixels, fold: int, architecture: Architecture, recipe: Recipe, run: Path) -> None:
-    """Trains one fold and writes its folder."""
+def train_fold(pixels: Pixels, fold: int | None, architecture: Architecture, recipe: Recipe, run: Path) -> None:
+    """Trains one fold, or the network of all items, and writes its folder."""
     samples = list(pixels.samples)
     part = split(samples, fold)
-    log.info("seed %d, fold %d: %d images to train on", recipe.seed, fold, len(part.train))
+    name = f"seed {recipe.seed}, {folder_name(fold)}"
+    log.info("%s: %d images to train on", name, len(part.train))
     network = training.train(pixels.subset(part.train), architecture, recipe)
-    held_out = pixels.subset(part.held_out)
-    logit = training.predict(network, held_out.images)
-    predictions = predictions_of(held_out.samples, fold, recipe.seed, logit)
-    metrics = evaluation.ranking_metrics(predictions)
-    log.info("seed %d, fold %d: %s", recipe.seed, fold, metrics)
 
     folder = fold_folder(run, recipe.seed, fold)
     folder.mkdir(parents=True, exist_ok=True)
     weights = {name: value.contiguous() for name, value in network.state_dict().items()}
     save_file(weights, folder / "weights.safetensors")
-    write_csv(folder / "predictions.csv", predictions)
+    metrics = None
+    if part.held_out:
+        held_out = pixels.subset(part.held_out)
+        logit = training.predict(network, held_out.images)
+        predictions = predictions_of(held_out.samples, fold, recipe.seed, logit)
+        metrics = evaluation.ranking_metrics(predictions)
+        log.info("%s: %s", name, metrics)
+        write_csv(folder / "predictions.csv", predictions)
     facts = {
         "fold": fold,
         "metrics": metrics,
@@ -60,8 +64,8 @@ def train_fold(pixels: Pixels, fold: int, architecture: Architecture, recipe: Re
     (folder / "fold.json").write_text(json.dumps(facts, indent=1) + "\n")
 
 
-def load_network(run: Path, seed: int, fold: int) -> DefectNet:
-    """The fold's network in evaluation mode."""
+def load_network(run: Path, seed: int, fold: int | None) -> DefectNet:
+    """The network of a fold, or of all items, in evaluation mode."""
     folder = fold_folder(run, seed, fold)
     facts = json.loads((folder / "fold.json").read_text())
     network = DefectNet(Architecture(**facts["architecture"]), pretrained=False)

@@ -1,7 +1,8 @@
-"""The shipped model: fold 0's network with the calibration and threshold of all folds and seeds.
+"""The shipped model: the network of all items with the calibration and threshold of all folds and seeds.
 
-Fold 0 of the lowest seed is shipped by rule, stated before any result was seen: its
-held-out items stay unseen by the shipped weights and calibrate the drift threshold.
+Nothing is held out of it: the drift threshold comes from the reference itself, each item scored among the
+others. What it does on items that it never saw cannot be measured; it is measured on the folds' networks, of
+the same recipe and each on the items that it never saw.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from ..onnx_files import export, metadata
 from ..quality.probability_calibration import Platt
 from . import cross_validation
 
-NAME, VERSION = "sdd-efficientnet-lite0", "0.2.0"
+NAME, VERSION = "sdd-efficientnet-lite0", "0.3.0"
 
 
 def describe(architecture: dict[str, int], embedding_dimension: int) -> str:
@@ -25,16 +26,17 @@ def describe(architecture: dict[str, int], embedding_dimension: int) -> str:
     )
 
 
-def lowest_seed(run: Path, fold: int) -> int:
+def lowest_seed(run: Path, fold: int | None) -> int:
     """The lowest seed of which the fold is trained."""
-    seeds = [int(p.parent.name.removeprefix("seed")) for p in run.glob(f"seed*/fold{fold}")]
+    name = folds.folder_name(fold)
+    seeds = [int(p.parent.name.removeprefix("seed")) for p in run.glob(f"seed*/{name}")]
     if not seeds:
-        raise FileNotFoundError(f"{run}: expected seed*/fold{fold}, found none; train that fold first")
+        raise FileNotFoundError(f"{run}: expected seed*/{name}, found none; train it first")
     return min(seeds)
 
 
-def write(data: Path, run: Path, out: Path, fold: int = folds.SHIPPED_FOLD) -> dict[str, object]:
-    """Exports a fold of a run; calibration and threshold come from the seeds and folds done so far."""
+def write(data: Path, run: Path, out: Path, fold: int | None = folds.ALL) -> dict[str, object]:
+    """Exports a network of a run; calibration and threshold come from the seeds and folds done so far."""
     summary = cross_validation.summarize(run)
     samples = folds.read_samples(data, run)
     part = folds.split(samples, fold)

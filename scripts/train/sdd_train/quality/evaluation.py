@@ -14,7 +14,6 @@ import numpy as np
 from scipy.special import expit
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ..data.folds import SHIPPED_FOLD
 from . import calibration_error, decision, probability_calibration
 from .predictions import Columns, Prediction
 from .probability_calibration import Platt
@@ -104,9 +103,8 @@ def calibration_out_of_fold(columns: Columns) -> dict[str, object] | None:
 def calibration(columns: Columns) -> tuple[Platt, dict[str, object]]:
     """The calibration to ship, and what is to be said about it.
 
-    It is fitted on the predictions of all seeds and folds. The shipped network's own out-of-fold
-    images are few and its only ones, so that nothing would be left to measure on; another seed
-    adds networks of the same recipe, and so what a network of this recipe can be expected to say.
+    It is fitted on the predictions of all seeds and folds: the shipped network has seen every item, and
+    these are what a network of its recipe says of items that it has not seen.
     """
     platt = probability_calibration.fit(columns.logit, columns.is_defect)
     temperature = probability_calibration.fit_temperature(columns.logit, columns.is_defect)
@@ -120,31 +118,15 @@ def calibration(columns: Columns) -> tuple[Platt, dict[str, object]]:
     }
 
 
-def shipped_fold(columns: Columns, platt: Platt, threshold: float) -> dict[str, object] | None:
-    """The shipped fold alone, each seed at the shipped threshold; ``None`` if it is not trained yet."""
-    part = columns.where(columns.fold == SHIPPED_FOLD)
-    if not len(part.logit):
-        return None
-    flags = decision.counts_by_seed(platt.probability(part.logit) >= threshold, part)
-    return {
-        "fold": SHIPPED_FOLD,
-        "seeds": {
-            seed: {**ranking_metrics(part.where(part.seed == int(seed))), **found} for seed, found in flags.items()
-        },
-    }
-
-
 def summary(predictions: Sequence[Prediction], recall: float = TARGET_RECALL) -> dict[str, object]:
     """Everything that is measured on out-of-fold predictions, ready for JSON."""
     columns = Columns.of(predictions)
     seeds = {str(seed): of_seed(columns.where(columns.seed == seed)) for seed in columns.seeds}
     platt, calibrated = calibration(columns)
-    decided = decision.summary(columns, platt, recall)
     return {
         "seeds": seeds,
         "mean": over_seeds(seeds),
         "pooled": ranking_metrics(columns),
         "calibration": calibrated,
-        "decision": decided,
-        "shipped_fold": shipped_fold(columns, platt, decided["threshold"]),
+        "decision": decision.summary(columns, platt, recall),
     }

@@ -79,7 +79,7 @@ def calibration(summary: dict) -> Table:
 
 
 def decision(summary: dict) -> Table:
-    """What the threshold does, on all predictions, on folds it did not see, and on the shipped fold."""
+    """What the threshold does, on all predictions and on folds it did not see."""
     found = summary["decision"]
 
     def row(title: str, counts: dict, threshold: float | None) -> list[str]:
@@ -98,11 +98,6 @@ def decision(summary: dict) -> Table:
     if nested := found["nested"]:
         rows.append(row("nested: threshold of the other folds", nested, None))
         rows += [row(f"nested, fold {fold}", counts, counts["threshold"]) for fold, counts in nested["folds"].items()]
-    if fold := summary["shipped_fold"]:
-        rows += [
-            row(f"the shipped model's fold {fold['fold']}, seed {seed}", counts, shipped)
-            for seed, counts in fold["seeds"].items()
-        ]
     note = (
         f"Threshold {shipped:g} on the calibrated probability ({found['uncalibrated_threshold']:.4g} on the "
         f"uncalibrated one): at least {found['target_recall']:.0%} of the defects found with fewest false alarms. "

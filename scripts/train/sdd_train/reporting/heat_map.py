@@ -1,4 +1,4 @@
-"""The heat map of a robustness measurement: kinds of change down, severities across."""
+"""A heat map of changed images: kinds of change down, severities across."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ from .plots import Theme
 PANELS = {
     "drift_auroc": ("drift score: AUROC", 0.5),
     "flagged": ("share flagged at 5 %", 0.0),
-    "auroc": ("classifier: AUROC", 0.5),
+    "found": ("share of the defects found", 0.0),
 }
 """What is shown, its title, and the value at the pale end of the colors."""
 COLORS = "cividis"
 
 
 class Measured(Protocol):
-    """What a cell shows; see :class:`sdd_train.drift.robustness.Row`."""
+    """What a cell shows; see :class:`sdd_train.drift.unseen.Row`."""
 
     change: str
     severity: int
     drift_auroc: float
     flagged: float
-    auroc: float | None
+    found: float | None
 
 
 def grid(rows: Sequence[Measured], metric: str) -> tuple[list[str], np.ndarray]:
