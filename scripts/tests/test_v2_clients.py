@@ -18,7 +18,7 @@ from tritonclient.utils import InferenceServerException
 from programs import MODEL, SAMPLES, Server, served
 from sdd_train.onnx_files.serving import ServedModel
 
-NAME, VERSION = "sdd-efficientnet-lite0", "0.2.0"
+NAME, VERSION = "sdd-efficientnet-lite0", "0.3.0"
 LABELS = ("defect", "non_defect")
 
 
