@@ -7,6 +7,7 @@
 //! | [`contingency`] | have two samples the same mix of classes? |
 //! | [`sequential`] | has something changed in a stream, looked at again and again? |
 //! | [`interval`] | between which numbers does a share lie? |
+//! | [`median`] | where is the middle of weighted values, and how far are they from it? |
 //! | [`box_plot`] | quartiles, whiskers and fliers |
 //!
 //! ```
@@ -28,6 +29,7 @@ pub mod conformal;
 pub mod contingency;
 mod error;
 pub mod interval;
+pub mod median;
 pub mod sequential;
 pub mod two_sample;
 
