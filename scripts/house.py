@@ -32,10 +32,6 @@ ALLOWED = {
 FREE = {"fuzz"}
 """What may use everything, as the benches may, which are no crate here."""
 
-LENIENT = {"drift"}
-"""Crates in which a folder's own file may still call into the files beside it by path, or hand on a name and use it,
-and these take names from it in turn. Leave it as empty as you can."""
-
 FORBIDDEN = {
     "core": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "tokio-postgres", "faiss", "askama"},
     "index": {"actix-web", "clap", "rusqlite", "rustls", "tokio", "tokio-postgres", "image", "ort", "askama"},
@@ -152,7 +148,6 @@ def resolve(path: list[str], module: tuple[str, ...]) -> list[str] | None:
 
 def imports(crate: Path) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
     """Which modules of its crate each module takes names from; a name that is handed on counts where it comes from."""
-    lenient = crate.name in LENIENT
     files = modules(crate)
     codes = {module: code_of(path.read_text()) for module, path in files.items()}
     uses: dict[tuple[str, ...], list[list[str]]] = {}
@@ -169,11 +164,11 @@ def imports(crate: Path) -> dict[tuple[str, ...], set[tuple[str, ...]]]:
                     continue
                 if public:
                     handed_on[(*module, path[-1])] = target
-                if not public or not lenient and re.search(rf"\b{path[-1]}\b", without_uses):
+                if not public or re.search(rf"\b{path[-1]}\b", without_uses):
                     uses[module].append(target)
         for path in re.findall(r"(?<![\w:])(\w+(?:::\w+)+)", without_uses):
             parts = path.split("::")
-            own = not lenient and (*module, parts[0]) in files
+            own = (*module, parts[0]) in files
             if target := [*module, *parts] if own else resolve(parts, module):
                 uses[module].append(target)
 

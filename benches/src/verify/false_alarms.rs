@@ -2,7 +2,7 @@
 
 use anyhow::Result;
 use fastrand::Rng;
-use sdd_stats::conformal::{CalibrationScores, SimesCorrection};
+use sdd_stats::conformal::{PValueKind, PValues};
 
 use super::Section;
 use super::parallel::{Estimate, simulate};
@@ -37,7 +37,7 @@ fn marginal(section: &mut Section) -> Result<()> {
     let mut rows = Vec::new();
     for n_cal in SIZES {
         let shares = simulate(11 + n_cal as u64, CALIBRATIONS, |random| {
-            let calibration = CalibrationScores::new(uniform(random, n_cal))?;
+            let calibration = PValues::of_images(uniform(random, n_cal), PValueKind::Marginal)?;
             let mut alarms = [0_u32; ALPHAS.len()];
             for score in uniform(random, IMAGES) {
                 let p_value = calibration.p_value(score);
@@ -64,11 +64,14 @@ fn conditional(section: &mut Section) -> Result<()> {
     let mut rows = Vec::new();
     for n_cal in SIZES {
         for delta in DELTAS {
-            let simes = SimesCorrection::new(n_cal, delta)?;
+            let kind = PValueKind::Simes { delta };
+            let ranks = PValues::of_images((0..n_cal).map(|rank| rank as f64).collect(), kind)?;
+            // Of a score that as many of the calibration's reach or exceed.
+            let simes = |count: usize| ranks.p_value((n_cal - count) as f64 - 0.5);
             let violated = simulate(17 + n_cal as u64, CONDITIONAL_CALIBRATIONS, |random| {
                 let mut scores = uniform(random, n_cal);
                 scores.sort_unstable_by(|x, y| y.total_cmp(x));
-                violates(&scores, |count| simes.p_value(count))
+                violates(&scores, simes)
             });
             let error = (delta * (1.0 - delta) / CONDITIONAL_CALIBRATIONS as f64).sqrt();
             let share = Estimate::of_share(violated).mean;
@@ -79,7 +82,7 @@ fn conditional(section: &mut Section) -> Result<()> {
                 delta.to_string(),
                 format!("{share:.4}"),
                 met.into(),
-                format!("{:.3}", simes.smallest_p_value()),
+                format!("{:.3}", kind.smallest_p_value(n_cal)),
             ]);
         }
     }

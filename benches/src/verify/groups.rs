@@ -1,7 +1,7 @@
 //! Figure 2: false alarms on images of groups that nobody has seen.
 
 use anyhow::Result;
-use sdd_stats::conformal::{CalibrationScores, GroupedScores};
+use sdd_stats::conformal::{PValueKind, PValues};
 
 use super::Section;
 use super::draws::group;
@@ -33,8 +33,8 @@ pub fn measure() -> Result<Section> {
                     (0..count).map(|_| group(random, IMAGES, correlation)).collect::<Vec<_>>()
                 };
                 let (calibration, new) = (draw(groups), draw(NEW).concat());
-                let by_groups = GroupedScores::new(&calibration)?;
-                let by_images = CalibrationScores::new(calibration.concat())?;
+                let by_groups = PValues::of_groups(&calibration)?;
+                let by_images = PValues::of_images(calibration.concat(), PValueKind::Marginal)?;
                 let share = |p_value: &dyn Fn(f64) -> f64| {
                     let flagged = new.iter().filter(|score| p_value(**score) <= ALPHA).count();
                     flagged as f64 / new.len() as f64

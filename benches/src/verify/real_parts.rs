@@ -8,7 +8,7 @@ use anyhow::{Context, Result};
 use fastrand::Rng;
 use sdd_drift::Properties;
 use sdd_monitor::{Baseline, CalibratedImage, Monitor, MonitorSettings, Observation};
-use sdd_stats::conformal::GroupedScores;
+use sdd_stats::conformal::PValues;
 use serde::Deserialize;
 
 use super::Section;
@@ -83,7 +83,7 @@ fn flagged(section: &mut Section, folds: &[Fold]) -> Result<()> {
         let mut shares = Vec::new();
         for fold in folds {
             let scores = by_part(&fold.calibration).iter().map(scores).collect::<Vec<_>>();
-            let calibration = GroupedScores::new(&scores)?;
+            let calibration = PValues::of_groups(&scores)?;
             for part in by_part(&fold.unseen[change]) {
                 let sound: Vec<_> = part.iter().filter(|image| image.label == SOUND).collect();
                 let is_out = |image: &&&Image| calibration.p_value(image.score) <= ALPHA;

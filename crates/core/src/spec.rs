@@ -155,14 +155,12 @@ impl ModelSpec {
     }
 
     /// Channels, height and width of the input for one image.
-    #[must_use]
-    pub fn input_shape(&self) -> [usize; 3] {
+    pub(crate) fn input_shape(&self) -> [usize; 3] {
         [3, self.preprocessing.height as usize, self.preprocessing.width as usize]
     }
 
     /// Number of values in the probability output for one image.
-    #[must_use]
-    pub fn probability_columns(&self) -> usize {
+    pub(crate) fn probability_columns(&self) -> usize {
         match self.decision {
             Decision::Binary { .. } => 1,
             Decision::Softmax => self.labels.len(),

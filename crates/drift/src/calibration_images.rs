@@ -156,7 +156,7 @@ impl CalibrationImages {
         let matrix = store.attachment(CALIBRATION_EMBEDDINGS_ATTACHMENT);
         let Some(json) = store.attachment(CALIBRATION_IMAGES_ATTACHMENT) else { return Ok(None) };
         let document: Document =
-            crate::document::read(json, CALIBRATION_IMAGES_ATTACHMENT, 1..=FORMAT_VERSION)?;
+            crate::document::read(json, CALIBRATION_IMAGES_ATTACHMENT, FORMAT_VERSION)?;
         let Document { dimension, classes, images, .. } = document;
         if dimension != store.dimension() {
             let expected = format!("{}, the dimension of the store,", store.dimension());

@@ -1,7 +1,5 @@
 //! JSON documents with a `format_version`, kept as attachments of a store.
 
-use std::ops::RangeInclusive;
-
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 
@@ -12,25 +10,21 @@ struct Header {
     format_version: u64,
 }
 
-/// Reads the version first, so that a newer document is refused by its version and not by whichever
+/// Reads the version first, so that another document is refused by its version and not by whichever
 /// field happens to differ.
 pub(crate) fn read<T: DeserializeOwned>(
     json: &[u8],
     attachment: &'static str,
-    supported: RangeInclusive<u32>,
+    supported: u32,
 ) -> Result<T> {
     let unreadable = |source: serde_json::Error| Error::UnreadableAttachment {
         attachment,
         source: source.into(),
     };
     let header: Header = serde_json::from_slice(json).map_err(unreadable)?;
-    let (oldest, newest) = supported.into_inner();
-    if !(u64::from(oldest)..=u64::from(newest)).contains(&header.format_version) {
-        return Err(Error::UnsupportedVersion {
-            attachment,
-            found: header.format_version,
-            supported: newest,
-        });
+    if header.format_version != u64::from(supported) {
+        let found = header.format_version;
+        return Err(Error::UnsupportedVersion { attachment, found, supported });
     }
     serde_json::from_slice(json).map_err(unreadable)
 }

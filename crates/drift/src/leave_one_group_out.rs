@@ -1,7 +1,7 @@
 //! The reference's own images, each scored among those of all other groups.
 //!
 //! So every group calibrates and none has to be held out. A new image is scored among all rows, and compared with these
-//! scores ([`GroupedScores`](sdd_stats::conformal::GroupedScores)). For nearest-neighbor scores that p-value is never
+//! scores ([`conformal`](sdd_stats::conformal)). For nearest-neighbor scores that p-value is never
 //! below the one of the jackknife+ (the new image without group g beside the scores of group g), which is valid up to a
 //! factor of 2 in the worst case and close to the level in practice.
 //!
@@ -20,7 +20,6 @@ use crate::error::{Error, Result};
 use crate::mean_l1::MeanL1;
 use crate::query::Query;
 use crate::reference::{Reference, euclidean};
-use crate::score::ScoreMethod;
 
 /// Searched together, which shares the reading of the reference among them.
 const ROWS_AT_A_TIME: usize = 128;
@@ -76,9 +75,7 @@ impl Reference {
 impl<'a> LeaveOneGroupOut<'a> {
     fn new(reference: &'a Reference, rows: Vec<Row<'a>>) -> Result<Self> {
         let method = reference.score().method();
-        if method == ScoreMethod::Mahalanobis {
-            return Err(Error::NoGroupLeftOut { method: method.name() });
-        }
+        method.check_group_left_out()?;
         if rows.len() != reference.store().len() {
             let (found, what) = (rows.len(), "groups");
             return Err(Error::UnequalBatch { rows: reference.store().len(), what, found });

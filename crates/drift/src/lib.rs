@@ -93,7 +93,6 @@ pub use properties::Properties;
 pub use query::Query;
 pub use reference::{Assessment, NearestImage, Reference};
 pub use score::{Score, ScoreMethod};
-pub use sdd_stats::conformal::p_value::DEFAULT_DELTA;
-pub use sdd_stats::conformal::{PValueKind, PValueWithin, VerdictRule};
+pub use sdd_stats::conformal::{DEFAULT_DELTA, PValueKind, PValueWithin, VerdictRule};
 pub use status::Status;
 pub use verdict::{Unavailable, Verdict};

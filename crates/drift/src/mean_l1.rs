@@ -51,12 +51,6 @@ impl MeanL1 {
         Ok(Self { rows: reference.nrows(), columns: columns.collect() })
     }
 
-    /// The dimension `D` of the rows.
-    #[must_use]
-    pub fn dimension(&self) -> usize {
-        self.columns.len()
-    }
-
     /// The mean L1 distance of `query` (raw, not normalized) to the reference rows.
     ///
     /// # Errors

@@ -1,6 +1,6 @@
 //! A reference to compare with: a store of embeddings, the score it is for, and its calibration.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -227,22 +227,17 @@ impl Reference {
             check_embedding(query.embedding, self.store.dimension())?;
             self.score_of(query)
         };
-        let mut by_filter: BTreeMap<Option<&str>, Vec<usize>> = BTreeMap::new();
+        let mut by_filter: HashMap<Filter<'_>, Vec<usize>> = HashMap::new();
         for (position, query) in queries.iter().enumerate() {
-            let class = match self.score.method() {
-                ScoreMethod::Knn => None,
-                ScoreMethod::KnnSameClass if query.predicted_class.is_some() => {
-                    query.predicted_class
-                }
-                _ => continue,
-            };
-            by_filter.entry(class).or_default().push(position);
+            if let Ok(Some(filter)) = self.filter_for(query) {
+                by_filter.entry(filter).or_default().push(position);
+            }
         }
         let mut together = HashMap::new();
-        for (class, positions) in by_filter {
+        for (filter, positions) in by_filter {
             let embeddings = positions.iter().map(|&position| queries[position].embedding);
             // Where one of them cannot be searched, each gets an answer of its own.
-            if let Some(scores) = self.neighbor_scores(embeddings, class) {
+            if let Some(scores) = self.neighbor_scores(embeddings, filter) {
                 together.extend(positions.into_iter().zip(scores));
             }
         }
@@ -274,9 +269,8 @@ impl Reference {
     fn neighbor_scores<'a>(
         &self,
         embeddings: impl ExactSizeIterator<Item = &'a [f32]>,
-        class: Option<&str>,
+        filter: Filter<'_>,
     ) -> Option<Vec<f64>> {
-        let filter = class.map_or(Filter::All, Filter::Label);
         let found = self.search_together(embeddings, self.k(), filter)?;
         found.iter().map(|found| found.last().map(euclidean)).collect()
     }
@@ -302,20 +296,25 @@ impl Reference {
     }
 
     fn score_of(&self, query: &Query<'_>) -> Result<f64> {
-        match self.score.method() {
-            ScoreMethod::Knn => {
-                let found = self.search(query.embedding, self.k(), Filter::All)?;
-                found.last().map(euclidean).ok_or(Error::EmptyReference)
-            }
-            ScoreMethod::KnnSameClass => {
-                let class = self.require_class(query)?;
-                let found = self.search(query.embedding, self.k(), Filter::Label(class))?;
-                found.last().map(euclidean).ok_or_else(|| self.no_images_of(class))
-            }
-            ScoreMethod::MeanL1 | ScoreMethod::MeanL1SameClass | ScoreMethod::Mahalanobis => {
-                self.fitted_score(query)
-            }
+        let Some(filter) = self.filter_for(query)? else { return self.fitted_score(query) };
+        let found = self.search(query.embedding, self.k(), filter)?;
+        found.last().map(euclidean).ok_or_else(|| match filter {
+            Filter::Label(class) => self.no_images_of(class),
+            Filter::All => Error::EmptyReference,
+        })
+    }
+
+    /// Among which rows a neighbor score looks; `None` for the scores that look at all of them beforehand.
+    fn filter_for<'a>(&self, query: &Query<'a>) -> Result<Option<Filter<'a>>> {
+        let method = self.score.method();
+        if !method.has_neighbors() {
+            return Ok(None);
         }
+        Ok(Some(if method.is_class_wise() {
+            Filter::Label(self.require_class(query)?)
+        } else {
+            Filter::All
+        }))
     }
 
     fn judge(&self, score: f64, class: Option<&str>, neighbors: Vec<NearestImage>) -> Assessment {

@@ -60,9 +60,20 @@ impl ScoreMethod {
     }
 
     /// Whether it has a number of neighbors `k`.
-    #[must_use]
-    pub fn has_neighbors(self) -> bool {
+    pub(crate) fn has_neighbors(self) -> bool {
         matches!(self, Self::Knn | Self::KnnSameClass)
+    }
+
+    /// Refuses a score that cannot leave a group out, see [`leave_one_group_out`](crate::leave_one_group_out).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoGroupLeftOut`] for the Mahalanobis distance.
+    pub fn check_group_left_out(self) -> Result<()> {
+        match self {
+            Self::Mahalanobis => Err(Error::NoGroupLeftOut { method: self.name() }),
+            _ => Ok(()),
+        }
     }
 }
 
@@ -146,7 +157,7 @@ impl Score {
     ///
     /// [`Error::UnreadableAttachment`], [`Error::UnsupportedVersion`], [`Error::InvalidCalibration`].
     pub fn from_json(json: &[u8]) -> Result<Self> {
-        let document: Document = crate::document::read(json, SCORE_ATTACHMENT, 1..=FORMAT_VERSION)?;
+        let document: Document = crate::document::read(json, SCORE_ATTACHMENT, FORMAT_VERSION)?;
         Self::from_parts(document.method, document.k)
     }
 

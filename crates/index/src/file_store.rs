@@ -6,6 +6,7 @@ use std::sync::Arc;
 use ndarray::{Array2, ArrayView2, s};
 
 use crate::error::{Error, Result};
+use crate::flat::check_question;
 use crate::layout::{FileEntry, Manifest, ModelIdentity, StoreContents, check_attachments};
 use crate::normalize::{RowKey, prepare_queries};
 use crate::record::Record;
@@ -194,13 +195,7 @@ impl FileStore {
         k: usize,
         filter: Filter<'_>,
     ) -> Result<Vec<Vec<Neighbor>>> {
-        if k == 0 {
-            return Err(Error::ZeroNeighbors);
-        }
-        if queries.ncols() != self.dimension() {
-            let (expected, found) = (self.dimension(), queries.ncols());
-            return Err(Error::DimensionMismatch { what: "queries", expected, found });
-        }
+        check_question(queries, k, self.dimension())?;
         let queries = prepare_queries(self.manifest.normalization, queries)?;
         let mut candidates: Vec<Vec<Candidate<'_>>> = vec![Vec::new(); queries.nrows()];
         for group in self.groups(filter) {

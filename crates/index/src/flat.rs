@@ -154,13 +154,7 @@ impl FlatIndex {
     /// [`Error::ZeroNeighbors`] for `k = 0`; [`Error::DimensionMismatch`], [`Error::NotFinite`] and
     /// [`Error::NormTooLarge`] for queries that cannot be compared; [`Error::Faiss`].
     pub fn search(&self, queries: ArrayView2<'_, f32>, k: usize) -> Result<Vec<Vec<RowDistance>>> {
-        if k == 0 {
-            return Err(Error::ZeroNeighbors);
-        }
-        if queries.ncols() != self.dimension {
-            let (expected, found) = (self.dimension, queries.ncols());
-            return Err(Error::DimensionMismatch { what: "queries", expected, found });
-        }
+        check_question(queries, k, self.dimension)?;
         check_rows("queries", queries)?;
         if self.is_empty() {
             return Ok(vec![Vec::new(); queries.nrows()]);
@@ -266,6 +260,21 @@ impl fmt::Debug for FlatIndex {
             .field("dimension", &self.dimension)
             .field("len", &self.len)
             .finish_non_exhaustive()
+    }
+}
+
+/// Refuses a search for no neighbor, and queries of another width.
+pub(crate) fn check_question(
+    queries: ArrayView2<'_, f32>,
+    k: usize,
+    expected: usize,
+) -> Result<()> {
+    match (k, queries.ncols()) {
+        (0, _) => Err(Error::ZeroNeighbors),
+        (_, found) if found != expected => {
+            Err(Error::DimensionMismatch { what: "queries", expected, found })
+        }
+        _ => Ok(()),
     }
 }
 

@@ -61,8 +61,8 @@ pub use error::{Error, Result, WayBack};
 pub use file_store::{FileStore, Filter, LabelCount, Neighbor};
 pub use flat::{FlatIndex, RowDistance, limit_threads};
 pub use layout::{
-    Change, FileEntry, Generation, MAX_NOTE_BYTES, Manifest, Metric, ModelIdentity, Replaces,
-    StoreContents, WriteOptions,
+    Change, FileEntry, Generation, Manifest, Metric, ModelIdentity, Replaces, StoreContents,
+    WriteOptions,
 };
 pub use limits::MAX_DIMENSION;
 pub use normalize::{Normalization, RowKey};

@@ -159,18 +159,6 @@ mod tests {
     }
 
     #[test]
-    fn bad_rows_are_named_by_place() {
-        let rows = array![[0.0_f32, 1.0], [2.0, f32::NAN]];
-        let message = check_rows("rows", rows.view()).unwrap_err().to_string();
-        assert!(message.contains("NaN in rows at row 1, column 1"), "{message}");
-        let rows = array![[1e19_f32, 0.0]];
-        assert!(matches!(
-            check_rows("rows", rows.view()),
-            Err(Error::NormTooLarge { what: "rows", row: 0, .. })
-        ));
-    }
-
-    #[test]
     fn the_longest_accepted_vectors_keep_finite_distances() {
         // The largest possible distance: opposite vectors, both of the greatest norm.
         let squared = (2.0 * MAX_NORM) * (2.0 * MAX_NORM);

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use sdd_drift::{Calibration, Properties};
+use sdd_stats::median::median_and_deviation;
 
 use crate::sample::{PROPERTIES, Sample};
 
@@ -157,25 +158,11 @@ impl Baseline {
 impl Scale {
     /// Of values with their weights; none of no values. Where most of them are equal the spread is a millionth of the
     /// middle, so that it is never 0.
-    fn of(mut values: Vec<(f64, f64)>) -> Option<Self> {
-        let middle = weighted_median(&mut values)?;
-        for (value, _) in &mut values {
-            *value = (*value - middle).abs();
-        }
-        let spread = 1.4826 * weighted_median(&mut values)?;
+    fn of(values: Vec<(f64, f64)>) -> Option<Self> {
+        let [middle, deviation] = median_and_deviation(values)?;
+        let spread = 1.4826 * deviation;
         Some(Self { middle, spread: spread.max(1e-6 * middle.abs()).max(1e-12) })
     }
-}
-
-fn weighted_median(values: &mut [(f64, f64)]) -> Option<f64> {
-    values.sort_by(|a, b| a.0.total_cmp(&b.0));
-    let half = values.iter().map(|(_, weight)| weight).sum::<f64>() / 2.0;
-    let mut sum = 0.0;
-    let reaches = |(_, weight): &&(f64, f64)| {
-        sum += weight;
-        sum >= half
-    };
-    values.iter().find(reaches).or(values.last()).map(|(value, _)| *value)
 }
 
 /// What images have, each with its weight: 1 for all of a group that have it.

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use sdd_drift::{Properties, Status};
-use sdd_stats::sequential::clopper_pearson;
+use sdd_stats::interval::clopper_pearson;
 
 use crate::error::Result;
 use crate::group_tests::Share;

@@ -3,7 +3,7 @@
 use serde::Serialize;
 
 use sdd_drift::Status;
-use sdd_stats::sequential::Interval;
+use sdd_stats::interval::Interval;
 
 use crate::settings::MonitorSettings;
 use crate::terms::{Alarm, EpochStart, TestName};

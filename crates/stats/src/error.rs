@@ -27,22 +27,6 @@ pub enum Error {
         known: String,
     },
 
-    /// With so few calibration scores none could ever raise an alarm.
-    #[error(
-        "the calibration is too small for alpha = {alpha}: it has {images} images, and with p-values of \
-         kind {p_value} an alarm is possible from at least {required} on; add held-out images or choose a larger alpha"
-    )]
-    CalibrationTooSmall {
-        /// Calibration images at hand.
-        images: usize,
-        /// The level asked for.
-        alpha: f64,
-        /// The kind of p-value.
-        p_value: String,
-        /// Images that this level takes.
-        required: usize,
-    },
-
     /// A sample that is too small for a test.
     #[error("expected at least {required} rows in {sample}, found {found}: add images")]
     SampleTooSmall {
@@ -75,17 +59,6 @@ pub enum Error {
         /// The value found.
         value: f64,
     },
-
-    /// A relabeling that is none.
-    #[error(
-        "expected permutations as columns of {rows} numbers, {current} of them 1 and the others 0"
-    )]
-    InvalidPermutation {
-        /// Rows of the pooled sample.
-        rows: usize,
-        /// Rows that are called current.
-        current: usize,
-    },
 }
 
 impl Error {
@@ -95,11 +68,9 @@ impl Error {
         match self {
             Self::InvalidArgument { .. } => "invalid_argument",
             Self::UnknownPValue { .. } => "unknown_p_value",
-            Self::CalibrationTooSmall { .. } => "calibration_too_small",
             Self::SampleTooSmall { .. } => "sample_too_small",
             Self::WrongDimension { .. } => "wrong_dimension",
             Self::NotFinite { .. } => "not_finite",
-            Self::InvalidPermutation { .. } => "invalid_permutation",
         }
     }
 

@@ -6,16 +6,17 @@
 //! | [`two_sample`] | are two samples from one distribution? |
 //! | [`contingency`] | have two samples the same mix of classes? |
 //! | [`sequential`] | has something changed in a stream, looked at again and again? |
+//! | [`interval`] | between which numbers does a share lie? |
+//! | [`median`] | where is the middle of weighted values, and how far are they from it? |
 //! | [`box_plot`] | quartiles, whiskers and fliers |
-//! | [`distributions`] | the distributions that these need |
 //!
 //! ```
-//! use sdd_stats::conformal::CalibrationScores;
+//! use sdd_stats::conformal::{PValueKind, PValues};
 //!
 //! # fn main() -> sdd_stats::Result<()> {
-//! let calibration = CalibrationScores::new((1..=19).map(f64::from).collect())?;
+//! let calibration = PValues::of_images((1..=19).map(f64::from).collect(), PValueKind::Marginal)?;
 //! assert_eq!(calibration.p_value(20.0), 0.05);
-//! assert_eq!(calibration.threshold(0.05)?, 19.0);
+//! assert_eq!(calibration.threshold(0.05), Some(19.0));
 //! # Ok(())
 //! # }
 //! ```
@@ -26,8 +27,9 @@
 pub mod box_plot;
 pub mod conformal;
 pub mod contingency;
-pub mod distributions;
 mod error;
+pub mod interval;
+pub mod median;
 pub mod sequential;
 pub mod two_sample;
 

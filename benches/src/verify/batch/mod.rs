@@ -14,8 +14,9 @@ use sdd_drift::calibration_images::{CalibrationImage, CalibrationImages};
 use sdd_drift::score::SCORE_ATTACHMENT;
 use sdd_drift::{Calibration, Query, Reference, Score};
 use sdd_index::{FileStore, Normalization, Record, StoreContents};
+use sdd_stats::two_sample::divisions::Exchange;
 use sdd_stats::two_sample::mmd::Bandwidth;
-use sdd_stats::two_sample::stratified_mmd::{Exchange, stratified};
+use sdd_stats::two_sample::stratified_mmd::stratified;
 use sdd_stats::two_sample::{Comparison, Stratum};
 
 use self::embeddings::{Change, DIMENSION, Network};

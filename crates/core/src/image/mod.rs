@@ -35,7 +35,6 @@ mod tests {
 
     use super::{ImageLimits, decode};
     use crate::error::ImageError;
-    use crate::luma::luma;
     use crate::spec::Color;
 
     fn encoded(width: u32, height: u32, format: ImageFormat) -> Vec<u8> {
@@ -54,19 +53,6 @@ mod tests {
         ImageFormat::Tiff,
         ImageFormat::WebP,
     ];
-
-    #[test]
-    fn every_format_is_decoded_to_the_asked_for_color() {
-        for format in FORMATS {
-            let file = encoded(13, 7, format);
-            let limits = ImageLimits::default();
-            let rgb = decode(&file, Color::Rgb, &limits).unwrap();
-            assert_eq!((rgb.width, rgb.height, rgb.data.len()), (13, 7, 13 * 7 * 3));
-            let gray = decode(&file, Color::Gray, &limits).unwrap();
-            assert_eq!(gray.data.len(), 13 * 7);
-            assert_eq!(gray.data[5], luma(rgb.data[15], rgb.data[16], rgb.data[17]));
-        }
-    }
 
     #[test]
     fn every_truncation_is_damage_never_a_picture() {

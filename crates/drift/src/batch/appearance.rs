@@ -2,13 +2,12 @@
 
 use fastrand::Rng;
 
-use super::options::Test;
+use super::options::{MIN_CLASS_IMAGES, MIN_IMAGES, Test};
 use super::outcome::{Compared, Outcome};
 use super::report::{Appearance, ClassAppearance, Component, TestResult};
-use super::{MIN_CLASS_IMAGES, MIN_IMAGES};
 use crate::error::Result;
 use crate::status::Status;
-use sdd_stats::conformal::required_calibration_images;
+use sdd_stats::conformal::PValueKind;
 use sdd_stats::two_sample::Stratum;
 use sdd_stats::two_sample::component_ks::ComponentShift;
 use sdd_stats::two_sample::groups::{Groups, smallest_p_value};
@@ -169,7 +168,7 @@ fn shortage_of_groups(compared: &Compared<'_>, alpha: f64) -> Option<(String, us
         return None;
     }
     // C(a + b, b) is a + b at least, so that 1/α groups are enough.
-    let most = required_calibration_images(alpha) + 1;
+    let most = PValueKind::Marginal.required_images(alpha) + 1;
     let needed = (batch..most).find(|&more| smallest(more) <= alpha).unwrap_or(most);
     let reason = format!(
         "the batch is of {batch} and the calibration images of {held_out} groups, which no p-value below {:.4} can \

@@ -4,15 +4,13 @@ use std::collections::BTreeMap;
 
 use fastrand::Rng;
 
-use super::MIN_IMAGES;
 use super::images::{Batch, HeldOut};
-use super::options::Options;
-use super::report::{ClassMix, ClassShare};
+use super::options::{MIN_IMAGES, Options};
+use super::report::{ClassCount, ClassMix};
 use crate::error::Result;
 use crate::status::Status;
-use sdd_stats::contingency::ContingencyTest;
-use sdd_stats::contingency::permuted::{self, Cell, Distance};
-use sdd_stats::two_sample::stratified_mmd::Groups;
+use sdd_stats::contingency::{self, Cell, Distance};
+use sdd_stats::two_sample::groups::Groups;
 
 /// Whether there are classes to count, and more than one.
 pub(super) fn is_testable(held_out: &HeldOut<'_>, batch: &Batch) -> bool {
@@ -20,7 +18,7 @@ pub(super) fn is_testable(held_out: &HeldOut<'_>, batch: &Batch) -> bool {
 }
 
 /// The held-out images and those of the batch by class, alphabetically.
-fn count(held_out: &HeldOut<'_>, batch: &Batch) -> Option<Vec<ClassShare>> {
+fn count(held_out: &HeldOut<'_>, batch: &Batch) -> Option<Vec<ClassCount>> {
     let mut counts: BTreeMap<&str, [usize; 2]> = BTreeMap::new();
     let sides = [held_out.classes()?, batch.classes()?];
     for (side, classes) in sides.iter().enumerate() {
@@ -28,7 +26,7 @@ fn count(held_out: &HeldOut<'_>, batch: &Batch) -> Option<Vec<ClassShare>> {
             counts.entry(class).or_default()[side] += 1;
         }
     }
-    let share = |(class, [held_out_images, images]): (&str, [usize; 2])| ClassShare {
+    let share = |(class, [held_out_images, images]): (&str, [usize; 2])| ClassCount {
         class: class.to_owned(),
         held_out_images,
         images,
@@ -43,7 +41,7 @@ pub(super) fn judge(
     (options, alpha): (&Options, f64),
     random: &mut Rng,
 ) -> Result<ClassMix> {
-    let untested = |reason: &str, classes: Vec<ClassShare>, images_needed: usize| ClassMix {
+    let untested = |reason: &str, classes: Vec<ClassCount>, images_needed: usize| ClassMix {
         verdict: Status::InsufficientData,
         reason: reason.to_owned(),
         statistic: None,
@@ -84,12 +82,15 @@ pub(super) fn judge(
         );
         return Ok(untested(&reason, classes, needed));
     }
-    let test = of_counts(&classes)?;
+    let counts: Vec<[u64; 2]> =
+        classes.iter().map(|class| [class.held_out_images as u64, class.images as u64]).collect();
+    let cells: Vec<_> = counts.iter().map(|rows| rows.map(Cell::of_images)).collect();
     let p_value = match groups {
         None => {
             // More permutations than that would take a day.
             let permutations = u32::try_from(options.permutations).unwrap_or(u32::MAX);
-            test.permutation_p_value(permutations, random.u64(..))
+            let rows = [0, 1].map(|side| counts.iter().map(|rows| rows[side]).collect::<Vec<_>>());
+            contingency::p_value_of_images([&rows[0], &rows[1]], permutations, random.u64(..))?
         }
         Some(groups) => {
             let known =
@@ -102,7 +103,7 @@ pub(super) fn judge(
     Ok(ClassMix {
         verdict: if drifting { Status::Drifting } else { Status::Stable },
         reason: reason(&classes, p_value, alpha),
-        statistic: Some(test.contingency.statistic),
+        statistic: Some(Distance::between(&cells).chi_square),
         p_value: Some(p_value),
         alpha,
         images_needed: 0,
@@ -110,23 +111,14 @@ pub(super) fn judge(
     })
 }
 
-/// The χ² test of the counts.
-fn of_counts(classes: &[ClassShare]) -> Result<ContingencyTest> {
-    let counts = |of: fn(&ClassShare) -> usize| -> Vec<u64> {
-        classes.iter().map(|class| of(class) as u64).collect()
-    };
-    let (held_out, now) = (counts(|class| class.held_out_images), counts(|class| class.images));
-    Ok(ContingencyTest::new(&held_out, &now)?)
-}
-
-fn reason(classes: &[ClassShare], p_value: f64, alpha: f64) -> String {
+fn reason(classes: &[ClassCount], p_value: f64, alpha: f64) -> String {
     if p_value > alpha {
         return format!("the classes are as frequent as they were (p {p_value:.4} > {alpha})");
     }
     let [held_out, batch] = totals(classes);
     let share = |count: usize, total: usize| 100.0 * count as f64 / total as f64;
     let change =
-        |class: &ClassShare| share(class.images, batch) - share(class.held_out_images, held_out);
+        |class: &ClassCount| share(class.images, batch) - share(class.held_out_images, held_out);
     let changed = classes.iter().max_by(|a, b| change(a).abs().total_cmp(&change(b).abs()));
     changed.map_or_else(String::new, |class| {
         format!(
@@ -138,14 +130,14 @@ fn reason(classes: &[ClassShare], p_value: f64, alpha: f64) -> String {
     })
 }
 
-fn totals(classes: &[ClassShare]) -> [usize; 2] {
-    let sum = |of: fn(&ClassShare) -> usize| classes.iter().map(of).sum();
+fn totals(classes: &[ClassCount]) -> [usize; 2] {
+    let sum = |of: fn(&ClassCount) -> usize| classes.iter().map(of).sum();
     [sum(|class| class.held_out_images), sum(|class| class.images)]
 }
 
 /// The p-value among the ways of calling groups the batch.
 fn group_p_value(
-    classes: &[ClassShare],
+    classes: &[ClassCount],
     known: &[Vec<&str>; 2],
     relabeled: &[Vec<bool>],
     groups: &Groups,
@@ -170,5 +162,5 @@ fn group_p_value(
     };
     let observed: Vec<bool> = (0..a + b).map(|group| group >= a).collect();
     let divisions: Vec<Distance> = relabeled.iter().map(distance).collect();
-    permuted::p_value(distance(&observed), &divisions)
+    contingency::p_value(distance(&observed), &divisions)
 }

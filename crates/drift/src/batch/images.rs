@@ -7,7 +7,7 @@ use crate::calibration_images::CalibrationImages;
 use crate::error::{Error, Result};
 use crate::reference::Reference;
 use crate::score::check_embedding;
-use sdd_stats::two_sample::stratified_mmd::Groups;
+use sdd_stats::two_sample::groups::Groups;
 
 /// The images to judge, one a row.
 #[derive(Debug, Clone, PartialEq)]

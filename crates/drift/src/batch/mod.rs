@@ -14,7 +14,7 @@
 //!
 //! **Mix**: are the predicted classes as frequent as among the held-out images? Its p-value is from permutations, so
 //! that it holds for small counts, by statistics that also see a class come up among many that have an image each
-//! ([`permuted`](sdd_stats::contingency::permuted)).
+//! ([`contingency`](sdd_stats::contingency)).
 //!
 //! **False alarms**: where both are tested, each is tested at α/2, so that a batch without drift raises an
 //! alarm with probability α at most, as the two together.
@@ -30,29 +30,18 @@ mod strangest;
 use fastrand::Rng;
 
 pub use self::images::{Batch, BatchGroups};
-pub use self::options::{Options, Test};
+pub use self::options::{MIN_IMAGES, Options, Test};
 pub use self::report::{
-    Appearance, BatchReport, ClassAppearance, ClassMix, ClassShare, Component, StrangeImage,
+    Appearance, BatchReport, ClassAppearance, ClassCount, ClassMix, Component, StrangeImage,
     TestResult,
 };
 
 pub use crate::status::Status;
 
 use self::images::HeldOut;
-use self::report::Strangest;
+use self::strangest::Strangest;
 use crate::error::Result;
 use crate::reference::Reference;
-
-/// Fewer images than this in the batch, or among the held-out ones, are no evidence: the verdict is
-/// [`Status::InsufficientData`].
-pub const MIN_IMAGES: usize = 20;
-
-/// A class is compared from this many images on either side; where groups are exchanged, from twice as many on both
-/// sides together, which is the same for every division of the groups.
-pub const MIN_CLASS_IMAGES: usize = 5;
-
-/// Of more images of a class than this, on either side, the embeddings of that many are compared, drawn at random.
-pub const MAX_CLASS_IMAGES: usize = 2000;
 
 /// Compares a batch with the held-out images of the reference's store.
 ///
@@ -87,12 +76,22 @@ pub fn check(reference: &Reference, batch: &Batch, options: &Options) -> Result<
     let appearance = appearance::judge(&compared, options.test, alpha, &mut random)?;
     let class_mix =
         class_mix::judge(&held_out, batch, groups.as_ref(), (options, alpha), &mut random_of_mix)?;
-    Ok(BatchReport::new(
-        options,
-        held_out.len(),
-        batch.len(),
+    let strangest = Strangest::of(&held_out, batch, assessments, options.strangest);
+    Ok(BatchReport {
+        verdict: match (appearance.verdict, class_mix.verdict) {
+            (_, Status::Drifting) => Status::Drifting,
+            (of_appearance, _) => of_appearance,
+        },
+        alpha: options.alpha,
+        images: batch.len(),
+        held_out_images: held_out.len(),
+        out_of_distribution: strangest.out_of_distribution,
+        out_of_distribution_groups: strangest.out_of_distribution_groups,
+        out_of_distribution_expected: strangest.out_of_distribution_expected,
+        in_reference: strangest.in_reference,
+        in_held_out: strangest.in_held_out,
         appearance,
         class_mix,
-        Strangest::of(&held_out, batch, assessments, options.strangest),
-    ))
+        strangest: strangest.images,
+    })
 }

@@ -8,7 +8,18 @@ use serde::{Deserialize, Serialize};
 use crate::calibration::DEFAULT_ALPHA;
 use crate::error::{Error, Result};
 use sdd_stats::check_open_unit;
-use sdd_stats::conformal::required_calibration_images;
+use sdd_stats::conformal::PValueKind;
+
+/// Fewer images than this in the batch, or among the held-out ones, are no evidence: the verdict is
+/// [`Status::InsufficientData`](crate::Status).
+pub const MIN_IMAGES: usize = 20;
+
+/// A class is compared from this many images on either side; where groups are exchanged, from twice as many on both
+/// sides together, which is the same for every division of the groups.
+pub(super) const MIN_CLASS_IMAGES: usize = 5;
+
+/// Of more images of a class than this, on either side, the embeddings of that many are compared, drawn at random.
+pub(super) const MAX_CLASS_IMAGES: usize = 2000;
 
 /// The tests of appearance by name.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -18,7 +29,9 @@ pub enum Test {
     Mmd,
     /// `ks`: Kolmogorov–Smirnov on each component of the embeddings within classes.
     Ks,
-    /// `bbsd`: Kolmogorov–Smirnov on the predicted probabilities within classes.
+    /// `bbsd`: Kolmogorov–Smirnov on the predicted probabilities within classes, black-box shift detection. It sees
+    /// what moves the classifier, and nothing else: Rabanser, Günnemann, Lipton, “Failing loudly: an empirical study of
+    /// methods for detecting dataset shift”, `NeurIPS` 2019.
     Bbsd,
     /// `score`: Kolmogorov–Smirnov on the drift scores within classes. The one test for which the scores of
     /// the held-out images are enough.
@@ -97,7 +110,7 @@ impl Options {
     pub(super) fn check(&self) -> Result<()> {
         check_open_unit("alpha", self.alpha)?;
         // (1 + 0)/(B + 1) ≤ α/2: the same bound as for conformal p-values.
-        let required = required_calibration_images(self.alpha / 2.0);
+        let required = PValueKind::Marginal.required_images(self.alpha / 2.0);
         if self.permutations < required {
             let (found, alpha) = (self.permutations, self.alpha);
             return Err(Error::TooFewPermutations { found, alpha, required });

@@ -1,21 +1,21 @@
 //! The tests of appearance on the two sides of a comparison.
 
 use fastrand::Rng;
-use ndarray::Array2;
+use ndarray::{Array2, s};
 use sdd_index::Normalization;
 
-use super::MAX_CLASS_IMAGES;
 use super::images::{Batch, HeldOut};
-use super::options::Test;
-use super::report::method_text;
+use super::options::{MAX_CLASS_IMAGES, Test};
 use crate::error::{Error, Result};
-use sdd_stats::two_sample::component_ks::{self, ComponentKs};
+use sdd_stats::two_sample::component_ks::{self, ComponentKs, Method};
+use sdd_stats::two_sample::divisions::{Exchange, Stratified};
 use sdd_stats::two_sample::grouped_ks;
+use sdd_stats::two_sample::groups::Groups;
 use sdd_stats::two_sample::kolmogorov_smirnov::KolmogorovSmirnov;
 use sdd_stats::two_sample::mmd::Bandwidth;
 use sdd_stats::two_sample::multiple_testing::bonferroni;
-use sdd_stats::two_sample::stratified_mmd::{Exchange, Groups, stratified};
-use sdd_stats::two_sample::{Comparison, Stratum, bbsd};
+use sdd_stats::two_sample::stratified_mmd::stratified;
+use sdd_stats::two_sample::{Comparison, Stratum};
 
 /// What is compared with what.
 pub(super) struct Compared<'a> {
@@ -110,15 +110,18 @@ impl Compared<'_> {
                 let (held_out, batch) = self.embeddings();
                 let strata = &thin_out(strata, random);
                 let samples = self.comparison(&held_out, &batch, strata);
-                let found = component_ks::test(&samples, random)?;
-                Ok(of_components(found, strata.len()))
+                Ok(of_components(component_ks::test(&samples, random)?, strata.len()))
             }
             Test::Bbsd => {
                 let held_out = self.held_out.probabilities().unwrap_or_default();
                 let batch = self.batch.probabilities.clone().unwrap_or_default();
-                let samples = self.comparison(&held_out, &batch, strata);
-                let found = bbsd::test(&samples, random)?;
-                Ok(of_components(found, strata.len()))
+                // Of two classes one is tested, as their probabilities sum to 1.
+                let tested = if batch.ncols() == 2 { 1 } else { batch.ncols() };
+                let reference = held_out.slice(s![.., ..tested]);
+                let current = batch.slice(s![.., ..tested]);
+                let samples =
+                    Comparison { reference, current, ..self.comparison(&held_out, &batch, strata) };
+                Ok(of_components(component_ks::test(&samples, random)?, strata.len()))
             }
             Test::Score => match self.groups {
                 Some(groups) => self.of_scores_of_groups(strata, groups, random),
@@ -156,15 +159,8 @@ impl Compared<'_> {
         let exchange = self.groups.map_or(Exchange::Images, Exchange::Groups);
         let samples = self.comparison(&held_out, &batch, &strata);
         let found = stratified(&samples, exchange, Bandwidth::PooledMedian, random)?;
-        let p_values: Vec<f64> = found.strata.iter().map(|stratum| stratum.p_value).collect();
-        Ok(Outcome {
-            p_value: found.p_value,
-            method: self
-                .groups
-                .map_or("permutations within classes", |groups| self.divisions(groups)),
-            by_stratum: bonferroni(&p_values),
-            components: Vec::new(),
-        })
+        let method = self.groups.map_or("permutations within classes", |of| self.divisions(of));
+        Ok(of_strata(&found, method))
     }
 
     /// Which divisions of the groups are compared, in words.
@@ -186,12 +182,7 @@ impl Compared<'_> {
         let batch: Vec<f64> = self.scores.iter().flatten().copied().collect();
         let samples = (&*self.held_out.scores(), &*batch);
         let found = grouped_ks::test(samples, strata, groups, self.permutations, random)?;
-        Ok(Outcome {
-            p_value: found.p_value,
-            method: self.divisions(groups),
-            by_stratum: bonferroni(&found.by_stratum),
-            components: Vec::new(),
-        })
+        Ok(of_strata(&found, self.divisions(groups)))
     }
 
     fn of_scores(&self, strata: &[Stratum]) -> Result<Outcome> {
@@ -225,6 +216,11 @@ impl Compared<'_> {
     }
 }
 
+fn of_strata(found: &Stratified, method: &'static str) -> Outcome {
+    let (p_value, by_stratum) = (found.p_value, bonferroni(&found.by_stratum));
+    Outcome { p_value, method, by_stratum, components: Vec::new() }
+}
+
 fn of_components(found: ComponentKs, strata: usize) -> Outcome {
     let mut by_stratum = vec![1.0_f64; strata];
     for shift in &found.components {
@@ -232,7 +228,10 @@ fn of_components(found: ComponentKs, strata: usize) -> Outcome {
     }
     Outcome {
         p_value: found.p_value,
-        method: method_text(found.method),
+        method: match found.method {
+            Method::Exact => "exact given the ties, Bonferroni",
+            Method::Permutations => "permutations within classes, largest statistic",
+        },
         by_stratum,
         components: found.components,
     }

@@ -2,10 +2,9 @@
 
 use serde::Serialize;
 
-use super::options::{Options, Test};
+use super::options::Test;
 use crate::reference::NearestImage;
 use crate::status::Status;
-use sdd_stats::two_sample::component_ks;
 
 /// The verdicts on a batch, and the reasons.
 #[derive(Debug, Clone, PartialEq, Serialize)]
@@ -125,12 +124,12 @@ pub struct ClassMix {
     /// How many more images it takes, at least; 0 where more would not help or there are enough.
     pub images_needed: usize,
     /// The counts.
-    pub classes: Vec<ClassShare>,
+    pub classes: Vec<ClassCount>,
 }
 
 /// How often a class is predicted.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
-pub struct ClassShare {
+pub struct ClassCount {
     /// The class.
     pub class: String,
     /// Held-out images of it.
@@ -156,57 +155,4 @@ pub struct StrangeImage {
     pub out_of_distribution: Option<bool>,
     /// What it is nearest to.
     pub neighbors: Vec<NearestImage>,
-}
-
-/// What the single images say.
-pub(super) struct Strangest {
-    pub(super) images: Vec<StrangeImage>,
-    /// Images that are out of distribution one by one; `None` where none has a verdict.
-    pub(super) out_of_distribution: Option<usize>,
-    /// How many groups they are of.
-    pub(super) out_of_distribution_groups: Option<usize>,
-    /// How many are to be expected without drift.
-    pub(super) out_of_distribution_expected: Option<f64>,
-    /// Images whose embedding is one of the reference's.
-    pub(super) in_reference: usize,
-    /// Images whose embedding is one of the held-out ones'.
-    pub(super) in_held_out: usize,
-}
-
-impl BatchReport {
-    pub(super) fn new(
-        options: &Options,
-        held_out_images: usize,
-        images: usize,
-        appearance: Appearance,
-        class_mix: ClassMix,
-        strangest: Strangest,
-    ) -> Self {
-        let verdict = match (appearance.verdict, class_mix.verdict) {
-            (_, Status::Drifting) => Status::Drifting,
-            (of_appearance, _) => of_appearance,
-        };
-        Self {
-            verdict,
-            alpha: options.alpha,
-            images,
-            held_out_images,
-            out_of_distribution: strangest.out_of_distribution,
-            out_of_distribution_groups: strangest.out_of_distribution_groups,
-            out_of_distribution_expected: strangest.out_of_distribution_expected,
-            in_reference: strangest.in_reference,
-            in_held_out: strangest.in_held_out,
-            appearance,
-            class_mix,
-            strangest: strangest.images,
-        }
-    }
-}
-
-/// How a p-value of [`component_ks`] was found, in words.
-pub(super) fn method_text(method: component_ks::Method) -> &'static str {
-    match method {
-        component_ks::Method::Exact => "exact given the ties, Bonferroni",
-        component_ks::Method::Permutations => "permutations within classes, largest statistic",
-    }
 }

@@ -10,7 +10,22 @@ use crate::query::Query;
 use crate::reference::{Assessment, Reference};
 
 use super::images::{Batch, HeldOut};
-use super::report::{StrangeImage, Strangest};
+use super::report::StrangeImage;
+
+/// What the single images say.
+pub(super) struct Strangest {
+    pub(super) images: Vec<StrangeImage>,
+    /// Images that are out of distribution one by one; `None` where none has a verdict.
+    pub(super) out_of_distribution: Option<usize>,
+    /// How many groups they are of.
+    pub(super) out_of_distribution_groups: Option<usize>,
+    /// How many are to be expected without drift.
+    pub(super) out_of_distribution_expected: Option<f64>,
+    /// Images whose embedding is one of the reference's.
+    pub(super) in_reference: usize,
+    /// Images whose embedding is one of the held-out ones'.
+    pub(super) in_held_out: usize,
+}
 
 /// The assessment of every image; `None` where a class-wise score knows nothing of its class.
 pub(super) fn assess(

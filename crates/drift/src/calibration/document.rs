@@ -1,7 +1,6 @@
 //! The calibration as a document of the store.
 
 use std::fmt;
-use std::ops::RangeInclusive;
 
 use serde::{Deserialize, Serialize};
 
@@ -9,36 +8,22 @@ use super::{CALIBRATION_ATTACHMENT, Calibration, CalibrationEntry, CalibrationSo
 use crate::error::{Error, Result};
 use crate::grouping::GroupBy;
 use crate::score::{Score, ScoreMethod};
-use sdd_stats::check_open_unit;
 use sdd_stats::conformal::{PValueKind, PValueWithin, VerdictRule};
 
-/// Version 1 is of marginal p-values among all images, which older programs know; version 2 adds `p_value` and
-/// `within`, and may have no single threshold; version 3 adds ids and groups of images, and `group_by`. What an older
-/// version can say is written as it. The number of `groups` that older versions may have is of groups that are not
-/// known: nothing is counted by it.
-const FORMAT_VERSIONS: RangeInclusive<u32> = 1..=3;
+const FORMAT_VERSION: u32 = 3;
 
 impl Calibration {
     /// As an attachment of a store, see [`CALIBRATION_ATTACHMENT`].
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         let VerdictRule { alpha, p_value, within } = self.rule;
-        let is_named = |entry: &CalibrationEntry| entry.id.is_some() || entry.group.is_some();
-        let format_version = if self.entries.iter().any(is_named) {
-            3
-        } else if self.rule == VerdictRule::marginal(alpha) {
-            1
-        } else {
-            2
-        };
-        let has_rule = format_version > 1;
         crate::document::write(&Document {
-            format_version,
+            format_version: FORMAT_VERSION,
             method: self.score.method(),
             k: self.score.k(),
             alpha,
-            p_value: has_rule.then_some(p_value),
-            within: has_rule.then_some(within),
+            p_value,
+            within,
             threshold: self.threshold(),
             images: self.entries.len(),
             groups: self.groups(),
@@ -56,16 +41,15 @@ impl Calibration {
     /// [`Error::InvalidCalibration`] for anything that contradicts the rest.
     pub fn from_json(json: &[u8]) -> Result<Self> {
         let document: Document =
-            crate::document::read(json, CALIBRATION_ATTACHMENT, FORMAT_VERSIONS)?;
+            crate::document::read(json, CALIBRATION_ATTACHMENT, FORMAT_VERSION)?;
         let score = Score::from_parts(document.method, document.k)?;
-        check_open_unit("alpha", document.alpha)?;
         document.check_counts()?;
         document.check_order()?;
-        let rule = document.rule()?;
-        let (version, stored) = (document.format_version, document.threshold);
-        let Document { scores, groups, group_by, source, .. } = document;
+        let Document { alpha, p_value, within, threshold: stored, groups, .. } = document;
+        let rule = VerdictRule { alpha, p_value, within };
+        let Document { scores, group_by, source, .. } = document;
         let calibration = Self::with_rule(score, rule, scores, group_by, source)?;
-        if version > 2 && calibration.groups() != groups {
+        if calibration.groups() != groups {
             let text = |groups: Option<usize>| groups.map_or("null".into(), |n| n.to_string());
             return Err(contradiction("groups", &text(calibration.groups()), &text(groups)));
         }
@@ -86,10 +70,8 @@ struct Document {
     method: ScoreMethod,
     k: Option<usize>,
     alpha: f64,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    p_value: Option<PValueKind>,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    within: Option<PValueWithin>,
+    p_value: PValueKind,
+    within: PValueWithin,
     threshold: Option<f64>,
     images: usize,
     groups: Option<usize>,
@@ -100,27 +82,9 @@ struct Document {
 }
 
 impl Document {
-    fn rule(&self) -> Result<VerdictRule> {
-        let is_first = self.format_version == *FORMAT_VERSIONS.start();
-        match (is_first, self.p_value, self.within) {
-            (true, None, None) => Ok(VerdictRule::marginal(self.alpha)),
-            (false, Some(p_value), Some(within)) => {
-                Ok(VerdictRule { alpha: self.alpha, p_value, within })
-            }
-            (true, ..) => Err(contradiction("p_value", &"none in version 1", &"one")),
-            (false, ..) => {
-                let expected = format!("`p_value` and `within` in version {}", self.format_version);
-                Err(contradiction("p_value", &expected, &"not both"))
-            }
-        }
-    }
-
     fn check_counts(&self) -> Result<()> {
         if self.images != self.scores.len() {
             return Err(contradiction("images", &self.scores.len(), &self.images));
-        }
-        if let Some(groups) = self.groups.filter(|groups| !(1..=self.images).contains(groups)) {
-            return Err(contradiction("groups", &format!("1 to {}", self.images), &groups));
         }
         if let Some(share) = self.source.impossible_share() {
             return Err(contradiction("source.share", &"a share strictly between 0 and 1", &share));

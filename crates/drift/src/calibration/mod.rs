@@ -5,13 +5,12 @@ mod document;
 mod entry;
 
 pub use self::classes::ClassCalibration;
-use self::classes::{Judges, Units};
+use self::classes::{Judges, groups};
 pub use self::entry::{CalibrationEntry, CalibrationSource};
 use crate::error::{Error, Result};
 use crate::grouping::GroupBy;
 use crate::score::Score;
 use crate::verdict::{Unavailable, Verdict};
-use sdd_stats::conformal::CalibrationScores;
 use sdd_stats::conformal::VerdictRule;
 
 /// Name of the store's attachment that holds the calibration.
@@ -35,7 +34,6 @@ pub struct Calibration {
     group_by: Option<GroupBy>,
     source: CalibrationSource,
     entries: Vec<CalibrationEntry>,
-    scores: CalibrationScores,
     judges: Judges,
 }
 
@@ -62,7 +60,7 @@ impl Calibration {
     ///
     /// # Errors
     ///
-    /// [`sdd_stats::Error::InvalidArgument`]; [`sdd_stats::Error::CalibrationTooSmall`], or
+    /// [`sdd_stats::Error::InvalidArgument`]; [`Error::CalibrationTooSmall`], or
     /// [`Error::NoClassCalibrated`], where no score could raise an alarm and images have no groups;
     /// [`Error::PValueOfGroups`]; [`Error::InvalidCalibration`] for a score that is not finite, for groups of some
     /// images alone, and for an image without predicted class where p-values are within it.
@@ -73,13 +71,12 @@ impl Calibration {
         group_by: Option<GroupBy>,
         source: CalibrationSource,
     ) -> Result<Self> {
-        let scores = CalibrationScores::new(entries.iter().map(|entry| entry.score).collect())?;
         // Whatever the order in which images came; stable, so that equal scores without ids keep it.
         entries.sort_by(|a, b| a.score.total_cmp(&b.score).then_with(|| a.id.cmp(&b.id)));
         check_groups(&entries, group_by.as_ref(), &source)?;
         let judges = Judges::new(&rule, &entries)?;
-        let groups = Units::of(&entries.iter().collect::<Vec<_>>()).groups();
-        Ok(Self { score, rule, groups, group_by, source, entries, scores, judges })
+        let groups = groups(entries.iter());
+        Ok(Self { score, rule, groups, group_by, source, entries, judges })
     }
 
     /// The score that was calibrated.
@@ -105,7 +102,7 @@ impl Calibration {
     #[must_use]
     pub fn threshold(&self) -> Option<f64> {
         match &self.judges {
-            Judges::All(judge) => Some(judge.as_ref().ok()?.threshold),
+            Judges::All(judge) => judge.threshold,
             Judges::ByClass(_) => None,
         }
     }
@@ -153,7 +150,7 @@ impl Calibration {
     /// [`alpha`](Self::alpha) nothing can be out of distribution.
     #[must_use]
     pub fn smallest_p_value(&self) -> f64 {
-        self.judges.smallest_p_value(&self.rule, &self.entries)
+        self.judges.smallest_p_value()
     }
 
     /// How the images were chosen.
@@ -166,12 +163,6 @@ impl Calibration {
     #[must_use]
     pub fn entries(&self) -> &[CalibrationEntry] {
         &self.entries
-    }
-
-    /// The scores alone, of all classes together.
-    #[must_use]
-    pub fn scores(&self) -> &CalibrationScores {
-        &self.scores
     }
 }
 

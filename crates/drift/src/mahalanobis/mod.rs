@@ -110,12 +110,6 @@ impl RelativeMahalanobis {
         Self::new(&rows.collect::<Vec<_>>())
     }
 
-    /// The dimension D of the rows.
-    #[must_use]
-    pub fn dimension(&self) -> usize {
-        self.center.len()
-    }
-
     /// The intensity ρ with which both covariances were shrunk, in [0, 1].
     #[must_use]
     pub fn shrinkage(&self) -> f64 {

@@ -2,7 +2,22 @@
 
 use std::io::Read;
 
-use super::error::NpyError;
+/// Why a file is not read as a matrix.
+#[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
+#[error("{0}")]
+pub struct NpyError(String);
+
+impl NpyError {
+    pub(super) fn new(reason: impl Into<String>) -> Self {
+        Self(reason.into())
+    }
+}
+
+impl From<std::io::Error> for NpyError {
+    fn from(error: std::io::Error) -> Self {
+        Self(error.to_string())
+    }
+}
 
 type Result<T, E = NpyError> = std::result::Result<T, E>;
 
@@ -102,27 +117,16 @@ impl Header {
         }
     }
 
+    /// The entries are looked for by their names, in any order: the length of the file decides whether it is believed.
     fn parse(text: &str) -> Result<Self> {
-        let mut cursor = Cursor(text);
-        let (mut element, mut column_major, mut shape) = (None, None, None);
-        cursor.expect("{")?;
-        while !cursor.accept("}") {
-            match cursor.string()? {
-                "descr" => element = Some(element_of(cursor.after(":")?.string()?)?),
-                "fortran_order" => column_major = Some(cursor.after(":")?.boolean()?),
-                "shape" => shape = Some(cursor.after(":")?.tuple()?),
-                other => return fault(format!("`{other}` is not an entry that was expected")),
-            }
-            if !cursor.accept(",") {
-                cursor.expect("}")?;
-                break;
-            }
-        }
-        if !cursor.0.trim().is_empty() {
-            return fault("something follows the closing brace");
-        }
-        let missing = |entry| NpyError::new(format!("`{entry}` is missing"));
-        let shape = shape.ok_or_else(|| missing("shape"))?;
+        let numbers = entry(text, "shape")?.strip_prefix('(').and_then(|list| list.split_once(')'));
+        let (numbers, _) = numbers.ok_or_else(|| NpyError::new("`shape` is no list"))?;
+        let number = |text: &str| {
+            let found = || NpyError::new(format!("expected a number that fits, found {text:?}"));
+            text.parse::<usize>().map_err(|_| found())
+        };
+        let numbers = numbers.split(',').map(str::trim).filter(|number| !number.is_empty());
+        let shape = numbers.map(number).collect::<Result<Vec<_>>>()?;
         let [rows, columns] = shape[..] else {
             return fault(format!(
                 "it has {} dimensions: expected a matrix, rows x values",
@@ -132,92 +136,35 @@ impl Header {
         if rows == 0 || columns == 0 {
             return fault(format!("it is empty: {rows} x {columns}"));
         }
-        Ok(Self {
-            element: element.ok_or_else(|| missing("descr"))?,
-            column_major: column_major.ok_or_else(|| missing("fortran_order"))?,
-            rows,
-            columns,
-        })
+        let element = match entry(text, "descr")?.split(['\'', '"']).nth(1) {
+            Some("<f4") => Element::Float32,
+            Some("<f8") => Element::Float64,
+            other => {
+                return fault(format!(
+                    "its numbers are of type `{}`: expected `<f4` or `<f8`, as .astype('<f4') makes",
+                    other.unwrap_or_default()
+                ));
+            }
+        };
+        let order = entry(text, "fortran_order")?;
+        let column_major = order.starts_with("True");
+        if !column_major && !order.starts_with("False") {
+            return fault("`fortran_order` is neither `True` nor `False`");
+        }
+        Ok(Self { element, column_major, rows, columns })
     }
 }
 
-fn element_of(descr: &str) -> Result<Element> {
-    match descr {
-        "<f4" => Ok(Element::Float32),
-        "<f8" => Ok(Element::Float64),
-        _ => fault(format!(
-            "its numbers are of type `{descr}`: expected `<f4` or `<f8`, as .astype('<f4') makes"
-        )),
-    }
+/// What stands behind the name of an entry.
+fn entry<'a>(text: &'a str, name: &str) -> Result<&'a str> {
+    let names = [format!("'{name}'"), format!("\"{name}\"")];
+    let found = names.iter().find_map(|name| Some(text.split_once(name.as_str())?.1.trim_start()));
+    let value = found.and_then(|found| Some(found.strip_prefix(':')?.trim_start()));
+    value.ok_or_else(|| NpyError::new(format!("`{name}` is missing")))
 }
 
 fn fault<T>(reason: impl Into<String>) -> Result<T> {
     Err(NpyError::new(reason))
-}
-
-/// The rest of the text.
-struct Cursor<'a>(&'a str);
-
-impl<'a> Cursor<'a> {
-    fn accept(&mut self, token: &str) -> bool {
-        let rest = self.0.trim_start().strip_prefix(token);
-        self.0 = rest.unwrap_or(self.0);
-        rest.is_some()
-    }
-
-    fn expect(&mut self, token: &str) -> Result<()> {
-        if self.accept(token) {
-            return Ok(());
-        }
-        fault(format!("expected `{token}` before {:?}", self.0))
-    }
-
-    fn after(&mut self, token: &str) -> Result<&mut Self> {
-        self.expect(token)?;
-        Ok(self)
-    }
-
-    fn string(&mut self) -> Result<&'a str> {
-        let quote = if self.accept("\"") { '"' } else { '\'' };
-        if quote == '\'' {
-            self.expect("'")?;
-        }
-        let (text, rest) =
-            self.0.split_once(quote).ok_or_else(|| NpyError::new("a string does not end"))?;
-        self.0 = rest;
-        Ok(text)
-    }
-
-    fn boolean(&mut self) -> Result<bool> {
-        if self.accept("True") {
-            return Ok(true);
-        }
-        self.expect("False")?;
-        Ok(false)
-    }
-
-    fn tuple(&mut self) -> Result<Vec<usize>> {
-        let mut numbers = Vec::new();
-        self.expect("(")?;
-        while !self.accept(")") {
-            numbers.push(self.number()?);
-            if !self.accept(",") {
-                self.expect(")")?;
-                break;
-            }
-        }
-        Ok(numbers)
-    }
-
-    fn number(&mut self) -> Result<usize> {
-        let text = self.0.trim_start();
-        let end = text.find(|c: char| !c.is_ascii_digit()).unwrap_or(text.len());
-        let (digits, rest) = text.split_at(end);
-        self.0 = rest;
-        digits
-            .parse()
-            .map_err(|_| NpyError::new(format!("expected a number that fits, found {digits:?}")))
-    }
 }
 
 #[cfg(test)]
@@ -238,27 +185,26 @@ mod tests {
 
     #[test]
     fn what_is_not_expected_is_explained() {
-        for (text, expected) in [
-            ("", "`{`"),
-            ("{}", "`shape` is missing"),
-            ("{'shape': (1, 1)}", "`descr` is missing"),
-            ("{'descr': '<f4', 'shape': (1, 1)}", "`fortran_order` is missing"),
-            ("{'descr': '>f4', }", "`>f4`"),
-            ("{'descr': '<i8', }", "`<i8`"),
-            ("{'descr': [('a', '<f4')], }", "expected `'`"),
-            ("{'shape': (), }", "0 dimensions"),
-            ("{'shape': (3,), }", "1 dimensions"),
-            ("{'shape': (1, 2, 3), }", "3 dimensions"),
-            ("{'shape': (0, 3), }", "empty"),
-            ("{'shape': (-1, 3), }", "expected a number"),
-            ("{'shape': (99999999999999999999, 3), }", "expected a number"),
-            ("{'shape': (1, 3", "`)`"),
-            ("{'fortran_order': 1}", "`False`"),
-            ("{'shape", "does not end"),
-            ("{'names': 1}", "`names`"),
-            ("{'shape': (1, 1)} x", "follows"),
+        let whole = "{'descr': '<f4', 'fortran_order': False, 'shape': (1, 1), }";
+        for (from, to, expected) in [
+            (whole, "", "`shape` is missing"),
+            ("'descr'", "'names'", "`descr` is missing"),
+            ("'fortran_order'", "", "`fortran_order` is missing"),
+            ("'<f4'", "'>f4'", "`>f4`"),
+            ("'<f4'", "'<i8'", "`<i8`"),
+            ("'<f4'", "[('a', '<f4')]", "`a`"),
+            ("'<f4', 'fortran_order': False, 'shape': (1, 1), }", "", "`shape` is missing"),
+            ("(1, 1)", "()", "0 dimensions"),
+            ("(1, 1)", "(3,)", "1 dimensions"),
+            ("(1, 1)", "(1, 2, 3)", "3 dimensions"),
+            ("(1, 1)", "(0, 3)", "empty"),
+            ("(1, 1)", "(-1, 3)", "expected a number"),
+            ("(1, 1)", "(99999999999999999999, 3)", "expected a number"),
+            ("(1, 1), }", "(1, 3", "no list"),
+            ("False", "1", "`False`"),
         ] {
-            let error = Header::parse(text).unwrap_err().to_string();
+            let text = whole.replace(from, to);
+            let error = Header::parse(&text).unwrap_err().to_string();
             assert!(error.contains(expected), "{text}: {error}");
         }
     }

@@ -3,14 +3,13 @@
 //! An own reader, because the file's header is not to be believed: the crate `ndarray-npy` allocates
 //! what the header claims before it has seen a byte of it. Here the file's length decides.
 
-mod error;
 mod header;
 
 use std::io::{BufReader, Read};
 
 use ndarray::{Array2, ShapeBuilder};
 
-pub use self::error::NpyError;
+pub use self::header::NpyError;
 use self::header::{Element, Header};
 
 /// The bytes before the first number of a float32 matrix of that many rows and columns, row after row.

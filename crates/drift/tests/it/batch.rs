@@ -2,7 +2,7 @@
 //! with a changed appearance.
 
 use ndarray::Array2;
-use sdd_drift::batch::{Batch, BatchGroups, BatchReport, Options, Status, check};
+use sdd_drift::batch::{Batch, BatchGroups, BatchReport, Options, Status, Test, check};
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
 use sdd_drift::calibration_images::{CalibrationImage, CalibrationImages};
 use sdd_drift::{Calibration, Reference, Score};
@@ -171,4 +171,37 @@ fn classes_of_few_parts_raise_no_more_alarms_than_asked_for() {
     let alarms = (0..400).filter(|seed| alarm(seed)).count();
     // Of 400, 20 at most are to be expected, with a standard deviation of 4.4.
     assert!((2..=36).contains(&alarms), "{alarms} of 400");
+}
+
+/// Probabilities of two classes sum to 1: to test both would be to adjust for a test that says the same once more.
+#[test]
+fn of_two_probabilities_one_is_tested() {
+    let image = |row: u8| CalibrationImage {
+        id: row.to_string(),
+        predicted_class: Some("a".into()),
+        probabilities: Some(vec![f32::from(row) / 100.0, 1.0 - f32::from(row) / 100.0]),
+        ..CalibrationImage::default()
+    };
+    let (held_out, now): (Vec<_>, Vec<_>) =
+        ((0..20).map(image).collect(), (60..80).map(image).collect());
+    let classes = vec!["a".into(), "b".into()];
+    let rows = Random::new(3).normal_matrix(20, 4);
+    let images = CalibrationImages::new(rows.clone(), classes, held_out).unwrap();
+    let folder = folder();
+    let attachments = images.to_attachments();
+    let store = store(folder.path(), rows.clone(), Normalization::None, &[], &attachments);
+    let probabilities: Vec<f32> =
+        now.iter().flat_map(|image| image.probabilities.clone().unwrap()).collect();
+    let batch = Batch {
+        names: None,
+        embeddings: rows,
+        predicted_classes: Some(vec!["a".into(); 20]),
+        probabilities: Some(Array2::from_shape_vec((20, 2), probabilities).unwrap()),
+        groups: None,
+    };
+    let options = Options { test: Some(Test::Bbsd), permutations: 99, ..Options::default() };
+    let report = check(&Reference::from_store(Box::new(store)).unwrap(), &batch, &options).unwrap();
+    // 2 of the C(40, 20) arrangements are apart altogether.
+    let expected = 2.0 / 137_846_528_820.0;
+    assert!((report.appearance.p_value.unwrap() / expected - 1.0).abs() < 1e-9, "{report:?}");
 }

@@ -1,9 +1,10 @@
 //! The promise: of good images, a share alpha at most is called out of distribution.
 
 use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource};
-use sdd_drift::{Calibration, PValueWithin, Query, Reference, Score, ScoreMethod, VerdictRule};
+use sdd_drift::{Calibration, PValueKind, PValueWithin, Query};
+use sdd_drift::{Reference, Score, ScoreMethod, VerdictRule};
 use sdd_index::Normalization;
-use sdd_stats::conformal::CalibrationScores;
+use sdd_stats::conformal::PValues;
 
 use crate::support::{Random, folder, store};
 
@@ -35,7 +36,7 @@ fn the_share_of_false_alarms_is_alpha() {
             let reference = Reference::uncalibrated(Box::new(store), score).unwrap();
             for _ in 0..CALIBRATIONS {
                 let held_out = scores(&reference, &mut random, HELD_OUT);
-                let calibration = CalibrationScores::new(held_out).unwrap();
+                let calibration = PValues::of_images(held_out, PValueKind::Marginal).unwrap();
                 for score in scores(&reference, &mut random, QUERIES) {
                     let p_value = calibration.p_value(score);
                     for (alarms, alpha) in alarms.iter_mut().zip(alphas) {

@@ -104,14 +104,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_header_passes_its_own_check() {
-        let bytes = header(512, 960).expect("fits");
-        assert_eq!(check_header(&bytes, 512, 960, 45 + 512 * 960 * 4), Ok(()));
-    }
-
-    #[test]
     fn every_changed_byte_is_refused() {
         let bytes = header(512, 960).expect("fits");
+        assert_eq!(check_header(&bytes, 512, 960, 45 + 512 * 960 * 4), Ok(()));
+        assert_eq!((file_bytes(usize::MAX, 2), header(512, usize::MAX)), (None, None));
         for offset in 0..HEADER_BYTES {
             for bit in 0..8 {
                 let mut forged = bytes;
@@ -122,23 +118,5 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn counts_that_overflow_are_refused_without_a_panic() {
-        assert_eq!(file_bytes(usize::MAX, 2), None);
-        assert_eq!(header(512, usize::MAX), None);
-        // N = 2^53 and a size field of 0, as in the forgery that FAISS itself loads.
-        let mut forged = header(4, 1).expect("fits");
-        forged[8..16].copy_from_slice(&(1_i64 << 53).to_le_bytes());
-        forged[37..45].copy_from_slice(&0_u64.to_le_bytes());
-        assert!(check_header(&forged, 4, 1, 61).is_err());
-        assert!(check_header(&forged, 4, 1 << 53, 45).is_err());
-        assert!(check_header(&forged, 4, 0, 45).is_err());
-        // A product that wraps to a small number: 2^62 rows of 4.
-        let mut forged = header(4, 1).expect("fits");
-        forged[8..16].copy_from_slice(&(1_i64 << 62).to_le_bytes());
-        forged[37..45].copy_from_slice(&0_u64.to_le_bytes());
-        assert!(check_header(&forged, 4, 1 << 62, 45).is_err());
     }
 }

@@ -5,22 +5,30 @@
 //! removed because its name looks like one of ours, and another file under a listed name is not the one that is meant.
 
 use std::collections::BTreeMap;
-use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, Metadata, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::os::unix::fs::OpenOptionsExt;
+use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::UNIX_EPOCH;
 
-use super::identity::FileIdentity;
 use super::names;
 use crate::error::{Error, Result};
 
 const FIRST_LINE: &str = "sdd-reference-store writer lock; files it may leave behind:";
 const MAX_JOURNAL_BYTES: u64 = 1 << 20;
 
-/// Names of files in the folder. Without an identity a file was not there when its name was listed, and has none of
-/// our bytes yet.
-pub(super) type Journal = BTreeMap<String, Option<FileIdentity>>;
+/// Names of files in the folder, with their [identity]. Without one a file was not there when its name was listed,
+/// and has none of our bytes yet.
+pub(super) type Journal = BTreeMap<String, Option<String>>;
+
+/// Tells a file from another one that stands under its name later: its number, and when it was made, in nanoseconds
+/// since 1970 (0 where the file system does not know). The number alone would not do: file systems give it to another
+/// file once the first one is removed.
+pub(super) fn identity(found: &Metadata) -> String {
+    let created = found.created().ok();
+    let since_1970 = created.and_then(|created| created.duration_since(UNIX_EPOCH).ok());
+    format!("{}-{}", found.ino(), since_1970.map_or(0, |duration| duration.as_nanos()))
+}
 
 /// The exclusive right to write into a folder, given back when dropped or when the process ends.
 #[derive(Debug)]
@@ -70,7 +78,7 @@ impl WriterLock {
     pub(super) fn set_journal(&mut self, journal: Journal) -> Result<()> {
         let mut text = format!("{FIRST_LINE}\n");
         for (name, identity) in &journal {
-            text.push_str(&line(name, *identity));
+            text.push_str(&line(name, identity.as_deref()));
         }
         self.journal = journal;
         self.file
@@ -84,10 +92,11 @@ impl WriterLock {
     /// Says which file it is that was made under a listed name, and returns once that is on disk.
     pub(super) fn identify(&mut self, name: &str, file: &File) -> Result<()> {
         let found = file.metadata().map_err(Error::io("examine", &self.path))?;
-        let identity = Some(FileIdentity::of(&found));
-        self.journal.insert(name.to_owned(), identity);
+        let identity = identity(&found);
+        let line = line(name, Some(&identity));
+        self.journal.insert(name.to_owned(), Some(identity));
         self.file
-            .write_all(line(name, identity).as_bytes())
+            .write_all(line.as_bytes())
             .and_then(|()| self.file.sync_data())
             .map_err(Error::io("write", &self.path))
     }
@@ -98,7 +107,7 @@ impl WriterLock {
         for (name, identity) in self.journal.iter().filter(|(name, _)| which(name)) {
             let path = dir.join(name);
             let removed = match fs::symlink_metadata(&path) {
-                Ok(found) if is_meant(&found, *identity) => fs::remove_file(&path),
+                Ok(found) if is_meant(&found, identity.as_deref()) => fs::remove_file(&path),
                 Ok(_) => Ok(()),
                 Err(error) => Err(error),
             };
@@ -114,20 +123,15 @@ impl WriterLock {
 }
 
 /// A writer that was killed before it could say which file it had made had not written into it either.
-fn is_meant(found: &fs::Metadata, identity: Option<FileIdentity>) -> bool {
-    match identity {
-        Some(identity) => FileIdentity::of(found) == identity,
+fn is_meant(found: &Metadata, listed: Option<&str>) -> bool {
+    match listed {
+        Some(listed) => identity(found) == listed,
         None => found.is_file() && found.len() == 0,
     }
 }
 
-fn line(name: &str, identity: Option<FileIdentity>) -> String {
-    let mut line = name.to_owned();
-    if let Some(identity) = identity {
-        let _ = write!(line, " {identity}");
-    }
-    line.push('\n');
-    line
+fn line(name: &str, identity: Option<&str>) -> String {
+    identity.map_or_else(|| format!("{name}\n"), |identity| format!("{name} {identity}\n"))
 }
 
 /// `None` for a file that is no lock of ours; nothing is listed in a new one.
@@ -142,10 +146,10 @@ fn parse(text: &str) -> Option<Journal> {
         _ => return None,
     }
     let entry = |line: &str| match line.split_once(' ') {
-        Some((name, identity)) => Some((name.to_owned(), Some(identity.parse().ok()?))),
-        None => Some((line.to_owned(), None)),
+        Some((name, identity)) => (name.to_owned(), Some(identity.to_owned())),
+        None => (line.to_owned(), None),
     };
-    let entries = lines.filter_map(entry).filter(|(name, _)| names::is_numbered(name));
+    let entries = lines.map(entry).filter(|(name, _)| names::is_numbered(name));
     // Of two lines of one name the later one counts.
     Some(entries.collect())
 }
@@ -174,5 +178,19 @@ mod tests {
         WriterLock::acquire(folder.path())?;
         drop(copy);
         Ok(())
+    }
+
+    #[test]
+    fn another_file_under_the_name_is_another_file() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("file");
+        let look = || identity(&fs::symlink_metadata(&path).unwrap());
+        fs::write(&path, "ours").unwrap();
+        let ours = look();
+        fs::write(&path, "ours, and longer").unwrap();
+        assert_eq!(look(), ours);
+        fs::write(folder.path().join("other"), "another").unwrap();
+        fs::rename(folder.path().join("other"), &path).unwrap();
+        assert_ne!(look(), ours);
     }
 }

@@ -14,16 +14,14 @@ use crate::limits::MAX_DIMENSION;
 use crate::normalize::Normalization;
 use crate::record::text_violation;
 
-/// The newest format version that this crate writes and reads. Version 1 names files of its own generation alone and
-/// knows no `change`. What version 1 can say is written as it, so that older programs read what `build` writes.
+/// The format version that this crate writes. Version 1 has no `change`, and is read as well.
 const FORMAT_VERSION: u32 = 2;
 /// Tells our manifest.json from the many other files of that name.
 const FORMAT: &str = "sdd-reference-store";
 const MAX_MANIFEST_BYTES: u64 = 1 << 20;
 const MAX_MODEL_TEXT_BYTES: usize = 256;
 const MAX_COMMAND_BYTES: usize = 64;
-/// The longest note of a [`Change`], in bytes.
-pub const MAX_NOTE_BYTES: usize = 1024;
+const MAX_NOTE_BYTES: usize = 1024;
 
 /// Which distance a store's searches return.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
@@ -80,7 +78,7 @@ pub struct Change {
     pub removed: usize,
     /// Rows of `from` that have another embedding or label under the same id.
     pub replaced: usize,
-    /// What a person wrote about it: not empty, at most [`MAX_NOTE_BYTES`], without control characters.
+    /// What a person wrote about it: not empty, at most 1024 bytes, without control characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub note: Option<String>,
 }
@@ -150,14 +148,6 @@ impl Manifest {
         }
     }
 
-    /// The oldest version that can say all this.
-    fn least_version(&self) -> u32 {
-        let is_own = |(name, entry): (&str, &FileEntry)| {
-            names::generation_of(name, &entry.file) == Some(self.generation)
-        };
-        if self.change.is_none() && self.named_files().all(is_own) { 1 } else { FORMAT_VERSION }
-    }
-
     /// Every data file, with its name without a number.
     fn named_files(&self) -> impl Iterator<Item = (&str, &FileEntry)> {
         [(names::INDEX, &self.index), (names::RECORDS, &self.records)]
@@ -170,14 +160,8 @@ impl Manifest {
         [&self.index, &self.records].into_iter().chain(self.attachments.values())
     }
 
-    /// Fills in version and checksum and returns the bytes of `manifest.json`.
+    /// Fills in the checksum and returns the bytes of `manifest.json`.
     pub(super) fn seal(&mut self) -> Result<Vec<u8>> {
-        self.format_version = self.least_version();
-        self.sum_up()
-    }
-
-    /// The same for the version that it has.
-    fn sum_up(&mut self) -> Result<Vec<u8>> {
         self.checksum = String::new();
         self.checksum = hex_sha256(&self.render()?);
         self.render()
@@ -211,7 +195,7 @@ impl Manifest {
         }
         let manifest: Self = serde_json::from_slice(bytes)
             .map_err(|error| Error::damaged(path, format!("its JSON is wrong: {error}")))?;
-        if manifest.clone().sum_up()? != bytes {
+        if manifest.clone().seal()? != bytes {
             let reason = format!("its content does not match its checksum {:?}", manifest.checksum);
             return Err(Error::damaged(path, reason));
         }
@@ -255,11 +239,6 @@ impl Manifest {
             || self.attachments.keys().find_map(|name| names::attachment_violation(name));
         unattachable()
             .or_else(|| self.named_files().find_map(misnamed))
-            .or_else(|| {
-                let (expected, found) = (self.least_version(), self.format_version);
-                (found != expected)
-                    .then(|| format!("expected format version {expected}, found {found}"))
-            })
             .or_else(|| self.files().find_map(|entry| sha256_violation(&entry.file, &entry.sha256)))
             .or_else(|| self.model.as_ref().and_then(ModelIdentity::violation))
             .or_else(|| self.change.as_ref().and_then(Change::violation))

@@ -8,8 +8,7 @@ use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
 use super::folder::sync_folder;
-use super::identity::FileIdentity;
-use super::lock::{Journal, WriterLock};
+use super::lock::{Journal, WriterLock, identity};
 use super::manifest::{Change, FileEntry, Manifest};
 use super::{manifests, names};
 use crate::error::{Error, Result};
@@ -130,9 +129,11 @@ impl Plan {
     /// What is to be removed where this goes wrong, and where it does not.
     pub fn journal(&self, dir: &Path) -> Journal {
         let look = |name: &String| dir.join(name).symlink_metadata().ok();
-        let old = self.old_manifests.iter().chain(&self.old_files).filter_map(|name| {
-            look(name).map(|found| (name.clone(), Some(FileIdentity::of(&found))))
-        });
+        let old = self
+            .old_manifests
+            .iter()
+            .chain(&self.old_files)
+            .filter_map(|name| look(name).map(|found| (name.clone(), Some(identity(&found)))));
         self.made.iter().map(|name| (name.clone(), None)).chain(old).collect()
     }
 

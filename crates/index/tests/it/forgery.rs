@@ -187,6 +187,10 @@ fn records_that_break_a_rule() {
         ("\"label\":\"pitted\"", "\"label\":\"a\\nb\"", "control characters"),
         ("\"norm\":", "\"norm\":-", "expected a norm"),
         ("\"norm\":", "\"norm\":1e400,\"x\":", "line 1"),
+        ("\"norm\":", "\"norm\":999999999999999999999", "expected a norm"),
+        ("\"norm\":", "\"nrom\":", "unknown field"),
+        ("\"label\":\"pitted\"", "\"label\":\"scratches\"", "scattered"),
+        ("{\"id\":", "{\"id\":7,\"x\":", "line 1"),
         ("3/image-0.bmp", &"x".repeat(5000), "at most 4096 bytes"),
         ("3/image-0.bmp", &"x".repeat(513), "at most 512 bytes"),
     ] {
@@ -242,9 +246,6 @@ fn manifests_that_break_a_rule() {
     forge(&|m| m.dimension = 16, "expected dimension 16 in its header, found 8");
     forge(&|m| m.count = 0, "at least one row");
     forge(&|m| m.count = usize::MAX, "whole lines");
-    // The files of generation 1 in a manifest of generation 2 are what version 2 is for.
-    forge(&|m| m.generation = 2, "expected format version 2, found 1");
-    forge(&|m| m.format_version = 2, "expected format version 1, found 2");
     forge(&|m| m.generation = 0, "expected a file");
     forge(&|m| m.normalization = Normalization::None, "expected no norm");
     forge(&|m| m.index.bytes = u64::MAX, "expected 18446744073709551615 bytes, found");
@@ -262,6 +263,11 @@ fn manifests_that_break_a_rule() {
         },
         "at most 64 attachments",
     );
+    // As `build` wrote it before.
+    let mut first = good.clone();
+    first.format_version = 1;
+    seal(folder.path(), first);
+    assert!(FileStore::open(folder.path()).is_ok());
     seal(folder.path(), good);
     assert!(FileStore::open(folder.path()).is_ok());
 }
@@ -275,7 +281,7 @@ fn texts_that_are_no_manifest() {
     let twice = good.replace("\"count\": 30,", "\"count\": 30,\n  \"count\": 30,");
     let unknown = good.replace("\"count\": 30,", "\"count\": 30,\n  \"kount\": 30,");
     let spaced = good.replace("\"count\": 30", "\"count\":  30");
-    let name = "{\"format\": \"other\", \"format_version\": 1}";
+    let name = "{\"format\": \"other\", \"format_version\": 2}";
     for text in [
         "",
         "{}",
@@ -291,9 +297,13 @@ fn texts_that_are_no_manifest() {
         fs::write(&path, text).unwrap();
         assert_damaged(folder.path(), "manifest.json is damaged");
     }
-    fs::write(&path, good.replace("\"format_version\": 1", "\"format_version\": 3")).unwrap();
-    let error = FileStore::open(folder.path()).unwrap_err();
-    assert!(matches!(error, Error::UnsupportedVersion { found: 3, supported: 2, .. }), "{error}");
+    for version in [0, 3] {
+        let other = format!("\"format_version\": {version}");
+        fs::write(&path, good.replace("\"format_version\": 2", &other)).unwrap();
+        let error = FileStore::open(folder.path()).unwrap_err();
+        let is_told = matches!(error, Error::UnsupportedVersion { found, supported: 2, .. } if found == version);
+        assert!(is_told, "{error}");
+    }
     // As long as a disk: not read into memory.
     let file = fs::File::create(&path).unwrap();
     file.set_len(1 << 40).unwrap();

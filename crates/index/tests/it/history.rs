@@ -58,8 +58,6 @@ fn earlier_generations_are_kept_and_the_oldest_go() {
     let text = |seed: u64| (seed, format!("{{\"seed\":{seed}}}"));
     assert_eq!(seeds(dir), [text(3), text(4), text(5)]);
     assert_eq!(listing(dir).len(), 3 * 4 + 3 + 1, "{:?}", listing(dir));
-    // A whole store is written as version 1, which older programs read.
-    assert_eq!(support::manifest(dir).format_version, 1);
     let error = FileStore::open_generation(dir, 2).unwrap_err();
     assert_eq!(error.to_string().split(": ").last(), Some("it has 3, 4, 5"), "{error}");
     write(dir, 6, 1);
@@ -85,7 +83,7 @@ fn what_does_not_change_is_shared() {
     };
     let next = store.with_attachments(attachments).unwrap();
     let manifest = next.save(dir, &options).unwrap();
-    assert_eq!((manifest.generation, manifest.format_version), (2, 2));
+    assert_eq!(manifest.generation, 2);
     assert_eq!((&manifest.index, &manifest.records), (&base.index, &base.records));
     assert_eq!(manifest.attachments["empty.bin"], base.attachments["empty.bin"]);
     assert_eq!(manifest.attachments["calibration.json"].file, "calibration-000002.json");

@@ -100,8 +100,7 @@ impl Evidence {
 }
 
 /// The logarithm of the mean of what these are the logarithms of; −∞ of none.
-#[must_use]
-pub fn log_mean(logarithms: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
+fn log_mean(logarithms: impl ExactSizeIterator<Item = f64> + Clone) -> f64 {
     let count = logarithms.len().max(1) as f64;
     log_sum(logarithms.map(|logarithm| (logarithm, 1.0))) - count.ln()
 }

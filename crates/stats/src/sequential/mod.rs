@@ -2,9 +2,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`bag`] | the rank of a new score among all that came before, in bounded memory |
+//! | [`Bag`] | the rank of a new score among all that came before, in bounded memory |
 //! | [`evidence`] | what is won by betting against "nothing has changed", ever and since any moment |
-//! | [`interval`] | the interval of a share |
 //!
 //! A *conformal test martingale* is the first two together. A new score is ranked among the bag of the calibration's
 //! scores and of all earlier ones of the stream. Its smoothed p-value, with u uniform and drawn once for it,
@@ -36,10 +35,8 @@
 //! conformal martingales for change-point detection”, 2017; Shin, Ramdas, Rinaldo, “E-detectors: a nonparametric framework
 //! for sequential change detection”, 2022.
 
-pub mod bag;
+mod bag;
 pub mod evidence;
-pub mod interval;
 
 pub use bag::Bag;
 pub use evidence::Evidence;
-pub use interval::{Interval, clopper_pearson};

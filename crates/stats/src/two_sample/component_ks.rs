@@ -5,7 +5,7 @@
 //!
 //! - while the samples are small, by the exact p-value given the ties for each component, adjusted by
 //!   Bonferroni over all tests of a component within a class;
-//! - above [`MAX_EXACT_WORK`], by permutations within the classes that all components share. With
+//! - above `MAX_EXACT_WORK`, by permutations within the classes that all components share. With
 //!   `z = D √(nm/(n + m))`, the adjusted p-value is the share of permutations whose *largest* z over all
 //!   components and classes is at least this one's. That accounts for how the components depend on each
 //!   other, where Bonferroni assumes the worst.
@@ -16,15 +16,14 @@ use fastrand::Rng;
 use ndarray::{Array2, ArrayView2, Axis};
 
 use super::kolmogorov_smirnov::KolmogorovSmirnov;
-use super::mmd::check_samples;
 use super::multiple_testing::bonferroni;
 use super::parallel::in_parallel;
-use super::permutation::{Relabeling, permutation_p_value};
+use super::permutation::{draw, permutation_p_value};
 use super::strata::{Comparison, Stratum};
 use crate::error::{Error, Result};
 
 /// Up to this many steps, `Σ_c n_c · m_c` times the components, p-values are exact: about a second.
-pub const MAX_EXACT_WORK: u64 = 500_000_000;
+const MAX_EXACT_WORK: u64 = 500_000_000;
 
 /// How the p-values were found.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -68,17 +67,10 @@ pub struct ComponentKs {
 /// [`Error::WrongDimension`], [`Error::NotFinite`], [`Error::SampleTooSmall`] for a stratum without rows of
 /// one sample, or without strata.
 pub fn test(samples: &Comparison<'_>, random: &mut Rng) -> Result<ComponentKs> {
-    let Comparison { reference, current, strata, .. } = *samples;
-    check_samples(reference, current)?;
+    samples.check()?;
     let pairs = |stratum: &Stratum| (stratum.reference.len() * stratum.current.len()) as u64;
-    let work = strata.iter().map(pairs).sum::<u64>().saturating_mul(reference.ncols() as u64);
-    if strata.is_empty() {
-        return Err(Error::SampleTooSmall {
-            sample: "the classes to compare".into(),
-            required: 1,
-            found: 0,
-        });
-    }
+    let components = samples.reference.ncols() as u64;
+    let work = samples.strata.iter().map(pairs).sum::<u64>().saturating_mul(components);
     let method = if work <= MAX_EXACT_WORK { Method::Exact } else { Method::Permutations };
     let mut components = match method {
         Method::Exact => exact(samples)?,
@@ -90,35 +82,25 @@ pub fn test(samples: &Comparison<'_>, random: &mut Rng) -> Result<ComponentKs> {
     Ok(ComponentKs { p_value, method, components })
 }
 
-/// The values of one component in a stratum: the reference's, the current ones.
-fn columns(
-    reference: ArrayView2<'_, f32>,
-    current: ArrayView2<'_, f32>,
-    stratum: &Stratum,
-    component: usize,
-) -> (Vec<f64>, Vec<f64>) {
-    let take = |sample: ArrayView2<'_, f32>, rows: &[usize]| -> Vec<f64> {
-        rows.iter().map(|&row| f64::from(sample[[row, component]])).collect()
-    };
-    (take(reference, &stratum.reference), take(current, &stratum.current))
-}
-
 fn exact(samples: &Comparison<'_>) -> Result<Vec<ComponentShift>> {
     let Comparison { reference, current, strata, .. } = *samples;
     let mut found = Vec::new();
     for (position, stratum) in strata.iter().enumerate() {
-        let shares = in_parallel(reference.ncols(), |components| {
-            let of_component = |component: usize| {
-                let (x, y) = columns(reference, current, stratum, component);
-                let test = KolmogorovSmirnov::new(&x, &y)?;
-                // What is the same everywhere can never differ, and is no test to adjust for.
-                Ok((!test.is_constant()).then(|| ComponentShift {
-                    stratum: position,
-                    component,
-                    statistic: test.statistic(),
-                    p_value: test.p_exact_tie_aware(),
-                }))
+        let of_component = |component: usize| {
+            let take = |sample: ArrayView2<'_, f32>, rows: &[usize]| -> Vec<f64> {
+                rows.iter().map(|&row| f64::from(sample[[row, component]])).collect()
             };
+            let (x, y) = (take(reference, &stratum.reference), take(current, &stratum.current));
+            let test = KolmogorovSmirnov::new(&x, &y)?;
+            // What is the same everywhere can never differ, and is no test to adjust for.
+            Ok((!test.is_constant()).then(|| ComponentShift {
+                stratum: position,
+                component,
+                statistic: test.statistic(),
+                p_value: test.p_exact(),
+            }))
+        };
+        let shares = in_parallel(reference.ncols(), |components| {
             components.filter_map(|component| of_component(component).transpose()).collect()
         });
         for share in shares {
@@ -134,17 +116,18 @@ fn exact(samples: &Comparison<'_>) -> Result<Vec<ComponentShift>> {
 }
 
 fn permuted(samples: &Comparison<'_>, random: &mut Rng) -> Result<Vec<ComponentShift>> {
-    let Comparison { reference, current, strata, permutations } = *samples;
+    let permutations = samples.permutations;
     let mut largest = vec![0.0_f64; permutations];
     // Shifts without a p-value yet, and their z.
     let mut found = Vec::new();
-    for (position, stratum) in strata.iter().enumerate() {
-        let orders = Orders::new(reference, current, stratum)?;
+    for (position, stratum) in samples.strata.iter().enumerate() {
+        let orders = Orders::new(samples, stratum)?;
         found.extend(orders.observed().into_iter().map(|(component, z)| {
             let statistic = z / orders.root;
             (ComponentShift { stratum: position, component, statistic, p_value: 1.0 }, z)
         }));
-        let relabeled = orders.draw(permutations, random);
+        let (n, m) = (stratum.reference.len(), stratum.current.len());
+        let relabeled = draw(n + m, m, permutations, random);
         let of_stratum = in_parallel(permutations, |range| {
             range.map(|b| orders.largest(&relabeled[b])).collect::<Vec<f64>>()
         });
@@ -172,11 +155,7 @@ struct Orders {
 }
 
 impl Orders {
-    fn new(
-        reference: ArrayView2<'_, f32>,
-        current: ArrayView2<'_, f32>,
-        stratum: &Stratum,
-    ) -> Result<Self> {
+    fn new(samples: &Comparison<'_>, stratum: &Stratum) -> Result<Self> {
         let sides = [("reference", &stratum.reference), ("current", &stratum.current)];
         let mut sizes = [0; 2];
         for (size, (sample, rows)) in sizes.iter_mut().zip(sides) {
@@ -193,7 +172,7 @@ impl Orders {
             }
         }
         let [n, m] = sizes;
-        let pooled = stratum.pooled(reference, current);
+        let pooled = samples.pooled(stratum);
         let (mut rows, mut distinct) =
             (Array2::zeros((0, pooled.nrows())), Array2::default((0, pooled.nrows())));
         let mut components = Vec::new();
@@ -213,17 +192,6 @@ impl Orders {
         }
         let root = (f64::from(n) * f64::from(m) / f64::from(n + m)).sqrt();
         Ok(Self { rows, distinct, components, n, m, root })
-    }
-
-    fn draw(&self, permutations: usize, random: &mut Rng) -> Vec<Vec<bool>> {
-        let (all, chosen) = ((self.n + self.m) as usize, self.m as usize);
-        let mut relabeling = Relabeling::new(all, chosen);
-        let draw = |_| {
-            let mut is_current = vec![false; all];
-            relabeling.draw(random).iter().for_each(|&row| is_current[row] = true);
-            is_current
-        };
-        (0..permutations).map(draw).collect()
     }
 
     /// z of each component, as the samples are.

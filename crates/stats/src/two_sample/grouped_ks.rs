@@ -10,21 +10,12 @@
 
 use fastrand::Rng;
 
+use super::divisions::{Divisions, Exchange, Stratified};
 use super::groups::Groups;
-use super::permutation::permutation_p_value;
-use super::strata::Stratum;
+use super::strata::{Stratum, check_strata};
 use crate::error::{Error, Result};
 
-/// The result of [`test()`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct GroupedKs {
-    /// The permutation p-value of T.
-    pub p_value: f64,
-    /// One a stratum, in their order, not adjusted for their number.
-    pub by_stratum: Vec<f64>,
-}
-
-/// The values of a stratum, ascending, each with its group.
+/// The values of a stratum, ascending, each with its place among the reference's and the current ones.
 struct Pooled(Vec<(f64, usize)>);
 
 /// Compares the values of each stratum, in `permutations` divisions of the groups or in all.
@@ -33,47 +24,38 @@ struct Pooled(Vec<(f64, usize)>);
 ///
 /// [`Error::NotFinite`] for a value that is NaN or infinite; [`Error::SampleTooSmall`] without strata.
 pub fn test(
-    (reference, current): (&[f64], &[f64]),
+    samples: (&[f64], &[f64]),
     strata: &[Stratum],
     groups: &Groups,
     permutations: usize,
     random: &mut Rng,
-) -> Result<GroupedKs> {
-    for (sample, values) in [("reference", reference), ("current", current)] {
+) -> Result<Stratified> {
+    for (sample, values) in [("reference", samples.0), ("current", samples.1)] {
         if let Some(position) = values.iter().position(|value| !value.is_finite()) {
             let (vector, value) = (format!("the {sample} sample"), values[position]);
             return Err(Error::NotFinite { vector, position, value });
         }
     }
-    if strata.is_empty() {
-        let sample = "the classes to compare".into();
-        return Err(Error::SampleTooSmall { sample, required: 1, found: 0 });
-    }
-    let pooled = strata.iter().map(|stratum| Pooled::new((reference, current), stratum, groups));
-    let pooled: Vec<Pooled> = pooled.collect();
-    let statistics = |is_current: &[bool]| -> Vec<f64> {
-        pooled.iter().map(|pooled| pooled.statistic(is_current)).collect()
+    check_strata(strata)?;
+    let divisions = Divisions::new(Exchange::Groups(groups), permutations, random);
+    let mut of_stratum = |stratum: &Stratum| {
+        let pooled = Pooled::new(samples, stratum);
+        let n = stratum.reference.len();
+        let as_they_are: Vec<bool> = (0..pooled.0.len()).map(|place| place >= n).collect();
+        let divided = divisions.of(stratum, random);
+        let divided = divided.iter().map(|is_current| pooled.statistic(is_current)).collect();
+        (pooled.statistic(&as_they_are), divided)
     };
-    let [a, b] = groups.counts();
-    let observed = statistics(&[vec![false; a], vec![true; b]].concat());
-    let divisions = groups.relabel(permutations, random);
-    let divisions: Vec<Vec<f64>> = divisions.iter().map(|division| statistics(division)).collect();
-    let p_value = |statistic: &dyn Fn(&[f64]) -> f64| {
-        let divisions: Vec<f64> = divisions.iter().map(|of| statistic(of)).collect();
-        permutation_p_value(statistic(&observed), &divisions)
-    };
-    Ok(GroupedKs {
-        p_value: p_value(&|of| of.iter().copied().fold(0.0, f64::max)),
-        by_stratum: (0..strata.len()).map(|stratum| p_value(&|of| of[stratum])).collect(),
-    })
+    let found: Vec<_> = strata.iter().map(&mut of_stratum).collect();
+    Ok(Stratified::of(&found, f64::max))
 }
 
 impl Pooled {
-    fn new((reference, current): (&[f64], &[f64]), stratum: &Stratum, groups: &Groups) -> Self {
-        let (of_reference, of_current) = groups.of_rows();
-        let x = stratum.reference.iter().map(|&row| (reference[row], of_reference[row]));
-        let y = stratum.current.iter().map(|&row| (current[row], of_current[row]));
-        let mut pooled: Vec<_> = x.chain(y).collect();
+    fn new((reference, current): (&[f64], &[f64]), stratum: &Stratum) -> Self {
+        let x = stratum.reference.iter().map(|&row| reference[row]);
+        let y = stratum.current.iter().map(|&row| current[row]);
+        let mut pooled: Vec<_> =
+            x.chain(y).enumerate().map(|(place, value)| (value, place)).collect();
         pooled.sort_unstable_by(|a, b| a.0.total_cmp(&b.0));
         Self(pooled)
     }
@@ -81,15 +63,15 @@ impl Pooled {
     /// 0 where either side has no value.
     fn statistic(&self, is_current: &[bool]) -> f64 {
         let values = &self.0;
-        let m = values.iter().filter(|(_, group)| is_current[*group]).count();
+        let m = values.iter().filter(|(_, place)| is_current[*place]).count();
         let n = values.len() - m;
         if n == 0 || m == 0 {
             return 0.0;
         }
         let (step_up, step_down) = (1.0 / n as f64, 1.0 / m as f64);
         let (mut difference, mut largest) = (0.0_f64, 0.0_f64);
-        for (position, (value, group)) in values.iter().enumerate() {
-            difference += if is_current[*group] { -step_down } else { step_up };
+        for (position, (value, place)) in values.iter().enumerate() {
+            difference += if is_current[*place] { -step_down } else { step_up };
             #[expect(clippy::float_cmp, reason = "ties are equal values, to the bit")]
             let ties = values.get(position + 1).is_some_and(|next| next.0 == *value);
             if !ties {
@@ -121,8 +103,7 @@ mod tests {
     #[test]
     fn the_statistic_is_that_of_the_test_for_single_images() {
         let (x, y) = ([1.0, 2.0, 2.0, 5.0], [2.0, 3.0, 3.0]);
-        let groups = Groups::new(&["a", "b", "c", "d"], &["e", "f", "g"]);
-        let pooled = Pooled::new((&x, &y), &Stratum::all(4, 3), &groups);
+        let pooled = Pooled::new((&x, &y), &Stratum::all(4, 3));
         let observed = pooled.statistic(&[false, false, false, false, true, true, true]);
         let expected = KolmogorovSmirnov::new(&x, &y).unwrap().statistic();
         assert!((observed - expected * (12.0_f64 / 7.0).sqrt()).abs() < 1e-12);

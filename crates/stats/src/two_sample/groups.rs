@@ -8,7 +8,7 @@ use std::collections::BTreeSet;
 
 use fastrand::Rng;
 
-use super::permutation::Relabeling;
+use super::permutation::draw;
 
 /// Which group each row belongs to, for example which physical part it shows.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -73,13 +73,7 @@ impl Groups {
             let observed = |is_current: &Vec<bool>| is_current[..a].iter().all(|is| !is);
             return all.into_iter().filter(|is_current| !observed(is_current)).collect();
         }
-        let mut relabeling = Relabeling::new(a + b, b);
-        let draw = |_| {
-            let mut is_current = vec![false; a + b];
-            relabeling.draw(random).iter().for_each(|&group| is_current[group] = true);
-            is_current
-        };
-        (0..permutations).map(draw).collect()
+        draw(a + b, b, permutations, random)
     }
 }
 

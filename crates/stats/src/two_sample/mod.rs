@@ -8,10 +8,9 @@
 //! | [`multiple_testing`] | Bonferroni |
 //! | [`mmd`] | all variables at once: the maximum mean discrepancy with permutations |
 //! | [`stratified_mmd`] | the same within classes, and with whole parts exchanged |
-//! | [`groups`] | whole parts in place of single images |
+//! | [`groups`], [`divisions`] | whole parts in place of single images |
 //! | [`grouped_ks`] | one variable within classes, with whole parts exchanged |
-//! | [`component_ks`] | Kolmogorov–Smirnov on every component of an embedding |
-//! | [`bbsd`] | Kolmogorov–Smirnov on the predicted probabilities |
+//! | [`component_ks`] | Kolmogorov–Smirnov on every component of an embedding, or every probability of a classifier |
 //! | [`strata`] | comparing within classes, so that a changed mix of classes is not taken for a changed appearance |
 
 #![allow(
@@ -19,8 +18,8 @@
     reason = "an ndarray view is a reference already, and is passed by value as one"
 )]
 
-pub mod bbsd;
 pub mod component_ks;
+pub mod divisions;
 pub mod grouped_ks;
 pub mod groups;
 pub mod kolmogorov_smirnov;
@@ -31,5 +30,6 @@ mod permutation;
 pub mod strata;
 pub mod stratified_mmd;
 
+pub(crate) use permutation::Relabeling;
 pub use permutation::permutation_p_value;
 pub use strata::{Comparison, Stratum};

@@ -2,6 +2,17 @@
 
 use fastrand::Rng;
 
+/// Calls `chosen` of `of` current, as often as asked for: all ways are equally likely.
+pub(super) fn draw(of: usize, chosen: usize, times: usize, random: &mut Rng) -> Vec<Vec<bool>> {
+    let mut relabeling = Relabeling::new((0..of).collect::<Vec<_>>(), chosen);
+    let draw = |_| {
+        let mut is_current = vec![false; of];
+        relabeling.draw(random).iter().for_each(|&row| is_current[row] = true);
+        is_current
+    };
+    (0..times).map(draw).collect()
+}
+
 /// `(1 + #{b : permuted_b ≥ observed}) / (B + 1)`, in (0, 1]; exact for exchangeable samples however few
 /// permutations there are. What is smaller by rounding alone counts as equal.
 ///
@@ -13,24 +24,24 @@ pub fn permutation_p_value(observed: f64, permuted: &[f64]) -> f64 {
     (1 + at_least) as f64 / (permuted.len() + 1) as f64
 }
 
-/// Draws which `chosen` of `pooled` rows are called current, all ways equally likely.
-pub(super) struct Relabeling {
-    order: Vec<usize>,
+/// Draws `chosen` of what is pooled, all ways equally likely.
+pub(crate) struct Relabeling<T> {
+    pooled: Vec<T>,
     chosen: usize,
 }
 
-impl Relabeling {
-    pub(super) fn new(pooled: usize, chosen: usize) -> Self {
-        Self { order: (0..pooled).collect(), chosen }
+impl<T> Relabeling<T> {
+    pub(crate) fn new(pooled: Vec<T>, chosen: usize) -> Self {
+        Self { pooled, chosen }
     }
 
-    /// The chosen rows, in no particular order. A shuffle of whatever order the last one left is as good.
-    pub(super) fn draw(&mut self, random: &mut Rng) -> &[usize] {
+    /// In no particular order. A shuffle of whatever order the last one left is as good.
+    pub(crate) fn draw(&mut self, random: &mut Rng) -> &[T] {
         for position in 0..self.chosen {
-            let other = random.usize(position..self.order.len());
-            self.order.swap(position, other);
+            let other = random.usize(position..self.pooled.len());
+            self.pooled.swap(position, other);
         }
-        &self.order[..self.chosen]
+        &self.pooled[..self.chosen]
     }
 }
 
@@ -47,11 +58,12 @@ mod tests {
 
     #[test]
     fn every_choice_is_as_likely() {
-        let (mut relabeling, mut random) = (Relabeling::new(5, 2), Rng::with_seed(1));
+        let (mut relabeling, mut random) =
+            (Relabeling::new(vec![0, 1, 2, 3, 4], 2), Rng::with_seed(1));
         let mut counts = [[0_u32; 5]; 5];
         for _ in 0..20_000 {
             let chosen = relabeling.draw(&mut random);
-            let (a, b) = (chosen[0].min(chosen[1]), chosen[0].max(chosen[1]));
+            let (a, b): (usize, usize) = (chosen[0].min(chosen[1]), chosen[0].max(chosen[1]));
             counts[a][b] += 1;
         }
         for (a, row) in counts.iter().enumerate() {

@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use ndarray::{Array2, ArrayView2, Axis};
 
+use crate::error::{Error, Result};
+
 /// The rows of one class in both samples.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Stratum {
@@ -53,21 +55,44 @@ impl Stratum {
         };
         strata.into_iter().map(stratum).collect()
     }
+}
 
-    /// Its rows of both samples, the reference's first.
-    pub(super) fn pooled(
-        &self,
-        reference: ArrayView2<'_, f32>,
-        current: ArrayView2<'_, f32>,
-    ) -> Array2<f32> {
-        let mut pooled = reference.select(Axis(0), &self.reference);
-        // Both have the columns of the samples, which callers have compared.
-        let current = current.select(Axis(0), &self.current);
+impl Comparison<'_> {
+    /// Both samples have rows of the same number of finite values, and there is something to compare.
+    pub(super) fn check(&self) -> Result<()> {
+        let (expected, found) = (self.reference.ncols(), self.current.ncols());
+        if expected != found {
+            return Err(Error::WrongDimension { expected, found });
+        }
+        for (sample, rows) in [("reference", self.reference), ("current", self.current)] {
+            for (row, values) in rows.rows().into_iter().enumerate() {
+                if let Some(position) = values.iter().position(|value| !value.is_finite()) {
+                    let vector = format!("row {row} of the {sample} sample");
+                    let value = f64::from(values[position]);
+                    return Err(Error::NotFinite { vector, position, value });
+                }
+            }
+        }
+        check_strata(self.strata)
+    }
+
+    /// The rows of a stratum, the reference's first.
+    pub(super) fn pooled(&self, stratum: &Stratum) -> Array2<f32> {
+        let mut pooled = self.reference.select(Axis(0), &stratum.reference);
+        let current = self.current.select(Axis(0), &stratum.current);
         if pooled.append(Axis(0), current.view()).is_err() {
             debug_assert!(false, "samples of different dimensions");
         }
         pooled
     }
+}
+
+pub(super) fn check_strata(strata: &[Stratum]) -> Result<()> {
+    if strata.is_empty() {
+        let sample = "the classes to compare".into();
+        return Err(Error::SampleTooSmall { sample, required: 1, found: 0 });
+    }
+    Ok(())
 }
 
 #[cfg(test)]

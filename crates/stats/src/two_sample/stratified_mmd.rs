@@ -6,127 +6,49 @@
 //!
 //! Each class counts by how well its MMD² is known. Only rows of one class are compared, so that a changed
 //! share of the classes does not enter.
-//!
-//! What is exchanged in a permutation must be independent. Images of one physical part are not: where several
-//! images show one part, whole parts are exchanged ([`Exchange::Groups`]); otherwise every new part would be
-//! found to differ, and rightly so, since no two parts look the same.
 
 use fastrand::Rng;
-use ndarray::Array2;
 
-pub use super::groups::Groups;
-use super::mmd::{Bandwidth, Mmd, Weighed, check_samples, check_sizes};
-use super::permutation::permutation_p_value;
-use super::strata::{Comparison, Stratum};
-use crate::error::{Error, Result};
+use super::divisions::{Divisions, Exchange, Stratified};
+use super::mmd::{Bandwidth, Mmd, Weighed, check_sizes};
+use super::strata::Comparison;
+use crate::error::Result;
 
-/// What a permutation exchanges between the samples.
-#[derive(Debug, Clone, Copy)]
-pub enum Exchange<'a> {
-    /// Images, among those of their class: `P(p ≤ α) ≤ α` whatever the shares of the classes are in either
-    /// sample, as long as the images *within* each class are alike and independent.
-    Images,
-    /// Whole groups, whatever their classes: `P(p ≤ α) ≤ α` where the groups are alike and independent.
-    Groups(&'a Groups),
-}
-
-/// The result of [`stratified`].
-#[derive(Debug, Clone, PartialEq)]
-pub struct StratifiedMmd {
-    /// `Σ_c w_c · MMD²_c`.
-    pub statistic: f64,
-    /// Its permutation p-value.
-    pub p_value: f64,
-    /// One a stratum, in their order.
-    pub strata: Vec<StratumMmd>,
-}
-
-/// MMD within one stratum.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct StratumMmd {
-    /// The unbiased estimate of MMD².
-    pub mmd2: f64,
-    /// σ of the kernel.
-    pub sigma: f64,
-    /// Its own permutation p-value, not adjusted for the number of strata.
-    pub p_value: f64,
-}
-
-/// Compares the rows of each stratum; see the module.
-///
-/// Where groups are exchanged, which strata there are must not depend on which groups are called current: another
-/// division has other rows on either side, and among those with strata that only the observed one is sure to have, it
-/// stands out by that alone. A stratum counts as 0 in a division that leaves fewer than two rows on a side.
+/// Compares the rows of each stratum; see the module. A stratum counts as 0 in a division that leaves fewer than two
+/// rows on a side.
 ///
 /// # Errors
 ///
-/// As [`Mmd::new`]; [`Error::SampleTooSmall`] without strata.
+/// As [`Mmd::new`]; [`Error::SampleTooSmall`](crate::Error) without strata.
 pub fn stratified(
     samples: &Comparison<'_>,
     exchange: Exchange<'_>,
     bandwidth: Bandwidth,
     random: &mut Rng,
-) -> Result<StratifiedMmd> {
-    let Comparison { reference, current, strata, permutations } = *samples;
-    check_samples(reference, current)?;
-    if strata.is_empty() {
-        return Err(Error::SampleTooSmall {
-            sample: "the classes to compare".into(),
-            required: 1,
-            found: 0,
-        });
-    }
-    let relabeled = match exchange {
-        Exchange::Images => Vec::new(),
-        Exchange::Groups(groups) => groups.relabel(permutations, random),
-    };
-    let relabelings = match exchange {
-        Exchange::Images => permutations,
-        Exchange::Groups(_) => relabeled.len(),
-    };
-    let (mut statistic, mut permuted) = (0.0, vec![0.0; relabelings]);
-    let mut found = Vec::with_capacity(strata.len());
-    for stratum in strata {
+) -> Result<Stratified> {
+    samples.check()?;
+    let divisions = Divisions::new(exchange, samples.permutations, random);
+    let mut found = Vec::with_capacity(samples.strata.len());
+    for stratum in samples.strata {
         let n = stratum.reference.len();
         if matches!(exchange, Exchange::Images) {
             check_sizes(n, stratum.current.len())?;
         }
-        let mmd = Mmd::of_pooled(&stratum.pooled(reference, current), n, bandwidth)?;
-        let marks = match exchange {
-            Exchange::Images => mmd.random_marks(permutations, random),
-            Exchange::Groups(groups) => marks_of(stratum, groups, &relabeled),
-        };
-        let observed = Weighed::observed(&mmd);
-        let of_stratum: Vec<f64> =
-            mmd.of_marks(marks.view()).into_iter().map(Weighed::weighed).collect();
-        statistic += observed.weighed();
-        for (sum, value) in permuted.iter_mut().zip(&of_stratum) {
-            *sum += value;
-        }
-        let p_value = permutation_p_value(observed.weighed(), &of_stratum);
-        found.push(StratumMmd { mmd2: observed.mmd2, sigma: mmd.sigma(), p_value });
+        let mmd = Mmd::of_pooled(&samples.pooled(stratum), n, bandwidth)?;
+        let divided =
+            mmd.of_divisions(&divisions.of(stratum, random)).into_iter().map(Weighed::weighed);
+        found.push((Weighed::observed(&mmd).weighed(), divided.collect()));
     }
-    let p_value = permutation_p_value(statistic, &permuted);
-    Ok(StratifiedMmd { statistic, p_value, strata: found })
-}
-
-/// 1 where a row of the stratum is of a group that is called current.
-fn marks_of(stratum: &Stratum, groups: &Groups, relabeled: &[Vec<bool>]) -> Array2<f64> {
-    let (reference, current) = groups.of_rows();
-    let of_reference = stratum.reference.iter().map(|&row| reference[row]);
-    let groups: Vec<usize> =
-        of_reference.chain(stratum.current.iter().map(|&row| current[row])).collect();
-    Array2::from_shape_fn((groups.len(), relabeled.len()), |(row, permutation)| {
-        f64::from(relabeled[permutation][groups[row]])
-    })
+    Ok(Stratified::of(&found, |sum, of_stratum| sum + of_stratum))
 }
 
 #[cfg(test)]
 mod tests {
-    use ndarray::Axis;
+    use ndarray::{Array2, Axis};
 
     use super::*;
-    use crate::two_sample::groups::choices;
+    use crate::two_sample::groups::{Groups, choices};
+    use crate::two_sample::strata::Stratum;
 
     /// Irwin–Hall: near enough to normal for a test.
     fn normal(random: &mut Rng, rows: usize, columns: usize, shift: f64) -> Array2<f32> {
@@ -155,7 +77,7 @@ mod tests {
         assert_eq!(test(&[Stratum::all(50, 50)], &mut random).p_value, 1.0 / 200.0);
         let within = test(&strata, &mut random);
         assert!(within.p_value > 0.05, "{within:?}");
-        assert_eq!(within.strata.len(), 2);
+        assert_eq!(within.by_stratum.len(), 2);
     }
 
     /// Whatever parts are called current, the p-values of all ways to do so are 1/45, 2/45, … 45/45, whatever the

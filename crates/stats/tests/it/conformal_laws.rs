@@ -3,7 +3,7 @@
 use fastrand::Rng;
 use proptest::collection::vec;
 use proptest::prelude::*;
-use sdd_stats::conformal::{CalibrationScores, PValueKind, PValues};
+use sdd_stats::conformal::{PValueKind, PValues};
 
 /// Few distinct values, so that ties are common.
 fn tied_scores() -> impl Strategy<Value = Vec<f64>> {
@@ -17,39 +17,14 @@ fn kinds() -> impl Strategy<Value = PValueKind> {
 
 proptest! {
     #[test]
-    fn p_values_are_in_the_unit_interval_and_fall_with_the_score(
-        scores in tied_scores(), a in -3.0..3.0_f64, b in -3.0..3.0_f64,
-    ) {
-        let calibration = CalibrationScores::new(scores).unwrap();
-        let (low, high) = (a.min(b), a.max(b));
-        let (p_low, p_high) = (calibration.p_value(low), calibration.p_value(high));
-        prop_assert!(0.0 < p_high && p_high <= p_low && p_low <= 1.0);
-        prop_assert!(p_high >= 1.0 / (calibration.len() + 1) as f64);
-    }
-
-    #[test]
-    fn above_the_threshold_is_where_p_is_at_most_alpha(
-        scores in tied_scores(), alpha in 0.001..0.999_f64, score in -3.0..3.0_f64,
-    ) {
-        let calibration = CalibrationScores::new(scores).unwrap();
-        match calibration.threshold(alpha) {
-            Ok(threshold) => {
-                for score in [score, threshold, threshold.next_up(), threshold.next_down()] {
-                    prop_assert_eq!(score > threshold, calibration.p_value(score) <= alpha);
-                }
-            }
-            Err(_) => prop_assert!(calibration.p_value(f64::INFINITY) > alpha),
-        }
-    }
-
-    #[test]
     fn p_values_of_every_kind_are_above_0_at_most_1_and_fall_with_the_score(
         scores in tied_scores(), kind in kinds(), a in -3.0..3.0_f64, b in -3.0..3.0_f64,
     ) {
-        let calibration = CalibrationScores::new(scores).unwrap();
-        let p_values = PValues::new(calibration, kind).unwrap();
+        let smallest = kind.smallest_p_value(scores.len());
+        let p_values = PValues::of_images(scores, kind).unwrap();
         let (low, high) = (p_values.p_value(a.min(b)), p_values.p_value(a.max(b)));
         prop_assert!(0.0 < high && high <= low && low <= 1.0, "{} {}", high, low);
+        prop_assert!(high >= smallest * (1.0 - 1e-9), "{} {}", high, smallest);
         let extremes = [f64::INFINITY, f64::NEG_INFINITY, f64::NAN].map(|s| p_values.p_value(s));
         prop_assert!(extremes.iter().all(|p| 0.0 < *p && *p <= 1.0), "{:?}", extremes);
         prop_assert!(extremes[0] <= high && low <= extremes[1]);
@@ -60,7 +35,7 @@ proptest! {
         scores in tied_scores(), kind in kinds(), alpha in 0.001..0.999_f64, score in -3.0..3.0_f64,
     ) {
         let images = scores.len();
-        let p_values = PValues::new(CalibrationScores::new(scores).unwrap(), kind).unwrap();
+        let p_values = PValues::of_images(scores, kind).unwrap();
         if let Some(threshold) = p_values.threshold(alpha) {
             for score in [score, threshold, threshold.next_up(), threshold.next_down()] {
                 prop_assert_eq!(score > threshold, p_values.p_value(score) <= alpha);
@@ -91,7 +66,7 @@ fn the_conditional_promise_is_broken_with_probability_delta_at_most() {
     for _ in 0..SETS {
         let scores: Vec<f64> = (0..images).map(|_| random.f64()).collect();
         for (broken, kind) in broken.iter_mut().zip(kinds) {
-            let p_values = PValues::new(CalibrationScores::new(scores.clone()).unwrap(), kind);
+            let p_values = PValues::of_images(scores.clone(), kind);
             let threshold = p_values.unwrap().threshold(alpha).unwrap();
             *broken += u32::from(1.0 - threshold > alpha);
         }

@@ -26,8 +26,8 @@ use ndarray::{Array1, Array2, ArrayView2, Axis, s};
 pub use self::bandwidth::Bandwidth;
 use self::distances::{BLOCK_ROWS, apply_kernel, squared_distances};
 use super::parallel::in_parallel;
-use super::permutation::Relabeling;
-use super::strata::Stratum;
+use super::permutation::draw;
+use super::strata::{Comparison, Stratum};
 use crate::error::{Error, Result};
 
 /// Two samples as MMD sees them: the kernel between all rows.
@@ -58,10 +58,11 @@ impl Mmd {
         current: ArrayView2<'_, f32>,
         bandwidth: Bandwidth,
     ) -> Result<Self> {
-        check_samples(reference, current)?;
+        let all = [Stratum::all(reference.nrows(), current.nrows())];
+        let samples = Comparison { reference, current, strata: &all, permutations: 0 };
+        samples.check()?;
         check_sizes(reference.nrows(), current.nrows())?;
-        let stratum = Stratum::all(reference.nrows(), current.nrows());
-        Self::of_pooled(&stratum.pooled(reference, current), reference.nrows(), bandwidth)
+        Self::of_pooled(&samples.pooled(&all[0]), reference.nrows(), bandwidth)
     }
 
     /// Of the first `n` of `rows` against the rest, of which either may be too few for an estimate: it is 0 then.
@@ -94,28 +95,27 @@ impl Mmd {
         Weighed::new([x, y, across], self.n as f64, self.m as f64).mmd2
     }
 
-    /// MMD² for each column of `current` ((n + m) x B), where 1 marks the m rows that are called current,
-    /// 0 the n others.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::InvalidPermutation`] for other shapes, numbers or counts.
-    pub fn permuted_mmd2(&self, current: ArrayView2<'_, f64>) -> Result<Vec<f64>> {
-        let (rows, m) = (self.n + self.m, self.m);
-        #[expect(clippy::float_cmp, reason = "marks are 0 and 1, and nothing near them")]
-        let is = |mark: f64, value: f64| mark == value;
-        let sound = |column: ndarray::ArrayView1<'_, f64>| {
-            column.iter().all(|mark| is(*mark, 0.0) || is(*mark, 1.0))
-                && column.iter().filter(|mark| is(**mark, 1.0)).count() == m
-        };
-        if current.nrows() != rows || !current.columns().into_iter().all(sound) {
-            return Err(Error::InvalidPermutation { rows, current: m });
-        }
-        Ok(self.of_marks(current).into_iter().map(|found| found.mmd2).collect())
+    /// MMD² for each column of `current` ((n + m) x B), where 1 marks the rows that are called current, 0 the others.
+    #[must_use]
+    pub fn mmd2_of(&self, current: ArrayView2<'_, f64>) -> Vec<f64> {
+        self.of_marks(current).into_iter().map(|found| found.mmd2).collect()
     }
 
-    /// The estimate for each column of marks, whatever their number.
-    pub(super) fn of_marks(&self, current: ArrayView2<'_, f64>) -> Vec<Weighed> {
+    /// MMD² of `permutations` random relabelings.
+    pub fn random_permutations(&self, permutations: usize, random: &mut Rng) -> Vec<f64> {
+        let divisions = draw(self.n + self.m, self.m, permutations, random);
+        self.of_divisions(&divisions).into_iter().map(|found| found.mmd2).collect()
+    }
+
+    /// The estimate for each way to call rows current, whatever their number.
+    pub(super) fn of_divisions(&self, divisions: &[Vec<bool>]) -> Vec<Weighed> {
+        let marks = Array2::from_shape_fn((self.n + self.m, divisions.len()), |(row, division)| {
+            f64::from(divisions[division][row])
+        });
+        self.of_marks(marks.view())
+    }
+
+    fn of_marks(&self, current: ArrayView2<'_, f64>) -> Vec<Weighed> {
         let columns = |range| self.of_columns(current.slice(s![.., range]));
         in_parallel(current.ncols(), columns).concat()
     }
@@ -142,30 +142,12 @@ impl Mmd {
         });
         estimates.collect()
     }
-
-    /// MMD² of `permutations` random relabelings.
-    pub fn random_permutations(&self, permutations: usize, random: &mut Rng) -> Vec<f64> {
-        let marks = self.random_marks(permutations, random);
-        self.of_marks(marks.view()).into_iter().map(|found| found.mmd2).collect()
-    }
-
-    /// Marks of random relabelings, (n + m) x `permutations`.
-    pub(super) fn random_marks(&self, permutations: usize, random: &mut Rng) -> Array2<f64> {
-        let mut relabeling = Relabeling::new(self.n + self.m, self.m);
-        let mut current = Array2::zeros((self.n + self.m, permutations));
-        for mut column in current.columns_mut() {
-            for &row in relabeling.draw(random) {
-                column[row] = 1.0;
-            }
-        }
-        current
-    }
 }
 
 /// An estimate of MMD², and what it weighs among those of several classes.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Weighed {
-    pub(super) mmd2: f64,
+    mmd2: f64,
     /// `nm/(n + m)`
     weight: f64,
 }
@@ -198,27 +180,6 @@ pub(super) fn check_sizes(n: usize, m: usize) -> Result<()> {
         if found < 2 {
             let sample = format!("the {sample} sample");
             return Err(Error::SampleTooSmall { sample, required: 2, found });
-        }
-    }
-    Ok(())
-}
-
-/// Both samples have rows of the same number of finite values.
-pub(super) fn check_samples(
-    reference: ArrayView2<'_, f32>,
-    current: ArrayView2<'_, f32>,
-) -> Result<()> {
-    let (expected, found) = (reference.ncols(), current.ncols());
-    if expected != found {
-        return Err(Error::WrongDimension { expected, found });
-    }
-    for (sample, rows) in [("reference", reference), ("current", current)] {
-        for (row, values) in rows.rows().into_iter().enumerate() {
-            if let Some(position) = values.iter().position(|value| !value.is_finite()) {
-                let vector = format!("row {row} of the {sample} sample");
-                let value = f64::from(values[position]);
-                return Err(Error::NotFinite { vector, position, value });
-            }
         }
     }
     Ok(())
@@ -273,32 +234,6 @@ mod tests {
             let other = Mmd::new(y.view(), x.view(), Bandwidth::Fixed(mmd.sigma())).unwrap().mmd2();
             assert!((mmd.mmd2() - other).abs() < 1e-13, "{bandwidth}");
         }
-    }
-
-    #[test]
-    fn permutations_are_those_of_the_definition() {
-        let mut random = Rng::with_seed(4);
-        let (x, y) = (normal(&mut random, 6, 3, 0.0), normal(&mut random, 4, 3, 1.0));
-        let mmd = Mmd::new(x.view(), y.view(), Bandwidth::Fixed(1.0)).unwrap();
-        let pooled = Stratum::all(6, 4).pooled(x.view(), y.view());
-        let chosen = [[0, 3, 4, 9], [6, 7, 8, 9]];
-        let mut current = Array2::zeros((10, 2));
-        for (permutation, rows) in chosen.iter().enumerate() {
-            for &row in rows {
-                current[[row, permutation]] = 1.0;
-            }
-        }
-        let found = mmd.permuted_mmd2(current.view()).unwrap();
-        for (rows, found) in chosen.iter().zip(&found) {
-            let others: Vec<usize> = (0..10).filter(|row| !rows.contains(row)).collect();
-            let expected =
-                by_pairs(&pooled.select(Axis(0), &others), &pooled.select(Axis(0), rows), 1.0);
-            assert!((found - expected).abs() < 1e-13, "{found} {expected}");
-        }
-        assert!((found[1] - mmd.mmd2()).abs() < 1e-14);
-        current[[0, 0]] = 0.5;
-        let error = mmd.permuted_mmd2(current.view()).unwrap_err();
-        assert_eq!(error.code(), "invalid_permutation");
     }
 
     /// Far from 0 the products that distances are made of are large, and their differences small.

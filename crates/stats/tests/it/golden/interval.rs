@@ -1,6 +1,6 @@
 //! Clopper–Pearson intervals.
 
-use sdd_stats::sequential::clopper_pearson;
+use sdd_stats::interval::clopper_pearson;
 
 use super::{assert_close, count, golden, list, number};
 

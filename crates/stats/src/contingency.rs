@@ -1,4 +1,8 @@
-//! The p-value of a mix among random divisions, exact for counts of any size.
+//! Has the mix of predicted classes changed?
+//!
+//! A changed mix trips every test of appearance, too, so it is told apart: by the counts of predicted classes, in the
+//! reference and now. The p-value is among random divisions of all images into two rows of the same sizes, exact for
+//! counts of any size.
 //!
 //! Two statistics are made of each division. Of a class, c images are current and r are the reference's, t = c + r;
 //! q is the share of all images that is current:
@@ -8,12 +12,12 @@
 //! pairs:       P  = Σ ((c − q t)² − (1 − q)² c − q² r)   / (q (1 − q) t)
 //! ```
 //!
-//! P is X² without what each image adds by itself: what is left are pairs of images of one class, those in one row less
-//! those across. A class that one image alone has adds the same to X² in whichever row that image is, but for the size
-//! of the rows, and says nothing in P. So where most classes have one image, X² is nearly the same for all divisions,
-//! a batch of one class alone included, and P is not; where counts are large they differ little; and where many
-//! classes have gone, X² finds it sooner. A division is as far as the more unusual of the two is, by its rank among
-//! all divisions: each has the power of the better one, and the p-value stays exact.
+//! X² is Pearson's. P is X² without what each image adds by itself: what is left are pairs of images of one class,
+//! those in one row less those across. A class that one image alone has adds the same to X² in whichever row that image
+//! is, but for the size of the rows, and says nothing in P. So where most classes have one image, X² is nearly the same
+//! for all divisions, a batch of one class alone included, and P is not; where counts are large they differ little; and
+//! where many classes have gone, X² finds it sooner. A division is as far as the more unusual of the two is, by its
+//! rank among all divisions: each has the power of the better one, and the p-value stays exact.
 //!
 //! Where groups of images are exchanged, squares of their counts stand for c, r and t: pairs are of images of
 //! different groups.
@@ -22,6 +26,9 @@
 //! 2015; the smaller of several ranks is Westfall and Young's, “Resampling-based multiple testing”, 1993.
 
 use fastrand::Rng;
+
+use crate::error::{Error, Result};
+use crate::two_sample::Relabeling;
 
 /// Values that differ by less, in parts of the larger, are equal but for the order in which they were summed.
 const ROUNDING: f64 = 1e-10;
@@ -120,9 +127,16 @@ fn ranks(all: &[Distance], value: impl Fn(&Distance) -> f64) -> Vec<usize> {
     all.iter().map(rank).collect()
 }
 
-/// The same among random divisions of all images, as many as asked for. Takes time by the images of the smaller row and
-/// memory by those of both.
-pub(super) fn of_images(rows: [&[u64]; 2], divisions: u32, seed: u64) -> f64 {
+/// The same for images that come one by one, of how many of each class either row has, among as many random divisions
+/// as asked for. The same seed gives the same p-value, in [1/(divisions + 1), 1].
+///
+/// Takes time by the images of the smaller row and memory by those of both.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] where the rows differ in length, or one has no image at all.
+pub fn p_value_of_images(rows: [&[u64]; 2], divisions: u32, seed: u64) -> Result<f64> {
+    check(rows)?;
     let images = |row: &[u64]| row.iter().sum::<u64>();
     // Either row may be the one that is drawn: the statistics do not know which is which.
     let (smaller, larger) =
@@ -147,14 +161,13 @@ pub(super) fn of_images(rows: [&[u64]; 2], divisions: u32, seed: u64) -> f64 {
     }
     let (mut random, mut counts) = (Rng::with_seed(seed), vec![0_u64; classes.len()]);
     let drawn = pooled.len() - usize::try_from(images(larger)).unwrap_or(pooled.len());
+    let mut relabeling = Relabeling::new(pooled, drawn);
     let draw = |_| {
-        for position in 0..drawn {
-            // A shuffle of whatever order the last one left is as good.
-            let other = random.usize(position..pooled.len());
-            pooled.swap(position, other);
-            counts[pooled[position]] += 1;
+        let drawn = relabeling.draw(&mut random);
+        for &class in drawn {
+            counts[class] += 1;
         }
-        pooled[..drawn].iter().fold(none, |sum, &class| {
+        drawn.iter().fold(none, |sum, &class| {
             // Each class once.
             match std::mem::take(&mut counts[class]) {
                 0 => sum,
@@ -163,16 +176,31 @@ pub(super) fn of_images(rows: [&[u64]; 2], divisions: u32, seed: u64) -> f64 {
         })
     };
     let divided: Vec<Distance> = (0..divisions).map(draw).collect();
-    p_value(observed, &divided)
+    Ok(p_value(observed, &divided))
+}
+
+fn check([reference, current]: [&[u64]; 2]) -> Result<()> {
+    if reference.len() != current.len() {
+        let expected = "as many classes as the reference has";
+        return Err(Error::invalid_argument("current", expected, current.len()));
+    }
+    for (name, row) in [("reference", reference), ("current", current)] {
+        let sum = row.iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
+        // So that both totals can be added, too.
+        if !sum.is_some_and(|sum| sum > 0 && sum < 1 << 53) {
+            let expected = "counts with a sum from 1 to 2^53";
+            return Err(Error::invalid_argument(name, expected, format!("{row:?}")));
+        }
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::ContingencyTest;
     use super::*;
 
     fn p_value_of(reference: &[u64], current: &[u64], seed: u64) -> f64 {
-        ContingencyTest::new(reference, current).unwrap().permutation_p_value(999, seed)
+        p_value_of_images([reference, current], 999, seed).unwrap()
     }
 
     fn only(class: usize, of: usize, images: u64) -> Vec<u64> {
@@ -197,13 +225,11 @@ mod tests {
     }
 
     #[test]
-    fn it_is_pearsons_statistic_and_that_without_single_images() {
+    fn pairs_are_the_statistic_without_single_images() {
         let (reference, current) = ([30, 1, 0, 9], [5, 0, 1, 14]);
         let cells: Vec<_> =
             reference.iter().zip(current).map(|(r, c)| [*r, c].map(Cell::of_images)).collect();
         let distance = Distance::between(&cells);
-        let test = ContingencyTest::new(&reference, &current).unwrap();
-        assert!((distance.chi_square - test.contingency.statistic).abs() < 1e-12);
         // The two classes of one image change the share of the rows, and nothing else.
         let q: f64 = 20.0 / 60.0;
         let pairs = |c: f64, r: f64| {
@@ -253,8 +279,7 @@ mod tests {
             let alarms = (0..200).filter(|seed| {
                 let [reference, current] =
                     [0, 1].map(|row| drawn(weights[row], images[row], &mut random));
-                ContingencyTest::new(&reference, &current).unwrap().permutation_p_value(199, *seed)
-                    <= 0.05
+                p_value_of_images([&reference, &current], 199, *seed).unwrap() <= 0.05
             });
             alarms.count()
         };
@@ -271,6 +296,24 @@ mod tests {
         assert!(found >= 115, "{found}");
         let found = rate([&[0.14, 0.86], &[0.28, 0.72]], [360, 60]);
         assert!(found >= 115, "{found}");
+    }
+
+    #[test]
+    fn permutations_agree_with_the_hypergeometric_distribution() {
+        // Fisher's exact test of [12, 8], [3, 7] has p = 0.2449 (two-sided, by probability), as have
+        // permutations by this statistic, since both order these tables alike.
+        let p_value = |seed| p_value_of_images([&[12, 8], &[3, 7]], 20_000, seed).unwrap();
+        assert!((p_value(1) - 0.2449).abs() < 0.012, "{}", p_value(1));
+        assert_eq!(p_value(1), p_value(1));
+        assert_eq!(p_value_of(&[30, 0], &[0, 30], 2), 0.001);
+    }
+
+    #[test]
+    fn rows_that_cannot_be_compared_are_refused() {
+        for rows in [[&[1, 2][..], &[1]], [&[1, 2], &[0, 0]], [&[], &[]], [&[u64::MAX, 2], &[1, 1]]]
+        {
+            assert!(p_value_of_images(rows, 9, 0).is_err(), "{rows:?}");
+        }
     }
 
     #[test]

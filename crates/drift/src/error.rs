@@ -1,7 +1,5 @@
 //! The one error type of the crate.
 
-mod code;
-
 /// What every fallible function of this crate returns.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
@@ -49,6 +47,22 @@ pub enum Error {
         "the reference holds no images, so there is nothing to compare with: build it from at least one"
     )]
     EmptyReference,
+
+    /// With so few calibration scores none could ever raise an alarm.
+    #[error(
+        "the calibration is too small for alpha = {alpha}: it has {images} images, and with p-values of \
+         kind {p_value} an alarm is possible from at least {required} on; add held-out images or choose a larger alpha"
+    )]
+    CalibrationTooSmall {
+        /// Calibration images at hand.
+        images: usize,
+        /// The level asked for.
+        alpha: f64,
+        /// The kind of p-value.
+        p_value: String,
+        /// Images that this level takes.
+        required: usize,
+    },
 
     /// P-values within the predicted class, and every class has too few calibration images.
     #[error(
@@ -129,7 +143,7 @@ pub enum Error {
 
     /// A document of the store was written by another version of this crate.
     #[error(
-        "the store's `{attachment}` has format version {found}, and this program reads versions up to {supported}: \
+        "the store's `{attachment}` has format version {found}, and this program reads version {supported}: \
          build the store again with this program, or use the one that wrote it"
     )]
     UnsupportedVersion {
@@ -137,7 +151,7 @@ pub enum Error {
         attachment: &'static str,
         /// Its version.
         found: u64,
-        /// The newest version that is read.
+        /// The version that is read.
         supported: u32,
     },
 
@@ -265,4 +279,39 @@ pub enum Error {
         /// The model in use.
         model: String,
     },
+}
+
+impl Error {
+    /// A stable name of the variant, for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Store(_) => "reference_store",
+            Self::Stats(error) => error.code(),
+            Self::UnknownScore { .. } => "unknown_score",
+            Self::UnknownTest { .. } => "unknown_test",
+            Self::ZeroNeighbors => "zero_neighbors",
+            Self::EmptyReference => "empty_reference",
+            Self::CalibrationTooSmall { .. } => "calibration_too_small",
+            Self::NoClassCalibrated { .. } => "no_class_calibrated",
+            Self::PValueOfGroups { .. } => "p_value_of_groups",
+            Self::InvalidGrouping { .. } => "invalid_grouping",
+            Self::OneGroup { .. } => "one_group",
+            Self::NoGroupLeftOut { .. } => "no_group_left_out",
+            Self::InvalidCalibration { .. } => "invalid_calibration",
+            Self::UnreadableAttachment { .. } => "unreadable_attachment",
+            Self::UnsupportedVersion { .. } => "unsupported_version",
+            Self::WrongDimension { .. } => "wrong_dimension",
+            Self::NotFinite { .. } => "not_finite",
+            Self::ClassRequired { .. } => "class_required",
+            Self::ClassWithoutReference { .. } => "class_without_reference",
+            Self::TooFewClasses { .. } => "too_few_classes",
+            Self::NoSpread { .. } => "no_spread",
+            Self::TooFewPermutations { .. } => "too_few_permutations",
+            Self::UnequalBatch { .. } => "unequal_batch",
+            Self::TestUnavailable { .. } => "test_unavailable",
+            Self::NoHeldOutImages => "no_held_out_images",
+            Self::ModelMismatch { .. } => "model_mismatch",
+        }
+    }
 }
