@@ -1,5 +1,7 @@
 //! The check whether a request is let in, before anything of its body is read.
 
+use std::rc::Rc;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
@@ -59,7 +61,9 @@ fn check(request: &ServiceRequest) -> Result<(), ApiError> {
         return Ok(());
     }
     let caller = shown_key(request.headers()).and_then(|key| keys.find(key));
-    if let (Some(caller), Some(context)) = (&caller, request.extensions().get::<RequestContext>()) {
+    if let (Some(caller), Some(context)) =
+        (&caller, request.extensions().get::<Rc<RequestContext>>())
+    {
         context.key_name.replace(Some(caller.name.clone()));
     }
     // Before the keys are looked at: guessing them is limited, too. A scraper is not, unless it needs a

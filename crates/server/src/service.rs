@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use sdd_core::Device;
 use sdd_serving::Allowance;
 use sdd_serving::capture::{Capture, CaptureError};
-use sdd_serving::engine::{Admission, Answer, Engine, LoadError, Pair};
+use sdd_serving::engine::{Admission, Answer, Engine, EngineObserver, LoadError, Pair};
 use sdd_serving::recording::{Recorder, observation};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -33,7 +33,7 @@ pub struct Service {
     /// The connections, and the requests on them.
     pub open_connections: OpenConnections,
     /// What is counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Where predictions are kept, if they are.
     pub capture: Option<Capture>,
     /// What remembers predictions, for drift over time, if they are remembered.
@@ -53,7 +53,7 @@ impl Service {
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let security = Security::open(&settings.security, &settings.host)?;
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
-        let metrics = Metrics::new();
+        let metrics = Arc::new(Metrics::new());
         // Before the model, which takes longer.
         let capture = settings.capture.options();
         let capture = capture.as_ref().map(Capture::start).transpose()?;
@@ -219,9 +219,10 @@ fn start_engine(
     settings: &Settings,
     device: Device,
     admission: &Arc<Admission>,
-    metrics: &Metrics,
+    metrics: &Arc<Metrics>,
 ) -> Result<Engine, StartError> {
     let mut pair = Pair::load(&settings.model.engine_options(device))?;
     pair.watch(&settings.drift.tests()).map_err(MonitorError::Settings)?;
-    Engine::start(pair, admission, &metrics.engine()).map_err(StartError::Threads)
+    let observer: Arc<dyn EngineObserver> = metrics.clone();
+    Engine::start(pair, admission, &observer).map_err(StartError::Threads)
 }

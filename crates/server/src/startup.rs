@@ -1,26 +1,25 @@
 //! From settings to a server that listens, and to its end.
 
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
-use rustls::ServerConfig;
 use thiserror::Error;
 
-use crate::administration::{AdminListener, SocketFile};
+use crate::administration::SocketFile;
 use crate::connections::{self, decline_upgrades, watch};
 use crate::guard::guard;
+use crate::listener::Listening;
 use crate::observe::observe;
 use crate::routes::docs::ApiDocument;
 use crate::security::{Entrance, SecurityError, Tls, cors};
 use crate::service::{Service, StartError};
 use crate::settings::{AdminAddress, Settings};
 use crate::shutdown::{Signals, Stop};
-use crate::{listener, openapi, routes};
+use crate::{administration, listener, openapi, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
 const HTTP_THREADS: usize = 2;
@@ -188,23 +187,12 @@ impl Administration {
         let settings = &service.settings;
         let Some(address) = &settings.security.admin_address else { return Ok(None) };
         let fault = |source| StartupError::Administration { address: address.clone(), source };
-        let listener = AdminListener::bind(address, settings.reuse_port).map_err(fault)?;
-        tracing::info!("administration is at {listener}");
-        let (listening, socket) = match listener {
-            AdminListener::Port(listener) => (Listening::Port(listener), None),
-            AdminListener::Socket(listener, file) => (Listening::Socket(listener), Some(file)),
-        };
+        let (listening, socket) =
+            administration::bind(address, settings.reuse_port).map_err(fault)?;
         let server =
             serve(listening, Entrance::Administration, service, document).map_err(fault)?;
         Ok(Some(Self { server, _socket: socket }))
     }
-}
-
-/// What a server listens on.
-enum Listening {
-    Port(TcpListener),
-    Encrypted(TcpListener, Box<ServerConfig>),
-    Socket(UnixListener),
 }
 
 fn serve(

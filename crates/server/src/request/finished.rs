@@ -1,6 +1,5 @@
 //! What is known of a request when it is over.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
@@ -12,18 +11,8 @@ use crate::security::area::Area;
 /// What is known of a request when it is over.
 #[derive(Debug)]
 pub struct Finished<'a> {
-    /// What the handler noted.
+    /// What was known at its beginning, and what the handler noted.
     pub context: &'a RequestContext,
-    /// A method of HTTP, or `_OTHER`.
-    pub method: &'static str,
-    /// The pattern that the path matched; `None` where there is no such path.
-    pub route: Option<&'a str>,
-    /// The path's beginning.
-    pub path: &'a str,
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// Where it comes from, behind trusted proxies.
-    pub client: Option<IpAddr>,
     /// The answer's status, or [`CLIENT_LEFT`].
     pub status: u16,
     /// The stable code of what went wrong; `None` where nothing did.
@@ -91,6 +80,7 @@ impl Finished<'_> {
             let is_of_server = matches!(Area::of(route), Area::Health | Area::Metrics);
             is_of_server || (route.starts_with("/v2/models/") && route.ends_with("/ready"))
         };
-        self.outcome == RequestOutcome::Answered && self.route.is_some_and(is_check)
+        self.outcome == RequestOutcome::Answered
+            && self.context.route.as_deref().is_some_and(is_check)
     }
 }

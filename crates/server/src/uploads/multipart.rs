@@ -26,8 +26,9 @@ const MAX_TEXT_BYTES: usize = 1024;
 pub(crate) async fn read(
     request: &HttpRequest,
     body: Payload,
-    limits: &UploadLimits<'_>,
+    limits: UploadLimits<'_>,
 ) -> Result<Vec<Upload>, ApiError> {
+    let max_images = limits.max_images;
     let mut budget = Budget::new(request, limits);
     budget.check_announced()?;
     let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -43,7 +44,7 @@ pub(crate) async fn read(
             let field = part.name().and_then(OriginField::of);
             // Each file may have a group and a stream of its own.
             let limit = match field {
-                Some(_) => 2 * limits.max_images + MAX_OTHER_PARTS,
+                Some(_) => 2 * max_images + MAX_OTHER_PARTS,
                 None => MAX_OTHER_PARTS,
             };
             let count = if field.is_some() { &mut named } else { &mut others };
@@ -59,8 +60,8 @@ pub(crate) async fn read(
             }
             continue;
         }
-        if files == limits.max_images {
-            return Err(ApiError::TooManyFiles { limit: limits.max_images });
+        if files == max_images {
+            return Err(ApiError::TooManyFiles { limit: max_images });
         }
         files += 1;
         origins.next_file();
@@ -71,7 +72,7 @@ pub(crate) async fn read(
         }
     }
     // Rather than that another field is too large: it may be the image under a wrong name.
-    if files == 0 && !budget.is_refused_beforehand() {
+    if files == 0 && !budget.is_refused_beforehand {
         return Err(ApiError::MissingFile);
     }
     budget.check()?;

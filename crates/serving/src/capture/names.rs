@@ -104,18 +104,7 @@ fn is_lower_hex(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ImageFile, ImageName, image_file, is_predictions_file, predictions_file};
-
-    #[test]
-    fn own_names_are_known() {
-        let name = ImageName { sha256: "ab".repeat(32), extension: "tiff" };
-        assert_eq!(image_file(name.shard(), &name.file()), Some(ImageFile::Whole));
-        assert_eq!(image_file(name.shard(), &name.temporary()), Some(ImageFile::Temporary));
-        assert!(name.path().starts_with("images/ab/abab"));
-        let day = time::Date::from_calendar_date(2026, time::Month::March, 7).unwrap();
-        assert_eq!(predictions_file(day), "predictions-2026-03-07.jsonl");
-        assert!(is_predictions_file(&predictions_file(day)));
-    }
+    use super::{image_file, is_predictions_file};
 
     #[test]
     fn others_names_are_not() {

@@ -10,21 +10,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ndarray::Array2;
 use sdd_core::{Classifier, ClassifierOptions};
 use sdd_drift::{Reference, Score};
 use sdd_index::{FileStore, Normalization, Record, StoreContents};
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::job::{Job, Order};
 use super::{
     Admission, Answer, Engine, EngineError, EngineObserver, Input, Pair, ServedModel, Stage, Ticket,
 };
-use crate::allowance::Allowance;
-use crate::reserved_bytes::ReservedBytes;
+use crate::origin::Origin;
 
 /// What becomes of an image that comes out of the model.
 enum Step {
@@ -50,12 +47,6 @@ impl EngineObserver for Gate {
             Step::Panic => panic!("the test asked for it"),
         }
     }
-
-    fn pass(&self, _: usize) {}
-
-    fn failed_pass(&self) {}
-
-    fn panicked(&self) {}
 }
 
 /// An engine with one session, and what it is told.
@@ -111,7 +102,7 @@ impl Rig {
 
     fn ticket(&self, deadline: Instant) -> Ticket {
         let permit = self.admission.admit(1, in_a_minute()).unwrap().pop().unwrap();
-        Ticket { permit, deadline, keep_image: false }
+        Ticket { permit, deadline, keep_image: false, origin: Origin::default() }
     }
 
     fn input(&self) -> Input {
@@ -261,34 +252,12 @@ async fn only_what_went_through_the_model_makes_the_pace() {
     let wait = rig.admission.wait();
     assert!(wait > Duration::ZERO);
     for _ in 0..20 {
-        let room = Allowance::new(1).reserve();
-        let file =
-            Input::Encoded(ReservedBytes::new(Bytes::from_static(b"\x89PNG\r\n\x1a\n"), room));
+        let file = Input::Encoded(b"\x89PNG\r\n\x1a\n"[..].into());
         let refused = rig.engine.answer(file, rig.ticket(in_a_minute())).await;
         assert!(matches!(refused, Err(EngineError::Image(_))), "{refused:?}");
     }
     rig.idle().await;
     assert_eq!(rig.admission.wait(), wait);
-}
-
-#[tokio::test]
-async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
-    let rig = Rig::start(1);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/images/png_rgb.png");
-    let content = std::fs::read(path).unwrap();
-    for keep_image in [true, false] {
-        let memory = Allowance::new(1 << 20);
-        let mut room = memory.reserve();
-        assert!(room.grow(content.len()));
-        let file = Input::Encoded(ReservedBytes::new(content.clone().into(), room));
-        let ticket = Ticket { keep_image, ..rig.ticket(in_a_minute()) };
-        rig.tell(Step::Compare);
-        let answer = rig.engine.answer(file, ticket).await.unwrap();
-        let found = answer.image.map(|image| (image.bytes.to_vec(), image.sha256));
-        let sha256 = format!("{:x}", Sha256::digest(&content));
-        assert_eq!(found, keep_image.then(|| (content.clone(), sha256)));
-        assert_eq!(memory.used(), 0, "its room is given back");
-    }
 }
 
 #[tokio::test]
@@ -301,9 +270,7 @@ async fn an_answer_says_how_an_image_looks_and_not_how_a_tensor_does() {
     let expected = classifier.classify(&content).unwrap().properties;
     assert!(expected.is_some());
 
-    let memory = Allowance::new(1 << 20);
-    let room = memory.take(content.len()).unwrap();
-    let file = Input::Encoded(ReservedBytes::new(content.into(), room));
+    let file = Input::Encoded(content.into());
     rig.tell(Step::Compare);
     let answer = rig.engine.answer(file, rig.ticket(in_a_minute())).await.unwrap();
     assert_eq!(answer.prediction.properties, expected);
@@ -333,7 +300,7 @@ async fn a_batch_takes_what_waits_and_answers_the_same() {
     for answer in waiting {
         let answer = answer.await.unwrap();
         assert_eq!(answer.prediction, alone.prediction);
-        passes.push(answer.times.infer);
+        passes.push(answer.times.of(Stage::Infer));
     }
     // One measurement for all, so the same to the nanosecond.
     assert_eq!(passes, vec![passes[0]; 3]);

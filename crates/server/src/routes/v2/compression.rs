@@ -10,7 +10,7 @@ use bytes::Bytes;
 use flate2::Compression;
 use flate2::bufread::{GzDecoder, ZlibDecoder};
 use flate2::write::{GzEncoder, ZlibEncoder};
-use sdd_serving::{Allowance, Reservation, ReservedBytes};
+use sdd_serving::{Allowance, Reservation};
 
 use crate::error::{ApiError, Shortage};
 
@@ -72,7 +72,7 @@ impl Coding {
         body: &[u8],
         limit: usize,
         memory: &Allowance,
-    ) -> Result<ReservedBytes, ApiError> {
+    ) -> Result<Bytes, ApiError> {
         let mut decompressed = Decompressed::new(limit, memory);
         let mut rest = body;
         let members = if self == Self::Gzip { MAX_MEMBERS } else { 1 };
@@ -145,8 +145,8 @@ impl Decompressed {
         }
     }
 
-    fn end(self) -> ReservedBytes {
-        ReservedBytes::new(Bytes::from(self.bytes), self.reservation)
+    fn end(self) -> Bytes {
+        self.reservation.hold(self.bytes)
     }
 }
 
