@@ -244,20 +244,4 @@ mod tests {
         }
         assert!(matches!(ring(" , ", ""), Err(KeyError::Empty { .. })));
     }
-
-    #[test]
-    fn a_file_has_one_a_line() {
-        let (key, hash) = generate().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys");
-        std::fs::write(&path, format!("# line 3\n\nline-3={hash}\r\n")).unwrap();
-        let settings =
-            SecuritySettings { admin_keys_file: Some(path.clone()), ..Default::default() };
-        let caller = KeyRing::open(&settings).unwrap().find(key.as_bytes()).unwrap();
-        assert!(caller.is_admin && !caller.is_client);
-        std::fs::write(&path, "# nothing\n").unwrap();
-        assert!(matches!(KeyRing::open(&settings), Err(KeyError::Empty { .. })));
-        std::fs::remove_file(&path).unwrap();
-        assert!(matches!(KeyRing::open(&settings), Err(KeyError::Read { .. })));
-    }
 }

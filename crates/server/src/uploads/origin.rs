@@ -99,32 +99,3 @@ impl Origins {
         self.files
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
-
-    use super::*;
-
-    #[test]
-    fn one_field_holds_for_all_files_and_several_each_for_those_behind_it() {
-        let request = TestRequest::default().insert_header(("x-stream", "left")).to_http_request();
-        let groups = |fields: &[Option<&str>]| {
-            let mut origins = Origins::new(&request).unwrap();
-            for field in fields {
-                match field {
-                    Some(group) => origins.take(OriginField::Group, group.as_bytes()).unwrap(),
-                    None => origins.next_file(),
-                }
-            }
-            let files = origins.of_files();
-            assert!(files.iter().all(|file| file.stream.as_deref() == Some("left")));
-            files.into_iter().map(|file| file.group.unwrap_or_default()).collect::<Vec<_>>()
-        };
-        assert_eq!(groups(&[None, Some("a"), None]), ["a", "a"]);
-        assert_eq!(groups(&[Some("a"), None, None, Some("b"), None]), ["a", "a", "b"]);
-        assert_eq!(groups(&[None]), [""]);
-        let mut origins = Origins::new(&request).unwrap();
-        assert!(origins.take(OriginField::Group, &[0xff]).is_err());
-    }
-}
