@@ -1,6 +1,5 @@
 //! The address of administration, apart from the one for everybody.
 
-use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io;
 use std::os::fd::OwnedFd;
@@ -35,15 +34,6 @@ pub fn bind(
             let file = SocketFile { path: path.clone(), inode: inode(path)? };
             tracing::info!("administration is at {address}");
             Ok((Listening::Socket(listener), Some(file)))
-        }
-    }
-}
-
-impl fmt::Display for AdminAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Port(address) => address.fmt(formatter),
-            Self::Socket(path) => write!(formatter, "unix:{}", path.display()),
         }
     }
 }

@@ -7,7 +7,6 @@ use actix_web::dev::Server;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
-use thiserror::Error;
 
 use crate::administration::SocketFile;
 use crate::connections::{self, decline_upgrades, watch};
@@ -17,7 +16,7 @@ use crate::observe::observe;
 use crate::routes::docs::ApiDocument;
 use crate::security::{Entrance, SecurityError, Tls, cors};
 use crate::service::{Service, StartError};
-use crate::settings::{AdminAddress, Settings};
+use crate::settings::Settings;
 use crate::shutdown::{Signals, Stop};
 use crate::{administration, listener, openapi, routes};
 
@@ -36,41 +35,6 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// How often idle connections and clients are looked through.
 const SWEEP_PERIOD: Duration = Duration::from_secs(5);
-
-/// Why the server could not start.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StartupError {
-    /// What should be served, or its threads.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The address.
-    #[error("cannot listen on {host}:{port}; --host and --port choose another address")]
-    Listen {
-        /// The address asked for.
-        host: String,
-        /// The port asked for.
-        port: u16,
-        /// What the operating system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The address of administration.
-    #[error("cannot listen on {address}, which --admin-address names")]
-    Administration {
-        /// The address asked for.
-        address: AdminAddress,
-        /// What the operating system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The files that it may open.
-    #[error("only {0} files may be open at a time, which is not enough to start: see ulimit -n")]
-    Files(u64),
-    /// The signals.
-    #[error("cannot listen to signals")]
-    Signals(#[source] std::io::Error),
-}
 
 /// A server with its model loaded, listening but not yet answering.
 pub struct Application {
@@ -94,12 +58,12 @@ impl Application {
     /// the process meanwhile, with the exit code 0.
     ///
     /// # Errors
-    /// `StartupError` says which part, and why.
-    pub fn build(settings: &Settings) -> Result<Self, StartupError> {
-        let signals = Signals::listen().map_err(StartupError::Signals)?;
-        connections::allow_files(settings.limits.max_connections).map_err(StartupError::Files)?;
+    /// `StartError` says which part, and why.
+    pub fn build(settings: &Settings) -> Result<Self, StartError> {
+        let signals = Signals::listen().map_err(StartError::Signals)?;
+        connections::allow_files(settings.limits.max_connections).map_err(StartError::Files)?;
         let service = Data::new(Service::start(settings)?);
-        let listen = |source| StartupError::Listen {
+        let listen = |source| StartError::Listen {
             host: settings.host.clone(),
             port: settings.port,
             source,
@@ -183,10 +147,10 @@ impl Administration {
     fn start(
         service: &Data<Service>,
         document: &Data<ApiDocument>,
-    ) -> Result<Option<Self>, StartupError> {
+    ) -> Result<Option<Self>, StartError> {
         let settings = &service.settings;
         let Some(address) = &settings.security.admin_address else { return Ok(None) };
-        let fault = |source| StartupError::Administration { address: address.clone(), source };
+        let fault = |source| StartError::Administration { address: address.clone(), source };
         let (listening, socket) =
             administration::bind(address, settings.reuse_port).map_err(fault)?;
         let server =

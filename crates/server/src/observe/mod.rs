@@ -15,7 +15,7 @@ use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError as _};
 
-use crate::error::{ApiError, CLIENT_LEFT, Fault, Shortage};
+use crate::error::{ApiError, Fault, Shortage, kinds};
 use crate::request::{
     Finished, REQUEST_ID, RequestContext, RequestOutcome, RequestStages, beginning_of,
 };
@@ -122,12 +122,13 @@ impl Observer {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        let (outcome, status, code) = if std::thread::panicking() {
-            (RequestOutcome::Failed, 500, "internal")
+        let (outcome, kind) = if std::thread::panicking() {
+            (RequestOutcome::Failed, kinds::INTERNAL)
         } else {
-            (RequestOutcome::Left, CLIENT_LEFT, "client_left")
+            (RequestOutcome::Left, kinds::CLIENT_LEFT)
         };
         // Nobody was told of it in words.
-        self.tell(outcome, status, Some(&Fault { code, message: String::new() }), None);
+        let fault = Fault { code: kind.code, message: String::new() };
+        self.tell(outcome, kind.status, Some(&fault), None);
     }
 }

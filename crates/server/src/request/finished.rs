@@ -4,7 +4,8 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use crate::error::{CLIENT_LEFT, ENGINE_FAILING, Shortage};
+use crate::error::Shortage;
+use crate::error::kinds::{CLIENT_LEFT, ENGINE_FAILING};
 use crate::request::{RequestContext, RequestStages};
 use crate::security::area::Area;
 
@@ -13,7 +14,7 @@ use crate::security::area::Area;
 pub struct Finished<'a> {
     /// What was known at its beginning, and what the handler noted.
     pub context: &'a RequestContext,
-    /// The answer's status, or [`CLIENT_LEFT`].
+    /// The answer's status, or that of [`CLIENT_LEFT`].
     pub status: u16,
     /// The stable code of what went wrong; `None` where nothing did.
     pub error: Option<&'static str>,
@@ -46,8 +47,8 @@ impl RequestOutcome {
     /// By the answer's status, and the code of what went wrong.
     pub fn of(status: StatusCode, error: Option<&str>) -> Self {
         match status {
-            status if status.as_u16() == CLIENT_LEFT => Self::Left,
-            StatusCode::SERVICE_UNAVAILABLE if error == Some(ENGINE_FAILING) => Self::Failed,
+            status if status.as_u16() == CLIENT_LEFT.status => Self::Left,
+            StatusCode::SERVICE_UNAVAILABLE if error == Some(ENGINE_FAILING.code) => Self::Failed,
             // The server is well, and has said so in time.
             StatusCode::SERVICE_UNAVAILABLE => Self::Refused,
             status if status.is_server_error() => Self::Failed,

@@ -22,8 +22,8 @@ pub async fn receive<T>(
     (max_bytes, max_images): (usize, usize),
     read: impl AsyncFnOnce(UploadLimits<'_>) -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
-    let (shortage, wait) =
-        (|| service.admission.shortage(context.deadline), || service.admission.wait());
+    let shortage = || service.admission.shortage(context.deadline);
+    let wait = || service.admission.wait();
     let failing = service.engine().check().err().map(ApiError::from);
     let overloaded = |shortage: EngineShortage| ApiError::Overloaded {
         shortage: shortage.into(),

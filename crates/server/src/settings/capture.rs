@@ -74,8 +74,6 @@ fn share(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::Parser;
 
     use crate::settings::{CaptureSettings, Cli};
@@ -83,20 +81,6 @@ mod tests {
     fn parse(arguments: &[&str]) -> Option<CaptureSettings> {
         let arguments = [&["sdd-server"], arguments].concat();
         Cli::try_parse_from(arguments).ok().map(|cli| cli.settings.capture)
-    }
-
-    #[test]
-    fn limits_can_be_set_and_turned_off() {
-        assert!(parse(&[]).unwrap().options().is_none());
-        let options = |more: &[&str]| {
-            parse(&[&["--capture", "d"], more].concat()).unwrap().options().unwrap()
-        };
-        let usual = options(&[]);
-        assert_eq!((usual.max_bytes, usual.max_age), (Some(10 << 30), None));
-        assert!(usual.always_ood);
-        let other = options(&["--capture-max-bytes", "0", "--capture-max-age", "2d"]);
-        assert_eq!((other.max_bytes, other.max_age), (None, Some(Duration::from_hours(48))));
-        assert!(!options(&["--capture-always-ood", "false"]).always_ood);
     }
 
     #[test]

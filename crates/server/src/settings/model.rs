@@ -119,8 +119,6 @@ impl ModelSettings {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use clap::Parser;
     use sdd_core::Device;
 
@@ -128,14 +126,6 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> ModelSettings {
         Cli::parse_from([&["sdd-server"], arguments].concat()).settings.model
-    }
-
-    #[test]
-    fn a_reference_can_be_named_left_to_the_default_or_turned_off() {
-        let reference = |arguments| parse(arguments).reference();
-        assert_eq!(reference(&[]), Some((PathBuf::from("models/reference"), false)));
-        assert_eq!(reference(&["--reference", "r"]), Some((PathBuf::from("r"), true)));
-        assert_eq!(reference(&["--reference", "none"]), None);
     }
 
     #[test]

@@ -69,6 +69,15 @@ pub enum AdminAddress {
     Socket(PathBuf),
 }
 
+impl fmt::Display for AdminAddress {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Port(address) => address.fmt(formatter),
+            Self::Socket(path) => write!(formatter, "unix:{}", path.display()),
+        }
+    }
+}
+
 /// A text that is not shown.
 #[derive(Clone)]
 pub struct Redacted(String);

@@ -35,12 +35,17 @@ const LET_IN: u16 = 200;
 #[test]
 fn keys_open_what_they_are_for() {
     let ((client, client_hash), (admin, admin_hash)) = (new_key(), new_key());
+    let ((other, other_hash), (both, both_hash)) = (new_key(), new_key());
+    let upper = other_hash.to_uppercase();
     let server = Server::start(&[
         "--api-key-hashes",
-        &format!("line-3={client_hash},{}", new_key().1),
+        &format!("line-3={client_hash}, {upper},{both_hash}"),
         "--admin-key-hashes",
-        &admin_hash,
+        &format!("{admin_hash},{both_hash}"),
     ]);
+    for (key, status) in [(other.as_str(), LET_IN), (&both, LET_IN), (&client[1..], 401)] {
+        assert_eq!(model_with(&server, "x-api-key", key).0, status);
+    }
     let answer = server.get("/v1/model");
     assert_eq!((answer.status, answer.code()), (401, "unauthorized"));
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
@@ -54,7 +59,7 @@ fn keys_open_what_they_are_for() {
     };
     assert_eq!(reload("none"), refused(401, "unauthorized"));
     assert_eq!(reload(&client), refused(403, "forbidden"));
-    assert_eq!(reload(&admin).0, LET_IN);
+    assert_eq!((reload(&admin).0, reload(&both).0), (LET_IN, LET_IN));
     for path in ["/livez", "/readyz", "/healthz", "/", "/docs/swagger-ui.css"] {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
@@ -79,6 +84,7 @@ fn keys_open_what_they_are_for() {
 
     let log = server.stop().join("\n");
     assert!(log.contains("line-3"), "the name of the key is logged: {log}");
+    assert!(log.contains(&format!("\"key\":\"{}\"", &other_hash[..8])), "or its beginning: {log}");
     assert!(!log.contains(&client) && !log.contains(&admin), "no key is: {log}");
 }
 
@@ -143,10 +149,13 @@ fn a_key_is_taken_back_whatever_is_wrong_with_the_certificate() {
 fn keys_that_cannot_be_used_stop_the_start_and_are_not_repeated() {
     let (key, hash) = new_key();
     for flag in ["--api-key-hashes", "--admin-key-hashes"] {
-        let (code, said) = refusal(&[flag, &format!("{hash},{key}")]);
-        assert_eq!(code, Some(2));
-        assert!(said.contains(flag) && said.contains("entry 2"), "{said}");
-        assert!(!said.contains(&key), "{said}");
+        let long = format!("{}={hash}", "n".repeat(65));
+        for bad in [&key, "a=b", &format!("two words={hash}"), &format!("={hash}"), &long] {
+            let (code, said) = refusal(&[flag, &format!("{hash},{bad}")]);
+            assert_eq!(code, Some(2));
+            assert!(said.contains(flag) && said.contains("entry 2"), "{said}");
+            assert!(!said.contains(bad), "{said}");
+        }
         let (code, said) = refusal(&[flag, ""]);
         assert!(code == Some(2) && said.contains(flag), "{said}");
     }

@@ -134,9 +134,14 @@ impl Rig {
 
     /// Waits until all that was told has been done.
     async fn idle(&self) {
+        let is_idle = || self.admission.occupied() == 0 && self.steps.is_empty();
+        self.until("the engine hangs", is_idle).await;
+    }
+
+    async fn until(&self, fault: &str, is_so: impl Fn() -> bool) {
         let start = Instant::now();
-        while self.admission.occupied() > 0 || !self.steps.is_empty() {
-            assert!(start.elapsed() < Duration::from_mins(1), "the engine hangs");
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_mins(1), "{fault}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -170,11 +175,7 @@ async fn a_panic_in_a_comparison_costs_that_image_alone_its_answer() {
     let batch: Vec<_> = (0..3).map(|_| rig.ask()).collect();
     // Once a later one is taken out of the queue, they have been read.
     let later = rig.ask();
-    let start = Instant::now();
-    while rig.engine.waiting() > 0 {
-        assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    rig.until("they are not read", || rig.engine.waiting() == 0).await;
     for step in [Step::Compare, Step::Compare, Step::Panic, Step::Compare, Step::Compare] {
         rig.tell(step);
     }
@@ -289,11 +290,7 @@ async fn a_batch_takes_what_waits_and_answers_the_same() {
     let waiting: Vec<_> = (0..3).map(|_| rig.ask()).collect();
     // Once it is taken out of the queue, those before it have been read.
     let fourth = rig.ask();
-    let start = Instant::now();
-    while rig.engine.waiting() > 0 {
-        assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    rig.until("they are not read", || rig.engine.waiting() == 0).await;
     (0..5).for_each(|_| rig.tell(Step::Compare));
     assert!(first.await.is_ok());
     let mut passes = Vec::new();

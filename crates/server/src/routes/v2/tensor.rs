@@ -3,7 +3,7 @@
 use std::fmt;
 
 use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Visitor};
-use serde::{Deserialize, Deserializer, Serialize, Serializer};
+use serde::{Deserialize, Deserializer, Serialize};
 use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
@@ -11,8 +11,8 @@ use utoipa::ToSchema;
 const MAX_DIMENSIONS: usize = 8;
 
 /// The types of the tensors that this server takes or gives.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ToSchema)]
-#[schema(rename_all = "UPPERCASE")]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, ToSchema)]
+#[serde(rename_all = "UPPERCASE")]
 pub enum DataType {
     /// 1 byte: 0 or 1.
     Bool,
@@ -43,12 +43,6 @@ impl DataType {
             Self::Fp64 => "TYPE_FP64",
             Self::Bytes => "TYPE_STRING",
         }
-    }
-}
-
-impl Serialize for DataType {
-    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(self.name())
     }
 }
 
