@@ -39,18 +39,12 @@ const SWEEP_PERIOD: Duration = Duration::from_secs(5);
 /// A server with its model loaded, listening but not yet answering.
 pub struct Application {
     server: Server,
-    administration: Option<Administration>,
+    /// For operators, and the file of its socket, which is removed at the end.
+    administration: Option<(Server, Option<SocketFile>)>,
     service: Data<Service>,
     /// A clone of the server's.
     listening: TcpListener,
     signals: Signals,
-}
-
-/// The server for operators.
-struct Administration {
-    server: Server,
-    /// Removed at the end.
-    _socket: Option<SocketFile>,
 }
 
 impl Application {
@@ -81,7 +75,7 @@ impl Application {
         };
         let server =
             serve(listening_for_all, Entrance::Main, &service, &document).map_err(listen)?;
-        let administration = Administration::start(&service, &document)?;
+        let administration = administer(&service, &document)?;
         // Before anyone is told that it listens, and so may want to stop it.
         signals.started();
         let scheme = if service.security.tls.is_some() { "https" } else { "http" };
@@ -101,10 +95,8 @@ impl Application {
         let handle = server.handle();
         let sweeping = actix_web::rt::spawn(sweep(service.clone()));
         // Until the end: what is being done does not keep the process.
-        let administration = administration.map(|administration| {
-            let Administration { server, _socket: socket } = administration;
-            (actix_web::rt::spawn(server), socket)
-        });
+        let administration =
+            administration.map(|(server, socket)| (actix_web::rt::spawn(server), socket));
         let stopping = async {
             signals.stop_or_reload(&service).await;
             let stop = Stop::begin(&service.settings.limits);
@@ -143,20 +135,17 @@ async fn sweep(service: Data<Service>) {
     }
 }
 
-impl Administration {
-    fn start(
-        service: &Data<Service>,
-        document: &Data<ApiDocument>,
-    ) -> Result<Option<Self>, StartError> {
-        let settings = &service.settings;
-        let Some(address) = &settings.security.admin_address else { return Ok(None) };
-        let fault = |source| StartError::Administration { address: address.clone(), source };
-        let (listening, socket) =
-            administration::bind(address, settings.reuse_port).map_err(fault)?;
-        let server =
-            serve(listening, Entrance::Administration, service, document).map_err(fault)?;
-        Ok(Some(Self { server, _socket: socket }))
-    }
+/// The server for operators, where the settings give it an address.
+fn administer(
+    service: &Data<Service>,
+    document: &Data<ApiDocument>,
+) -> Result<Option<(Server, Option<SocketFile>)>, StartError> {
+    let settings = &service.settings;
+    let Some(address) = &settings.security.admin_address else { return Ok(None) };
+    let fault = |source| StartError::Administration { address: address.clone(), source };
+    let (listening, socket) = administration::bind(address, settings.reuse_port).map_err(fault)?;
+    let server = serve(listening, Entrance::Administration, service, document).map_err(fault)?;
+    Ok(Some((server, socket)))
 }
 
 fn serve(
