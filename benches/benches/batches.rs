@@ -18,6 +18,7 @@ use sdd_benches::DEFAULT_MODEL;
 use sdd_benches::machine::processor;
 use sdd_benches::samples::Samples;
 use sdd_core::{Classifier, ClassifierOptions};
+use sdd_serving::Origin;
 use sdd_serving::engine::{Admission, Engine, EngineObserver, EngineOptions, Input, Pair, Ticket};
 
 const BATCHES: [usize; 5] = [1, 2, 4, 8, 16];
@@ -122,7 +123,8 @@ async fn ask(engine: &Engine, admission: &Admission, clients: usize) -> Result<(
             for _ in (client..IMAGES).step_by(clients) {
                 let deadline = Instant::now() + Duration::from_mins(10);
                 for permit in admission.admit(1, deadline)? {
-                    let ticket = Ticket { permit, deadline, keep_image: false };
+                    let ticket =
+                        Ticket { permit, deadline, keep_image: false, origin: Origin::default() };
                     engine.answer(Input::Tensor(tensor.clone()), ticket).await?;
                 }
             }

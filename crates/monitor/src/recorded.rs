@@ -14,8 +14,6 @@ pub struct Recorded {
     pub pair: PairId,
     /// Verdict, reasons and numbers.
     pub drift: MonitorReport,
-    /// Images in a window.
-    pub window: usize,
     /// The last images of the epoch, [`Stretch::MOST_IMAGES`] at most, oldest first.
     pub images: Vec<SeriesPoint>,
     /// The strangest of the window, strangest first.
@@ -37,7 +35,6 @@ impl Recorded {
         Ok(Self {
             pair: pair.clone(),
             drift: monitor.report(&state)?,
-            window: monitor.settings().window,
             images: store.series(pair, state.began_after(), Stretch::MOST_IMAGES)?,
             strangest: store.by_sequence(pair, &state.strangest())?,
         })

@@ -82,9 +82,9 @@ impl Report {
     ///
     /// What the reference reports.
     pub fn of(recorded: Recorded, reference: &Reference, now_ms: i64) -> Result<Self> {
-        let Recorded { pair, drift, window, images, strangest } = recorded;
+        let Recorded { pair, drift, images, strangest } = recorded;
         let facts = ReferenceFacts::of(reference);
-        let recent = &images[images.len().saturating_sub(window)..];
+        let recent = &images[images.len().saturating_sub(drift.settings.window)..];
         Ok(Self {
             format: FORMAT.into(),
             format_version: FORMAT_VERSION,

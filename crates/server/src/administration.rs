@@ -1,9 +1,7 @@
 //! The address of administration, apart from the one for everybody.
 
-use std::fmt;
 use std::fs::{self, File, Permissions};
 use std::io;
-use std::net::TcpListener;
 use std::os::fd::OwnedFd;
 use std::os::unix::fs::{FileTypeExt, MetadataExt, PermissionsExt};
 use std::os::unix::net::{UnixListener, UnixStream};
@@ -11,7 +9,7 @@ use std::path::{Path, PathBuf};
 
 use socket2::{Domain, SockAddr, Socket, Type};
 
-use crate::listener;
+use crate::listener::{self, Listening};
 use crate::settings::AdminAddress;
 
 /// Operators who may wait to be let in.
@@ -20,48 +18,22 @@ const BACKLOG: i32 = 16;
 /// Who may use the socket in the file system: its owner.
 const SOCKET_MODE: u32 = 0o600;
 
-/// What administration listens on.
-#[derive(Debug)]
-pub enum AdminListener {
-    /// A port of this machine alone.
-    Port(TcpListener),
-    /// A socket in the file system, and its file.
-    Socket(UnixListener, SocketFile),
-}
-
-impl AdminListener {
-    /// Listens. With `take_over` another server may do so already.
-    pub fn bind(address: &AdminAddress, take_over: bool) -> io::Result<Self> {
-        match address {
-            AdminAddress::Port(address) => {
-                listener::bind_address(*address, take_over).map(Self::Port)
-            }
-            AdminAddress::Socket(path) => {
-                let listener = bind_socket(path, take_over)?;
-                let file = SocketFile { path: path.clone(), inode: inode(path)? };
-                Ok(Self::Socket(listener, file))
-            }
+/// Listens, and gives the file of a socket. With `take_over` another server may listen already.
+pub fn bind(
+    address: &AdminAddress,
+    take_over: bool,
+) -> io::Result<(Listening, Option<SocketFile>)> {
+    match address {
+        AdminAddress::Port(address) => {
+            let listener = listener::bind_address(*address, take_over)?;
+            tracing::info!("administration is at http://{}", listener.local_addr()?);
+            Ok((Listening::Port(listener), None))
         }
-    }
-}
-
-impl fmt::Display for AdminListener {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Port(listener) => {
-                let address = listener.local_addr().map_err(|_| fmt::Error)?;
-                write!(formatter, "http://{address}")
-            }
-            Self::Socket(_, file) => write!(formatter, "unix:{}", file.path.display()),
-        }
-    }
-}
-
-impl fmt::Display for AdminAddress {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Port(address) => address.fmt(formatter),
-            Self::Socket(path) => write!(formatter, "unix:{}", path.display()),
+        AdminAddress::Socket(path) => {
+            let listener = bind_socket(path, take_over)?;
+            let file = SocketFile { path: path.clone(), inode: inode(path)? };
+            tracing::info!("administration is at {address}");
+            Ok((Listening::Socket(listener), Some(file)))
         }
     }
 }
@@ -112,7 +84,7 @@ mod tests {
     use std::os::unix::fs::PermissionsExt;
     use std::os::unix::net::UnixStream;
 
-    use super::{AdminListener, SOCKET_MODE};
+    use super::{SOCKET_MODE, bind};
     use crate::settings::AdminAddress;
 
     #[test]
@@ -120,25 +92,25 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("admin.sock");
         let address = AdminAddress::Socket(path.clone());
-        let first = AdminListener::bind(&address, false).unwrap();
+        let first = bind(&address, false).unwrap();
         let mode = std::fs::metadata(&path).unwrap().permissions().mode();
         assert_eq!(mode & 0o777, SOCKET_MODE);
         UnixStream::connect(&path).unwrap();
-        assert!(AdminListener::bind(&address, false).is_err(), "it is in use");
+        assert!(bind(&address, false).is_err(), "it is in use");
 
-        let second = AdminListener::bind(&address, true).unwrap();
+        let second = bind(&address, true).unwrap();
         drop(first);
         UnixStream::connect(&path).expect("the first does not remove the second's");
         // As after a kill.
-        let AdminListener::Socket(listener, file) = second else { panic!("not a socket") };
-        drop(listener);
+        let (listening, file) = second;
+        drop(listening);
         std::mem::forget(file);
         assert!(path.exists());
-        drop(AdminListener::bind(&address, false).unwrap());
+        drop(bind(&address, false).unwrap());
         assert!(!path.exists());
 
         std::fs::write(&path, "a file").unwrap();
-        assert!(AdminListener::bind(&address, true).is_err(), "files are nobody's to remove");
+        assert!(bind(&address, true).is_err(), "files are nobody's to remove");
         assert!(path.exists());
     }
 }

@@ -1,5 +1,7 @@
 //! The check whether a request is let in, before anything of its body is read.
 
+use std::rc::Rc;
+
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{self, HeaderMap, HeaderValue};
@@ -59,7 +61,9 @@ fn check(request: &ServiceRequest) -> Result<(), ApiError> {
         return Ok(());
     }
     let caller = shown_key(request.headers()).and_then(|key| keys.find(key));
-    if let (Some(caller), Some(context)) = (&caller, request.extensions().get::<RequestContext>()) {
+    if let (Some(caller), Some(context)) =
+        (&caller, request.extensions().get::<Rc<RequestContext>>())
+    {
         context.key_name.replace(Some(caller.name.clone()));
     }
     // Before the keys are looked at: guessing them is limited, too. A scraper is not, unless it needs a
@@ -144,71 +148,4 @@ fn shown_key(headers: &HeaderMap) -> Option<&[u8]> {
     });
     let key = bearer.or_else(|| headers.get("x-api-key").map(HeaderValue::as_bytes));
     key.filter(|key| key.len() <= MAX_KEY_BYTES)
-}
-
-#[cfg(test)]
-mod tests {
-    use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-
-    use super::{Area, Caller, Entrance, KeyRing, authorize, shown_key};
-
-    /// `None` when let in, or the code of the refusal.
-    fn refused_at(
-        entrance: Entrance,
-        area: Area,
-        caller: Option<(bool, bool)>,
-        keys: (bool, bool),
-    ) -> Option<&'static str> {
-        let caller =
-            caller.map(|(is_client, is_admin)| Caller { name: "c".into(), is_client, is_admin });
-        let mut ring = KeyRing::default();
-        (ring.for_clients, ring.for_admins) = keys;
-        authorize(area, entrance, caller.as_ref(), &ring).err().map(|error| error.code())
-    }
-
-    fn refused(
-        area: Area,
-        caller: Option<(bool, bool)>,
-        keys: (bool, bool),
-    ) -> Option<&'static str> {
-        refused_at(Entrance::Main, area, caller, keys)
-    }
-
-    #[test]
-    fn each_area_asks_for_its_own_keys() {
-        let (client, admin) = (Some((true, false)), Some((false, true)));
-        let (open, keyed) = ((false, false), (true, true));
-        assert_eq!(refused(Area::Client, None, open), None);
-        assert_eq!(refused(Area::Client, None, keyed), Some("unauthorized"));
-        assert_eq!(refused(Area::Client, client, keyed), None);
-        assert_eq!(refused(Area::Client, admin, keyed), Some("forbidden"));
-        assert_eq!(refused(Area::Admin, None, open), Some("admin_disabled"));
-        assert_eq!(refused(Area::Admin, client, (true, false)), Some("admin_disabled"));
-        assert_eq!(refused(Area::Admin, None, keyed), Some("unauthorized"));
-        assert_eq!(refused(Area::Admin, client, keyed), Some("forbidden"));
-        assert_eq!(refused(Area::Admin, admin, keyed), None);
-        assert_eq!(refused(Area::Metrics, None, keyed), Some("unauthorized"));
-        assert_eq!(refused(Area::Metrics, admin, keyed), None);
-        assert_eq!(refused(Area::Page, None, keyed), None);
-        let at_its_own =
-            |caller, keys| refused_at(Entrance::Administration, Area::Admin, caller, keys);
-        assert_eq!(at_its_own(None, open), None);
-        assert_eq!(at_its_own(None, keyed), Some("unauthorized"));
-        assert_eq!(at_its_own(admin, keyed), None);
-    }
-
-    #[test]
-    fn a_key_is_taken_from_either_header() {
-        let shown = |name: HeaderName, value: &'static str| {
-            let mut headers = HeaderMap::new();
-            headers.insert(name, HeaderValue::from_static(value));
-            shown_key(&headers).map(|key| String::from_utf8_lossy(key).into_owned())
-        };
-        assert_eq!(shown(header::AUTHORIZATION, "Bearer abc").as_deref(), Some("abc"));
-        assert_eq!(shown(header::AUTHORIZATION, "bearer  abc").as_deref(), Some("abc"));
-        assert_eq!(shown(HeaderName::from_static("x-api-key"), "abc").as_deref(), Some("abc"));
-        for other in ["Basic abc", "Bearer", "Bearerabc", ""] {
-            assert_eq!(shown(header::AUTHORIZATION, other), None, "{other}");
-        }
-    }
 }

@@ -1,10 +1,12 @@
 //! The listening socket: bound, and closed without losing a connection.
 
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
+use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use actix_web::dev::ServerHandle;
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
+use rustls::ServerConfig;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 
 use crate::settings::Settings;
@@ -17,6 +19,16 @@ const ACCEPT_THREAD_REACTS: Duration = Duration::from_millis(2);
 
 /// How often it is tried to find the moment at which no connection waits to be accepted.
 const TRIES: usize = 100;
+
+/// What a server listens on.
+pub enum Listening {
+    /// In the clear.
+    Port(TcpListener),
+    /// With TLS.
+    Encrypted(TcpListener, Box<ServerConfig>),
+    /// A socket in the file system.
+    Socket(UnixListener),
+}
 
 /// Listens on the first of the host's addresses that can be listened on.
 pub fn bind(settings: &Settings) -> std::io::Result<TcpListener> {

@@ -11,23 +11,20 @@ use crate::webhook;
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum MonitorError {
-    /// The file, or the database.
+    /// The file, or the database; or the threads.
     #[error(
         "drift over time cannot be watched; --monitor names another file or database, `--monitor none` goes without"
     )]
-    Memory(#[source] sdd_monitor::Error),
+    Recording(#[from] RecordingError),
     /// The settings, or the reference's calibration.
     #[error("drift over time cannot be watched with these settings")]
     Settings(#[source] sdd_monitor::Error),
-    /// The thread.
-    #[error("cannot start a thread for the monitor")]
-    Thread(#[source] std::io::Error),
 }
 
 /// Opens the memory that the settings name and starts the threads; `None` where they name none.
 pub fn start(settings: &DriftSettings) -> Result<Option<Recorder>, MonitorError> {
     settings.tests().check().map_err(MonitorError::Settings)?;
-    let Some(place) = settings.place().map_err(MonitorError::Memory)? else {
+    let Some(place) = settings.place().map_err(RecordingError::from)? else {
         if settings.monitor.is_none() {
             tracing::warn!("no folder is known for the drift monitor's file: see --monitor");
         }
@@ -51,7 +48,6 @@ pub fn start(settings: &DriftSettings) -> Result<Option<Recorder>, MonitorError>
             tracing::warn!("drift over time is not watched: {}; see --monitor", chain_of(&error));
             Ok(None)
         }
-        Err(RecordingError::Memory(error)) => Err(MonitorError::Memory(error)),
-        Err(RecordingError::Thread(error)) => Err(MonitorError::Thread(error)),
+        Err(error) => Err(error.into()),
     }
 }

@@ -7,7 +7,7 @@ use arc_swap::ArcSwap;
 use sdd_core::Device;
 use sdd_serving::Allowance;
 use sdd_serving::capture::{Capture, CaptureError};
-use sdd_serving::engine::{Admission, Answer, Engine, LoadError, Pair};
+use sdd_serving::engine::{Admission, Answer, Engine, EngineObserver, LoadError, Pair};
 use sdd_serving::recording::{Recorder, observation};
 use tokio::sync::{Mutex, OwnedMutexGuard};
 
@@ -17,7 +17,7 @@ use crate::metrics::Metrics;
 use crate::recorder::{self, MonitorError};
 use crate::request::RequestContext;
 use crate::security::{Security, SecurityError};
-use crate::settings::Settings;
+use crate::settings::{AdminAddress, Settings};
 use crate::telemetry::{TraceError, Traces};
 
 /// The state of a running server.
@@ -33,7 +33,7 @@ pub struct Service {
     /// The connections, and the requests on them.
     pub open_connections: OpenConnections,
     /// What is counted.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Where predictions are kept, if they are.
     pub capture: Option<Capture>,
     /// What remembers predictions, for drift over time, if they are remembered.
@@ -53,7 +53,7 @@ impl Service {
     pub fn start(settings: &Settings) -> Result<Self, StartError> {
         let security = Security::open(&settings.security, &settings.host)?;
         let admission = Arc::new(Admission::new(settings.model.workers(), settings.limits.queue));
-        let metrics = Metrics::new();
+        let metrics = Arc::new(Metrics::new());
         // Before the model, which takes longer.
         let capture = settings.capture.options();
         let capture = capture.as_ref().map(Capture::start).transpose()?;
@@ -86,13 +86,12 @@ impl Service {
 
     /// The right to reload now.
     pub fn try_reload_turn(&self) -> Result<ReloadTurn, ApiError> {
-        let turn = Arc::clone(&self.reloading).try_lock_owned();
-        turn.map(|turn| ReloadTurn { _turn: turn }).map_err(|_| ApiError::ReloadInProgress)
+        Arc::clone(&self.reloading).try_lock_owned().map_err(|_| ApiError::ReloadInProgress)
     }
 
     /// The right to reload, once nobody else has it.
     pub async fn reload_turn(&self) -> ReloadTurn {
-        ReloadTurn { _turn: Arc::clone(&self.reloading).lock_owned().await }
+        Arc::clone(&self.reloading).lock_owned().await
     }
 
     /// Reads keys and certificate anew, then loads model and reference anew, both from the files that
@@ -181,13 +180,11 @@ impl Service {
 }
 
 /// The right to load model and reference anew, which one has at a time.
-#[derive(Debug)]
-pub struct ReloadTurn {
-    _turn: OwnedMutexGuard<()>,
-}
+pub type ReloadTurn = OwnedMutexGuard<()>;
 
-/// Why no engine could be started.
+/// Why the server cannot start, or take what it serves anew.
 #[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
 pub enum StartError {
     /// Who may ask.
     #[error(transparent)]
@@ -207,6 +204,27 @@ pub enum StartError {
     /// The collector.
     #[error(transparent)]
     Traces(#[from] TraceError),
+    /// The address.
+    #[error("cannot listen on {host}:{port}; --host and --port choose another address")]
+    Listen {
+        host: String,
+        port: u16,
+        #[source]
+        source: std::io::Error,
+    },
+    /// The address of administration.
+    #[error("cannot listen on {address}, which --admin-address names")]
+    Administration {
+        address: AdminAddress,
+        #[source]
+        source: std::io::Error,
+    },
+    /// The files that it may open.
+    #[error("only {0} files may be open at a time, which is not enough to start: see ulimit -n")]
+    Files(u64),
+    /// The signals.
+    #[error("cannot listen to signals")]
+    Signals(#[source] std::io::Error),
 }
 
 fn serve_watched(recorder: Option<&Recorder>, engine: &Engine) {
@@ -219,9 +237,10 @@ fn start_engine(
     settings: &Settings,
     device: Device,
     admission: &Arc<Admission>,
-    metrics: &Metrics,
+    metrics: &Arc<Metrics>,
 ) -> Result<Engine, StartError> {
     let mut pair = Pair::load(&settings.model.engine_options(device))?;
     pair.watch(&settings.drift.tests()).map_err(MonitorError::Settings)?;
-    Engine::start(pair, admission, &metrics.engine()).map_err(StartError::Threads)
+    let observer: Arc<dyn EngineObserver> = metrics.clone();
+    Engine::start(pair, admission, &observer).map_err(StartError::Threads)
 }

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use actix_web::dev::ServerHandle;
 use actix_web::web::Data;
+use futures_util::future::OptionFuture;
 use signal_hook::consts::{SIGINT, SIGTERM};
 use signal_hook::flag;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -77,16 +78,9 @@ impl Stop {
     /// Returns when what has been answered is captured, and what was traced is sent, too, or have had
     /// their time.
     pub async fn finish(&self, service: &Data<Service>) {
-        let captured = async {
-            if let Some(capture) = &service.capture {
-                capture.finish(self.end).await;
-            }
-        };
-        let recorded = async {
-            if let Some(recorder) = &service.recorder {
-                recorder.finish(self.end).await;
-            }
-        };
+        let captured = service.capture.as_ref().map(|capture| capture.finish(self.end));
+        let recorded = service.recorder.as_ref().map(|recorder| recorder.finish(self.end));
+        let (captured, recorded) = (OptionFuture::from(captured), OptionFuture::from(recorded));
         tokio::join!(captured, recorded, self.send_traces(service.clone()));
     }
 

@@ -1,26 +1,24 @@
 //! From settings to a server that listens, and to its end.
 
 use std::net::TcpListener;
-use std::os::unix::net::UnixListener;
 use std::time::Duration;
 
 use actix_web::dev::Server;
 use actix_web::middleware::{Condition, from_fn};
 use actix_web::web::{Data, ServiceConfig};
 use actix_web::{App, HttpServer};
-use rustls::ServerConfig;
-use thiserror::Error;
 
-use crate::administration::{AdminListener, SocketFile};
+use crate::administration::SocketFile;
 use crate::connections::{self, decline_upgrades, watch};
 use crate::guard::guard;
+use crate::listener::Listening;
 use crate::observe::observe;
 use crate::routes::docs::ApiDocument;
 use crate::security::{Entrance, SecurityError, Tls, cors};
 use crate::service::{Service, StartError};
-use crate::settings::{AdminAddress, Settings};
+use crate::settings::Settings;
 use crate::shutdown::{Signals, Stop};
-use crate::{listener, openapi, routes};
+use crate::{administration, listener, openapi, routes};
 
 /// Threads that read and write HTTP; decoding and inference have threads of their own.
 const HTTP_THREADS: usize = 2;
@@ -38,56 +36,15 @@ const KEEP_ALIVE: Duration = Duration::from_secs(75);
 /// How often idle connections and clients are looked through.
 const SWEEP_PERIOD: Duration = Duration::from_secs(5);
 
-/// Why the server could not start.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum StartupError {
-    /// What should be served, or its threads.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// The address.
-    #[error("cannot listen on {host}:{port}; --host and --port choose another address")]
-    Listen {
-        /// The address asked for.
-        host: String,
-        /// The port asked for.
-        port: u16,
-        /// What the operating system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The address of administration.
-    #[error("cannot listen on {address}, which --admin-address names")]
-    Administration {
-        /// The address asked for.
-        address: AdminAddress,
-        /// What the operating system says.
-        #[source]
-        source: std::io::Error,
-    },
-    /// The files that it may open.
-    #[error("only {0} files may be open at a time, which is not enough to start: see ulimit -n")]
-    Files(u64),
-    /// The signals.
-    #[error("cannot listen to signals")]
-    Signals(#[source] std::io::Error),
-}
-
 /// A server with its model loaded, listening but not yet answering.
 pub struct Application {
     server: Server,
-    administration: Option<Administration>,
+    /// For operators, and the file of its socket, which is removed at the end.
+    administration: Option<(Server, Option<SocketFile>)>,
     service: Data<Service>,
     /// A clone of the server's.
     listening: TcpListener,
     signals: Signals,
-}
-
-/// The server for operators.
-struct Administration {
-    server: Server,
-    /// Removed at the end.
-    _socket: Option<SocketFile>,
 }
 
 impl Application {
@@ -95,12 +52,12 @@ impl Application {
     /// the process meanwhile, with the exit code 0.
     ///
     /// # Errors
-    /// `StartupError` says which part, and why.
-    pub fn build(settings: &Settings) -> Result<Self, StartupError> {
-        let signals = Signals::listen().map_err(StartupError::Signals)?;
-        connections::allow_files(settings.limits.max_connections).map_err(StartupError::Files)?;
+    /// `StartError` says which part, and why.
+    pub fn build(settings: &Settings) -> Result<Self, StartError> {
+        let signals = Signals::listen().map_err(StartError::Signals)?;
+        connections::allow_files(settings.limits.max_connections).map_err(StartError::Files)?;
         let service = Data::new(Service::start(settings)?);
-        let listen = |source| StartupError::Listen {
+        let listen = |source| StartError::Listen {
             host: settings.host.clone(),
             port: settings.port,
             source,
@@ -118,7 +75,7 @@ impl Application {
         };
         let server =
             serve(listening_for_all, Entrance::Main, &service, &document).map_err(listen)?;
-        let administration = Administration::start(&service, &document)?;
+        let administration = administer(&service, &document)?;
         // Before anyone is told that it listens, and so may want to stop it.
         signals.started();
         let scheme = if service.security.tls.is_some() { "https" } else { "http" };
@@ -138,10 +95,8 @@ impl Application {
         let handle = server.handle();
         let sweeping = actix_web::rt::spawn(sweep(service.clone()));
         // Until the end: what is being done does not keep the process.
-        let administration = administration.map(|administration| {
-            let Administration { server, _socket: socket } = administration;
-            (actix_web::rt::spawn(server), socket)
-        });
+        let administration =
+            administration.map(|(server, socket)| (actix_web::rt::spawn(server), socket));
         let stopping = async {
             signals.stop_or_reload(&service).await;
             let stop = Stop::begin(&service.settings.limits);
@@ -180,31 +135,17 @@ async fn sweep(service: Data<Service>) {
     }
 }
 
-impl Administration {
-    fn start(
-        service: &Data<Service>,
-        document: &Data<ApiDocument>,
-    ) -> Result<Option<Self>, StartupError> {
-        let settings = &service.settings;
-        let Some(address) = &settings.security.admin_address else { return Ok(None) };
-        let fault = |source| StartupError::Administration { address: address.clone(), source };
-        let listener = AdminListener::bind(address, settings.reuse_port).map_err(fault)?;
-        tracing::info!("administration is at {listener}");
-        let (listening, socket) = match listener {
-            AdminListener::Port(listener) => (Listening::Port(listener), None),
-            AdminListener::Socket(listener, file) => (Listening::Socket(listener), Some(file)),
-        };
-        let server =
-            serve(listening, Entrance::Administration, service, document).map_err(fault)?;
-        Ok(Some(Self { server, _socket: socket }))
-    }
-}
-
-/// What a server listens on.
-enum Listening {
-    Port(TcpListener),
-    Encrypted(TcpListener, Box<ServerConfig>),
-    Socket(UnixListener),
+/// The server for operators, where the settings give it an address.
+fn administer(
+    service: &Data<Service>,
+    document: &Data<ApiDocument>,
+) -> Result<Option<(Server, Option<SocketFile>)>, StartError> {
+    let settings = &service.settings;
+    let Some(address) = &settings.security.admin_address else { return Ok(None) };
+    let fault = |source| StartError::Administration { address: address.clone(), source };
+    let (listening, socket) = administration::bind(address, settings.reuse_port).map_err(fault)?;
+    let server = serve(listening, Entrance::Administration, service, document).map_err(fault)?;
+    Ok(Some((server, socket)))
 }
 
 fn serve(

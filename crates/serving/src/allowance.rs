@@ -6,6 +6,8 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use bytes::Bytes;
+
 /// How much may be held at a time, and how much is. Clones count together.
 #[derive(Debug, Clone)]
 pub struct Allowance {
@@ -75,6 +77,23 @@ impl Reservation {
         self.held = self.held.checked_sub(count)?;
         Some(Self { allowance: self.allowance.clone(), held: count })
     }
+
+    /// Bytes that the room was set aside for. It is given back when nobody holds a part of them any more.
+    pub fn hold(self, bytes: impl AsRef<[u8]> + Send + 'static) -> Bytes {
+        Bytes::from_owner(Held { bytes, _room: self })
+    }
+}
+
+/// Bytes together with the room that they take.
+struct Held<T> {
+    bytes: T,
+    _room: Reservation,
+}
+
+impl<T: AsRef<[u8]>> AsRef<[u8]> for Held<T> {
+    fn as_ref(&self) -> &[u8] {
+        self.bytes.as_ref()
+    }
 }
 
 impl Drop for Reservation {
@@ -112,6 +131,17 @@ mod tests {
         assert_eq!(room.used(), 1);
         drop(one);
         assert_eq!(room.used(), 0);
+    }
+
+    #[test]
+    fn a_part_of_bytes_keeps_the_room_of_the_whole() {
+        let memory = Allowance::new(10);
+        let whole = memory.take(6).unwrap().hold("abcdef");
+        let part = whole.slice(1..3);
+        drop(whole);
+        assert_eq!((&*part, memory.used()), (&b"bc"[..], 6));
+        drop(part);
+        assert_eq!(memory.used(), 0);
     }
 
     #[test]

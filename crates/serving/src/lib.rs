@@ -13,11 +13,9 @@ pub mod causes;
 pub mod engine;
 mod origin;
 pub mod recording;
-mod reserved_bytes;
 mod watched;
 mod worker;
 
 pub use allowance::{Allowance, Reservation};
 pub use origin::Origin;
-pub use reserved_bytes::ReservedBytes;
 pub use watched::WatchedPair;

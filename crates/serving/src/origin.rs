@@ -32,16 +32,3 @@ impl Origin {
         Ok((!name.is_empty()).then(|| name.to_owned()))
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names_are_short_and_of_one_line() {
-        assert_eq!(Origin::name(" part 17 ").unwrap().as_deref(), Some("part 17"));
-        assert_eq!(Origin::name("  ").unwrap(), None);
-        assert!(Origin::name(&"ä".repeat(100)).is_ok() && Origin::name(&"ä".repeat(101)).is_err());
-        assert!(Origin::name("a\nb").is_err() && Origin::name("a\0").is_err());
-    }
-}

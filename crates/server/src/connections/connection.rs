@@ -5,8 +5,6 @@ use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use sdd_serving::{Allowance, Reservation};
-
 /// One connection, shared by its requests.
 #[derive(Debug)]
 pub struct Connection {
@@ -18,18 +16,15 @@ pub struct Connection {
     pub open_requests: AtomicUsize,
     /// What the HTTP library has taken on of earlier answers may be waiting there for the client to read.
     pub may_hold_back: AtomicBool,
-    /// Those of all connections.
-    pub all_open_requests: Allowance,
     /// Since when nothing is asked on it.
     pub idle_since: Mutex<Instant>,
-    pub _counted: Option<Reservation>,
 }
 
 impl Connection {
     /// Counts a request as open for as long as the value lives.
     pub fn begin_request(self: &Arc<Self>) -> OpenRequest {
         self.open_requests.fetch_add(1, Ordering::SeqCst);
-        OpenRequest { _counted: self.all_open_requests.take(1), connection: Arc::clone(self) }
+        OpenRequest { connection: Arc::clone(self) }
     }
 
     pub fn idle_since(&self) -> MutexGuard<'_, Instant> {
@@ -63,7 +58,6 @@ impl Connection {
 #[derive(Debug)]
 pub struct OpenRequest {
     pub connection: Arc<Connection>,
-    pub _counted: Option<Reservation>,
 }
 
 impl Drop for OpenRequest {

@@ -5,24 +5,12 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::{Duration, Instant};
 
-use sdd_serving::Allowance;
-
 use crate::connections::connection::Connection;
 
-/// All connections that are open, and how many requests are on them.
-#[derive(Debug)]
+/// All connections that are open, and the requests on them.
+#[derive(Debug, Default)]
 pub struct OpenConnections {
     connections: Mutex<Vec<Weak<Connection>>>,
-    number: Allowance,
-    requests: Allowance,
-}
-
-impl Default for OpenConnections {
-    fn default() -> Self {
-        // Counted and not limited: the HTTP library does that.
-        let [number, requests] = [usize::MAX; 2].map(Allowance::new);
-        Self { connections: Mutex::default(), number, requests }
-    }
 }
 
 impl OpenConnections {
@@ -33,9 +21,7 @@ impl OpenConnections {
             is_encrypted,
             open_requests: AtomicUsize::new(0),
             may_hold_back: AtomicBool::new(false),
-            all_open_requests: self.requests.clone(),
             idle_since: Mutex::new(Instant::now()),
-            _counted: self.number.take(1),
         });
         self.lock().push(Arc::downgrade(&connection));
         connection
@@ -43,12 +29,14 @@ impl OpenConnections {
 
     /// Connections that are open.
     pub fn count(&self) -> usize {
-        self.number.used()
+        self.lock().iter().filter(|connection| connection.strong_count() > 0).count()
     }
 
     /// Requests that are not answered to the last byte.
     pub fn requests(&self) -> usize {
-        self.requests.used()
+        let connections = self.lock();
+        let open = connections.iter().filter_map(Weak::upgrade);
+        open.map(|connection| connection.open_requests()).sum()
     }
 
     /// Ends those that have had no request open for longer than `limit`; called every few seconds.

@@ -2,18 +2,19 @@
 
 mod answer;
 mod engine;
+pub mod kinds;
 mod shortage;
 mod text;
 mod way_back;
 
 use std::time::Duration;
 
-use actix_web::http::StatusCode;
 use sdd_core::ImageError;
 use sdd_serving::causes::chain_of;
 use thiserror::Error;
 
 pub use self::answer::{Body, Fault};
+use self::kinds::Kind;
 pub use self::shortage::Shortage;
 pub use self::text::readable_size;
 use self::text::{too_many_files, whole_seconds};
@@ -150,56 +151,48 @@ pub enum ApiError {
 }
 
 impl ApiError {
-    /// Status and stable code. No wildcard: a new variant does not compile until someone decides.
-    fn status_and_code(&self) -> (StatusCode, &'static str) {
+    /// No wildcard: a new variant does not compile until someone decides.
+    pub fn kind(&self) -> &'static Kind {
         match self {
-            Self::MissingFile => (StatusCode::UNPROCESSABLE_ENTITY, "missing_file"),
-            Self::TooManyFiles { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_files"),
-            Self::TooManyFields { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "too_many_fields"),
-            Self::InvalidField { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "invalid_field"),
+            Self::MissingFile => &kinds::MISSING_FILE,
+            Self::TooManyFiles { .. } => &kinds::TOO_MANY_FILES,
+            Self::TooManyFields { .. } => &kinds::TOO_MANY_FIELDS,
+            Self::InvalidField { .. } => &kinds::INVALID_FIELD,
             Self::NotAnUpload { .. } | Self::NotAnImageType { .. } => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type")
+                &kinds::UNSUPPORTED_MEDIA_TYPE
             }
-            Self::MalformedMultipart { .. } => (StatusCode::BAD_REQUEST, "malformed_multipart"),
-            Self::MalformedBody { .. } => (StatusCode::BAD_REQUEST, "malformed_body"),
-            Self::InvalidHeader { .. } => (StatusCode::BAD_REQUEST, "invalid_header"),
-            Self::TooManyBytes { .. } | Self::TooLargeFields { .. } => {
-                (StatusCode::PAYLOAD_TOO_LARGE, "too_large")
-            }
-            Self::UploadTimeout { .. } => (StatusCode::REQUEST_TIMEOUT, "upload_timeout"),
-            Self::Unauthorized => (StatusCode::UNAUTHORIZED, "unauthorized"),
-            Self::Forbidden => (StatusCode::FORBIDDEN, "forbidden"),
-            Self::AdminDisabled => (StatusCode::FORBIDDEN, "admin_disabled"),
-            Self::HostNotAllowed { .. } => (StatusCode::FORBIDDEN, "host_not_allowed"),
-            Self::CrossSiteRequest { .. } => (StatusCode::FORBIDDEN, "cross_site_request"),
-            Self::RateLimited { .. } => (StatusCode::TOO_MANY_REQUESTS, "rate_limited"),
-            Self::TooManyHeaders { .. } => {
-                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "too_many_headers")
-            }
-            Self::ClientLeft => (client_left(), "client_left"),
-            Self::Image(error) | Self::ImageAt { error, .. } => (status(error), error.code()),
-            Self::UnusableOutput { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "unusable_output"),
-            Self::InvalidInference { .. } => (StatusCode::BAD_REQUEST, "invalid_inference_request"),
-            Self::UnsupportedEncoding { .. } => {
-                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding")
-            }
-            Self::UnknownModel { .. } => (StatusCode::NOT_FOUND, "unknown_model"),
-            Self::NotSupported { .. } => (StatusCode::BAD_REQUEST, "not_supported"),
-            Self::Overloaded { .. } => (StatusCode::SERVICE_UNAVAILABLE, "overloaded"),
-            Self::DeadlineExceeded => (StatusCode::GATEWAY_TIMEOUT, "deadline_exceeded"),
-            Self::ReloadInProgress => (StatusCode::CONFLICT, "reload_in_progress"),
-            Self::ReloadFailed { .. } => (StatusCode::UNPROCESSABLE_ENTITY, "reload_failed"),
-            Self::NoMonitor { .. } => (StatusCode::NOT_FOUND, "no_monitor"),
-            Self::MonitorUnavailable { .. } => {
-                (StatusCode::SERVICE_UNAVAILABLE, "monitor_unavailable")
-            }
-            Self::InvalidQuery { .. } => (StatusCode::BAD_REQUEST, "invalid_query"),
-            Self::Stopping => (StatusCode::SERVICE_UNAVAILABLE, "stopping"),
-            Self::EngineFailing { .. } => (StatusCode::SERVICE_UNAVAILABLE, ENGINE_FAILING),
-            Self::ThreadLost => (StatusCode::SERVICE_UNAVAILABLE, "thread_lost"),
-            Self::NotFound { .. } => (StatusCode::NOT_FOUND, "not_found"),
-            Self::MethodNotAllowed { .. } => (StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed"),
-            Self::Internal(_) => (StatusCode::INTERNAL_SERVER_ERROR, "internal"),
+            Self::MalformedMultipart { .. } => &kinds::MALFORMED_MULTIPART,
+            Self::MalformedBody { .. } => &kinds::MALFORMED_BODY,
+            Self::InvalidHeader { .. } => &kinds::INVALID_HEADER,
+            Self::TooManyBytes { .. } | Self::TooLargeFields { .. } => &kinds::TOO_LARGE,
+            Self::UploadTimeout { .. } => &kinds::UPLOAD_TIMEOUT,
+            Self::Unauthorized => &kinds::UNAUTHORIZED,
+            Self::Forbidden => &kinds::FORBIDDEN,
+            Self::AdminDisabled => &kinds::ADMIN_DISABLED,
+            Self::HostNotAllowed { .. } => &kinds::HOST_NOT_ALLOWED,
+            Self::CrossSiteRequest { .. } => &kinds::CROSS_SITE_REQUEST,
+            Self::RateLimited { .. } => &kinds::RATE_LIMITED,
+            Self::TooManyHeaders { .. } => &kinds::TOO_MANY_HEADERS,
+            Self::ClientLeft => &kinds::CLIENT_LEFT,
+            Self::Image(error) | Self::ImageAt { error, .. } => kinds::of_image(error),
+            Self::UnusableOutput { .. } => &kinds::UNUSABLE_OUTPUT,
+            Self::InvalidInference { .. } => &kinds::INVALID_INFERENCE_REQUEST,
+            Self::UnsupportedEncoding { .. } => &kinds::UNSUPPORTED_ENCODING,
+            Self::UnknownModel { .. } => &kinds::UNKNOWN_MODEL,
+            Self::NotSupported { .. } => &kinds::NOT_SUPPORTED,
+            Self::Overloaded { .. } => &kinds::OVERLOADED,
+            Self::DeadlineExceeded => &kinds::DEADLINE_EXCEEDED,
+            Self::ReloadInProgress => &kinds::RELOAD_IN_PROGRESS,
+            Self::ReloadFailed { .. } => &kinds::RELOAD_FAILED,
+            Self::NoMonitor { .. } => &kinds::NO_MONITOR,
+            Self::MonitorUnavailable { .. } => &kinds::MONITOR_UNAVAILABLE,
+            Self::InvalidQuery { .. } => &kinds::INVALID_QUERY,
+            Self::Stopping => &kinds::STOPPING,
+            Self::EngineFailing { .. } => &kinds::ENGINE_FAILING,
+            Self::ThreadLost => &kinds::THREAD_LOST,
+            Self::NotFound { .. } => &kinds::NOT_FOUND,
+            Self::MethodNotAllowed { .. } => &kinds::METHOD_NOT_ALLOWED,
+            Self::Internal(_) => &kinds::INTERNAL,
         }
     }
 
@@ -210,39 +203,13 @@ impl ApiError {
 
     /// The stable code.
     pub fn code(&self) -> &'static str {
-        self.status_and_code().1
+        self.kind().code
     }
 
     /// Writes a fault of ours into the log, which clients are told to have the details.
     pub fn log_internal(&self) {
         if let Self::Internal(error) = self {
             tracing::error!("{}", chain_of(error.as_ref()));
-        }
-    }
-}
-
-/// The code of [`ApiError::EngineFailing`].
-pub const ENGINE_FAILING: &str = "engine_failing";
-
-/// The status of a request whose client left before the answer, as nginx writes it into its log; there
-/// is no standard one. Nobody is sent it.
-pub const CLIENT_LEFT: u16 = 499;
-
-fn client_left() -> StatusCode {
-    StatusCode::from_u16(CLIENT_LEFT).unwrap_or(StatusCode::BAD_REQUEST)
-}
-
-fn status(error: &ImageError) -> StatusCode {
-    match error {
-        ImageError::Empty | ImageError::NotAnImage | ImageError::Damaged { .. } => {
-            StatusCode::BAD_REQUEST
-        }
-        ImageError::TooManyBytes { .. }
-        | ImageError::TooManyPixels { .. }
-        | ImageError::TooMuchMemory { .. } => StatusCode::PAYLOAD_TOO_LARGE,
-        ImageError::Unsupported { .. } => StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        ImageError::AmbiguousBitDepth { .. } | ImageError::BeyondBitDepth { .. } => {
-            StatusCode::UNPROCESSABLE_ENTITY
         }
     }
 }

@@ -8,9 +8,6 @@ use crate::request::{Finished, ImageOutcome};
 /// The route of paths that are not there.
 const UNMATCHED: &str = "unmatched";
 
-/// One label, whose values are the program's own: its name and its value.
-pub(crate) type Label = [(&'static str, &'static str); 1];
-
 #[derive(Debug, Clone, PartialEq, Eq, Hash, EncodeLabelSet)]
 pub(crate) struct RequestLabels {
     pub route: String,
@@ -23,8 +20,8 @@ pub(crate) struct RequestLabels {
 impl RequestLabels {
     pub fn of(finished: &Finished<'_>) -> Self {
         Self {
-            route: finished.route.unwrap_or(UNMATCHED).to_owned(),
-            method: finished.method,
+            route: finished.context.route.as_deref().unwrap_or(UNMATCHED).to_owned(),
+            method: finished.context.method,
             status: finished.status,
             error: finished.error.unwrap_or_default(),
         }

@@ -1,32 +1,25 @@
 //! What is counted, for Prometheus.
 //!
 //! What happens is counted in [`Metrics`] as it happens; what is (the queue, the model, the process) is
-//! looked at when somebody asks. Names follow Prometheus's conventions: units in the name, counters
+//! looked at when somebody asks, in `routes/metrics/`. Names follow Prometheus's conventions: units in the name, counters
 //! end in `_total`.
 
-mod drift;
-mod engine;
-mod exposition;
 mod labels;
-mod process;
-mod state;
 
-use std::sync::Arc;
+use std::time::Duration;
 
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::histogram::Histogram;
-use prometheus_client::registry::{Registry, Unit};
+use prometheus_client::registry::{Metric, Registry, Unit};
 use sdd_monitor::Observation;
-
-pub use exposition::{Format, expose};
-pub use state::Snapshot;
-
 use sdd_serving::engine::{EngineObserver, Stage};
 
-use self::engine::EngineMetrics;
-use self::labels::{DurationLabels, ImageLabels, Label, RequestLabels};
+use self::labels::{DurationLabels, ImageLabels, RequestLabels};
 use crate::request::Finished;
+
+/// One label, whose values are the program's own: its name and its value.
+pub type Label = [(&'static str, &'static str); 1];
 
 /// Upper bounds of durations in seconds: 0.1 ms to 60 s.
 const SECONDS: [f64; 18] = [
@@ -50,10 +43,13 @@ const SCORES: [f64; 18] = [
 /// The counters and histograms of a server.
 #[derive(Debug)]
 pub struct Metrics {
-    registry: Registry,
     requests: Family<RequestLabels, Counter>,
     request_duration: Family<DurationLabels, Histogram>,
-    engine: Arc<EngineMetrics>,
+    /// The seconds that images spent in each stage that they went through.
+    stages: Family<Label, Histogram>,
+    batch_images: Histogram,
+    failed_passes: Counter,
+    engine_panics: Counter,
     shortages: Family<Label, Counter>,
     images: Family<ImageLabels, Counter>,
     image_errors: Family<Label, Counter>,
@@ -61,6 +57,8 @@ pub struct Metrics {
     drift_p_value: Histogram,
     drift_score: Histogram,
     reloads: Family<Label, Counter>,
+    /// All of them.
+    pub registry: Registry,
 }
 
 /// The stage in which a request's body comes.
@@ -71,91 +69,110 @@ const fn reload(succeeded: bool) -> Label {
     [("outcome", if succeeded { "ok" } else { "failed" })]
 }
 
+/// Registers a metric; a clone of it counts with it.
+fn add<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, metric: M) -> M {
+    registry.register(name, help, metric.clone());
+    metric
+}
+
+fn add_in<M: Metric + Clone>(
+    registry: &mut Registry,
+    unit: Unit,
+    name: &str,
+    help: &str,
+    metric: M,
+) -> M {
+    registry.register_with_unit(name, help, unit, metric.clone());
+    metric
+}
+
 impl Metrics {
     /// All at zero.
     pub fn new() -> Self {
-        let mut registry = Registry::with_prefix("sdd");
+        let mut all = Registry::with_prefix("sdd");
         let durations: fn() -> Histogram = || Histogram::new(SECONDS);
-        let requests = Family::default();
-        registry.register("http_requests", "Requests that are over", requests.clone());
-        let request_duration = Family::new_with_constructor(durations);
-        registry.register_with_unit(
-            "http_request_duration",
-            "Time from a request's head to its answer, by the answer's status class: refusals are fast",
-            Unit::Seconds,
-            request_duration.clone(),
-        );
-        let stages = Family::<Label, _>::new_with_constructor(durations);
-        registry.register_with_unit(
-            "stage_duration",
-            "Time that a request's body (read) or an image (the others) spent in a stage that it went through",
-            Unit::Seconds,
-            stages.clone(),
-        );
+        let metrics = Self {
+            requests: add(&mut all, "http_requests", "Requests that are over", Family::default()),
+            request_duration: add_in(
+                &mut all,
+                Unit::Seconds,
+                "http_request_duration",
+                "Time from a request's head to its answer, by the answer's status class: refusals are fast",
+                Family::new_with_constructor(durations),
+            ),
+            stages: add_in(
+                &mut all,
+                Unit::Seconds,
+                "stage_duration",
+                "Time that a request's body (read) or an image (the others) spent in a stage that it went through",
+                Family::new_with_constructor(durations),
+            ),
+            batch_images: add(
+                &mut all,
+                "batch_images",
+                "Images in one pass of the model",
+                Histogram::new(IMAGES),
+            ),
+            failed_passes: add(
+                &mut all,
+                "failed_passes",
+                "Passes of the model that failed with all their images",
+                Counter::default(),
+            ),
+            engine_panics: add(
+                &mut all,
+                "engine_panics",
+                "Panics in the threads of the engine, each of which costs one image its answer at most",
+                Counter::default(),
+            ),
+            shortages: add(
+                &mut all,
+                "overloaded_requests",
+                "Requests that were refused as overloaded, by what there was too little of",
+                Family::default(),
+            ),
+            images: add(&mut all, "images", "Images that were answered", Family::default()),
+            image_errors: add(
+                &mut all,
+                "image_errors",
+                "Images that were taken on and could not be answered",
+                Family::default(),
+            ),
+            upload_bytes: add_in(
+                &mut all,
+                Unit::Bytes,
+                "upload",
+                "Bytes of the uploads that were received whole: images, and under /v2 the body around them",
+                Counter::default(),
+            ),
+            drift_p_value: add(
+                &mut all,
+                "drift_p_value",
+                "p-values of predictions",
+                Histogram::new(P_VALUES),
+            ),
+            drift_score: add(
+                &mut all,
+                "drift_score",
+                "Drift scores of predictions",
+                Histogram::new(SCORES),
+            ),
+            reloads: add(
+                &mut all,
+                "reloads",
+                "Times that the model was loaded anew",
+                Family::default(),
+            ),
+            registry: all,
+        };
         // There from the start, at zero.
         for stage in std::iter::once(READ).chain(Stage::ALL.map(Stage::name)) {
-            drop(stages.get_or_create(&[("stage", stage)]));
+            drop(metrics.stages.get_or_create(&[("stage", stage)]));
         }
-        let engine = EngineMetrics {
-            batch_images: Histogram::new(IMAGES),
-            failed_passes: Counter::default(),
-            panics: Counter::default(),
-            stages,
-        };
-        let help = "Images in one pass of the model";
-        registry.register("batch_images", help, engine.batch_images.clone());
-        let help = "Passes of the model that failed with all their images";
-        registry.register("failed_passes", help, engine.failed_passes.clone());
-        let help =
-            "Panics in the threads of the engine, each of which costs one image its answer at most";
-        registry.register("engine_panics", help, engine.panics.clone());
-        let shortages = Family::default();
-        let help = "Requests that were refused as overloaded, by what there was too little of";
-        registry.register("overloaded_requests", help, shortages.clone());
-        let images = Family::default();
-        registry.register("images", "Images that were answered", images.clone());
-        let image_errors = Family::default();
-        registry.register(
-            "image_errors",
-            "Images that were taken on and could not be answered",
-            image_errors.clone(),
-        );
-        let upload_bytes = Counter::default();
-        registry.register_with_unit(
-            "upload",
-            "Bytes of the uploads that were received whole: images, and under /v2 the body around them",
-            Unit::Bytes,
-            upload_bytes.clone(),
-        );
-        let drift_p_value = Histogram::new(P_VALUES);
-        let help = "p-values of predictions";
-        registry.register("drift_p_value", help, drift_p_value.clone());
-        let drift_score = Histogram::new(SCORES);
-        let help = "Drift scores of predictions";
-        registry.register("drift_score", help, drift_score.clone());
-        let reloads = Family::default();
-        registry.register("reloads", "Times that the model was loaded anew", reloads.clone());
         for succeeded in [true, false] {
-            drop(reloads.get_or_create(&reload(succeeded)));
+            drop(metrics.reloads.get_or_create(&reload(succeeded)));
         }
-        Self {
-            registry,
-            requests,
-            request_duration,
-            engine: Arc::new(engine),
-            shortages,
-            images,
-            image_errors,
-            upload_bytes,
-            drift_p_value,
-            drift_score,
-            reloads,
-        }
-    }
-
-    /// What an engine is to tell what happens in it.
-    pub fn engine(&self) -> Arc<dyn EngineObserver> {
-        Arc::clone(&self.engine) as Arc<dyn EngineObserver>
+        metrics
     }
 
     /// A request that is over.
@@ -165,7 +182,7 @@ impl Metrics {
         let labels = DurationLabels::of(labels.route, finished.status);
         self.request_duration.get_or_create(&labels).observe(finished.total.as_secs_f64());
         if let Some(read) = finished.context.read_time.get() {
-            self.engine.stages.get_or_create(&[("stage", READ)]).observe(read.as_secs_f64());
+            self.stages.get_or_create(&[("stage", READ)]).observe(read.as_secs_f64());
             self.upload_bytes.inc_by(finished.context.bytes.get() as u64);
         }
         if let Some(shortage) = finished.shortage {
@@ -192,5 +209,24 @@ impl Metrics {
     /// An attempt to load the model anew.
     pub fn reload(&self, succeeded: bool) {
         self.reloads.get_or_create(&reload(succeeded)).inc();
+    }
+}
+
+/// A reload goes on with the counts that there are.
+impl EngineObserver for Metrics {
+    fn stage(&self, stage: Stage, time: Duration) {
+        self.stages.get_or_create(&[("stage", stage.name())]).observe(time.as_secs_f64());
+    }
+
+    fn pass(&self, images: usize) {
+        self.batch_images.observe(images as f64);
+    }
+
+    fn failed_pass(&self) {
+        self.failed_passes.inc();
+    }
+
+    fn panicked(&self) {
+        self.engine_panics.inc();
     }
 }

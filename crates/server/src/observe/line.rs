@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use opentelemetry::TraceId;
-use sdd_serving::engine::StageTimes;
+use sdd_serving::engine::Stage;
 
 use crate::error::Shortage;
 use crate::request::Finished;
@@ -14,18 +14,16 @@ pub(crate) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
     macro_rules! line {
         ($level:ident) => {{
             let outcomes = finished.context.outcomes.borrow();
-            let stage = |stage: fn(&StageTimes) -> Option<Duration>| {
-                finished.stages.engine.as_ref().and_then(stage).map(milliseconds)
-            };
+            let stage = |stage| finished.stages.engine.of(stage).map(milliseconds);
             tracing::$level!(
                 target: "sdd_server::request",
                 request_id = finished.context.id,
                 trace_id = trace.map(tracing::field::display),
                 key = finished.context.key_name.borrow().as_deref(),
-                client = finished.client.map(tracing::field::display),
-                method = finished.method,
-                route = finished.route,
-                path = finished.path,
+                client = finished.context.client.map(tracing::field::display),
+                method = finished.context.method,
+                route = finished.context.route.as_deref(),
+                path = finished.context.path.as_str(),
                 status = finished.status,
                 error = finished.error,
                 shortage = finished.shortage.map(Shortage::name),
@@ -39,12 +37,12 @@ pub(crate) fn log(finished: &Finished<'_>, trace: Option<TraceId>) {
                 },
                 out_of_distribution = finished.out_of_distribution(),
                 read_ms = finished.stages.read.map(milliseconds),
-                queue_ms = stage(|times| Some(times.queue)),
-                decode_ms = stage(|times| times.decode),
-                preprocess_ms = stage(|times| times.preprocess),
-                batch_ms = stage(|times| times.batch),
-                infer_ms = stage(|times| Some(times.infer)),
-                drift_ms = stage(|times| times.drift),
+                queue_ms = stage(Stage::Queue),
+                decode_ms = stage(Stage::Decode),
+                preprocess_ms = stage(Stage::Preprocess),
+                batch_ms = stage(Stage::Batch),
+                infer_ms = stage(Stage::Infer),
+                drift_ms = stage(Stage::Drift),
                 duration_ms = milliseconds(finished.total),
                 "request"
             );

@@ -3,27 +3,27 @@
 
 mod line;
 
-use std::net::IpAddr;
+use std::cell::Cell;
+use std::rc::Rc;
 use std::sync::atomic::Ordering;
 
 use actix_web::body::{EitherBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::ConnectionType;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{ConnectionType, Method};
 use actix_web::middleware::Next;
 use actix_web::web::Data;
 use actix_web::{HttpResponse, ResponseError as _};
 
-use crate::error::{ApiError, CLIENT_LEFT, Fault, Shortage};
-use crate::request::{Finished, REQUEST_ID, RequestContext, RequestOutcome, RequestStages};
+use crate::error::{ApiError, Fault, Shortage, kinds};
+use crate::request::{
+    Finished, REQUEST_ID, RequestContext, RequestOutcome, RequestStages, beginning_of,
+};
 use crate::service::Service;
 use crate::telemetry::Parent;
 
 /// The header that tells how long each stage took (W3C Server Timing).
 const SERVER_TIMING: HeaderName = HeaderName::from_static("server-timing");
-
-/// What is told of a text that a client made up, as a path, or had a part in.
-const MAX_TEXT_BYTES: usize = 256;
 
 /// Wraps every request.
 pub async fn observe<B: MessageBody + 'static>(
@@ -33,7 +33,8 @@ pub async fn observe<B: MessageBody + 'static>(
     let service = request.app_data::<Data<Service>>().cloned();
     let service = service.ok_or_else(|| ApiError::Internal("no service".into()))?;
     let timeout = service.settings.limits.request_timeout;
-    let (context, checked) = RequestContext::begin(&request, timeout);
+    let client = service.security.client_of(&request);
+    let (context, checked) = RequestContext::begin(&request, timeout, client);
     let observer = Observer::begin(&service, &request, context);
     let result = match checked {
         Ok(()) => next.call(request).await.map(ServiceResponse::map_into_left_body),
@@ -54,30 +55,20 @@ pub async fn observe<B: MessageBody + 'static>(
 /// handler is dropped where it waits, or it has panicked.
 struct Observer {
     service: Data<Service>,
-    context: RequestContext,
-    method: &'static str,
-    route: Option<String>,
-    path: String,
-    scheme: &'static str,
-    client: Option<IpAddr>,
+    context: Rc<RequestContext>,
     parent: Parent,
-    ended: std::cell::Cell<bool>,
+    ended: Cell<bool>,
 }
 
 impl Observer {
-    fn begin(service: &Data<Service>, request: &ServiceRequest, context: RequestContext) -> Self {
+    fn begin(
+        service: &Data<Service>,
+        request: &ServiceRequest,
+        context: Rc<RequestContext>,
+    ) -> Self {
         let traces = service.traces.as_ref();
-        Self {
-            service: service.clone(),
-            context,
-            method: name_of(request.method()),
-            route: request.match_pattern(),
-            path: beginning_of(request.path()).to_owned(),
-            scheme: if request.app_config().secure() { "https" } else { "http" },
-            client: service.security.client_of(request),
-            parent: traces.map(|traces| traces.parent_of(request.headers())).unwrap_or_default(),
-            ended: std::cell::Cell::new(false),
-        }
+        let parent = traces.map(|traces| traces.parent_of(request.headers())).unwrap_or_default();
+        Self { service: service.clone(), context, parent, ended: Cell::new(false) }
     }
 
     /// Adds the request's name and its times to the answer.
@@ -114,11 +105,6 @@ impl Observer {
         }
         let finished = Finished {
             context: &self.context,
-            method: self.method,
-            route: self.route.as_deref(),
-            path: &self.path,
-            scheme: self.scheme,
-            client: self.client,
             status,
             error: fault.map(|fault| fault.code),
             reason: fault.map(|fault| beginning_of(&fault.message)).filter(|text| !text.is_empty()),
@@ -136,32 +122,13 @@ impl Observer {
 
 impl Drop for Observer {
     fn drop(&mut self) {
-        let (outcome, status, code) = if std::thread::panicking() {
-            (RequestOutcome::Failed, 500, "internal")
+        let (outcome, kind) = if std::thread::panicking() {
+            (RequestOutcome::Failed, kinds::INTERNAL)
         } else {
-            (RequestOutcome::Left, CLIENT_LEFT, "client_left")
+            (RequestOutcome::Left, kinds::CLIENT_LEFT)
         };
         // Nobody was told of it in words.
-        self.tell(outcome, status, Some(&Fault { code, message: String::new() }), None);
+        let fault = Fault { code: kind.code, message: String::new() };
+        self.tell(outcome, kind.status, Some(&fault), None);
     }
-}
-
-/// The methods of HTTP; a client may make others up.
-fn name_of(method: &Method) -> &'static str {
-    match method.as_str() {
-        "GET" => "GET",
-        "HEAD" => "HEAD",
-        "POST" => "POST",
-        "PUT" => "PUT",
-        "PATCH" => "PATCH",
-        "DELETE" => "DELETE",
-        "OPTIONS" => "OPTIONS",
-        "CONNECT" => "CONNECT",
-        "TRACE" => "TRACE",
-        _ => "_OTHER",
-    }
-}
-
-fn beginning_of(text: &str) -> &str {
-    text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or(text)
 }

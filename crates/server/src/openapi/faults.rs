@@ -1,6 +1,6 @@
 //! The answers that are not a success, path by path: which statuses and codes there can be, and when.
 //!
-//! Which status and code an error has is decided in [`crate::error`]; a test compares the two.
+//! Which status and code an error has is decided in [`crate::error`].
 
 use std::collections::BTreeMap;
 
@@ -12,131 +12,67 @@ use utoipa::openapi::{
 };
 use utoipa::{Modify, ToSchema};
 
+#[allow(clippy::wildcard_imports, reason = "nearly all kinds are listed here")]
+use crate::error::kinds::*;
 use crate::openapi::every_operation::operations;
 use crate::security::area::Area;
 
-/// A fault that a client can be told of.
-#[derive(Clone, Copy)]
-struct Fault {
-    status: u16,
-    code: &'static str,
-    when: &'static str,
-}
-
-const fn fault(status: u16, code: &'static str, when: &'static str) -> Fault {
-    Fault { status, code, when }
-}
-
-const EVERY_REQUEST: &[Fault] = &[
-    fault(400, "invalid_header", "a header of the request has a value that it cannot have"),
-    fault(431, "too_many_headers", "the request has too many headers"),
-    fault(500, "internal", "a fault of the server: its log has the details"),
-];
+const EVERY_REQUEST: &[Kind] = &[INVALID_HEADER, TOO_MANY_HEADERS, INTERNAL];
 
 /// Of every path but health checks.
-const NAME: &[Fault] = &[fault(
-    403,
-    "host_not_allowed",
-    "the server is not asked by this name: see `--allowed-hosts`",
-)];
+const NAME: &[Kind] = &[HOST_NOT_ALLOWED];
 
-const GUARDED: &[Fault] = &[
-    fault(401, "unauthorized", "an API key is needed, and none or an unknown one was sent"),
-    fault(403, "forbidden", "this is not allowed to whoever asks"),
-    NAME[0],
-    fault(403, "cross_site_request", "pages of other sites may not do this"),
-    fault(
-        429,
-        "rate_limited",
-        "too many requests of this client: `retry-after` says when to return",
-    ),
-];
-
-const ENGINE_FAILING: Fault = fault(
-    503,
-    "engine_failing",
-    "the model fails again and again: `retry-after` says when it is tried again",
-);
+const GUARDED: &[Kind] =
+    &[UNAUTHORIZED, FORBIDDEN, HOST_NOT_ALLOWED, CROSS_SITE_REQUEST, RATE_LIMITED];
 
 /// Of every body with images, whatever its form.
-const IMAGES: &[Fault] = &[
-    fault(400, "malformed_body", "the body broke off or is not what its type says"),
-    fault(400, "empty_file", "the file has no bytes"),
-    fault(400, "not_an_image", "the file is no image"),
-    fault(400, "damaged_image", "the image is damaged"),
-    fault(408, "upload_timeout", "the upload took too long"),
-    fault(413, "too_large", "the upload has too many bytes"),
-    fault(413, "too_many_pixels", "the image has too many pixels"),
-    fault(415, "unsupported_image", "an image of a kind that is not read, as GIF"),
-    fault(
-        415,
-        "unsupported_encoding",
-        "the body is compressed in a way that this path does not take",
-    ),
-    fault(
-        422,
-        "ambiguous_bit_depth",
-        "a 16-bit image may be one of 12 bits, and the model does not say which it takes",
-    ),
-    fault(422, "beyond_bit_depth", "a 16-bit image has more bits than the model takes"),
-    fault(422, "unusable_output", "the model has no finite answer for this input"),
-    fault(503, "overloaded", "there is no room now: `retry-after` says when to return"),
+const IMAGES: &[Kind] = &[
+    MALFORMED_BODY,
+    EMPTY_FILE,
+    NOT_AN_IMAGE,
+    DAMAGED_IMAGE,
+    UPLOAD_TIMEOUT,
+    TOO_LARGE,
+    TOO_MANY_PIXELS,
+    UNSUPPORTED_IMAGE,
+    UNSUPPORTED_ENCODING,
+    AMBIGUOUS_BIT_DEPTH,
+    BEYOND_BIT_DEPTH,
+    UNUSABLE_OUTPUT,
+    OVERLOADED,
     ENGINE_FAILING,
-    fault(504, "deadline_exceeded", "the request's time was over before it was answered"),
+    DEADLINE_EXCEEDED,
 ];
 
-const RELOAD: &[Fault] = &[
-    fault(409, "reload_in_progress", "another reload is being done: try again when it is over"),
-    fault(422, "reload_failed", "the new model cannot be served: the old one goes on answering"),
-];
+const RELOAD: &[Kind] = &[RELOAD_IN_PROGRESS, RELOAD_FAILED];
 
-const MONITOR: &[Fault] = &[
-    fault(404, "no_monitor", "drift over time is not watched: there is no reference, or no file"),
-    fault(
-        503,
-        "monitor_unavailable",
-        "the monitor's file or database cannot be used now: the log says why",
-    ),
-    fault(503, "overloaded", "as many ask already as may: `retry-after` says when to return"),
-];
+const MONITOR: &[Kind] = &[NO_MONITOR, MONITOR_UNAVAILABLE, MONITOR_OVERLOADED];
 
-const QUERY: &[Fault] = &[fault(400, "invalid_query", "the query is not one that this path takes")];
+const QUERY: &[Kind] = &[INVALID_QUERY];
 
 /// Of every path below `/admin`.
-const ADMIN: &[Fault] = &[fault(
-    403,
-    "admin_disabled",
-    "there is no admin key, and this is not the address of --admin-address",
-)];
+const ADMIN: &[Kind] = &[ADMIN_DISABLED];
 
-const FORM: &[Fault] = &[
-    fault(400, "malformed_multipart", "the form is not well-formed"),
-    fault(415, "unsupported_media_type", "the body is neither multipart/form-data nor an image"),
-    fault(422, "missing_file", "the form has no field `file`"),
-    fault(422, "too_many_files", "the form has more fields `file` than this path takes"),
-    fault(422, "too_many_fields", "the form has too many other fields"),
-    fault(422, "invalid_field", "the field `group` or `stream` is no name"),
+const FORM: &[Kind] = &[
+    MALFORMED_MULTIPART,
+    UNSUPPORTED_MEDIA_TYPE,
+    MISSING_FILE,
+    TOO_MANY_FILES,
+    TOO_MANY_FIELDS,
+    INVALID_FIELD,
 ];
 
-const MODEL: &[Fault] =
-    &[fault(404, "unknown_model", "the path names another model or version than the served one")];
+const MODEL: &[Kind] = &[UNKNOWN_MODEL];
 
-const INFERENCE: &[Fault] =
-    &[fault(400, "invalid_inference_request", "the request is malformed or not for this model")];
+const INFERENCE: &[Kind] = &[INVALID_INFERENCE_REQUEST, NOT_SUPPORTED];
 
-const NOT_SUPPORTED: &[Fault] =
-    &[fault(400, "not_supported", "a part of the protocol that this server does not have")];
-
-const LIVENESS: &[Fault] = &[
-    fault(503, "thread_lost", "a thread of the server has ended: it should be restarted"),
-    ENGINE_FAILING,
-];
+const LIVENESS: &[Kind] = &[THREAD_LOST, ENGINE_FAILING];
 
 /// Beside those of [`LIVENESS`].
-const READINESS: &[Fault] = &[fault(503, "stopping", "the server is about to stop")];
+const READINESS: &[Kind] = &[STOPPING];
 
 /// The faults of a path, in the order in which they are told of.
-fn faults(path: &str) -> Vec<&'static [Fault]> {
+fn faults(path: &str) -> Vec<&'static [Kind]> {
     let mut groups = vec![EVERY_REQUEST];
     groups.extend(match Area::of(path) {
         Area::Health => None,
@@ -147,7 +83,7 @@ fn faults(path: &str) -> Vec<&'static [Fault]> {
     if is_of_model {
         groups.push(MODEL);
     }
-    let own: &[&[Fault]] = match path {
+    let own: &[&[Kind]] = match path {
         "/livez" | "/healthz" | "/v2/health/live" => &[LIVENESS],
         "/readyz" | "/v2/health/ready" => &[READINESS, LIVENESS],
         "/predict" | "/predict/batch" | "/embed" => &[IMAGES, FORM],
@@ -156,7 +92,7 @@ fn faults(path: &str) -> Vec<&'static [Fault]> {
         "/admin/drift/reset" => &[ADMIN, MONITOR],
         _ if path.starts_with("/drift") => &[MONITOR],
         _ if is_of_model && path.ends_with("/ready") => &[READINESS, LIVENESS],
-        _ if is_of_model && path.ends_with("/infer") => &[INFERENCE, NOT_SUPPORTED, IMAGES],
+        _ if is_of_model && path.ends_with("/infer") => &[INFERENCE, IMAGES],
         _ => &[],
     };
     groups.extend(own);
@@ -169,8 +105,8 @@ pub(crate) struct Faults;
 impl Modify for Faults {
     fn modify(&self, document: &mut Document) {
         for (path, item) in &mut document.paths.paths {
-            let mut by_status: BTreeMap<u16, Vec<Fault>> = BTreeMap::new();
-            for &fault in faults(path).into_iter().flatten() {
+            let mut by_status: BTreeMap<u16, Vec<&Kind>> = BTreeMap::new();
+            for fault in faults(path).into_iter().flatten() {
                 by_status.entry(fault.status).or_default().push(fault);
             }
             let is_of_protocol = path.starts_with("/v2");
@@ -192,8 +128,8 @@ pub(crate) struct InferenceError {
 }
 
 /// The answer of one status. The protocol's body has no code.
-fn response(faults: &[Fault], is_of_protocol: bool) -> Response {
-    let line = |Fault { code, when, .. }: &Fault| {
+fn response(faults: &[&Kind], is_of_protocol: bool) -> Response {
+    let line = |Kind { code, when, .. }: &&Kind| {
         if is_of_protocol { format!("- {when}") } else { format!("- `{code}`: {when}") }
     };
     let lines: Vec<_> = faults.iter().map(line).collect();
@@ -211,7 +147,7 @@ fn response(faults: &[Fault], is_of_protocol: bool) -> Response {
     response.header("retry-after", header.build()).build()
 }
 
-fn own_content(faults: &[Fault]) -> Content {
+fn own_content(faults: &[&Kind]) -> Content {
     let codes = faults.iter().map(|fault| fault.code);
     let code = ObjectBuilder::new().schema_type(Type::String).enum_values(Some(codes));
     let error = ObjectBuilder::new().property("code", code);
@@ -222,12 +158,9 @@ fn own_content(faults: &[Fault]) -> Content {
     ContentBuilder::new().schema(Some(Schema::AllOf(body.build()))).example(Some(example)).build()
 }
 
-fn protocols_content(faults: &[Fault]) -> Content {
+fn protocols_content(faults: &[&Kind]) -> Content {
     ContentBuilder::new()
         .schema(Some(Ref::from_schema_name("InferenceError")))
         .example(Some(json!({"error": faults[0].when})))
         .build()
 }
-
-#[cfg(test)]
-mod tests;

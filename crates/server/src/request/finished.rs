@@ -1,30 +1,20 @@
 //! What is known of a request when it is over.
 
-use std::net::IpAddr;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 
-use crate::error::{CLIENT_LEFT, ENGINE_FAILING, Shortage};
+use crate::error::Shortage;
+use crate::error::kinds::{CLIENT_LEFT, ENGINE_FAILING};
 use crate::request::{RequestContext, RequestStages};
 use crate::security::area::Area;
 
 /// What is known of a request when it is over.
 #[derive(Debug)]
 pub struct Finished<'a> {
-    /// What the handler noted.
+    /// What was known at its beginning, and what the handler noted.
     pub context: &'a RequestContext,
-    /// A method of HTTP, or `_OTHER`.
-    pub method: &'static str,
-    /// The pattern that the path matched; `None` where there is no such path.
-    pub route: Option<&'a str>,
-    /// The path's beginning.
-    pub path: &'a str,
-    /// `http` or `https`.
-    pub scheme: &'static str,
-    /// Where it comes from, behind trusted proxies.
-    pub client: Option<IpAddr>,
-    /// The answer's status, or [`CLIENT_LEFT`].
+    /// The answer's status, or that of [`CLIENT_LEFT`].
     pub status: u16,
     /// The stable code of what went wrong; `None` where nothing did.
     pub error: Option<&'static str>,
@@ -57,8 +47,8 @@ impl RequestOutcome {
     /// By the answer's status, and the code of what went wrong.
     pub fn of(status: StatusCode, error: Option<&str>) -> Self {
         match status {
-            status if status.as_u16() == CLIENT_LEFT => Self::Left,
-            StatusCode::SERVICE_UNAVAILABLE if error == Some(ENGINE_FAILING) => Self::Failed,
+            status if status.as_u16() == CLIENT_LEFT.status => Self::Left,
+            StatusCode::SERVICE_UNAVAILABLE if error == Some(ENGINE_FAILING.code) => Self::Failed,
             // The server is well, and has said so in time.
             StatusCode::SERVICE_UNAVAILABLE => Self::Refused,
             status if status.is_server_error() => Self::Failed,
@@ -91,6 +81,7 @@ impl Finished<'_> {
             let is_of_server = matches!(Area::of(route), Area::Health | Area::Metrics);
             is_of_server || (route.starts_with("/v2/models/") && route.ends_with("/ready"))
         };
-        self.outcome == RequestOutcome::Answered && self.route.is_some_and(is_check)
+        self.outcome == RequestOutcome::Answered
+            && self.context.route.as_deref().is_some_and(is_check)
     }
 }

@@ -4,14 +4,15 @@ mod finished;
 mod stages;
 
 use std::cell::{Cell, RefCell};
-use std::future::{Ready, ready};
-use std::ops::Deref;
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use actix_web::dev::{Payload, ServiceRequest};
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::HttpMessage;
+use actix_web::dev::ServiceRequest;
+use actix_web::http::Method;
+use actix_web::web::ReqData;
 use sdd_serving::engine::{Answer, StageTimes};
 
 pub use finished::{Finished, RequestOutcome};
@@ -31,16 +32,28 @@ pub const INFERENCE_HEADER_LENGTH: &str = "inference-header-content-length";
 /// The longest name that is taken from a client.
 const MAX_ID_BYTES: usize = 128;
 
-/// What belongs to one request. Handlers take it as an argument, and note in it what the log, the
-/// metrics and the header `server-timing` tell.
-#[derive(Debug, Clone)]
-pub struct RequestContext(Rc<Noted>);
+/// What is told of a text that a client made up, as a path, or had a part in.
+const MAX_TEXT_BYTES: usize = 256;
 
-/// What is known of a request, and what is noted of it as it goes on.
+/// What belongs to one request, as handlers take it.
+pub type Context = ReqData<Rc<RequestContext>>;
+
+/// What is known of a request, and what is noted of it as it goes on: what the log, the metrics and the header
+/// `server-timing` tell.
 #[derive(Debug)]
-pub struct Noted {
+pub struct RequestContext {
     /// Its name.
     pub id: String,
+    /// A method of HTTP, or `_OTHER`.
+    pub method: &'static str,
+    /// The pattern that the path matched; `None` where there is no such path.
+    pub route: Option<String>,
+    /// The path's beginning.
+    pub path: String,
+    /// `http` or `https`.
+    pub scheme: &'static str,
+    /// Where it comes from, behind trusted proxies.
+    pub client: Option<IpAddr>,
     /// When its head had come.
     pub started: Instant,
     /// When its answer comes too late.
@@ -55,14 +68,6 @@ pub struct Noted {
     pub outcomes: RefCell<Vec<ImageOutcome>>,
     /// The codes of what was wrong with the images that could not be answered.
     pub errors: RefCell<Vec<&'static str>>,
-}
-
-impl Deref for RequestContext {
-    type Target = Noted;
-
-    fn deref(&self) -> &Noted {
-        &self.0
-    }
 }
 
 /// What one image of a request came to.
@@ -83,7 +88,11 @@ impl RequestContext {
     /// with the client's time for it where that is less than `timeout`.
     ///
     /// Where a header is malformed the context is made all the same, so that the answer has a name.
-    pub fn begin(request: &ServiceRequest, timeout: Duration) -> (Self, Result<(), ApiError>) {
+    pub fn begin(
+        request: &ServiceRequest,
+        timeout: Duration,
+        client: Option<IpAddr>,
+    ) -> (Rc<Self>, Result<(), ApiError>) {
         let header = |name| request.headers().get(name).map(|value| value.to_str());
         let id = match header(REQUEST_ID) {
             Some(Ok(id)) if is_valid_id(id) => id.to_owned(),
@@ -97,8 +106,13 @@ impl RequestContext {
             Some(Err(error)) => (timeout, Err(error)),
         };
         let started = Instant::now();
-        let noted = Noted {
+        let context = Rc::new(Self {
             id,
+            method: name_of(request.method()),
+            route: request.match_pattern(),
+            path: beginning_of(request.path()).to_owned(),
+            scheme: if request.app_config().secure() { "https" } else { "http" },
+            client,
             started,
             deadline: started + timeout,
             read_time: Cell::default(),
@@ -106,9 +120,8 @@ impl RequestContext {
             key_name: RefCell::default(),
             outcomes: RefCell::default(),
             errors: RefCell::default(),
-        };
-        let context = Self(Rc::new(noted));
-        request.extensions_mut().insert(context.clone());
+        });
+        request.extensions_mut().insert(Rc::clone(&context));
         (context, checked)
     }
 
@@ -123,14 +136,16 @@ impl RequestContext {
     }
 }
 
-impl FromRequest for RequestContext {
-    type Error = ApiError;
-    type Future = Ready<Result<Self, ApiError>>;
+/// The methods of HTTP; a client may make others up.
+fn name_of(method: &Method) -> &'static str {
+    const KNOWN: [&str; 9] =
+        ["GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS", "CONNECT", "TRACE"];
+    KNOWN.into_iter().find(|known| *known == method.as_str()).unwrap_or("_OTHER")
+}
 
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let context = request.extensions().get::<Self>().cloned();
-        ready(context.ok_or_else(|| ApiError::Internal("a request without context".into())))
-    }
+/// The beginning of a text that a client made up, or had a part in: what is told of it.
+pub fn beginning_of(text: &str) -> &str {
+    text.get(..text.floor_char_boundary(MAX_TEXT_BYTES)).unwrap_or(text)
 }
 
 fn is_valid_id(id: &str) -> bool {
@@ -144,47 +159,5 @@ fn parse_timeout(text: &str) -> Result<Duration, ApiError> {
             name: REQUEST_TIMEOUT,
             reason: "expected a whole number of milliseconds, 1 at least".into(),
         }),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use std::time::Duration;
-
-    use actix_web::test::TestRequest;
-
-    use super::{REQUEST_ID, REQUEST_TIMEOUT, RequestContext};
-
-    fn begin(headers: &[(&'static str, &str)]) -> (RequestContext, bool) {
-        let request = headers.iter().fold(TestRequest::default(), |request, (name, value)| {
-            request.insert_header((*name, *value))
-        });
-        let (context, checked) =
-            RequestContext::begin(&request.to_srv_request(), Duration::from_mins(1));
-        (context, checked.is_ok())
-    }
-
-    #[test]
-    fn a_name_is_taken_or_made() {
-        assert_eq!(begin(&[(REQUEST_ID, "line-3/part:7")]).0.id, "line-3/part:7");
-        let long = "x".repeat(129);
-        for bad in ["", "two words", &long] {
-            let (made, other) = (begin(&[(REQUEST_ID, bad)]).0, begin(&[]).0);
-            assert_eq!(made.id.len(), 36);
-            assert_ne!(made.id, other.id);
-        }
-    }
-
-    #[test]
-    fn a_client_can_ask_for_less_time() {
-        let time = |value| {
-            let (context, fine) = begin(&[(REQUEST_TIMEOUT, value)]);
-            (context.deadline - context.started, fine)
-        };
-        assert_eq!(time("250"), (Duration::from_millis(250), true));
-        assert_eq!(time("999999"), (Duration::from_mins(1), true));
-        for bad in ["0", "-1", "1.5", "soon", ""] {
-            assert_eq!(time(bad), (Duration::from_mins(1), false), "{bad}");
-        }
     }
 }

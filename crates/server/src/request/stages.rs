@@ -7,36 +7,28 @@ use sdd_serving::engine::StageTimes;
 
 use crate::request::RequestContext;
 
-/// How long each stage took; of several images, the longest time. `None` for what did not happen.
+/// How long each stage took; of several images, the longest time. Nothing for what did not happen.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct RequestStages {
     /// The body's coming.
     pub read: Option<Duration>,
     /// The images' way through the engine.
-    pub engine: Option<StageTimes>,
+    pub engine: StageTimes,
 }
 
 impl RequestStages {
     /// Of a request so far.
     pub fn of(context: &RequestContext) -> Self {
         let outcomes = context.outcomes.borrow();
-        let longest = |a: StageTimes, b: StageTimes| StageTimes {
-            queue: a.queue.max(b.queue),
-            decode: a.decode.max(b.decode),
-            preprocess: a.preprocess.max(b.preprocess),
-            batch: a.batch.max(b.batch),
-            infer: a.infer.max(b.infer),
-            drift: a.drift.max(b.drift),
-        };
-        let engine = outcomes.iter().map(|outcome| outcome.times).reduce(longest);
+        let times = outcomes.iter().map(|outcome| outcome.times);
+        let engine = times.fold(StageTimes::default(), StageTimes::longer);
         Self { read: context.read_time.get(), engine }
     }
 
     /// `read;dur=0.4, queue;dur=0.0, decode;dur=2.1, …, total;dur=17.0`, in milliseconds.
     pub fn server_timing(&self, total: Duration) -> String {
         let read = self.read.map(|read| ("read", read));
-        let engine = self.engine.iter().flat_map(StageTimes::named);
-        let stages = read.into_iter().chain(engine).chain([("total", total)]);
+        let stages = read.into_iter().chain(self.engine.named()).chain([("total", total)]);
         let mut text = String::with_capacity(128);
         for (name, time) in stages {
             let comma = if text.is_empty() { "" } else { ", " };

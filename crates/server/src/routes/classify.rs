@@ -8,24 +8,26 @@ use actix_web::web::Payload;
 use futures_util::future::join_all;
 use sdd_core::ImageError;
 use sdd_serving::Origin;
-use sdd_serving::engine::{Answer, Engine, EngineError, EngineShortage, Input, Permit, Ticket};
+use sdd_serving::engine::{Answer, Engine, EngineShortage, Input, Permit, Ticket};
 
 use crate::error::ApiError;
 use crate::request::RequestContext;
 use crate::service::Service;
-use crate::uploads::{self, Refusal, Upload, UploadLimits, may_be_image};
+use crate::uploads::{self, Upload, UploadLimits, may_be_image};
 
 /// Reads a body in the time and the memory that there is for it: `max_images` of `max_bytes` each.
 pub async fn receive<T>(
     service: &Service,
     context: &RequestContext,
     (max_bytes, max_images): (usize, usize),
-    read: impl AsyncFnOnce(&UploadLimits<'_>) -> Result<T, ApiError>,
+    read: impl AsyncFnOnce(UploadLimits<'_>) -> Result<T, ApiError>,
 ) -> Result<T, ApiError> {
     let shortage = || service.admission.shortage(context.deadline);
-    let refusal = match service.engine().check() {
-        Err(EngineError::Failing { retry_after }) => Some(Refusal::EngineFailing(retry_after)),
-        _ => shortage().map(|shortage| Refusal::Overloaded(shortage.into())),
+    let wait = || service.admission.wait();
+    let failing = service.engine().check().err().map(ApiError::from);
+    let overloaded = |shortage: EngineShortage| ApiError::Overloaded {
+        shortage: shortage.into(),
+        retry_after: wait(),
     };
     let limits = UploadLimits {
         max_bytes,
@@ -33,12 +35,12 @@ pub async fn receive<T>(
         memory: &service.uploads,
         timeout: service.settings.limits.upload_timeout,
         deadline: context.deadline,
-        refusal,
+        refusal: failing.or_else(|| shortage().map(overloaded)),
         shortage: &shortage,
-        wait: &|| service.admission.wait(),
+        wait: &wait,
     };
     let start = Instant::now();
-    let received = read(&limits).await;
+    let received = read(limits).await;
     context.read_time.set(Some(start.elapsed()));
     received
 }
@@ -50,7 +52,7 @@ async fn read_images(
     context: &RequestContext,
     max_images: usize,
 ) -> Result<Vec<Upload>, ApiError> {
-    let read = async |limits: &UploadLimits<'_>| uploads::read(request, body, limits).await;
+    let read = async |limits: UploadLimits<'_>| uploads::read(request, body, limits).await;
     let most = (service.settings.model.max_bytes, max_images);
     let images = receive(service, context, most, read).await?;
     context.bytes.set(images.iter().map(|image| image.bytes.len()).sum());
@@ -118,9 +120,8 @@ async fn classify(
         let group = engine.served().group_of(name);
         origin.group = group.and_then(|group| Origin::name(&group).ok().flatten());
     }
-    let ticket = Ticket { permit, deadline: context.deadline, keep_image: keep };
+    let ticket = Ticket { permit, deadline: context.deadline, keep_image: keep, origin };
     let answer = engine.answer(Input::Encoded(bytes), ticket).await;
-    let answer = answer.map(|answer| Answer { origin, ..answer });
     let answer =
         answer.inspect(|answer| context.note_answer(engine.served().class_of(answer), answer));
     let answer = answer.map_err(|error| match (error.into(), content_type) {

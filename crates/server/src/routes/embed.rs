@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::ApiError;
-use crate::request::RequestContext;
+use crate::request::Context;
 use crate::routes::bodies::ImageForm;
 use crate::routes::classify;
 use crate::routes::prediction::{Model, Warning};
@@ -45,7 +45,7 @@ pub async fn embed(
     request: HttpRequest,
     body: Payload,
     service: Data<Service>,
-    context: RequestContext,
+    context: Context,
 ) -> Result<Json<Embedding>, ApiError> {
     let (engine, answer) = classify::one(&request, body, &service, &context, false).await?;
     let served = engine.served();

@@ -7,7 +7,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::{ApiError, Fault};
-use crate::request::RequestContext;
+use crate::request::Context;
 use crate::routes::bodies::{ImageForm, ImagesForm};
 use crate::routes::classify::{self, Item};
 use crate::routes::prediction::{Model, Prediction};
@@ -27,7 +27,7 @@ pub async fn predict(
     request: HttpRequest,
     body: Payload,
     service: Data<Service>,
-    context: RequestContext,
+    context: Context,
 ) -> Result<Json<Prediction>, ApiError> {
     let keep = service.capture.is_some();
     let (engine, answer) = classify::one(&request, body, &service, &context, keep).await?;
@@ -82,7 +82,7 @@ pub async fn predict_batch(
     request: HttpRequest,
     body: Payload,
     service: Data<Service>,
-    context: RequestContext,
+    context: Context,
 ) -> Result<Json<Predictions>, ApiError> {
     let keep = service.capture.is_some();
     let (engine, items) = classify::many(&request, body, &service, &context, keep).await?;

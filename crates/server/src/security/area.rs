@@ -51,19 +51,3 @@ impl Area {
         }
     }
 }
-
-#[cfg(test)]
-mod tests {
-    use super::Area;
-
-    #[test]
-    fn what_is_not_known_is_not_public() {
-        assert_eq!(Area::of("/livez"), Area::Health);
-        assert_eq!(Area::of("/docs/swagger-ui.css"), Area::Page);
-        assert_eq!(Area::of("/metrics"), Area::Metrics);
-        assert_eq!(Area::of("/admin/reload"), Area::Admin);
-        for path in ["/predict", "/v1/model", "/v2", "/livez/", "//livez", "/docsx", "/LIVEZ", ""] {
-            assert_eq!(Area::of(path), Area::Client, "{path}");
-        }
-    }
-}

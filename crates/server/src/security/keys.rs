@@ -58,7 +58,8 @@ pub struct KeyRing {
 }
 
 struct Key {
-    sha256: [u8; 32],
+    /// In lower case.
+    sha256: String,
     caller: Caller,
 }
 
@@ -96,10 +97,10 @@ impl KeyRing {
 
     /// Whose key this is; the time that it takes tells nothing of the keys.
     pub fn find(&self, shown: &[u8]) -> Option<Caller> {
-        let sha256: [u8; 32] = Sha256::digest(shown).into();
+        let sha256 = hash_of(shown);
         let mut found = None;
         for key in &self.keys {
-            if bool::from(key.sha256.ct_eq(&sha256)) {
+            if bool::from(key.sha256.as_bytes().ct_eq(sha256.as_bytes())) {
                 found = Some(key.caller.clone());
             }
         }
@@ -146,7 +147,7 @@ impl KeyRing {
     }
 
     /// A key in both lists has the rights of both.
-    fn add(&mut self, name: String, sha256: [u8; 32], rights: &Caller) {
+    fn add(&mut self, name: String, sha256: String, rights: &Caller) {
         if let Some(known) = self.keys.iter_mut().find(|key| key.sha256 == sha256) {
             known.caller.is_client |= rights.is_client;
             known.caller.is_admin |= rights.is_admin;
@@ -158,31 +159,25 @@ impl KeyRing {
 }
 
 /// `NAME=SHA256` or `SHA256`, whose first digits are then the name.
-fn parse(entry: &str) -> Option<(String, [u8; 32])> {
+fn parse(entry: &str) -> Option<(String, String)> {
     let (name, digits) = match entry.split_once('=') {
         Some((name, digits)) => (Some(name.trim()), digits.trim()),
         None => (None, entry),
     };
-    let sha256 = from_hex(digits)?;
+    let is_sha256 = digits.len() == 64 && digits.bytes().all(|byte| byte.is_ascii_hexdigit());
+    let sha256 = is_sha256.then(|| digits.to_ascii_lowercase())?;
     let is_name_byte = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
     let is_name =
         |name: &str| (1..=MAX_NAME_BYTES).contains(&name.len()) && name.bytes().all(is_name_byte);
     match name {
-        None => Some((digits[..8].to_ascii_lowercase(), sha256)),
+        None => Some((sha256[..8].to_owned(), sha256)),
         Some(name) if is_name(name) => Some((name.to_owned(), sha256)),
         Some(_) => None,
     }
 }
 
-fn from_hex(digits: &str) -> Option<[u8; 32]> {
-    if digits.len() != 64 || !digits.bytes().all(|byte| byte.is_ascii_hexdigit()) {
-        return None;
-    }
-    let mut bytes = [0; 32];
-    for (index, byte) in bytes.iter_mut().enumerate() {
-        *byte = u8::from_str_radix(&digits[2 * index..2 * index + 2], 16).ok()?;
-    }
-    Some(bytes)
+fn hash_of(key: &[u8]) -> String {
+    format!("{:x}", Sha256::digest(key))
 }
 
 /// A new random key, and its hash as the settings take it.
@@ -193,71 +188,6 @@ pub fn generate() -> Result<(String, String), KeyError> {
     let random = rustls::crypto::ring::default_provider().secure_random;
     random.fill(&mut bytes).map_err(|_| KeyError::Random)?;
     let key = format!("sdd_{}", base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(bytes));
-    let hash = format!("{:x}", Sha256::digest(&key));
+    let hash = hash_of(key.as_bytes());
     Ok((key, hash))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::{KeyError, KeyRing, generate};
-    use crate::settings::SecuritySettings;
-
-    fn ring(clients: &str, admins: &str) -> Result<KeyRing, KeyError> {
-        let given = |text: &str| (!text.is_empty()).then(|| text.to_owned().into());
-        KeyRing::open(&SecuritySettings {
-            api_key_hashes: given(clients),
-            admin_key_hashes: given(admins),
-            ..SecuritySettings::default()
-        })
-    }
-
-    #[test]
-    fn a_key_is_known_by_its_hash_alone() {
-        let ((first, first_hash), (second, second_hash)) =
-            (generate().unwrap(), generate().unwrap());
-        assert_ne!(first, second);
-        let both = format!("line-3={first_hash}, {}", second_hash.to_uppercase());
-        let ring = ring(&both, "").unwrap();
-        assert_eq!(&*ring.find(first.as_bytes()).unwrap().name, "line-3");
-        assert_eq!(&*ring.find(second.as_bytes()).unwrap().name, &second_hash[..8]);
-        for unknown in ["", "sdd_", &first_hash, &first[1..]] {
-            assert!(ring.find(unknown.as_bytes()).is_none());
-        }
-        assert!(ring.for_clients && !ring.for_admins);
-    }
-
-    #[test]
-    fn a_key_in_both_lists_has_both_rights() {
-        let (key, hash) = generate().unwrap();
-        let caller = ring(&hash, &hash).unwrap().find(key.as_bytes()).unwrap();
-        assert!(caller.is_client && caller.is_admin);
-    }
-
-    #[test]
-    fn what_is_no_hash_is_refused_and_not_repeated() {
-        let (key, hash) = generate().unwrap();
-        let long = format!("{}={hash}", "n".repeat(65));
-        for bad in [&key, "a=b", &format!("two words={hash}"), &format!("={hash}"), &long] {
-            let error = ring(&format!("{hash},{bad}"), "").unwrap_err();
-            assert!(matches!(&error, KeyError::Malformed { number: 2, .. }), "{error}");
-            assert!(!error.to_string().contains(bad));
-        }
-        assert!(matches!(ring(" , ", ""), Err(KeyError::Empty { .. })));
-    }
-
-    #[test]
-    fn a_file_has_one_a_line() {
-        let (key, hash) = generate().unwrap();
-        let folder = tempfile::tempdir().unwrap();
-        let path = folder.path().join("keys");
-        std::fs::write(&path, format!("# line 3\n\nline-3={hash}\r\n")).unwrap();
-        let settings =
-            SecuritySettings { admin_keys_file: Some(path.clone()), ..Default::default() };
-        let caller = KeyRing::open(&settings).unwrap().find(key.as_bytes()).unwrap();
-        assert!(caller.is_admin && !caller.is_client);
-        std::fs::write(&path, "# nothing\n").unwrap();
-        assert!(matches!(KeyRing::open(&settings), Err(KeyError::Empty { .. })));
-        std::fs::remove_file(&path).unwrap();
-        assert!(matches!(KeyRing::open(&settings), Err(KeyError::Read { .. })));
-    }
 }

@@ -15,39 +15,37 @@ const SECOND: Duration = Duration::from_secs(1);
 #[derive(Debug, Clone, Args)]
 pub struct CaptureSettings {
     /// Folder in which uploads and a record of each prediction are kept [default: nothing is kept]
-    #[arg(id = "capture", long = "capture", env = "SDD_CAPTURE", value_name = "DIR")]
+    #[arg(long = "capture", value_name = "DIR")]
     pub directory: Option<PathBuf>,
     /// Share of the images that is kept, 0 to 1, chosen by their content: the same image always or
     /// never
-    #[arg(id = "capture_share", long = "capture-share", env = "SDD_CAPTURE_SHARE",
+    #[arg(long = "capture-share",
           value_name = "SHARE", default_value_t = 1.0, value_parser = share)]
     pub share: f64,
     /// Whether what is out of distribution is always kept
-    #[arg(id = "capture_always_ood", long = "capture-always-ood", env = "SDD_CAPTURE_ALWAYS_OOD",
+    #[arg(long = "capture-always-ood",
           value_name = "BOOL", default_value_t = true, action = clap::ArgAction::Set)]
     pub always_ood: bool,
     /// Confidence below which a prediction is always kept; 0 turns this off
-    #[arg(id = "capture_below_confidence", long = "capture-below-confidence",
-          env = "SDD_CAPTURE_BELOW_CONFIDENCE", value_name = "P", default_value_t = 0.8,
+    #[arg(long = "capture-below-confidence", value_name = "P", default_value_t = 0.8,
           value_parser = share)]
     pub below_confidence: f64,
     /// Bytes that the folder may take: beyond, the oldest files are removed; 0 sets no limit
-    #[arg(id = "capture_max_bytes", long = "capture-max-bytes", env = "SDD_CAPTURE_MAX_BYTES",
+    #[arg(id = "capture_max_bytes", long = "capture-max-bytes",
           value_name = "BYTES", default_value_t = 10 << 30)]
     pub max_bytes: u64,
     /// Time after which a file is removed, as 12h or 30d, counted from the last prediction that it was
     /// kept for [default: never]
-    #[arg(id = "capture_max_age", long = "capture-max-age", env = "SDD_CAPTURE_MAX_AGE",
+    #[arg(long = "capture-max-age",
           value_name = "TIME", value_parser = duration(SECOND, DAY * 36_500))]
     pub max_age: Option<Duration>,
     /// Bytes of images that may wait to be written; more are not kept, nor is an image that is larger.
     /// What is kept for nothing but --capture-share has three quarters of it
-    #[arg(id = "capture_queue_bytes", long = "capture-queue-bytes",
-          env = "SDD_CAPTURE_QUEUE_BYTES", value_name = "BYTES",
+    #[arg(long = "capture-queue-bytes", value_name = "BYTES",
           default_value_t = 64 << 20, value_parser = at_least_one(1 << 40))]
     pub queue_bytes: usize,
     /// Time after which writing is tried again where it has failed
-    #[arg(id = "capture_retry", long = "capture-retry", env = "SDD_CAPTURE_RETRY",
+    #[arg(long = "capture-retry",
           value_name = "TIME", default_value = "60s", value_parser = duration(SECOND, DAY))]
     pub retry: Duration,
 }
@@ -76,8 +74,6 @@ fn share(text: &str) -> Result<f64, String> {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Duration;
-
     use clap::Parser;
 
     use crate::settings::{CaptureSettings, Cli};
@@ -85,20 +81,6 @@ mod tests {
     fn parse(arguments: &[&str]) -> Option<CaptureSettings> {
         let arguments = [&["sdd-server"], arguments].concat();
         Cli::try_parse_from(arguments).ok().map(|cli| cli.settings.capture)
-    }
-
-    #[test]
-    fn limits_can_be_set_and_turned_off() {
-        assert!(parse(&[]).unwrap().options().is_none());
-        let options = |more: &[&str]| {
-            parse(&[&["--capture", "d"], more].concat()).unwrap().options().unwrap()
-        };
-        let usual = options(&[]);
-        assert_eq!((usual.max_bytes, usual.max_age), (Some(10 << 30), None));
-        assert!(usual.always_ood);
-        let other = options(&["--capture-max-bytes", "0", "--capture-max-age", "2d"]);
-        assert_eq!((other.max_bytes, other.max_age), (None, Some(Duration::from_hours(48))));
-        assert!(!options(&["--capture-always-ood", "false"]).always_ood);
     }
 
     #[test]

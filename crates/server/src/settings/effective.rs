@@ -3,12 +3,12 @@
 use std::fmt::Write;
 
 use clap::parser::ValueSource;
-use clap::{Arg, ArgAction, CommandFactory};
+use clap::{Arg, ArgAction};
 use sdd_core::Device;
 use toml::Value;
 
-use crate::settings::file::ReadSettings;
-use crate::settings::{Cli, Settings};
+use crate::settings::Settings;
+use crate::settings::file::{ReadSettings, command};
 
 /// Every setting with its value and where that comes from; what is not set as a comment. Secrets are not shown.
 pub fn effective_text(read: &ReadSettings) -> String {
@@ -17,7 +17,7 @@ pub fn effective_text(read: &ReadSettings) -> String {
          # commented out is not set: where a start computes a value, it stands there, and else `sdd-server --help` tells of it.\n",
     );
     let mut heading = None;
-    for argument in Cli::command().get_arguments() {
+    for argument in command().get_arguments() {
         let Some(key) = argument.get_long().filter(|key| !BESIDE.contains(key)) else { continue };
         if heading != argument.get_help_heading() {
             heading = argument.get_help_heading();
@@ -88,10 +88,9 @@ fn of_text(text: &str) -> Value {
 fn source(read: &ReadSettings, argument: &Arg, key: &str) -> String {
     match read.matches.value_source(argument.get_id().as_str()) {
         Some(ValueSource::CommandLine) => "flag".into(),
-        Some(ValueSource::EnvVariable) => match argument.get_env() {
-            Some(twin) => twin.to_string_lossy().into_owned(),
-            None => "environment".into(),
-        },
+        Some(ValueSource::EnvVariable) => {
+            argument.get_env().unwrap_or_default().to_string_lossy().into_owned()
+        }
         _ if read.in_file.iter().any(|known| known == key) => "file".into(),
         _ => "default".into(),
     }

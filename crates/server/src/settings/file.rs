@@ -56,7 +56,7 @@ pub struct ReadSettings {
 /// Reads arguments, environment, and the file that these name.
 pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<ReadSettings, SettingsError> {
     let arguments: Vec<OsString> = arguments.into_iter().collect();
-    let mut command = grouped();
+    let mut command = command();
     let mut in_file = Vec::new();
     if let Some(path) = config_path(&arguments) {
         for (key, value) in table(&path)? {
@@ -71,17 +71,19 @@ pub fn read(arguments: impl IntoIterator<Item = OsString>) -> Result<ReadSetting
     Ok(ReadSettings { cli, matches, in_file })
 }
 
-/// The command, of whose flags `-h` shows the common ones alone.
-fn grouped() -> Command {
+/// The command, each of whose flags has a twin in the environment (`--max-bytes` is `SDD_MAX_BYTES`), and of which `-h`
+/// shows the common ones alone.
+pub(crate) fn command() -> Command {
     Cli::command().mut_args(|argument| {
-        let is_rare = !COMMON.contains(&argument.get_id().as_str());
-        argument.hide_short_help(is_rare)
+        let name = argument.get_long().unwrap_or_default();
+        let (twin, is_rare) = (name.replace('-', "_").to_uppercase(), !COMMON.contains(&name));
+        argument.env(format!("SDD_{twin}")).hide_short_help(is_rare)
     })
 }
 
 /// The file that arguments or environment name, whatever else is wrong with them.
 fn config_path(arguments: &[OsString]) -> Option<PathBuf> {
-    let found = Cli::command().ignore_errors(true).try_get_matches_from(arguments).ok()?;
+    let found = command().ignore_errors(true).try_get_matches_from(arguments).ok()?;
     let named = found.try_get_one::<PathBuf>("config").ok()??.clone();
     (!named.as_os_str().is_empty()).then_some(named)
 }
@@ -310,13 +312,13 @@ mod tests {
 
     #[test]
     fn short_help_shows_the_common_flags_alone() {
-        let short = grouped().render_help().to_string();
+        let short = command().render_help().to_string();
         let flags = short.lines().filter(|line| line.starts_with("      --"));
         let shown: Vec<_> = flags.filter_map(|line| line.split_whitespace().next()).collect();
-        let common = COMMON.map(|id| format!("--{}", id.replace('_', "-")));
+        let common = COMMON.map(|name| format!("--{name}"));
         assert_eq!(shown.len(), common.len(), "{short}");
         assert!(common.iter().all(|flag| shown.contains(&flag.as_str())), "{short}");
-        let long = grouped().render_long_help().to_string();
+        let long = command().render_long_help().to_string();
         assert!(long.contains("--drift-window") && long.contains("Security:"), "{long}");
     }
 }

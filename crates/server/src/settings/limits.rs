@@ -19,37 +19,32 @@ const SHORTEST: Duration = Duration::from_millis(1);
 #[derive(Debug, Clone, Args)]
 pub struct LimitSettings {
     /// Images that may wait for a worker; more are answered 503
-    #[arg(long, env = "SDD_QUEUE", default_value_t = 64, value_parser = at_least_one(65_536))]
+    #[arg(long, default_value_t = 64, value_parser = at_least_one(65_536))]
     pub queue: usize,
     /// Images in one request to /predict/batch; never more than there is room for: one a worker, and
     /// --queue
-    #[arg(long, env = "SDD_MAX_IMAGES", default_value_t = 32, value_parser = at_least_one(65_536))]
+    #[arg(long, default_value_t = 32, value_parser = at_least_one(65_536))]
     pub max_images: usize,
     /// Connections at a time, an even number or the next one; more wait to be accepted
-    #[arg(long, env = "SDD_MAX_CONNECTIONS", default_value_t = 4096, value_parser = even(1 << 20))]
+    #[arg(long, default_value_t = 4096, value_parser = even(1 << 20))]
     pub max_connections: usize,
     /// Bytes that the uploads held in memory may take together, 65536 at least; more are answered 503
-    #[arg(long, env = "SDD_MAX_UPLOAD_MEMORY", default_value_t = 512 << 20,
-          value_parser = between(LEAST_UPLOAD_MEMORY, 1 << 40))]
+    #[arg(long, default_value_t = 512 << 20, value_parser = between(LEAST_UPLOAD_MEMORY, 1 << 40))]
     pub max_upload_memory: usize,
     /// Time that an upload may take
-    #[arg(long, env = "SDD_UPLOAD_TIMEOUT", default_value = "30s",
-          value_parser = duration(SHORTEST, DAY))]
+    #[arg(long, default_value = "30s", value_parser = duration(SHORTEST, DAY))]
     pub upload_timeout: Duration,
     /// Time from a request's head to its answer, as 500ms, 30s or 2m; a request can ask for less with
     /// the header x-request-timeout-ms
-    #[arg(long, env = "SDD_REQUEST_TIMEOUT", default_value = "60s",
-          value_parser = duration(SHORTEST, DAY))]
+    #[arg(long, default_value = "60s", value_parser = duration(SHORTEST, DAY))]
     pub request_timeout: Duration,
     /// Time that the server goes on taking connections when it is told to stop, no longer being
     /// ready: what a load balancer needs to notice
-    #[arg(long, env = "SDD_DRAIN_DELAY", default_value = "0s",
-          value_parser = duration(Duration::ZERO, DAY))]
+    #[arg(long, default_value = "0s", value_parser = duration(Duration::ZERO, DAY))]
     pub drain_delay: Duration,
     /// Time to the end of the process when the server is told to stop, after --drain-delay: for requests
     /// in flight, and the last tenth (2s at most) for captures and traces
-    #[arg(long, env = "SDD_SHUTDOWN_TIMEOUT", default_value = "30s",
-          value_parser = duration(Duration::ZERO, DAY))]
+    #[arg(long, default_value = "30s", value_parser = duration(Duration::ZERO, DAY))]
     pub shutdown_timeout: Duration,
 }
 

@@ -18,43 +18,43 @@ pub const DEFAULT_REFERENCE: &str = "models/reference";
 #[derive(Debug, Clone, Args)]
 pub struct ModelSettings {
     /// The model, an ONNX file
-    #[arg(long, env = "SDD_MODEL", default_value = DEFAULT_MODEL)]
+    #[arg(long, default_value = DEFAULT_MODEL)]
     pub model: PathBuf,
     /// Description of the model (JSON), instead of the one in its metadata
-    #[arg(long, env = "SDD_MODEL_SPEC")]
+    #[arg(long)]
     pub model_spec: Option<PathBuf>,
     /// A folder to keep the model in as ONNX Runtime optimizes it for this processor, so that large
     /// models load faster
-    #[arg(long, env = "SDD_MODEL_CACHE")]
+    #[arg(long)]
     pub model_cache: Option<PathBuf>,
     /// The reference store of the model's training images, made by `drift-index build`
     /// [default: models/reference where it is there; `none` serves without drift]
-    #[arg(long, env = "SDD_REFERENCE")]
+    #[arg(long)]
     pub reference: Option<PathBuf>,
     /// Nearest reference images shown with an answer
-    #[arg(long, env = "SDD_NEIGHBORS", default_value_t = 3)]
+    #[arg(long, default_value_t = 3)]
     pub neighbors: usize,
     /// Where the model runs: cpu, cuda, cuda:N or auto
-    #[arg(long, env = "SDD_DEVICE", default_value_t = Device::Cpu)]
+    #[arg(long, default_value_t = Device::Cpu)]
     pub device: Device,
     /// Threads that decode and, on the CPU, infer, each with the model; on a GPU one thread infers
     /// beside them, whatever --max-batch is [default: one a core]
-    #[arg(long, env = "SDD_WORKERS", value_parser = at_least_one(1024))]
+    #[arg(long, value_parser = at_least_one(1024))]
     pub workers: Option<usize>,
     /// Images that one pass of the model takes at most, of those that are waiting [default: 1 on the
     /// CPU, where more bring nothing, 16 on a GPU]
-    #[arg(long, env = "SDD_MAX_BATCH", value_parser = at_least_one(1024))]
+    #[arg(long, value_parser = at_least_one(1024))]
     pub max_batch: Option<usize>,
     /// Decode large JPEGs at a fraction of their size: faster, but the pixels are no longer quite those
     /// that the model was trained with
-    #[arg(long, env = "SDD_SCALED_JPEG")]
+    #[arg(long)]
     pub scaled_jpeg: bool,
     /// Largest upload, in bytes
-    #[arg(long, env = "SDD_MAX_BYTES", default_value_t = ImageLimits::default().max_bytes,
+    #[arg(long, default_value_t = ImageLimits::default().max_bytes,
           value_parser = at_least_one(1 << 32))]
     pub max_bytes: usize,
     /// Largest image, in pixels
-    #[arg(long, env = "SDD_MAX_PIXELS", default_value_t = ImageLimits::default().max_pixels,
+    #[arg(long, default_value_t = ImageLimits::default().max_pixels,
           value_parser = clap::value_parser!(u64).range(1..))]
     pub max_pixels: u64,
 }
@@ -119,8 +119,6 @@ impl ModelSettings {
 
 #[cfg(test)]
 mod tests {
-    use std::path::PathBuf;
-
     use clap::Parser;
     use sdd_core::Device;
 
@@ -128,14 +126,6 @@ mod tests {
 
     fn parse(arguments: &[&str]) -> ModelSettings {
         Cli::parse_from([&["sdd-server"], arguments].concat()).settings.model
-    }
-
-    #[test]
-    fn a_reference_can_be_named_left_to_the_default_or_turned_off() {
-        let reference = |arguments| parse(arguments).reference();
-        assert_eq!(reference(&[]), Some((PathBuf::from("models/reference"), false)));
-        assert_eq!(reference(&["--reference", "r"]), Some((PathBuf::from("r"), true)));
-        assert_eq!(reference(&["--reference", "none"]), None);
     }
 
     #[test]

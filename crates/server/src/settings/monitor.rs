@@ -22,62 +22,45 @@ pub struct DriftSettings {
     /// also be in PGPASSWORD or ~/.pgpass; `none` turns it off
     /// [default: sdd-monitor.sqlite in `$STATE_DIRECTORY`, else `$XDG_STATE_HOME/sdd`, else
     /// `~/.local/state/sdd`]
-    #[arg(
-        id = "monitor",
-        long = "monitor",
-        env = "SDD_MONITOR",
-        value_name = "FILE|URL",
-        hide_env_values = true
-    )]
+    #[arg(long, value_name = "FILE|URL", hide_env_values = true)]
     pub monitor: Option<Redacted>,
     /// Predictions that the monitor keeps of each pair of model and reference
-    #[arg(
-        id = "monitor_keep",
-        long = "monitor-keep",
-        env = "SDD_MONITOR_KEEP",
-        value_name = "N",
-        default_value_t = 100_000
-    )]
+    #[arg(long = "monitor-keep", value_name = "N", default_value_t = 100_000)]
     pub keep: u64,
     /// Time after which the monitor forgets a pair of model and reference that no server has served and
     /// that had no prediction, in days on which others were served
-    #[arg(id = "monitor_keep_pairs", long = "monitor-keep-pairs", env = "SDD_MONITOR_KEEP_PAIRS",
+    #[arg(long = "monitor-keep-pairs",
           value_name = "TIME", default_value = "90d", value_parser = duration(DAY, 36_500 * DAY))]
     pub keep_pairs: Duration,
     /// Groups (parts, trays, shifts: what the reference's images are grouped by) between two false
     /// alarms, on average at least
-    #[arg(
-        long,
-        env = "SDD_DRIFT_GROUPS_BETWEEN_ALARMS",
-        value_name = "N",
-        default_value_t = 10_000.0
-    )]
+    #[arg(long, value_name = "N", default_value_t = 10_000.0)]
     pub drift_groups_between_alarms: f64,
     /// Images that make a group where nobody says which group an image is of
     /// [default: as many as the middle group of the calibration has]
-    #[arg(long, env = "SDD_DRIFT_GROUP_SIZE", value_name = "N")]
+    #[arg(long, value_name = "N")]
     pub drift_group_size: Option<usize>,
     /// By what share groups may be stranger than those of the calibration before it counts
-    #[arg(long, env = "SDD_DRIFT_TOLERANCE", value_name = "SHARE", default_value_t = 0.0)]
+    #[arg(long, value_name = "SHARE", default_value_t = 0.0)]
     pub drift_tolerance: f64,
     /// Mix of classes that the line is said to have, as defect=0.02, or `calibration`; another one makes
     /// the verdict `drifting` [default: the mix is told and raises no alarm]
-    #[arg(long, env = "SDD_EXPECTED_MIX", value_name = "CLASS=SHARE,...")]
+    #[arg(long, value_name = "CLASS=SHARE,...")]
     pub expected_mix: Option<ExpectedMix>,
     /// The last images that shares are told of
-    #[arg(long, env = "SDD_DRIFT_WINDOW", value_name = "N", default_value_t = 500)]
+    #[arg(long, value_name = "N", default_value_t = 500)]
     pub drift_window: usize,
     /// Streams (cameras, lines) that have a verdict of their own, at most
-    #[arg(long, env = "SDD_DRIFT_STREAMS", value_name = "N", default_value_t = 16)]
+    #[arg(long, value_name = "N", default_value_t = 16)]
     pub drift_streams: usize,
     /// Folder of the images that the reference was built from, for pictures in reports: ids are paths in it
-    #[arg(long, env = "SDD_REFERENCE_IMAGES", value_name = "DIR")]
+    #[arg(long, value_name = "DIR")]
     pub reference_images: Option<PathBuf>,
     /// URL that a change of the verdict is posted to, as JSON; it may hold a secret, and is not logged
-    #[arg(long, env = "SDD_DRIFT_WEBHOOK", value_name = "URL", hide_env_values = true)]
+    #[arg(long, value_name = "URL", hide_env_values = true)]
     pub drift_webhook: Option<Redacted>,
     /// Time in which no second change is posted; what changes meanwhile is posted after it
-    #[arg(long, env = "SDD_DRIFT_WEBHOOK_COOLDOWN", value_name = "TIME", default_value = "10m",
+    #[arg(long, value_name = "TIME", default_value = "10m",
           value_parser = duration(Duration::ZERO, DAY))]
     pub drift_webhook_cooldown: Duration,
 }

@@ -12,12 +12,12 @@ const TRACES_PATH: &str = "/v1/traces";
 #[derive(Debug, Clone, Args)]
 pub struct TelemetrySettings {
     /// How the log, on standard error, is written
-    #[arg(long, env = "SDD_LOG_FORMAT", value_enum, default_value_t = LogFormat::Pretty)]
+    #[arg(long, value_enum, default_value_t = LogFormat::Pretty)]
     pub log_format: LogFormat,
     #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
     /// Base URL of an OpenTelemetry collector that takes traces by OTLP over HTTP, as
     /// http://localhost:4318; empty for none [default: OTEL_EXPORTER_OTLP_ENDPOINT, else none]
-    #[arg(long, env = "SDD_OTLP_ENDPOINT", hide_env_values = true)]
+    #[arg(long, hide_env_values = true)]
     pub otlp_endpoint: Option<Redacted>,
 }
 

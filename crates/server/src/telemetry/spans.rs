@@ -9,7 +9,7 @@ use opentelemetry::trace::{
 };
 use opentelemetry::{Context, KeyValue, StringValue};
 
-use crate::request::Finished;
+use crate::request::{Finished, RequestContext};
 use crate::telemetry::traces::{Parent, Traces};
 
 /// Images of a request whose stages have spans at most.
@@ -21,9 +21,10 @@ impl Traces {
     pub fn request(&self, finished: &Finished<'_>, parent: &Parent) -> SpanContext {
         let end = SystemTime::now();
         let start = end.checked_sub(finished.total).unwrap_or(end);
-        let name = match finished.route {
-            Some(route) => format!("{} {route}", finished.method).into(),
-            None => Cow::Borrowed(finished.method),
+        let RequestContext { method, route, .. } = finished.context;
+        let name = match route {
+            Some(route) => format!("{method} {route}").into(),
+            None => Cow::Borrowed(*method),
         };
         let builder = SpanBuilder::from_name(name)
             .with_kind(SpanKind::Server)
@@ -85,25 +86,27 @@ impl Traces {
 /// By OpenTelemetry's semantic conventions for HTTP servers, and what is our own.
 fn attributes(finished: &Finished<'_>) -> Vec<KeyValue> {
     let text = |value: &str| StringValue::from(value.to_owned());
+    let context = finished.context;
+    let outcomes = context.outcomes.borrow();
     let mut attributes = vec![
-        KeyValue::new("http.request.method", finished.method),
+        KeyValue::new("http.request.method", context.method),
         KeyValue::new("http.response.status_code", i64::from(finished.status)),
-        KeyValue::new("url.path", text(finished.path)),
-        KeyValue::new("url.scheme", finished.scheme),
-        KeyValue::new("sdd.request_id", text(&finished.context.id)),
-        KeyValue::new("sdd.images", count(finished.context.outcomes.borrow().len())),
-        KeyValue::new("sdd.image_bytes", count(finished.context.bytes.get())),
+        KeyValue::new("url.path", text(&context.path)),
+        KeyValue::new("url.scheme", context.scheme),
+        KeyValue::new("sdd.request_id", text(&context.id)),
+        KeyValue::new("sdd.images", count(outcomes.len())),
+        KeyValue::new("sdd.image_bytes", count(context.bytes.get())),
     ];
-    if let Some(route) = finished.route {
+    if let Some(route) = &context.route {
         attributes.push(KeyValue::new("http.route", text(route)));
     }
-    if let Some(client) = finished.client {
+    if let Some(client) = context.client {
         attributes.push(KeyValue::new("client.address", client.to_string()));
     }
     if let Some(error) = finished.error {
         attributes.push(KeyValue::new("error.type", error));
     }
-    if let [only] = finished.context.outcomes.borrow().as_slice() {
+    if let [only] = outcomes.as_slice() {
         attributes.push(KeyValue::new("sdd.class", only.class.clone()));
         attributes.push(KeyValue::new("sdd.confidence", f64::from(only.confidence)));
     }

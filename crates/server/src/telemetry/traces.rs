@@ -1,9 +1,10 @@
 //! Traces of requests, for an OpenTelemetry collector.
 
+use std::collections::HashMap;
 use std::time::Duration;
 
 use actix_web::http::header::HeaderMap;
-use opentelemetry::propagation::{Extractor, TextMapPropagator};
+use opentelemetry::propagation::TextMapPropagator;
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry::{Context, KeyValue};
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig, WithHttpConfig};
@@ -64,7 +65,10 @@ impl Traces {
     /// The trace that a client's request belongs to, by the headers `traceparent` and `tracestate`
     /// (W3C Trace Context).
     pub fn parent_of(&self, headers: &HeaderMap) -> Parent {
-        let context = self.propagator.extract_with_context(&Context::new(), &Headers(headers));
+        let named =
+            |name: &str| Some((name.to_owned(), headers.get(name)?.to_str().ok()?.to_owned()));
+        let told: HashMap<String, String> = self.propagator.fields().filter_map(named).collect();
+        let context = self.propagator.extract_with_context(&Context::new(), &told);
         Parent(context.has_active_span().then_some(context))
     }
 
@@ -86,16 +90,4 @@ fn resource() -> Resource {
         .with_attribute(KeyValue::new("service.version", env!("CARGO_PKG_VERSION")));
     let named = std::env::var_os("OTEL_SERVICE_NAME").is_some_and(|name| !name.is_empty());
     if named { resource } else { resource.with_service_name(SERVICE_NAME) }.build()
-}
-
-struct Headers<'a>(&'a HeaderMap);
-
-impl Extractor for Headers<'_> {
-    fn get(&self, key: &str) -> Option<&str> {
-        self.0.get(key)?.to_str().ok()
-    }
-
-    fn keys(&self) -> Vec<&str> {
-        self.0.keys().map(actix_web::http::header::HeaderName::as_str).collect()
-    }
 }

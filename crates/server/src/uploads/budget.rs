@@ -2,12 +2,12 @@
 
 use actix_web::HttpRequest;
 use actix_web::http::header::CONTENT_LENGTH;
-use bytes::BytesMut;
+use bytes::{Bytes, BytesMut};
+use sdd_serving::Reservation;
 use sdd_serving::engine::EngineShortage;
-use sdd_serving::{Reservation, ReservedBytes};
 
 use crate::error::{ApiError, Shortage};
-use crate::uploads::limits::{Refusal, UploadLimits};
+use crate::uploads::limits::UploadLimits;
 
 /// Bytes that the parts' headers and boundaries may take.
 const OVERHEAD: usize = 64 << 10;
@@ -30,7 +30,7 @@ const MAX_PREALLOCATION: usize = 4 << 20;
 
 /// The bytes of a request's body as they come.
 pub(crate) struct Budget<'a> {
-    limits: &'a UploadLimits<'a>,
+    limits: UploadLimits<'a>,
     /// For all images together.
     limit: usize,
     announced: Option<usize>,
@@ -38,14 +38,23 @@ pub(crate) struct Budget<'a> {
     spent: usize,
     /// Bytes of other fields that have come.
     others: usize,
+    /// Whether it was known before the body that nothing of it would be looked at.
+    pub is_refused_beforehand: bool,
     refusal: Option<Refused>,
 }
 
 /// What comes is read only to be thrown away, so that the client sees why.
 struct Refused {
-    why: Refusal,
+    why: ApiError,
     /// Bytes of the body after which the client is cut off.
     stop_at: usize,
+}
+
+impl Refused {
+    /// Rather than that there is too little of something for it.
+    fn is_too_large(&self) -> bool {
+        matches!(self.why, ApiError::TooManyBytes { .. } | ApiError::TooLargeFields { .. })
+    }
 }
 
 /// One image as it comes.
@@ -55,21 +64,26 @@ pub(crate) struct Receiving {
 }
 
 impl<'a> Budget<'a> {
-    pub fn new(request: &HttpRequest, limits: &'a UploadLimits<'a>) -> Self {
-        let announced = request
-            .headers()
-            .get(CONTENT_LENGTH)
-            .and_then(|value| value.to_str().ok())
-            .and_then(|text| text.parse::<usize>().ok());
+    pub fn new(request: &HttpRequest, mut limits: UploadLimits<'a>) -> Self {
+        let announced = request.headers().get(CONTENT_LENGTH);
+        let announced = announced.and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
         // What exceeds all memory for uploads will never fit, however long one waits.
         let limit = limits.max_bytes.saturating_mul(limits.max_images).min(limits.memory.limit());
-        // A body announced as too large is known to be before its first byte is kept.
-        let too_large =
-            announced.is_some_and(|bytes| bytes > limit.saturating_add(OVERHEAD + OTHER_FIELDS));
-        let mut budget = Self { limits, limit, announced, spent: 0, others: 0, refusal: None };
-        let refusal = limits.refusal.or_else(|| too_large.then_some(Refusal::TooManyBytes));
+        let refusal = limits.refusal.take();
+        let mut budget = Self {
+            limits,
+            limit,
+            announced,
+            spent: 0,
+            others: 0,
+            is_refused_beforehand: refusal.is_some(),
+            refusal: None,
+        };
         if let Some(why) = refusal {
             budget.refuse(why);
+        } else if announced.is_some_and(|all| all > limit.saturating_add(OVERHEAD + OTHER_FIELDS)) {
+            // A body announced as too large is known to be before its first byte is kept.
+            budget.refuse(budget.too_many_bytes());
         }
         budget
     }
@@ -79,22 +93,21 @@ impl<'a> Budget<'a> {
         self.spent.saturating_add(self.others)
     }
 
-    fn refuse(&mut self, why: Refusal) {
-        let stop_at = match why {
-            Refusal::TooManyBytes | Refusal::OtherFields => {
-                let images = self.limits.max_bytes.saturating_mul(DRAIN_FACTOR);
-                self.limit.max(images).saturating_add(OVERHEAD + OTHER_FIELDS)
-            }
-            Refusal::Overloaded(_) | Refusal::EngineFailing(_) => {
-                self.read().saturating_add(OVERLOAD_DRAIN)
-            }
-        };
-        self.refusal = Some(Refused { why, stop_at });
+    fn too_many_bytes(&self) -> ApiError {
+        ApiError::TooManyBytes { limit: self.limits.max_bytes.min(self.limit) }
     }
 
-    /// Whether it was known before the body that nothing of it would be looked at.
-    pub fn is_refused_beforehand(&self) -> bool {
-        self.limits.refusal.is_some()
+    fn overloaded(&self, shortage: Shortage) -> ApiError {
+        ApiError::Overloaded { shortage, retry_after: (self.limits.wait)() }
+    }
+
+    fn refuse(&mut self, why: ApiError) {
+        let mut refused = Refused { why, stop_at: self.read().saturating_add(OVERLOAD_DRAIN) };
+        if refused.is_too_large() {
+            let images = self.limits.max_bytes.saturating_mul(DRAIN_FACTOR);
+            refused.stop_at = self.limit.max(images).saturating_add(OVERHEAD + OTHER_FIELDS);
+        }
+        self.refusal = Some(refused);
     }
 
     /// Whether what comes is only thrown away.
@@ -103,16 +116,10 @@ impl<'a> Budget<'a> {
     }
 
     /// Whether the client is told at once, without reading on.
-    pub fn check_announced(&self) -> Result<(), ApiError> {
-        let Some(Refused { why, stop_at }) = &self.refusal else { return Ok(()) };
-        let is_hopeless = match why {
-            Refusal::Overloaded(_) | Refusal::EngineFailing(_) => {
-                self.announced.is_none_or(|all| all > *stop_at)
-            }
-            Refusal::TooManyBytes | Refusal::OtherFields => {
-                self.announced.is_some_and(|all| all > *stop_at)
-            }
-        };
+    pub fn check_announced(&mut self) -> Result<(), ApiError> {
+        let Some(refused) = &self.refusal else { return Ok(()) };
+        let is_hopeless =
+            self.announced.map_or(!refused.is_too_large(), |all| all > refused.stop_at);
         if is_hopeless { self.check() } else { Ok(()) }
     }
 
@@ -136,11 +143,11 @@ impl<'a> Budget<'a> {
         if !self.is_refused()
             && (self.spent > self.limit || image.bytes.len() + chunk.len() > self.limits.max_bytes)
         {
-            self.refuse(Refusal::TooManyBytes);
+            self.refuse(self.too_many_bytes());
         }
         self.check_time();
         if !self.is_refused() && !image.reservation.grow(chunk.len()) {
-            self.refuse(Refusal::Overloaded(Shortage::Memory));
+            self.refuse(self.overloaded(Shortage::Memory));
         }
         if self.is_refused() {
             // Others may have the room.
@@ -156,7 +163,7 @@ impl<'a> Budget<'a> {
     pub fn pass(&mut self, chunk: &[u8]) -> Result<(), ApiError> {
         self.others = self.others.saturating_add(chunk.len());
         if self.others > OTHER_FIELDS && !self.is_refused() {
-            self.refuse(Refusal::OtherFields);
+            self.refuse(ApiError::TooLargeFields { limit: OTHER_FIELDS });
         }
         self.check_time();
         self.check_read()
@@ -166,36 +173,24 @@ impl<'a> Budget<'a> {
     /// there; time does not come back.
     fn check_time(&mut self) {
         if !self.is_refused() && (self.limits.shortage)() == Some(EngineShortage::Time) {
-            self.refuse(Refusal::Overloaded(EngineShortage::Time.into()));
+            self.refuse(self.overloaded(EngineShortage::Time.into()));
         }
     }
 
-    fn check_read(&self) -> Result<(), ApiError> {
-        match &self.refusal {
-            Some(refused) if self.read() > refused.stop_at => self.check(),
-            _ => Ok(()),
-        }
+    fn check_read(&mut self) -> Result<(), ApiError> {
+        let is_over = self.refusal.as_ref().is_some_and(|refused| self.read() > refused.stop_at);
+        if is_over { self.check() } else { Ok(()) }
     }
 
     /// The end of an image.
-    pub fn end(&self, image: Receiving) -> Result<ReservedBytes, ApiError> {
+    pub fn end(&mut self, image: Receiving) -> Result<Bytes, ApiError> {
         self.check()?;
-        Ok(ReservedBytes::new(image.bytes.freeze(), image.reservation))
+        Ok(image.reservation.hold(image.bytes))
     }
 
-    /// Whether all that has come so far was within the limits.
-    pub fn check(&self) -> Result<(), ApiError> {
-        let Some(Refused { why, .. }) = self.refusal else { return Ok(()) };
-        Err(match why {
-            Refusal::TooManyBytes => {
-                ApiError::TooManyBytes { limit: self.limits.max_bytes.min(self.limit) }
-            }
-            Refusal::OtherFields => ApiError::TooLargeFields { limit: OTHER_FIELDS },
-            Refusal::Overloaded(shortage) => {
-                ApiError::Overloaded { shortage, retry_after: (self.limits.wait)() }
-            }
-            Refusal::EngineFailing(retry_after) => ApiError::EngineFailing { retry_after },
-        })
+    /// Whether all that has come so far was within the limits. An error is the end of reading.
+    pub fn check(&mut self) -> Result<(), ApiError> {
+        self.refusal.take().map_or(Ok(()), |refused| Err(refused.why))
     }
 }
 
@@ -207,7 +202,7 @@ mod tests {
     use sdd_serving::Allowance;
     use sdd_serving::engine::EngineShortage;
 
-    use super::{Budget, OTHER_FIELDS, OVERLOAD_DRAIN, UploadLimits};
+    use super::{Budget, OVERLOAD_DRAIN, UploadLimits};
     use crate::error::{ApiError, Shortage};
 
     fn limits<'a>(
@@ -227,10 +222,16 @@ mod tests {
         }
     }
 
-    /// Bytes of an image that are still read.
-    fn read_on(budget: &mut Budget<'_>) -> usize {
+    /// Bytes of an image that are still read, and the error that ends it.
+    fn read_on(budget: &mut Budget<'_>) -> (usize, ApiError) {
         let (mut image, chunk) = (budget.begin(), vec![0; 1 << 19]);
-        (0..1000).take_while(|_| budget.keep(&mut image, &chunk).is_ok()).count() * chunk.len()
+        let mut read = 0;
+        loop {
+            match budget.keep(&mut image, &chunk) {
+                Ok(()) => read += chunk.len(),
+                Err(error) => return (read, error),
+            }
+        }
     }
 
     #[test]
@@ -240,7 +241,7 @@ mod tests {
         assert!(others.grow(3 << 20));
         let request = TestRequest::default().to_http_request();
         let limits = limits(&memory, &|| None, 2);
-        let mut budget = Budget::new(&request, &limits);
+        let mut budget = Budget::new(&request, limits);
         let chunk = vec![0; 1 << 19];
         let mut image = budget.begin();
         for _ in 0..2 {
@@ -249,12 +250,10 @@ mod tests {
         assert_eq!((memory.used(), budget.is_refused()), (4 << 20, false));
         budget.keep(&mut image, &chunk).unwrap();
         assert_eq!((memory.used(), budget.is_refused()), (3 << 20, true));
-        let more = read_on(&mut budget);
+        let (more, why) = read_on(&mut budget);
         assert!(more <= OVERLOAD_DRAIN, "{more} bytes were read on");
         assert_eq!(memory.used(), 3 << 20);
-        let Err(ApiError::Overloaded { shortage, retry_after }) = budget.end(image) else {
-            panic!("there was no room");
-        };
+        let ApiError::Overloaded { shortage, retry_after } = why else { panic!("{why}") };
         assert_eq!((shortage, retry_after), (Shortage::Memory, Duration::from_secs(7)));
     }
 
@@ -265,30 +264,14 @@ mod tests {
         let now = || shortage.get();
         let limits = limits(&memory, &now, 1);
         let request = request.to_http_request();
-        let mut budget = Budget::new(&request, &limits);
+        let mut budget = Budget::new(&request, limits);
         let (mut image, chunk) = (budget.begin(), vec![0; 1 << 19]);
         budget.keep(&mut image, &chunk).unwrap();
         assert!(!budget.is_refused(), "there may be room when it is there");
         shortage.set(Some(EngineShortage::Time));
         budget.keep(&mut image, &chunk).unwrap();
         assert!(budget.is_refused());
-        let more = read_on(&mut budget);
+        let (more, _) = read_on(&mut budget);
         assert!(more <= OVERLOAD_DRAIN, "{more} bytes were read on");
-    }
-
-    #[test]
-    fn other_fields_have_a_limit_of_their_own() {
-        let memory = Allowance::new(64 << 20);
-        let limits = limits(&memory, &|| None, 1);
-        let whole = limits.max_bytes;
-        let announced = ("content-length", (whole + OTHER_FIELDS + 500).to_string());
-        let request = TestRequest::default().insert_header(announced).to_http_request();
-        let mut budget = Budget::new(&request, &limits);
-        budget.pass(&vec![0; OTHER_FIELDS]).unwrap();
-        let mut image = budget.begin();
-        budget.keep(&mut image, &vec![0; whole]).unwrap();
-        budget.check().unwrap();
-        budget.pass(b"1").unwrap();
-        assert!(matches!(budget.check(), Err(ApiError::TooLargeFields { .. })));
     }
 }

@@ -1,11 +1,11 @@
-//! What the uploads of a request may cost, and why one is refused.
+//! What the uploads of a request may cost.
 
 use std::time::{Duration, Instant};
 
 use sdd_serving::Allowance;
 use sdd_serving::engine::EngineShortage;
 
-use crate::error::Shortage;
+use crate::error::ApiError;
 
 /// What the uploads of one request may cost.
 pub struct UploadLimits<'a> {
@@ -21,23 +21,10 @@ pub struct UploadLimits<'a> {
     pub deadline: Instant,
     /// Why the images will not be looked at, where that is known before they have come. Then the body is
     /// read, so that the client sees the answer, and thrown away.
-    pub refusal: Option<Refusal>,
+    pub refusal: Option<ApiError>,
     /// What there is too little of at a moment for an image that comes to be answered in time, if anything.
     /// Asked while it comes.
     pub shortage: &'a dyn Fn() -> Option<EngineShortage>,
     /// When there is likely to be room again.
     pub wait: &'a dyn Fn() -> Duration,
-}
-
-/// Why nothing more of a body is kept.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Refusal {
-    /// The images are too large.
-    TooManyBytes,
-    /// The fields beside the images are.
-    OtherFields,
-    /// There is too little of something.
-    Overloaded(Shortage),
-    /// The model does not answer, for as long as this at the least.
-    EngineFailing(Duration),
 }

@@ -8,59 +8,79 @@ mod form;
 mod limits;
 mod multipart;
 mod origin;
-mod raw;
 mod upload;
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::HttpRequest;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_TYPE};
 use actix_web::web::Payload;
-use sdd_serving::ReservedBytes;
+use bytes::Bytes;
+use futures_util::StreamExt;
 
-pub use limits::{Refusal, UploadLimits};
+pub use limits::UploadLimits;
 pub use origin::of_headers as origin_of;
 pub use upload::Upload;
 
+use self::budget::Budget;
+use self::upload::why_unread;
 use crate::error::ApiError;
 
 /// Reads the images of a request, at least one.
 pub async fn read(
     request: &HttpRequest,
     body: Payload,
-    limits: &UploadLimits<'_>,
+    limits: UploadLimits<'_>,
 ) -> Result<Vec<Upload>, ApiError> {
-    let reading = async {
+    in_time(limits.timeout, limits.deadline, async {
         match BodyKind::of(request)? {
             BodyKind::FormData => multipart::read(request, body, limits).await,
             BodyKind::Image(content_type) => {
-                let upload = raw::read(request, body, content_type, limits).await?;
-                Ok(vec![upload])
+                let origin = origin_of(request)?;
+                let bytes = whole(request, body, limits).await?;
+                let content_type = Some(content_type);
+                Ok(vec![Upload { bytes, content_type, file_name: None, origin }])
             }
         }
-    };
-    in_time(limits, reading).await
+    })
+    .await
 }
 
 /// Reads a body as it is, of at most `limits.max_bytes`.
 pub async fn read_whole(
     request: &HttpRequest,
     body: Payload,
-    limits: &UploadLimits<'_>,
-) -> Result<ReservedBytes, ApiError> {
-    let reading = raw::read(request, body, String::new(), limits);
-    in_time(limits, reading).await.map(|upload| upload.bytes)
+    limits: UploadLimits<'_>,
+) -> Result<Bytes, ApiError> {
+    in_time(limits.timeout, limits.deadline, whole(request, body, limits)).await
+}
+
+async fn whole(
+    request: &HttpRequest,
+    mut body: Payload,
+    limits: UploadLimits<'_>,
+) -> Result<Bytes, ApiError> {
+    let mut budget = Budget::new(request, limits);
+    budget.check_announced()?;
+    let mut image = budget.begin();
+    while let Some(chunk) = body.next().await {
+        let chunk =
+            chunk.map_err(|error| ApiError::MalformedBody { reason: why_unread(&error) })?;
+        budget.keep(&mut image, &chunk)?;
+    }
+    budget.end(image)
 }
 
 async fn in_time<T>(
-    limits: &UploadLimits<'_>,
+    timeout: Duration,
+    deadline: Instant,
     reading: impl Future<Output = Result<T, ApiError>>,
 ) -> Result<T, ApiError> {
-    let time_left = limits.deadline.saturating_duration_since(Instant::now());
-    match tokio::time::timeout(time_left.min(limits.timeout), reading).await {
+    let time_left = deadline.saturating_duration_since(Instant::now());
+    match tokio::time::timeout(time_left.min(timeout), reading).await {
         Ok(read) => read,
-        Err(_) if time_left < limits.timeout => Err(ApiError::DeadlineExceeded),
-        Err(_) => Err(ApiError::UploadTimeout { limit: limits.timeout }),
+        Err(_) if time_left < timeout => Err(ApiError::DeadlineExceeded),
+        Err(_) => Err(ApiError::UploadTimeout { limit: timeout }),
     }
 }
 

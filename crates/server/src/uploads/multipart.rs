@@ -11,7 +11,7 @@ use crate::error::ApiError;
 use crate::uploads::budget::{Budget, Receiving};
 use crate::uploads::form::{self, PlainForm};
 use crate::uploads::limits::UploadLimits;
-use crate::uploads::origin::{OriginField, Origins};
+use crate::uploads::origin::Origins;
 use crate::uploads::upload::{Upload, why_unread};
 
 /// The field that carries an image.
@@ -20,14 +20,15 @@ const FIELD: &str = "file";
 /// Parts beside the images that are read and thrown away, as browsers' forms may send some.
 const MAX_OTHER_PARTS: usize = 16;
 
-/// Bytes of a field `group` or `stream` that are looked at: more than a name may have.
+/// Bytes of another field that are looked at: more than a `group` or `stream` may have.
 const MAX_TEXT_BYTES: usize = 1024;
 
 pub(crate) async fn read(
     request: &HttpRequest,
     body: Payload,
-    limits: &UploadLimits<'_>,
+    limits: UploadLimits<'_>,
 ) -> Result<Vec<Upload>, ApiError> {
+    let max_images = limits.max_images;
     let mut budget = Budget::new(request, limits);
     budget.check_announced()?;
     let content_type = request.headers().get(CONTENT_TYPE).map(HeaderValue::as_bytes);
@@ -40,27 +41,24 @@ pub(crate) async fn read(
     let (mut files, mut named, mut others) = (0, 0, 0);
     while let Some(mut part) = multipart.try_next().await.map_err(|error| malformed(&error))? {
         if part.name() != Some(FIELD) {
-            let field = part.name().and_then(OriginField::of);
+            let field = part.name().and_then(|name| origins.field(name));
             // Each file may have a group and a stream of its own.
-            let limit = match field {
-                Some(_) => 2 * limits.max_images + MAX_OTHER_PARTS,
-                None => MAX_OTHER_PARTS,
+            let (count, limit) = match field {
+                Some(_) => (&mut named, 2 * max_images + MAX_OTHER_PARTS),
+                None => (&mut others, MAX_OTHER_PARTS),
             };
-            let count = if field.is_some() { &mut named } else { &mut others };
             *count += 1;
             if *count > limit {
                 return Err(ApiError::TooManyFields { limit });
             }
+            let text = receive_text(&mut part, &mut budget).await?;
             if let Some(field) = field {
-                let text = receive_text(&mut part, &mut budget).await?;
-                origins.take(field, &text)?;
-            } else {
-                pass(&mut part, &mut budget).await?;
+                field.take(&text)?;
             }
             continue;
         }
-        if files == limits.max_images {
-            return Err(ApiError::TooManyFiles { limit: limits.max_images });
+        if files == max_images {
+            return Err(ApiError::TooManyFiles { limit: max_images });
         }
         files += 1;
         origins.next_file();
@@ -71,7 +69,7 @@ pub(crate) async fn read(
         }
     }
     // Rather than that another field is too large: it may be the image under a wrong name.
-    if files == 0 && !budget.is_refused_beforehand() {
+    if files == 0 && !budget.is_refused_beforehand {
         return Err(ApiError::MissingFile);
     }
     budget.check()?;
@@ -104,13 +102,6 @@ async fn receive_text(part: &mut Field, budget: &mut Budget<'_>) -> Result<Vec<u
         text.extend_from_slice(&chunk[..chunk.len().min(room)]);
     }
     Ok(text)
-}
-
-async fn pass(part: &mut Field, budget: &mut Budget<'_>) -> Result<(), ApiError> {
-    while let Some(chunk) = part.next().await {
-        budget.pass(&chunk.map_err(|error| malformed(&error))?)?;
-    }
-    Ok(())
 }
 
 fn malformed(error: &MultipartError) -> ApiError {

@@ -5,38 +5,6 @@ use sdd_serving::Origin;
 
 use crate::error::ApiError;
 
-/// What a client may say.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum OriginField {
-    Stream,
-    Group,
-}
-
-impl OriginField {
-    /// The field of a form with this name.
-    pub fn of(name: &str) -> Option<Self> {
-        match name {
-            "stream" => Some(Self::Stream),
-            "group" => Some(Self::Group),
-            _ => None,
-        }
-    }
-
-    fn name(self) -> &'static str {
-        match self {
-            Self::Stream => "stream",
-            Self::Group => "group",
-        }
-    }
-
-    fn of_origin(self, origin: &mut Origin) -> &mut Option<String> {
-        match self {
-            Self::Stream => &mut origin.stream,
-            Self::Group => &mut origin.group,
-        }
-    }
-}
-
 /// By the headers `x-stream` and `x-group`.
 pub fn of_headers(request: &HttpRequest) -> Result<Origin, ApiError> {
     let name = |name: &'static str| {
@@ -49,82 +17,65 @@ pub fn of_headers(request: &HttpRequest) -> Result<Origin, ApiError> {
     Ok(Origin { stream: name("x-stream")?, group: name("x-group")? })
 }
 
-/// What a form says of each of its files. A field holds for all files where there is one of its name, wherever in the
-/// form it stands; else each for the files behind it.
-pub(crate) struct Origins {
+/// What a form says of each of its files: their streams and their groups.
+pub(crate) struct Origins([OriginField; 2]);
+
+/// A field holds for all files where there is one of its name, wherever in the form it stands; else each for the files
+/// behind it.
+pub(crate) struct OriginField {
+    name: &'static str,
     /// What holds for files of which the form says nothing.
-    headers: Origin,
+    header: Option<String>,
     /// What holds at the moment.
-    current: Origin,
-    files: Vec<Origin>,
-    /// How often there was a stream, and a group.
-    times: [usize; 2],
+    current: Option<String>,
+    files: Vec<Option<String>>,
+    times: usize,
 }
 
 impl Origins {
     pub fn new(request: &HttpRequest) -> Result<Self, ApiError> {
-        let headers = of_headers(request)?;
-        Ok(Self { headers, current: Origin::default(), files: Vec::new(), times: [0; 2] })
+        let Origin { stream, group } = of_headers(request)?;
+        let field = |name, header| {
+            let (current, files) = (None, Vec::new());
+            OriginField { name, header, current, files, times: 0 }
+        };
+        Ok(Self([field("stream", stream), field("group", group)]))
     }
 
-    /// Takes a field.
-    pub fn take(&mut self, field: OriginField, text: &[u8]) -> Result<(), ApiError> {
-        let refuse = |expected| ApiError::InvalidField { name: field.name(), expected };
-        let text = str::from_utf8(text).map_err(|_| refuse("a name in UTF-8".to_owned()))?;
-        *field.of_origin(&mut self.current) = Origin::name(text).map_err(refuse)?;
-        self.times[field as usize] += 1;
-        Ok(())
+    /// The field of this name, where it is one of these.
+    pub fn field(&mut self, name: &str) -> Option<&mut OriginField> {
+        self.0.iter_mut().find(|field| field.name == name)
     }
 
     /// What comes next is a file.
     pub fn next_file(&mut self) {
-        self.files.push(self.current.clone());
+        for field in &mut self.0 {
+            field.files.push(field.current.clone());
+        }
     }
 
     /// In the order of the files.
-    pub fn of_files(mut self) -> Vec<Origin> {
-        for field in [OriginField::Stream, OriginField::Group] {
-            let stated = field.of_origin(&mut self.current).clone();
-            let header = field.of_origin(&mut self.headers).clone();
-            for file in &mut self.files {
-                let of_file = field.of_origin(file);
-                if self.times[field as usize] == 1 {
-                    of_file.clone_from(&stated);
-                }
-                if of_file.is_none() {
-                    of_file.clone_from(&header);
-                }
-            }
-        }
-        self.files
+    pub fn of_files(self) -> impl Iterator<Item = Origin> {
+        let [streams, groups] = self.0.map(OriginField::of_files);
+        streams.zip(groups).map(|(stream, group)| Origin { stream, group })
     }
 }
 
-#[cfg(test)]
-mod tests {
-    use actix_web::test::TestRequest;
+impl OriginField {
+    pub fn take(&mut self, text: &[u8]) -> Result<(), ApiError> {
+        let refuse = |expected| ApiError::InvalidField { name: self.name, expected };
+        let text = str::from_utf8(text).map_err(|_| refuse("a name in UTF-8".to_owned()))?;
+        self.current = Origin::name(text).map_err(refuse)?;
+        self.times += 1;
+        Ok(())
+    }
 
-    use super::*;
-
-    #[test]
-    fn one_field_holds_for_all_files_and_several_each_for_those_behind_it() {
-        let request = TestRequest::default().insert_header(("x-stream", "left")).to_http_request();
-        let groups = |fields: &[Option<&str>]| {
-            let mut origins = Origins::new(&request).unwrap();
-            for field in fields {
-                match field {
-                    Some(group) => origins.take(OriginField::Group, group.as_bytes()).unwrap(),
-                    None => origins.next_file(),
-                }
-            }
-            let files = origins.of_files();
-            assert!(files.iter().all(|file| file.stream.as_deref() == Some("left")));
-            files.into_iter().map(|file| file.group.unwrap_or_default()).collect::<Vec<_>>()
+    fn of_files(self) -> impl Iterator<Item = Option<String>> {
+        let Self { header, current, files, times, .. } = self;
+        let of_file = move |file: Option<String>| {
+            let stated = if times == 1 { current.clone() } else { file };
+            stated.or_else(|| header.clone())
         };
-        assert_eq!(groups(&[None, Some("a"), None]), ["a", "a"]);
-        assert_eq!(groups(&[Some("a"), None, None, Some("b"), None]), ["a", "a", "b"]);
-        assert_eq!(groups(&[None]), [""]);
-        let mut origins = Origins::new(&request).unwrap();
-        assert!(origins.take(OriginField::Group, &[0xff]).is_err());
+        files.into_iter().map(of_file)
     }
 }

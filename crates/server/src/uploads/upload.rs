@@ -1,14 +1,15 @@
 //! An image as a client sends it, and what can be wrong with its way here.
 
 use actix_web::error::PayloadError;
+use bytes::Bytes;
+use sdd_serving::Origin;
 use sdd_serving::causes::chain_of;
-use sdd_serving::{Origin, ReservedBytes};
 
 /// An uploaded image.
 #[derive(Debug)]
 pub struct Upload {
     /// The encoded image.
-    pub bytes: ReservedBytes,
+    pub bytes: Bytes,
     /// The type that the client declared for it.
     pub content_type: Option<String>,
     /// The name that the client gave the file.

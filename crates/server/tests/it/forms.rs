@@ -43,11 +43,31 @@ fn forms_are_taken_as_clients_write_them() {
     for (sent, kept) in [
         (&b"a.png"[..], "a.png"),
         (b"Pr\xfcf.png", "Prüf.png"),
-        ("Prüf.png".as_bytes(), "Prüf.png"),
+        ("Prüf€.png".as_bytes(), "Prüf€.png"),
         (br"C:\cam\", r"C:\cam\"),
         (br"C:\cam\1.png", r"C:\cam\1.png"),
+        (br#"a \"b\".png"#, r#"a "b".png"#),
+        (br#"a"b.png"#, r#"a"b.png"#),
+        (b"a; name=x.png", "a; name=x.png"),
+        (b"a\x01.png", "a\u{fffd}.png"),
+        (b"x\"; filename*=\"UTF-8''%e2%82%ac.png", "€.png"),
+        (b"x\"; filename*=\"iso-8859-1'de'Pr%FCf.png", "Prüf.png"),
     ] {
         let answer = named(sent);
+        assert_eq!(answer.status, 200, "{kept}: {answer:?}");
+        assert_eq!(answer.json()["predictions"][0]["file"], kept);
+    }
+    // As the head of a part may be written, too.
+    for (disposition, kept) in [
+        (&br#"form-data; filename="C:\cam\"; name="file""#[..], r"C:\cam\"),
+        (b"form-data; name=file; filename=a.png", "a.png"),
+        (b"attachment ;NAME = \"file\" ; FileName = a b.png ;", "a b.png"),
+        (b"form-data; name=\"file\"; filename=\"never ends.png", "never ends.png"),
+        (b"form-data; name=\"file\"; name=file;\r\n\tfilename=a.png", "a.png"),
+        (b"form-data; name=\"file\"; filename=a.png\r\nX-Other: 1\r\nContent-Length: 3", "a.png"),
+    ] {
+        let form = form(b"--X", disposition, &image);
+        let answer = post(&server, "/predict/batch", "multipart/form-data; boundary=X", &form);
         assert_eq!(answer.status, 200, "{kept}: {answer:?}");
         assert_eq!(answer.json()["predictions"][0]["file"], kept);
     }
@@ -82,6 +102,25 @@ fn what_is_wrong_with_a_form_is_said_and_what_to_do() {
     assert_said(other_boundary, 400, "malformed_multipart", "leave Content-Type to your client");
     let half = said("/predict", FORM, &whole[..whole.len() / 2]);
     assert_said(half, 400, "malformed_multipart", "ends before its last boundary");
+    for (disposition, words) in [
+        (&b"form-data; filename=x"[..], "no `name`"),
+        (b"form-data; name=a; name=b", "twice"),
+        (b"form-data; name=file\r\nno header", "no header"),
+    ] {
+        let form = form(b"--X", disposition, &image);
+        let bad = said("/predict", "multipart/form-data; boundary=X", &form);
+        assert_said(bad, 400, "malformed_multipart", words);
+    }
+    for (preamble, padding, status) in [(16_384, 256, 200), (16_385, 0, 400), (0, 257, 400)] {
+        let delimiter = ["--X".to_owned(), " ".repeat(padding)].concat();
+        let mut parts = form(delimiter.as_bytes(), br#"form-data; name="file""#, &image);
+        parts.truncate(parts.len() - 2);
+        parts.extend([" ".repeat(padding).as_bytes(), b"\r\n"].concat());
+        let form = [&vec![b'a'; preamble][..], b"\r\n", &parts].concat();
+        let answer = post(&server, "/predict", "multipart/form-data; boundary=X", &form);
+        assert_eq!(answer.status, status, "{preamble} {padding}: {answer:?}");
+        assert!(status == 200 || answer.text().contains("is not in the body"), "{answer:?}");
+    }
     let urlencoded = said("/predict", "application/x-www-form-urlencoded", b"file=a.png");
     assert_said(urlencoded, 415, "unsupported_media_type", "-F \"file=@part.jpg\"");
     let large = said("/predict", "image/png", &vec![0; (1 << 20) + 1]);

@@ -220,17 +220,31 @@ fn model_and_reference_are_named_also_after_a_reload() {
 #[test]
 fn what_is_captured_is_counted() {
     let folder = tempfile::tempdir().unwrap();
-    let server = Server::start(&["--capture", folder.path().to_str().unwrap()]);
-    assert_eq!(server.predict(&picture("png_rgb.png")).status, 200);
+    let path = folder.path().to_str().unwrap();
+    let server = Server::start(&["--capture", path, "--capture-max-bytes", "100000"]);
+    let image = picture("png_rgb.png");
+    // The last one alone takes more than all may.
+    let large = [image.as_slice(), &vec![0; 100_000]].concat();
+    for image in [&image, &image, &large] {
+        assert_eq!(server.predict(image).status, 200);
+    }
     let mut numbers = Exposition::of(&server);
-    eventually("a record", || {
+    eventually("two records and a loss", || {
         numbers = Exposition::of(&server);
-        numbers.number("sdd_capture_records_total") > 0
+        let [written, lost] =
+            ["records", "dropped"].map(|what| numbers.number(&format!("sdd_capture_{what}_total")));
+        (written, lost) == (2, 1)
     });
     assert_counts(numbers.value("sdd_capture_enabled", &[]), 1, "enabled");
     assert_counts(numbers.value("sdd_capture_images_total", &[]), 1, "images");
-    assert_counts(numbers.value("sdd_capture_dropped_total", &[]), 0, "dropped");
-    assert!(numbers.value("sdd_capture_stored_bytes", &[]).unwrap() > 0.0);
+    for name in ["failures", "removed_files"] {
+        assert_counts(numbers.value(&format!("sdd_capture_{name}_total"), &[]), 0, name);
+    }
+    let days = std::fs::read_dir(path).unwrap().map(|entry| entry.unwrap());
+    let days = days.filter(|entry| entry.path().extension().is_some_and(|end| end == "jsonl"));
+    let lines: u64 = days.map(|entry| entry.metadata().unwrap().len()).sum();
+    let stored = u32::try_from(lines + image.len() as u64).unwrap();
+    assert_counts(numbers.value("sdd_capture_stored_bytes", &[]), stored, "stored");
 }
 
 #[test]

@@ -35,12 +35,17 @@ const LET_IN: u16 = 200;
 #[test]
 fn keys_open_what_they_are_for() {
     let ((client, client_hash), (admin, admin_hash)) = (new_key(), new_key());
+    let ((other, other_hash), (both, both_hash)) = (new_key(), new_key());
+    let upper = other_hash.to_uppercase();
     let server = Server::start(&[
         "--api-key-hashes",
-        &format!("line-3={client_hash},{}", new_key().1),
+        &format!("line-3={client_hash}, {upper},{both_hash}"),
         "--admin-key-hashes",
-        &admin_hash,
+        &format!("{admin_hash},{both_hash}"),
     ]);
+    for (key, status) in [(other.as_str(), LET_IN), (&both, LET_IN), (&client[1..], 401)] {
+        assert_eq!(model_with(&server, "x-api-key", key).0, status);
+    }
     let answer = server.get("/v1/model");
     assert_eq!((answer.status, answer.code()), (401, "unauthorized"));
     assert_eq!(answer.header("www-authenticate"), Some("Bearer"));
@@ -54,16 +59,32 @@ fn keys_open_what_they_are_for() {
     };
     assert_eq!(reload("none"), refused(401, "unauthorized"));
     assert_eq!(reload(&client), refused(403, "forbidden"));
-    assert_eq!(reload(&admin).0, LET_IN);
-    for path in ["/livez", "/readyz", "/healthz"] {
+    assert_eq!((reload(&admin).0, reload(&both).0), (LET_IN, LET_IN));
+    for path in ["/livez", "/readyz", "/healthz", "/", "/docs/swagger-ui.css"] {
         assert_eq!(server.get(path).status, 200, "{path}");
     }
-    for path in ["/metrics", "/nowhere", "//livez"] {
+    for path in ["/metrics", "/nowhere", "//livez", "/livez/", "/LIVEZ", "/docsx", "/v2"] {
         assert_eq!(server.get(path).status, 401, "{path}");
+    }
+    // Any key is enough to watch the server.
+    for key in [&client, &admin] {
+        assert_eq!(server.get_with("/metrics", &[("x-api-key", key)]).status, 200);
+    }
+    let (lower, spaced) = (format!("bearer {client}"), format!("Bearer  {client}"));
+    for (value, status) in [
+        (lower.as_str(), LET_IN),
+        (&spaced, LET_IN),
+        (&format!("Basic {client}"), 401),
+        (&format!("Bearer{client}"), 401),
+        ("Bearer", 401),
+        ("", 401),
+    ] {
+        assert_eq!(model_with(&server, "authorization", value).0, status);
     }
 
     let log = server.stop().join("\n");
     assert!(log.contains("line-3"), "the name of the key is logged: {log}");
+    assert!(log.contains(&format!("\"key\":\"{}\"", &other_hash[..8])), "or its beginning: {log}");
     assert!(!log.contains(&client) && !log.contains(&admin), "no key is: {log}");
 }
 
@@ -82,14 +103,16 @@ fn a_key_is_taken_back_by_a_reload() {
     let ((first, first_hash), (second, second_hash)) = (new_key(), new_key());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("keys");
-    std::fs::write(&path, format!("# of line 3\n{first_hash}\n")).unwrap();
+    std::fs::write(&path, format!("# of line 3\n\nline-3={first_hash}\r\n")).unwrap();
     let server = Server::start(&["--api-keys-file", path.to_str().unwrap()]);
     assert_eq!(model_with(&server, "x-api-key", &first).0, LET_IN);
 
-    std::fs::write(&path, "nonsense\n").unwrap();
-    let answer = server.administer("/admin/reload");
-    assert_eq!((answer.status, answer.code()), (422, "reload_failed"));
-    assert!(answer.text().contains("keys"), "{answer:?}");
+    for bad in ["nonsense\n", "# nothing\n"] {
+        std::fs::write(&path, bad).unwrap();
+        let answer = server.administer("/admin/reload");
+        assert_eq!((answer.status, answer.code()), (422, "reload_failed"));
+        assert!(answer.text().contains("keys"), "{answer:?}");
+    }
     assert_eq!(model_with(&server, "x-api-key", &first).0, LET_IN, "the old ones stay");
 
     std::fs::write(&path, &second_hash).unwrap();
@@ -126,10 +149,13 @@ fn a_key_is_taken_back_whatever_is_wrong_with_the_certificate() {
 fn keys_that_cannot_be_used_stop_the_start_and_are_not_repeated() {
     let (key, hash) = new_key();
     for flag in ["--api-key-hashes", "--admin-key-hashes"] {
-        let (code, said) = refusal(&[flag, &format!("{hash},{key}")]);
-        assert_eq!(code, Some(2));
-        assert!(said.contains(flag) && said.contains("entry 2"), "{said}");
-        assert!(!said.contains(&key), "{said}");
+        let long = format!("{}={hash}", "n".repeat(65));
+        for bad in [&key, "a=b", &format!("two words={hash}"), &format!("={hash}"), &long] {
+            let (code, said) = refusal(&[flag, &format!("{hash},{bad}")]);
+            assert_eq!(code, Some(2));
+            assert!(said.contains(flag) && said.contains("entry 2"), "{said}");
+            assert!(!said.contains(bad), "{said}");
+        }
         let (code, said) = refusal(&[flag, ""]);
         assert!(code == Some(2) && said.contains(flag), "{said}");
     }
@@ -208,10 +234,25 @@ fn the_server_is_asked_by_names_that_no_page_can_have() {
     };
     let not_allowed = refused(403, "host_not_allowed");
     let server = Server::start(&[]);
-    for host in ["localhost:1", "127.0.0.1", "[::1]:8000", "192.168.0.7:80", "upstream"] {
+    let own = [
+        "localhost:1",
+        "127.0.0.1",
+        "[::1]:8000",
+        "[fe80::1]",
+        "::1",
+        "192.168.0.7:80",
+        "upstream",
+        "LOCALHOST:8000",
+        "sdd.localhost.",
+        "",
+    ];
+    for host in own {
         assert_eq!(ask(&server, host).0, LET_IN, "{host}");
     }
-    assert_eq!(ask(&server, "evil.example:8000"), not_allowed);
+    let others = ["evil.example:8000", "127.0.0.1.evil.example", "localhost.evil.example:80"];
+    for host in others {
+        assert_eq!(ask(&server, host), not_allowed, "{host}");
+    }
     let answer = server.get_with("/v1/model", &[("host", "evil.example")]);
     assert!(answer.text().contains("--allowed-hosts"), "{answer:?}");
     let absolute = b"GET http://evil.example/v1/model HTTP/1.1\r\nHost: localhost\r\n\r\n";
@@ -226,12 +267,22 @@ fn the_server_is_asked_by_names_that_no_page_can_have() {
     let infer = server.post("/v2/models/m/infer", &[("host", "evil.example")], b"");
     assert!(infer.status == 403 && infer.json()["error"].is_string(), "{infer:?}");
 
-    let server = Server::start(&["--allowed-hosts", "sdd.example,*.lab.example"]);
-    for host in ["sdd.example", "a.lab.example:8000", "localhost"] {
+    let server = Server::start(&["--allowed-hosts", "SDD.example,*.lab.example"]);
+    for host in
+        ["sdd.example", "Sdd.Example.", "a.lab.example:8000", "a.b.lab.example", "localhost"]
+    {
         assert_eq!(ask(&server, host).0, LET_IN, "{host}");
     }
-    assert_eq!(ask(&server, "evil.example"), not_allowed);
-    let server = Server::start(&["--allowed-hosts", "*"]);
+    for host in [
+        "evil.example",
+        "a.sdd.example",
+        "lab.example",
+        "evillab.example",
+        "sdd.example.evil.example",
+    ] {
+        assert_eq!(ask(&server, host), not_allowed, "{host}");
+    }
+    let server = Server::start(&["--allowed-hosts", "a.example,*"]);
     assert_eq!(ask(&server, "evil.example").0, LET_IN);
     // A page has no key, and who listens elsewhere has a name that is not known here.
     let (key, hash) = new_key();
@@ -254,21 +305,34 @@ fn pages_of_other_sites_change_nothing() {
     let server = Server::start(&[]);
     let own = format!("http://{}", server.address());
     assert_eq!(predict(&server, &[("origin", &own)]).0, 200);
-    assert_eq!(predict(&server, &[("sec-fetch-site", "same-origin")]).0, 200);
+    // Behind a proxy that asks by a name of its own.
+    let proxied = [("origin", "https://sdd.example"), ("sec-fetch-site", "same-origin")];
+    assert_eq!(predict(&server, &proxied).0, 200);
+    assert_eq!(predict(&server, &[("sec-fetch-site", "none")]).0, 200);
     let cross_site = refused(403, "cross_site_request");
+    // A proxy may leave out the port.
+    for (host, is_own) in [("upstream", true), ("upstream:8080", true), ("upstream:80", false)] {
+        let asked = predict(&server, &[("host", host), ("origin", "http://upstream:8080")]);
+        assert_eq!(asked.0 == 200, is_own, "{host}");
+    }
     for headers in [
         &[("origin", evil)][..],
         &[("origin", "null")],
         &[("origin", evil), ("sec-fetch-site", "cross-site")],
         &[("origin", "http://127.0.0.1:1"), ("sec-fetch-site", "same-site")],
+        &[("origin", "http://127.0.0.1:1")],
+        &[("origin", "http://127.0.0.1")],
+        &[("origin", "")],
+        &[("sec-fetch-site", "cross-site")],
     ] {
         assert_eq!(predict(&server, headers), cross_site, "{headers:?}");
     }
     assert_eq!(server.get_with("/v1/model", &[("origin", evil)]).status, 200, "not readable there");
-    assert_eq!(Exposition::of(&server).number("sdd_batch_images_sum"), 2, "in the model");
+    assert_eq!(Exposition::of(&server).number("sdd_batch_images_sum"), 5, "in the model");
 
     let server = Server::start(&["--cors-origins", evil]);
-    assert_eq!(predict(&server, &[("origin", evil)]).0, 200);
+    assert_eq!(predict(&server, &[("origin", "https://EVIL.example")]).0, 200);
+    assert_eq!(predict(&server, &[("origin", "https://other.example")]), cross_site);
     let (key, hash) = new_key();
     let server = Server::start(&["--api-key-hashes", &hash]);
     assert_eq!(predict(&server, &[("origin", evil), ("x-api-key", &key)]).0, 200);

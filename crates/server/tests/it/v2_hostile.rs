@@ -39,6 +39,9 @@ fn malformed_requests_are_refused_with_what_is_wrong() {
         (&tensor, "/inputs/0/data/7", json!("x"), "numbers"),
         (&tensor, "/inputs/0/data/7", json!(1e39), "value 7 of image 0"),
         (&tensor, "/inputs/0/data/7", json!([1, 1]), "more than"),
+        (&tensor, "/inputs/0/data/7", json!(null), "null"),
+        (&tensor, "/inputs/0/data/7", json!(true), "true"),
+        (&tensor, "/inputs/0/data/7", json!({}), "found an object"),
         (&tensor, "/inputs/0/data", json!([]), "2304"),
         (&tensor, "/inputs/0/data", json!(null), "data"),
         (&encoded, "/inputs/0/data/0", json!(7), "base64"),
@@ -71,8 +74,10 @@ fn malformed_requests_are_refused_with_what_is_wrong() {
     shared["inputs"][0]["parameters"] = json!({"shared_memory_region": "r"});
     let shared = server.post(INFER, &[], shared.to_string().as_bytes()).refusal(400);
     assert!(shared.contains("shared memory"), "{shared}");
-    let nan = tensor.to_string().replacen("0.5", "NaN", 1);
-    for bad in ["", "{", "[]", "null", "\u{feff}{}", &nan, &"[".repeat(100_000)] {
+    let [nan, huge, deep] = ["NaN", "1e999", &["[".repeat(5000), "]".repeat(5000)].join("1")]
+        .map(|value| tensor.to_string().replacen("0.5", value, 1));
+    let bad = ["", "{", "[]", "null", "\u{feff}{}", &nan, &huge, &deep, &"[".repeat(100_000)];
+    for bad in bad {
         server.post(INFER, &[], bad.as_bytes()).refusal(400);
     }
 }

@@ -237,25 +237,6 @@ mod tests {
     }
 
     #[test]
-    fn it_is_for_one_at_a_time() {
-        let temporary = tempfile::tempdir().unwrap();
-        let path = temporary.path().join("a/b");
-        let first = open(&path);
-        let second = CaptureFolder::open(&path, IfMissing::Fail);
-        assert!(matches!(second, Err(CaptureError::Locked { .. })), "{second:?}");
-        drop(first);
-        open(&path);
-    }
-
-    #[test]
-    fn a_missing_folder_is_not_made_by_itself() {
-        let temporary = tempfile::tempdir().unwrap();
-        let path = temporary.path().join("gone");
-        assert!(CaptureFolder::open(&path, IfMissing::Fail).is_err());
-        assert!(!path.exists());
-    }
-
-    #[test]
     fn an_unfinished_line_is_cut_off() {
         let temporary = tempfile::tempdir().unwrap();
         let path = temporary.path().join("predictions-2026-11-24.jsonl");

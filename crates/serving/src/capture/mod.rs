@@ -21,6 +21,7 @@ mod writer;
 
 use std::time::Instant;
 
+use bytes::Bytes;
 use crossbeam_channel::{Sender, TrySendError, bounded};
 
 pub use counts::CaptureCounts;
@@ -93,7 +94,9 @@ impl Capture {
         }
         let made = CapturedPrediction::new(request_id, answer, image, served, reasons);
         let Some((prediction, name)) = made else { return false };
-        let entry = Box::new(Entry { prediction, name, image: image.bytes.bytes(), _room: room });
+        // A copy: a part of a large body would keep all of it, and the room that is for uploads.
+        let image = Bytes::copy_from_slice(&image.bytes);
+        let entry = Box::new(Entry { prediction, name, image, _room: room });
         let refused = self.queue.try_send(Message::Keep(entry)).err();
         if refused.as_ref().is_some_and(TrySendError::is_disconnected) {
             self.counts.lock().enabled = false;

@@ -11,7 +11,8 @@
 //! ```
 
 use sdd_core::image::FILE_EXTENSIONS;
-use time::{Date, Month};
+use time::Date;
+use time::format_description::well_known::Iso8601;
 
 pub(crate) const LOCK: &str = ".capture.lock";
 /// The moments of sweeps, and the name of the file until all of it is written.
@@ -80,22 +81,14 @@ pub(crate) fn is_shard(name: &str) -> bool {
 
 /// The file with the predictions of a day.
 pub(crate) fn predictions_file(day: Date) -> String {
-    let (year, month) = (day.year(), u8::from(day.month()));
-    format!("predictions-{year:04}-{month:02}-{:02}.jsonl", day.day())
+    format!("predictions-{day}.jsonl")
 }
 
 pub(crate) fn is_predictions_file(name: &str) -> bool {
     let day = name.strip_prefix("predictions-").and_then(|rest| rest.strip_suffix(".jsonl"));
-    // Written again, it must be the same name: numbers can be written in other ways.
-    day.and_then(parse_day).is_some_and(|day| predictions_file(day) == name)
-}
-
-fn parse_day(text: &str) -> Option<Date> {
-    let mut numbers = text.splitn(3, '-');
-    let year = numbers.next()?.parse().ok()?;
-    let month: u8 = numbers.next()?.parse().ok()?;
-    let day = numbers.next()?.parse().ok()?;
-    Date::from_calendar_date(year, Month::try_from(month).ok()?, day).ok()
+    // Written again, it must be the same name: days can be written in other ways.
+    let day = day.and_then(|day| Date::parse(day, &Iso8601::DATE).ok());
+    day.is_some_and(|day| predictions_file(day) == name)
 }
 
 fn is_lower_hex(text: &str) -> bool {
@@ -104,18 +97,7 @@ fn is_lower_hex(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::{ImageFile, ImageName, image_file, is_predictions_file, predictions_file};
-
-    #[test]
-    fn own_names_are_known() {
-        let name = ImageName { sha256: "ab".repeat(32), extension: "tiff" };
-        assert_eq!(image_file(name.shard(), &name.file()), Some(ImageFile::Whole));
-        assert_eq!(image_file(name.shard(), &name.temporary()), Some(ImageFile::Temporary));
-        assert!(name.path().starts_with("images/ab/abab"));
-        let day = time::Date::from_calendar_date(2026, time::Month::March, 7).unwrap();
-        assert_eq!(predictions_file(day), "predictions-2026-03-07.jsonl");
-        assert!(is_predictions_file(&predictions_file(day)));
-    }
+    use super::{image_file, is_predictions_file};
 
     #[test]
     fn others_names_are_not() {
@@ -135,8 +117,11 @@ mod tests {
             assert_eq!(image_file("ab", &name), None, "{name}");
         }
         assert_eq!(image_file("a", &format!("{sha256}.jpg")), None);
+        assert!(is_predictions_file("predictions-2026-03-07.jsonl"));
         for name in [
             "predictions-2026-13-01.jsonl",
+            "predictions-20260101.jsonl",
+            "predictions-2026-W01-1.jsonl",
             "predictions-2026-1-1.jsonl",
             "predictions-2026-01-01.jsonl.gz",
             "predictions-2026-02-30.jsonl",

@@ -232,23 +232,6 @@ mod tests {
     }
 
     #[test]
-    fn without_limits_all_is_counted_and_stays() {
-        let temporary = tempfile::tempdir().unwrap();
-        let mut folder = filled(temporary.path());
-        assert_eq!(folder.sweep(&keeping(None, None), u64::MAX).unwrap(), 0);
-        assert_eq!((folder.stored_bytes, left(temporary.path()).len()), (600, 6));
-    }
-
-    #[test]
-    fn the_old_go() {
-        let temporary = tempfile::tempdir().unwrap();
-        let mut folder = filled(temporary.path());
-        assert_eq!(folder.sweep(&keeping(None, Some(2)), 0).unwrap(), 3);
-        assert_eq!(left(temporary.path()), [image(1), image(2), RECORDS.into()]);
-        assert_eq!(folder.stored_bytes, 300);
-    }
-
-    #[test]
     fn one_sweep_by_a_clock_that_is_ahead_removes_nothing() {
         let temporary = tempfile::tempdir().unwrap();
         let mut folder = filled(temporary.path());

@@ -37,24 +37,3 @@ fn position(sha256: &str) -> f64 {
     let bits = sha256.get(..13).and_then(|digits| u64::from_str_radix(digits, 16).ok());
     (bits.unwrap_or(0) as f64) / ((1_u64 << 52) as f64)
 }
-
-#[cfg(test)]
-mod tests {
-    use sha2::{Digest, Sha256};
-
-    use super::CaptureOptions;
-
-    #[test]
-    fn a_share_of_all_contents_is_sampled() {
-        let images: Vec<_> =
-            (0..2000_u32).map(|n| format!("{:x}", Sha256::digest(n.to_le_bytes()))).collect();
-        let sampled = |share| {
-            let options = CaptureOptions { share, ..CaptureOptions::new("captured".into()) };
-            images.iter().filter(|image| options.samples(image)).count()
-        };
-        assert_eq!((sampled(0.0), sampled(1.0)), (0, 2000));
-        // The contents are fixed, and so is their number; 500 and 20 are the expectations.
-        assert!((430..570).contains(&sampled(0.25)), "{}", sampled(0.25));
-        assert!((5..40).contains(&sampled(0.01)), "{}", sampled(0.01));
-    }
-}

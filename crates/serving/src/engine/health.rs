@@ -151,42 +151,32 @@ mod tests {
         health.next_trial().unwrap() - now
     }
 
+    /// What so many failures of new sessions, one after the other, lead to.
+    fn failures(health: &Health, count: u32, now: Instant) -> Vec<Consequence> {
+        (0..count).map(|_| health.failed(health.generation(), now)).collect()
+    }
+
     #[test]
     fn passes_in_a_row_count_and_sessions_are_made_anew_once() {
+        use Consequence::{Failing, None, Renewal};
         let (health, now) = (Health::new(), Instant::now());
         for _ in 0..10 {
-            (1..PASSES).for_each(|_| {
-                assert_eq!(health.failed(health.generation(), now), Consequence::None);
-            });
+            assert_eq!(failures(&health, 2, now), [None, None]);
             health.passed();
         }
         assert_eq!(health.generation(), 0);
-        (1..PASSES)
-            .for_each(|_| assert_eq!(health.failed(health.generation(), now), Consequence::None));
-        assert_eq!(
-            (health.failed(health.generation(), now), health.generation()),
-            (Consequence::Renewal, 1)
-        );
-        (1..PASSES)
-            .for_each(|_| assert_eq!(health.failed(health.generation(), now), Consequence::None));
-        assert_eq!(
-            (health.failed(health.generation(), now), health.next_trial().is_some()),
-            (Consequence::Failing, true)
-        );
-        assert_eq!(
-            (health.failed(health.generation(), now), health.generation()),
-            (Consequence::None, 1)
-        );
+        let expected = [None, None, Renewal, None, None, Failing, None];
+        assert_eq!(failures(&health, 7, now), expected);
         health.passed();
         assert!(health.next_trial().is_some(), "a pass that began before");
+        assert_eq!(health.generation(), 1);
     }
 
     #[test]
     fn passes_that_began_in_older_sessions_do_not_count() {
         let (health, now) = (Health::new(), Instant::now());
         let old = health.generation();
-        (1..PASSES).for_each(|_| assert_eq!(health.failed(old, now), Consequence::None));
-        assert_eq!(health.failed(old, now), Consequence::Renewal);
+        assert_eq!(failures(&health, PASSES, now).pop(), Some(Consequence::Renewal));
         (0..100).for_each(|_| assert_eq!(health.failed(old, now), Consequence::None));
         assert_eq!(health.next_trial(), None, "no new session has been asked");
         fail(&health, now);

@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use bytes::Bytes;
 use sdd_core::{Prediction, ReadImage};
 use sdd_drift::Assessment;
 use sha2::{Digest, Sha256};
@@ -9,15 +10,14 @@ use tokio::sync::oneshot;
 
 use crate::engine::admission::Permit;
 use crate::engine::error::EngineError;
-use crate::engine::observer::Stage;
+use crate::engine::observer::{EngineObserver, Stage};
 use crate::origin::Origin;
-use crate::reserved_bytes::ReservedBytes;
 
 /// What the model is asked about.
 #[derive(Debug)]
 pub enum Input {
     /// The bytes of an image file.
-    Encoded(ReservedBytes),
+    Encoded(Bytes),
     /// Values that are preprocessed already, CHW, as many as the model's input of one image has.
     Tensor(Vec<f32>),
 }
@@ -31,20 +31,22 @@ pub struct Ticket {
     pub deadline: Instant,
     /// Whether the image may be kept, and so comes back with the answer.
     pub keep_image: bool,
+    /// Where the image comes from; it comes back with the answer.
+    pub origin: Origin,
 }
 
 /// An image file that was answered, and that may be kept.
 #[derive(Debug)]
 pub struct AnsweredImage {
     /// The file.
-    pub bytes: ReservedBytes,
+    pub bytes: Bytes,
     /// SHA-256 of the file, 64 hexadecimal digits.
     pub sha256: String,
 }
 
 impl AnsweredImage {
-    pub(crate) fn new(bytes: ReservedBytes) -> Self {
-        let sha256 = format!("{:x}", Sha256::digest(&*bytes));
+    pub(crate) fn new(bytes: Bytes) -> Self {
+        let sha256 = format!("{:x}", Sha256::digest(&bytes));
         Self { bytes, sha256 }
     }
 }
@@ -60,44 +62,40 @@ pub struct Answer {
     pub times: StageTimes,
     /// The image file, where it may be kept.
     pub image: Option<AnsweredImage>,
-    /// Where the image comes from: for whoever asks to say.
+    /// Where the image comes from, as whoever asked says.
     pub origin: Origin,
 }
 
-/// How long one image spent in each stage of the engine; `None` for a stage that it did not go through.
+/// How long one image spent in each stage of the engine; nothing for a stage that it did not go through.
 #[derive(Debug, Clone, Copy, Default)]
-pub struct StageTimes {
-    /// Waiting for a thread.
-    pub queue: Duration,
-    /// From the file's bytes to pixels; a tensor has none.
-    pub decode: Option<Duration>,
-    /// From pixels to the model's input; a tensor is that already.
-    pub preprocess: Option<Duration>,
-    /// Waiting, once read, for the model that takes images in batches; without batches nothing waits here.
-    pub batch: Option<Duration>,
-    /// The pass of the model that the image was in, with the others of its batch.
-    pub infer: Duration,
-    /// The comparison with the reference; without one there is none.
-    pub drift: Option<Duration>,
-}
+pub struct StageTimes([Option<Duration>; Stage::ALL.len()]);
 
 impl StageTimes {
+    /// How long it was in a stage.
+    pub fn of(&self, stage: Stage) -> Option<Duration> {
+        self.0[stage as usize]
+    }
+
     /// Each stage that the image went through by its name, in their order.
     pub fn named(&self) -> impl Iterator<Item = (&'static str, Duration)> {
-        let stages = [
-            (Stage::Queue, Some(self.queue)),
-            (Stage::Decode, self.decode),
-            (Stage::Preprocess, self.preprocess),
-            (Stage::Batch, self.batch),
-            (Stage::Infer, Some(self.infer)),
-            (Stage::Drift, self.drift),
-        ];
-        stages.into_iter().filter_map(|(stage, time)| Some((stage.name(), time?)))
+        Stage::ALL.into_iter().filter_map(|stage| Some((stage.name(), self.of(stage)?)))
+    }
+
+    /// Of two images, the longer time in each stage.
+    #[must_use]
+    pub fn longer(self, other: Self) -> Self {
+        Self(std::array::from_fn(|stage| self.0[stage].max(other.0[stage])))
+    }
+
+    /// Notes the time in a stage, here and with whoever counts.
+    pub(crate) fn note(&mut self, stage: Stage, time: Duration, observer: &dyn EngineObserver) {
+        observer.stage(stage, time);
+        self.0[stage as usize] = Some(time);
     }
 
     /// The time of a thread that reading the image took.
     pub(crate) fn read(&self) -> Duration {
-        self.decode.unwrap_or_default() + self.preprocess.unwrap_or_default()
+        [Stage::Decode, Stage::Preprocess].into_iter().filter_map(|stage| self.of(stage)).sum()
     }
 }
 
@@ -134,6 +132,11 @@ impl Order {
     /// Whether the image may be kept.
     pub fn keeps_image(&self) -> bool {
         self.ticket.keep_image
+    }
+
+    /// Where the image comes from, for its answer.
+    pub fn take_origin(&mut self) -> Origin {
+        std::mem::take(&mut self.ticket.origin)
     }
 
     pub fn answer(self, answer: Result<Answer, EngineError>) {

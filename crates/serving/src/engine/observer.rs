@@ -2,31 +2,24 @@
 
 use std::time::Duration;
 
-/// Is told what happens in an engine, on the threads of the engine: it should be quick.
+/// Is told what happens in an engine, on the threads of the engine: it should be quick. What it does not count it leaves
+/// out.
 pub trait EngineObserver: Send + Sync {
     /// An image spent `time` in a stage, whatever became of it: those that wait too long are in it, too.
-    fn stage(&self, stage: Stage, time: Duration);
+    fn stage(&self, _stage: Stage, _time: Duration) {}
 
     /// The model is run on so many images at once.
-    fn pass(&self, images: usize);
+    fn pass(&self, _images: usize) {}
 
     /// The model failed with all images of a pass.
-    fn failed_pass(&self);
+    fn failed_pass(&self) {}
 
     /// One of the threads panicked, which costs one image its answer at most.
-    fn panicked(&self);
+    fn panicked(&self) {}
 }
 
 /// Counts nothing.
-impl EngineObserver for () {
-    fn stage(&self, _: Stage, _: Duration) {}
-
-    fn pass(&self, _: usize) {}
-
-    fn failed_pass(&self) {}
-
-    fn panicked(&self) {}
-}
+impl EngineObserver for () {}
 
 /// A stage on an image's way through the engine.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

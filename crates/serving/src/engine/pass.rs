@@ -5,15 +5,15 @@ use std::ops::Range;
 use sdd_core::{Error, Prediction};
 
 /// What the model says of one input. `None` after a panic.
-pub(crate) type Outcome = Option<sdd_core::Result<Prediction>>;
+pub(crate) type Outcome<T = Prediction> = Option<sdd_core::Result<T>>;
 
 /// Runs the model on `count` inputs at once, and where that fails for all of them, on each alone, once: most likely one
 /// of them is at fault, or they are too many for the device's memory, and the others have an answer. `run` is told which
 /// inputs to take, and gives one answer for each, or `None` after a panic.
-pub(crate) fn run_all(
+pub(crate) fn run_all<T>(
     count: usize,
-    mut run: impl FnMut(Range<usize>) -> Option<Vec<sdd_core::Result<Prediction>>>,
-) -> Vec<Outcome> {
+    mut run: impl FnMut(Range<usize>) -> Option<Vec<sdd_core::Result<T>>>,
+) -> Vec<Outcome<T>> {
     let is_failure = |answer: &sdd_core::Result<_>| matches!(answer, Err(Error::Inference(_)));
     match run(0..count) {
         Some(answers) if count == 1 || !answers.iter().all(is_failure) => {
@@ -28,34 +28,22 @@ pub(crate) fn run_all(
 mod tests {
     use std::ops::Range;
 
-    use sdd_core::{Error, Prediction, Result};
+    use sdd_core::{Error, Result};
 
     use super::run_all;
 
-    fn good() -> Prediction {
-        let (probabilities, embedding) = (vec![1.0], vec![0.0]);
-        Prediction {
-            class_index: 0,
-            confidence: 1.0,
-            probabilities,
-            embedding,
-            warning: None,
-            properties: None,
-        }
-    }
-
-    fn failed() -> Result<Prediction> {
+    fn failed() -> Result<()> {
         Err(Error::Inference("the test asked for it".into()))
     }
 
-    fn unusable() -> Result<Prediction> {
+    fn unusable() -> Result<()> {
         Err(Error::Output { output: "embedding".into(), reason: "value 0 is NaN".into() })
     }
 
     /// What each input comes to, and the passes that it took.
     fn outcomes(
         count: usize,
-        answer: impl Fn(Range<usize>) -> Option<Vec<Result<Prediction>>>,
+        answer: impl Fn(Range<usize>) -> Option<Vec<Result<()>>>,
     ) -> (Vec<&'static str>, Vec<(usize, usize)>) {
         let mut passes = Vec::new();
         let outcomes = run_all(count, |inputs| {
@@ -63,7 +51,7 @@ mod tests {
             answer(inputs)
         });
         let name = |outcome| match outcome {
-            Some(Ok(_)) => "answered",
+            Some(Ok(())) => "answered",
             Some(Err(Error::Inference(_))) => "failed",
             Some(Err(_)) => "unusable",
             None => "panic",
@@ -73,10 +61,10 @@ mod tests {
 
     #[test]
     fn what_succeeds_at_once_takes_one_pass() {
-        let answer = |inputs: Range<usize>| Some(inputs.map(|_| Ok(good())).collect());
+        let answer = |inputs: Range<usize>| Some(inputs.map(|_| Ok(())).collect());
         assert_eq!(outcomes(3, answer), (vec!["answered"; 3], vec![(0, 3)]));
         // An answer that cannot be used is one input's own.
-        let answer = |_| Some(vec![Ok(good()), unusable()]);
+        let answer = |_| Some(vec![Ok(()), unusable()]);
         assert_eq!(outcomes(2, answer), (vec!["answered", "unusable"], vec![(0, 2)]));
         assert_eq!(outcomes(2, |_| Some(vec![unusable(), unusable()])).1, [(0, 2)]);
     }
@@ -85,13 +73,12 @@ mod tests {
     fn one_input_that_fails_or_panics_costs_the_others_nothing() {
         let passes = vec![(0, 3), (0, 1), (1, 2), (2, 3)];
         let failing = |inputs: Range<usize>| {
-            let answer = || if inputs.contains(&1) { failed() } else { Ok(good()) };
+            let answer = || if inputs.contains(&1) { failed() } else { Ok(()) };
             Some(inputs.clone().map(|_| answer()).collect())
         };
         assert_eq!(outcomes(3, failing), (vec!["answered", "failed", "answered"], passes.clone()));
-        let panicking = |inputs: Range<usize>| {
-            (!inputs.contains(&1)).then(|| inputs.map(|_| Ok(good())).collect())
-        };
+        let panicking =
+            |inputs: Range<usize>| (!inputs.contains(&1)).then(|| inputs.map(|_| Ok(())).collect());
         assert_eq!(outcomes(3, panicking), (vec!["answered", "panic", "answered"], passes));
     }
 

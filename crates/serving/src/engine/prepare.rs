@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use sdd_core::{InputReader, ReadImage};
+use sdd_core::{ImageError, InputReader, ReadImage};
 
 use crate::engine::error::EngineError;
 use crate::engine::isolation::Isolated;
 use crate::engine::job::{AnsweredImage, Input, Job, Prepared, StageTimes};
 use crate::engine::observer::{EngineObserver, Stage};
-use crate::reserved_bytes::ReservedBytes;
 
 /// Reads images, on one thread.
 pub(crate) struct Preparer {
@@ -28,46 +27,37 @@ impl Preparer {
     /// then its client has been told.
     pub fn prepare(&mut self, job: Job) -> Option<Prepared> {
         let Job { input, enqueued, order } = job;
-        let queue = enqueued.elapsed();
+        let mut times = StageTimes::default();
         // Also of those that have waited too long: they more than any.
-        self.observer.stage(Stage::Queue, queue);
+        times.note(Stage::Queue, enqueued.elapsed(), &*self.observer);
         let order = order.if_wanted()?;
-        let times = StageTimes { queue, ..StageTimes::default() };
-        match input {
-            Input::Tensor(tensor) => Some(Prepared {
-                order,
-                tensor,
-                read: None,
-                image: None,
-                times,
-                ready: Instant::now(),
-            }),
-            Input::Encoded(image) => match self.read(&image) {
+        let (tensor, read, image) = match input {
+            Input::Tensor(tensor) => (tensor, None, None),
+            Input::Encoded(file) => match self.read(&file, &mut times) {
                 Ok((tensor, read)) => {
-                    let (decode, preprocess) =
-                        (Some(read.times.decode), Some(read.times.preprocess));
-                    let times = StageTimes { decode, preprocess, ..times };
-                    let image = order.keeps_image().then(|| AnsweredImage::new(image));
-                    let (read, ready) = (Some(read), Instant::now());
-                    Some(Prepared { order, tensor, read, image, times, ready })
+                    let image = order.keeps_image().then(|| AnsweredImage::new(file));
+                    (tensor, Some(read), image)
                 }
                 Err(error) => {
-                    order.answer(Err(error));
-                    None
+                    order.answer(Err(EngineError::Image(error)));
+                    return None;
                 }
             },
-        }
+        };
+        Some(Prepared { order, tensor, read, image, times, ready: Instant::now() })
     }
 
-    fn read(&mut self, image: &ReservedBytes) -> Result<(Vec<f32>, ReadImage), EngineError> {
+    fn read(
+        &mut self,
+        file: &[u8],
+        times: &mut StageTimes,
+    ) -> Result<(Vec<f32>, ReadImage), ImageError> {
         let mut tensor = vec![0.0; self.reader.tensor_len()];
         let start = Instant::now();
-        let read = self.reader.read(image, &mut tensor).map_err(|error| {
-            self.observer.stage(Stage::Decode, start.elapsed());
-            EngineError::Image(error)
-        })?;
-        self.observer.stage(Stage::Decode, read.times.decode);
-        self.observer.stage(Stage::Preprocess, read.times.preprocess);
+        let read = self.reader.read(file, &mut tensor);
+        let read = read.inspect_err(|_| self.observer.stage(Stage::Decode, start.elapsed()))?;
+        times.note(Stage::Decode, read.times.decode, &*self.observer);
+        times.note(Stage::Preprocess, read.times.preprocess, &*self.observer);
         Ok((tensor, read))
     }
 }

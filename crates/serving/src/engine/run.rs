@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use sdd_core::{Classifier, Prediction, ReadImage};
+use sdd_core::{Classifier, Prediction};
 use sdd_drift::{Assessment, Properties, Query, Reference};
 
 use crate::causes::chain_of;
@@ -12,11 +12,10 @@ use crate::engine::admission::Admission;
 use crate::engine::error::EngineError;
 use crate::engine::health::{Consequence, Health};
 use crate::engine::isolation::{Isolated, isolate};
-use crate::engine::job::{Answer, AnsweredImage, Order, Prepared, StageTimes};
+use crate::engine::job::{Answer, Prepared};
 use crate::engine::observer::{EngineObserver, Stage};
 use crate::engine::pace::Lanes;
 use crate::engine::pass::{Outcome, run_all};
-use crate::origin::Origin;
 
 /// Owns a session, on one thread.
 pub(crate) struct Runner {
@@ -54,30 +53,28 @@ impl Runner {
     pub fn answer(&mut self, batch: Vec<Prepared>) {
         let mut waiting = Vec::with_capacity(batch.len());
         let mut tensors = Vec::new();
-        for prepared in batch {
-            let Prepared { order, tensor, read, image, mut times, ready } = prepared;
+        for mut prepared in batch {
             if matches!(self.lanes, Lanes::Stages { .. }) {
-                let batch = ready.elapsed();
-                self.observer.stage(Stage::Batch, batch);
-                times.batch = Some(batch);
+                let waited = prepared.ready.elapsed();
+                prepared.times.note(Stage::Batch, waited, &*self.observer);
             }
-            let Some(order) = order.if_wanted() else { continue };
+            let Some(order) = prepared.order.if_wanted() else { continue };
             // The common case, a batch of one, is not copied.
             if tensors.is_empty() {
-                tensors = tensor;
+                tensors = prepared.tensor;
             } else {
-                tensors.extend(tensor);
+                tensors.extend(prepared.tensor);
             }
-            waiting.push(Asked { order, read, image, times });
+            waiting.push(Prepared { order, tensor: Vec::new(), ..prepared });
         }
         if waiting.is_empty() {
             return;
         }
         if let Some(retry_after) = self.health.failing_for() {
             // They were taken before it was known.
-            let refuse =
-                |asked: Asked| asked.order.answer(Err(EngineError::Failing { retry_after }));
-            waiting.into_iter().for_each(refuse);
+            for prepared in waiting {
+                prepared.order.answer(Err(EngineError::Failing { retry_after }));
+            }
             return;
         }
         self.renew();
@@ -87,7 +84,7 @@ impl Runner {
         let infer = start.elapsed();
         self.note(&waiting, &outcomes);
         for (asked, outcome) in waiting.into_iter().zip(outcomes) {
-            let share = infer / as_u32(count);
+            let share = infer / u32::try_from(count).unwrap_or(u32::MAX);
             isolate(self, |runner| runner.finish(asked, infer, share, outcome));
         }
     }
@@ -103,12 +100,12 @@ impl Runner {
     }
 
     /// Takes note of whether the model answers. A batch whose images were tried alone, too, counts once.
-    fn note(&mut self, waiting: &[Asked], outcomes: &[Outcome]) {
+    fn note(&mut self, waiting: &[Prepared], outcomes: &[Outcome]) {
         if outcomes.iter().any(|outcome| matches!(outcome, Some(Ok(_)))) {
             self.health.passed();
             return;
         }
-        let is_models = |(asked, outcome): (&Asked, &Outcome)| match outcome {
+        let is_models = |(asked, outcome): (&Prepared, &Outcome)| match outcome {
             // For what a client makes up there may be no answer that can be used, for an image there is.
             Some(Err(sdd_core::Error::Output { .. })) => asked.read.is_some(),
             _ => true,
@@ -167,42 +164,28 @@ impl Runner {
     }
 
     /// Compares with the reference and answers. `infer` is the time of the whole pass, `share` the image's part of it.
-    fn finish(&self, asked: Asked, infer: Duration, share: Duration, outcome: Outcome) {
-        let Asked { order, read, image, mut times } = asked;
-        self.observer.stage(Stage::Infer, infer);
-        times.infer = infer;
-        let prediction = match outcome {
-            Some(Ok(prediction)) => match read {
-                Some(read) => prediction.of_image(&read),
-                None => prediction,
-            },
-            Some(Err(error)) => return order.answer(Err(self.error_of(error))),
-            None => {
-                let error = sdd_core::Error::Inference("the model panicked".into());
-                return order.answer(Err(self.error_of(error)));
-            }
+    fn finish(&self, asked: Prepared, infer: Duration, share: Duration, outcome: Outcome) {
+        let Prepared { mut order, read, image, mut times, .. } = asked;
+        times.note(Stage::Infer, infer, &*self.observer);
+        let panicked = || Err(sdd_core::Error::Inference("the model panicked".into()));
+        let prediction = match (outcome.unwrap_or_else(panicked), read) {
+            (Ok(prediction), Some(read)) => prediction.of_image(&read),
+            (Ok(prediction), None) => prediction,
+            (Err(error), _) => return order.answer(Err(self.error_of(error))),
         };
         let start = Instant::now();
         let drift = match self.assess(&prediction) {
-            Ok(drift) => {
-                let properties = prediction
-                    .properties
-                    .map(|found| Properties::of_array(found.to_array().map(f64::from)));
-                drift.map(|drift| Assessment { properties, ..drift })
-            }
-            Err(error) => {
-                order.answer(Err(error));
-                return;
-            }
+            Ok(drift) => drift,
+            Err(error) => return order.answer(Err(EngineError::Internal(error.into()))),
         };
         let compared = start.elapsed();
         if drift.is_some() {
-            self.observer.stage(Stage::Drift, compared);
-            times.drift = Some(compared);
+            times.note(Stage::Drift, compared, &*self.observer);
         }
         // Only of what has gone all the way: what is refused half-way would make the next seem fast.
         self.admission.note_times(self.lanes, times.read(), share + compared);
-        order.answer(Ok(Answer { prediction, drift, times, image, origin: Origin::default() }));
+        let origin = order.take_origin();
+        order.answer(Ok(Answer { prediction, drift, times, image, origin }));
     }
 
     /// What the client is told of a model's error: where it is the last of many, that there is no use in
@@ -217,25 +200,16 @@ impl Runner {
         EngineError::from(error)
     }
 
-    fn assess(&self, prediction: &Prediction) -> Result<Option<Assessment>, EngineError> {
+    fn assess(&self, prediction: &Prediction) -> sdd_drift::Result<Option<Assessment>> {
+        let Some(reference) = &self.reference else { return Ok(None) };
         let class = prediction.class(self.classifier.spec());
         let query = Query::new(&prediction.embedding).of_class(class);
-        let assess = |reference: &Arc<Reference>| reference.assess(&query, self.neighbors);
-        self.reference
-            .as_ref()
-            .map(assess)
-            .transpose()
-            .map_err(|error| EngineError::Internal(error.into()))
+        let properties = prediction.properties;
+        let properties =
+            properties.map(|found| Properties::of_array(found.to_array().map(f64::from)));
+        let drift = reference.assess(&query, self.neighbors)?;
+        Ok(Some(Assessment { properties, ..drift }))
     }
-}
-
-/// An image in a pass of the model.
-struct Asked {
-    order: Order,
-    /// As in [`Prepared`].
-    read: Option<ReadImage>,
-    image: Option<AnsweredImage>,
-    times: StageTimes,
 }
 
 impl Isolated for Runner {
@@ -251,8 +225,4 @@ impl Isolated for Runner {
             }
         }
     }
-}
-
-fn as_u32(count: usize) -> u32 {
-    u32::try_from(count).unwrap_or(u32::MAX)
 }

@@ -10,21 +10,18 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
 use crossbeam_channel::{Receiver, Sender, unbounded};
 use ndarray::Array2;
 use sdd_core::{Classifier, ClassifierOptions};
 use sdd_drift::{Reference, Score};
 use sdd_index::{FileStore, Normalization, Record, StoreContents};
-use sha2::{Digest, Sha256};
 use tokio::sync::oneshot;
 
 use super::job::{Job, Order};
 use super::{
     Admission, Answer, Engine, EngineError, EngineObserver, Input, Pair, ServedModel, Stage, Ticket,
 };
-use crate::allowance::Allowance;
-use crate::reserved_bytes::ReservedBytes;
+use crate::origin::Origin;
 
 /// What becomes of an image that comes out of the model.
 enum Step {
@@ -50,12 +47,6 @@ impl EngineObserver for Gate {
             Step::Panic => panic!("the test asked for it"),
         }
     }
-
-    fn pass(&self, _: usize) {}
-
-    fn failed_pass(&self) {}
-
-    fn panicked(&self) {}
 }
 
 /// An engine with one session, and what it is told.
@@ -111,7 +102,7 @@ impl Rig {
 
     fn ticket(&self, deadline: Instant) -> Ticket {
         let permit = self.admission.admit(1, in_a_minute()).unwrap().pop().unwrap();
-        Ticket { permit, deadline, keep_image: false }
+        Ticket { permit, deadline, keep_image: false, origin: Origin::default() }
     }
 
     fn input(&self) -> Input {
@@ -143,9 +134,14 @@ impl Rig {
 
     /// Waits until all that was told has been done.
     async fn idle(&self) {
+        let is_idle = || self.admission.occupied() == 0 && self.steps.is_empty();
+        self.until("the engine hangs", is_idle).await;
+    }
+
+    async fn until(&self, fault: &str, is_so: impl Fn() -> bool) {
         let start = Instant::now();
-        while self.admission.occupied() > 0 || !self.steps.is_empty() {
-            assert!(start.elapsed() < Duration::from_mins(1), "the engine hangs");
+        while !is_so() {
+            assert!(start.elapsed() < Duration::from_mins(1), "{fault}");
             tokio::time::sleep(Duration::from_millis(2)).await;
         }
     }
@@ -179,11 +175,7 @@ async fn a_panic_in_a_comparison_costs_that_image_alone_its_answer() {
     let batch: Vec<_> = (0..3).map(|_| rig.ask()).collect();
     // Once a later one is taken out of the queue, they have been read.
     let later = rig.ask();
-    let start = Instant::now();
-    while rig.engine.waiting() > 0 {
-        assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    rig.until("they are not read", || rig.engine.waiting() == 0).await;
     for step in [Step::Compare, Step::Compare, Step::Panic, Step::Compare, Step::Compare] {
         rig.tell(step);
     }
@@ -261,34 +253,12 @@ async fn only_what_went_through_the_model_makes_the_pace() {
     let wait = rig.admission.wait();
     assert!(wait > Duration::ZERO);
     for _ in 0..20 {
-        let room = Allowance::new(1).reserve();
-        let file =
-            Input::Encoded(ReservedBytes::new(Bytes::from_static(b"\x89PNG\r\n\x1a\n"), room));
+        let file = Input::Encoded(b"\x89PNG\r\n\x1a\n"[..].into());
         let refused = rig.engine.answer(file, rig.ticket(in_a_minute())).await;
         assert!(matches!(refused, Err(EngineError::Image(_))), "{refused:?}");
     }
     rig.idle().await;
     assert_eq!(rig.admission.wait(), wait);
-}
-
-#[tokio::test]
-async fn an_image_that_may_be_kept_comes_back_with_its_hash() {
-    let rig = Rig::start(1);
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data/images/png_rgb.png");
-    let content = std::fs::read(path).unwrap();
-    for keep_image in [true, false] {
-        let memory = Allowance::new(1 << 20);
-        let mut room = memory.reserve();
-        assert!(room.grow(content.len()));
-        let file = Input::Encoded(ReservedBytes::new(content.clone().into(), room));
-        let ticket = Ticket { keep_image, ..rig.ticket(in_a_minute()) };
-        rig.tell(Step::Compare);
-        let answer = rig.engine.answer(file, ticket).await.unwrap();
-        let found = answer.image.map(|image| (image.bytes.to_vec(), image.sha256));
-        let sha256 = format!("{:x}", Sha256::digest(&content));
-        assert_eq!(found, keep_image.then(|| (content.clone(), sha256)));
-        assert_eq!(memory.used(), 0, "its room is given back");
-    }
 }
 
 #[tokio::test]
@@ -301,9 +271,7 @@ async fn an_answer_says_how_an_image_looks_and_not_how_a_tensor_does() {
     let expected = classifier.classify(&content).unwrap().properties;
     assert!(expected.is_some());
 
-    let memory = Allowance::new(1 << 20);
-    let room = memory.take(content.len()).unwrap();
-    let file = Input::Encoded(ReservedBytes::new(content.into(), room));
+    let file = Input::Encoded(content.into());
     rig.tell(Step::Compare);
     let answer = rig.engine.answer(file, rig.ticket(in_a_minute())).await.unwrap();
     assert_eq!(answer.prediction.properties, expected);
@@ -322,18 +290,14 @@ async fn a_batch_takes_what_waits_and_answers_the_same() {
     let waiting: Vec<_> = (0..3).map(|_| rig.ask()).collect();
     // Once it is taken out of the queue, those before it have been read.
     let fourth = rig.ask();
-    let start = Instant::now();
-    while rig.engine.waiting() > 0 {
-        assert!(start.elapsed() < Duration::from_mins(1), "they are not read");
-        tokio::time::sleep(Duration::from_millis(2)).await;
-    }
+    rig.until("they are not read", || rig.engine.waiting() == 0).await;
     (0..5).for_each(|_| rig.tell(Step::Compare));
     assert!(first.await.is_ok());
     let mut passes = Vec::new();
     for answer in waiting {
         let answer = answer.await.unwrap();
         assert_eq!(answer.prediction, alone.prediction);
-        passes.push(answer.times.infer);
+        passes.push(answer.times.of(Stage::Infer));
     }
     // One measurement for all, so the same to the nanosecond.
     assert_eq!(passes, vec![passes[0]; 3]);

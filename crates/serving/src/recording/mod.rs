@@ -54,8 +54,8 @@ const QUEUED_IMAGES: usize = 16_384;
 #[derive(Debug, Error)]
 pub enum RecordingError {
     /// The file, or the database.
-    #[error("the memory of drift over time cannot be used")]
-    Memory(#[source] sdd_monitor::Error),
+    #[error(transparent)]
+    Memory(#[from] sdd_monitor::Error),
     /// A thread.
     #[error("cannot start a thread that records drift over time")]
     Thread(#[source] std::io::Error),

@@ -18,7 +18,7 @@ use sdd_serving::engine::{
     Pair, Stage, Ticket,
 };
 use sdd_serving::recording::{Recorder, RecordingOptions, observation};
-use sdd_serving::{Allowance, ReservedBytes};
+use sdd_serving::{Allowance, Origin};
 
 fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../core/tests/data").join(name)
@@ -41,10 +41,6 @@ impl EngineObserver for Counter {
     fn pass(&self, _: usize) {
         self.passes.fetch_add(1, Ordering::Relaxed);
     }
-
-    fn failed_pass(&self) {}
-
-    fn panicked(&self) {}
 }
 
 /// A reference of one image, for the tests' model.
@@ -68,8 +64,10 @@ async fn answer(
 ) -> Result<Answer, EngineError> {
     let deadline = Instant::now() + Duration::from_mins(1);
     let permit = admission.admit(1, deadline)?.pop().unwrap();
-    let bytes = ReservedBytes::new(file.to_vec().into(), memory.take(file.len()).unwrap());
-    engine.answer(Input::Encoded(bytes), Ticket { permit, deadline, keep_image: true }).await
+    let bytes = memory.take(file.len()).unwrap().hold(file.to_vec());
+    let origin = Origin { stream: Some("left".into()), group: None };
+    let ticket = Ticket { permit, deadline, keep_image: true, origin };
+    engine.answer(Input::Encoded(bytes), ticket).await
 }
 
 #[tokio::test]
@@ -102,6 +100,7 @@ async fn an_image_is_served_captured_and_recorded() {
     let answered = answer(&engine, &admission, &memory, &image).await.unwrap();
     assert!(served.spec.labels.iter().any(|label| label == served.class_of(&answered)));
     assert_eq!(answered.drift.as_ref().unwrap().neighbors[0].id.as_ref(), "only.png");
+    assert_eq!(answered.origin.stream.as_deref(), Some("left"));
     capture.offer("the first", &answered, served);
     let observed = observation(&answered, "the first", served).unwrap();
     recorder.record(&watched, vec![observed]).await;

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use actix_web::web::{Data, Path, Payload};
 use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use futures_util::future::try_join_all;
+use sdd_serving::Origin;
 use sdd_serving::engine::{Answer, Engine, Permit, Ticket};
-use sdd_serving::{Origin, ReservedBytes};
 
 use crate::error::{ApiError, Shortage};
-use crate::request::{INFERENCE_HEADER_LENGTH, RequestContext};
+use crate::request::{Context, INFERENCE_HEADER_LENGTH, RequestContext};
 use crate::routes::blocking::off_async;
 use crate::routes::bodies::{EncodedImage, JsonAndTensors};
 use crate::routes::classify;
@@ -72,18 +73,19 @@ pub async fn infer(
     body: Payload,
     path: Path<ModelPath>,
     service: Data<Service>,
-    context: RequestContext,
+    context: Context,
 ) -> Result<HttpResponse, ApiError> {
     // A request keeps to the pair that it begins with.
     let engine = service.engine();
     path.check(engine.served())?;
     let limits = BodyLimits::new(&service, &engine);
     let transfer = Transfer::of(&request)?;
+    let headers = uploads::origin_of(&request)?;
     let max_bytes = match transfer.request_coding {
         Some(_) => limits.decompressed.min(limits.bytes),
         None => limits.bytes,
     };
-    let read = async |limits: &UploadLimits<'_>| uploads::read_whole(&request, body, limits).await;
+    let read = async |limits: UploadLimits<'_>| uploads::read_whole(&request, body, limits).await;
     let body = classify::receive(&service, &context, (max_bytes, 1), read).await?;
     context.bytes.set(body.len());
     // Before it is decompressed and parsed, which cost more than some images do.
@@ -96,15 +98,12 @@ pub async fn infer(
     let decoded = off_async(decoding).await?;
     let decoded = decoded.map_err(|error| with_wait(error, &service));
     let (Inference { inputs, form, timeout, mut origin }, first) = decoded?;
-    let headers = uploads::origin_of(&request)?;
     origin.stream = origin.stream.or(headers.stream);
     origin.group = origin.group.or(headers.group);
     let deadline = timeout.and_then(|timeout| context.started.checked_add(timeout));
     let deadline = deadline.map_or(context.deadline, |asked| asked.min(context.deadline));
-    let mut answers = answer_all(&engine, &service, &context, inputs, (first, deadline)).await?;
-    for answer in &mut answers {
-        answer.origin.clone_from(&origin);
-    }
+    let answers =
+        answer_all(&engine, &service, &context, inputs, (first, deadline), &origin).await?;
     service.remember(&context, &engine, &answers).await;
     let written = off_async(move || form.write(&answers, engine.served())).await??;
     Ok(written.into())
@@ -174,7 +173,7 @@ struct Inference {
 }
 
 fn decode(
-    mut body: ReservedBytes,
+    mut body: Bytes,
     transfer: &Transfer,
     limits: &BodyLimits,
     service: &Service,
@@ -231,6 +230,7 @@ async fn answer_all(
     context: &RequestContext,
     inputs: Inputs,
     (first, deadline): (Vec<Permit>, Instant),
+    origin: &Origin,
 ) -> Result<Vec<Answer>, ApiError> {
     if deadline <= Instant::now() {
         return Err(ApiError::DeadlineExceeded);
@@ -240,7 +240,7 @@ async fn answer_all(
     let keep_image = service.capture.is_some();
     let images = inputs.images.into_iter().zip(permits).enumerate();
     let answers = images.map(|(index, (image, permit))| async move {
-        let ticket = Ticket { permit, deadline, keep_image };
+        let ticket = Ticket { permit, deadline, keep_image, origin: origin.clone() };
         let answer = engine.answer(image, ticket).await;
         let answer = answer.map_err(|error| classify::of_image(error.into(), index, count));
         answer.inspect_err(|error| context.errors.borrow_mut().push(error.code()))

@@ -5,7 +5,7 @@ use base64::engine::general_purpose::STANDARD_PAD_INDIFFERENT;
 use bytes::Bytes;
 use sdd_core::ModelSpec;
 use sdd_serving::engine::Input;
-use sdd_serving::{Allowance, Reservation, ReservedBytes};
+use sdd_serving::{Allowance, Reservation};
 
 use crate::error::{ApiError, Shortage};
 use crate::routes::v2::binary;
@@ -55,16 +55,12 @@ pub struct InputDecoder<'a> {
 
 impl InputDecoder<'_> {
     /// The body as a whole, one encoded image.
-    pub fn raw(&self, body: ReservedBytes) -> Inputs {
+    pub fn raw(&self, body: Bytes) -> Inputs {
         Inputs { images: vec![Input::Encoded(body)], _reservation: self.memory.reserve() }
     }
 
     /// The one tensor of a request, with the binary data that follows the JSON.
-    pub fn decode(
-        &self,
-        request: &InferRequest<'_>,
-        binary: &ReservedBytes,
-    ) -> Result<Inputs, ApiError> {
+    pub fn decode(&self, request: &InferRequest<'_>, binary: &Bytes) -> Result<Inputs, ApiError> {
         let [tensor] = request.inputs.0.as_slice() else {
             return Err(invalid(format!(
                 "expected exactly one input, `{}` ({}) or `{ENCODED_IMAGE}` ({}), found {}",
@@ -110,7 +106,7 @@ impl InputDecoder<'_> {
     fn encoded(
         &self,
         tensor: &InputTensor<'_>,
-        binary: Option<&ReservedBytes>,
+        binary: Option<&Bytes>,
     ) -> Result<Inputs, ApiError> {
         if ![ENCODED_IMAGE, ENCODED_IMAGE_ALIAS, &self.spec.input].contains(&tensor.name.as_str()) {
             return Err(self.unknown(tensor, DataType::Bytes, ENCODED_IMAGE));
@@ -122,51 +118,16 @@ impl InputDecoder<'_> {
             let elements = elements.map_err(|reason| in_input(tensor, &reason))?;
             elements.into_iter().map(|at| Input::Encoded(binary.slice(at))).collect()
         } else {
-            let images = self.base64(tensor, count, &mut reservation)?;
+            let images = base64(tensor, count, &mut reservation)?;
             images.into_iter().map(Input::Encoded).collect()
         };
         Ok(Inputs { images, _reservation: reservation })
     }
 
-    fn base64(
-        &self,
-        tensor: &InputTensor<'_>,
-        count: usize,
-        reservation: &mut Reservation,
-    ) -> Result<Vec<ReservedBytes>, ApiError> {
-        let mut images = Vec::new();
-        let mut overloaded = false;
-        let mut take = |scalar: Scalar<'_>| {
-            let Scalar::Text(text) = scalar else {
-                return Err("expected strings: the images in base64".to_owned());
-            };
-            if images.len() == count {
-                return Err(format!("it has more than the {count} elements of its shape"));
-            }
-            // The text is longer than what it stands for.
-            if !reservation.grow(text.len()) {
-                overloaded = true;
-                return Err("no room".to_owned());
-            }
-            let image = STANDARD_PAD_INDIFFERENT
-                .decode(text)
-                .map_err(|error| format!("element {} is not base64: {error}", images.len()))?;
-            images.push(ReservedBytes::new(Bytes::from(image), self.memory.reserve()));
-            Ok(())
-        };
-        let read = tensor.data.map_or(Ok(()), |data| each_scalar(data, &mut take));
-        if overloaded {
-            return Err(ApiError::overloaded(Shortage::Memory));
-        }
-        read.map_err(|reason| in_input(tensor, &reason))?;
-        check_count(tensor, images.len(), count)?;
-        Ok(images)
-    }
-
     fn tensors(
         &self,
         tensor: &InputTensor<'_>,
-        binary: Option<&ReservedBytes>,
+        binary: Option<&Bytes>,
     ) -> Result<Inputs, ApiError> {
         if tensor.name != self.spec.input {
             return Err(self.unknown(tensor, DataType::Fp32, &self.spec.input));
@@ -237,6 +198,41 @@ impl InputDecoder<'_> {
             datatype.name()
         ))
     }
+}
+
+/// The images of a tensor of BYTES in JSON.
+fn base64(
+    tensor: &InputTensor<'_>,
+    count: usize,
+    reservation: &mut Reservation,
+) -> Result<Vec<Bytes>, ApiError> {
+    let mut images = Vec::new();
+    let mut overloaded = false;
+    let mut take = |scalar: Scalar<'_>| {
+        let Scalar::Text(text) = scalar else {
+            return Err("expected strings: the images in base64".to_owned());
+        };
+        if images.len() == count {
+            return Err(format!("it has more than the {count} elements of its shape"));
+        }
+        // The text is longer than what it stands for.
+        if !reservation.grow(text.len()) {
+            overloaded = true;
+            return Err("no room".to_owned());
+        }
+        let image = STANDARD_PAD_INDIFFERENT
+            .decode(text)
+            .map_err(|error| format!("element {} is not base64: {error}", images.len()))?;
+        images.push(Bytes::from(image));
+        Ok(())
+    };
+    let read = tensor.data.map_or(Ok(()), |data| each_scalar(data, &mut take));
+    if overloaded {
+        return Err(ApiError::overloaded(Shortage::Memory));
+    }
+    read.map_err(|reason| in_input(tensor, &reason))?;
+    check_count(tensor, images.len(), count)?;
+    Ok(images)
 }
 
 /// The images of a tensor of FP32 in JSON.

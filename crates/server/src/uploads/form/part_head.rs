@@ -88,35 +88,3 @@ fn quoted(text: &str) -> String {
 fn beginning_of(bytes: &[u8]) -> String {
     text(bytes).chars().take(100).collect()
 }
-
-#[cfg(test)]
-mod tests {
-    use super::PartHead;
-
-    #[test]
-    fn a_head_is_read_leniently_and_written_strictly() {
-        let written = |head: &[u8]| {
-            String::from_utf8(PartHead::parse(head)?.to_bytes()).map_err(|e| e.to_string())
-        };
-        let strict = "Content-Disposition: form-data; name=\"file\"; filename=\"a\\\\b.jpg\"\r\nContent-Type: image/jpeg\r\n\r\n";
-        for head in [
-            &b"content-disposition:form-data; name=file;\r\n\tfilename=\"a\\b.jpg\"\r\nCONTENT-TYPE : image/jpeg\r\n"[..],
-            b"X-Other: 1\nContent-Length: 3\nContent-Type: image/jpeg\nContent-Disposition: attachment; filename=a\\b.jpg; name=file",
-        ] {
-            assert_eq!(written(head).as_deref(), Ok(strict));
-        }
-        assert_eq!(
-            written(b"Content-Disposition: form-data; name=\"a\x01\"\r\nContent-Type: \xff")
-                .as_deref(),
-            Ok("Content-Disposition: form-data; name=\"a\u{fffd}\"\r\n\r\n")
-        );
-        for (bad, why) in [
-            (&b""[..], "no Content-Disposition"),
-            (b"Content-Disposition: form-data; filename=x", "no `name`"),
-            (b"Content-Disposition: form-data; name=a; name=b", "twice"),
-            (b"--boundary", "no header"),
-        ] {
-            assert!(written(bad).is_err_and(|reason| reason.contains(why)), "{why}");
-        }
-    }
-}

@@ -3,7 +3,7 @@ use actix_web::error::PayloadError;
 use bytes::Bytes;
 use futures_util::{StreamExt, TryStreamExt, stream};
 
-use super::{MAX_HEAD_BYTES, MAX_PADDING_BYTES, PlainForm, boundary};
+use super::{PlainForm, boundary};
 
 /// Name, name of the file, and content of each part.
 type Parts = Vec<(String, Option<String>, Vec<u8>)>;
@@ -113,41 +113,6 @@ fn what_is_no_form_is_told() {
     assert!(read(&long, "X").unwrap_err().contains("the head of a part has more than"));
     let long = [&vec![b'a'; 17 << 10], whole.as_bytes()].concat();
     assert!(read(&long, "X").unwrap_err().contains("not in the body"));
-}
-
-#[test]
-fn limits_are_the_same_however_the_body_comes() {
-    for line_break in ["\r\n", "\n"] {
-        // The line break at the end of the last line belongs to the head.
-        let form = |head_bytes: usize, preamble: usize, padding: usize| {
-            let head = HEAD.replace("\r\n", line_break);
-            let rest = head_bytes - head.len() - 2 * line_break.len() - "X-Other: ".len();
-            let head = format!("{head}{line_break}X-Other: {}{line_break}", "a".repeat(rest));
-            let (preamble, padding) = ("a".repeat(preamble), " ".repeat(padding));
-            let lines = [
-                &format!("{preamble}{line_break}--X{padding}"),
-                &format!("{head}{line_break}DATA"),
-                &format!("--X--{padding}"),
-            ];
-            lines.map(|line| format!("{line}{line_break}")).concat()
-        };
-        let (whole, most) = (Ok(vec![file(b"DATA")]), MAX_HEAD_BYTES);
-        let cases = |extra: usize| {
-            [
-                (most + extra, 0, 0, "the head of a part has more than 16384 bytes"),
-                (1000, most + extra, 0, "is not in the body"),
-                (1000, 0, MAX_PADDING_BYTES + extra, "is not in the body"),
-            ]
-        };
-        for (head, preamble, padding, _) in cases(0) {
-            let body = form(head, preamble, padding);
-            assert_eq!(read(body.as_bytes(), "X"), whole, "{head} {preamble} {padding}");
-        }
-        for (head, preamble, padding, why) in cases(1) {
-            let reason = read(form(head, preamble, padding).as_bytes(), "X").unwrap_err();
-            assert!(reason.contains(why), "{head} {preamble} {padding}: {reason}");
-        }
-    }
 }
 
 #[test]

@@ -100,5 +100,6 @@ fn what_was_not_to_be_kept_is_not_counted_as_lost() {
     // All but the first one, which is tried again.
     let dropped = || Exposition::of(&server).number("sdd_capture_dropped_total");
     eventually("the losses", || dropped() == sampled - 1);
+    assert_eq!(Exposition::of(&server).number("sdd_capture_failures_total"), 1);
     server.wait_for("capture is off");
 }

@@ -5,7 +5,8 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::json;
 
 use super::{Watched, drift, observations, varied};
-use crate::server::{multipart, picture};
+use crate::server::{FORM, multipart, picture};
+use crate::socket::answer_to;
 
 #[test]
 fn groups_and_streams_come_by_field_by_header_and_by_parameter() {
@@ -32,6 +33,24 @@ fn groups_and_streams_come_by_field_by_header_and_by_parameter() {
     let groups: Vec<_> =
         answer["predictions"].as_array().unwrap().iter().map(|one| &one["group"]).collect();
     assert_eq!(groups, ["part 2", "part 3"]);
+
+    // One field holds for all files, wherever it stands; of several, each for the files behind it.
+    let file = ("file", Some("image/png"), &*first);
+    let group = |name: &'static str| ("group", None, name.as_bytes());
+    for (parts, expected) in [
+        (vec![file, group("many a"), file], vec!["many a", "many a"]),
+        (
+            vec![group("many a"), file, file, group("many b"), file],
+            vec!["many a", "many a", "many b"],
+        ),
+    ] {
+        let body = multipart(&parts);
+        let headers = [("content-type", FORM), ("x-stream", "left")];
+        let answer = server.post("/predict/batch", &headers, &body).json();
+        let found: Vec<_> = answer["predictions"].as_array().unwrap().iter().collect();
+        assert!(found.iter().all(|one| one["stream"] == "left"), "{answer:#}");
+        assert_eq!(found.iter().map(|one| &one["group"]).collect::<Vec<_>>(), expected);
+    }
 
     // As many as a request may have images.
     let many: Vec<String> = (0..32).map(|part| format!("many {part}")).collect();
@@ -95,6 +114,20 @@ fn names_that_are_none_are_refused() {
         (answer.status, answer.json()["error"]["code"].clone()),
         (400, json!("invalid_header"))
     );
+    // What is wrong with a header is said before the body has come.
+    for path in ["/predict", crate::v2::INFER] {
+        for name in ["x-group", "x-stream"] {
+            let head = format!(
+                "POST {path} HTTP/1.1\r\nHost: x\r\nContent-Type: image/png\r\n{name}: {long}\r\n\
+                 Content-Length: 1000\r\n\r\n"
+            );
+            let answer = answer_to(&server, head.as_bytes());
+            assert_eq!(answer.status, 400, "{path} {name}: {answer:?}");
+        }
+    }
+    let longest = "ä".repeat(100);
+    let parts = [("group", None, longest.as_bytes()), ("file", Some("image/png"), &image)];
+    assert_eq!(server.post_form("/predict", &multipart(&parts)).json()["group"], longest);
     // None at all is an image of a block.
     let parts = [("group", None, b"".as_slice()), ("file", Some("image/png"), &image)];
     let answer = server.post_form("/predict", &multipart(&parts)).json();

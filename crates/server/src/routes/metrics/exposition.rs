@@ -4,12 +4,12 @@ use std::fmt;
 
 use prometheus_client::encoding::text::{encode_eof, encode_registry};
 
-use crate::metrics::state::Snapshot;
-use crate::metrics::{Metrics, process, state};
+use crate::routes::metrics::{process, state};
+use crate::service::Service;
 
 /// A format of the text.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Format {
+pub(crate) enum Format {
     /// `OpenMetrics` 1.0.
     OpenMetrics,
     /// Prometheus's own, version 0.0.4, which everything reads.
@@ -27,14 +27,10 @@ impl Format {
 }
 
 /// All numbers of the server. Reads `/proc`, so it is nothing for an async worker.
-pub fn expose(
-    metrics: &Metrics,
-    snapshot: &Snapshot<'_>,
-    format: Format,
-) -> Result<String, fmt::Error> {
+pub(crate) fn expose(service: &Service, format: Format) -> Result<String, fmt::Error> {
     let mut text = String::with_capacity(16 << 10);
-    encode_registry(&mut text, &metrics.registry)?;
-    encode_registry(&mut text, &state::registry(snapshot))?;
+    encode_registry(&mut text, &service.metrics.registry)?;
+    encode_registry(&mut text, &state::registry(service))?;
     encode_registry(&mut text, &process::registry())?;
     encode_eof(&mut text)?;
     Ok(match format {
@@ -72,20 +68,4 @@ fn as_prometheus(open_metrics: &str) -> String {
         text.extend(["# TYPE ", name, suffix, " ", kind, "\n"]);
     }
     text
-}
-
-#[cfg(test)]
-mod tests {
-    use super::as_prometheus;
-
-    #[test]
-    fn families_are_named_as_their_samples() {
-        let open_metrics = "# HELP a_seconds Some help.\n# TYPE a_seconds counter\n# UNIT a_seconds seconds\n\
-                            a_seconds_total{b=\"# HELP\"} 1\n# HELP c What.\n# TYPE c info\nc_info{d=\"e\"} 1\n\
-                            # HELP g G.\n# TYPE g gauge\ng 0.5\n# EOF\n";
-        let expected = "# HELP a_seconds_total Some help.\n# TYPE a_seconds_total counter\n\
-                        a_seconds_total{b=\"# HELP\"} 1\n# HELP c_info What.\n# TYPE c_info gauge\nc_info{d=\"e\"} 1\n\
-                        # HELP g G.\n# TYPE g gauge\ng 0.5\n";
-        assert_eq!(as_prometheus(open_metrics), expected);
-    }
 }

@@ -11,7 +11,7 @@ use sdd_serving::recording::Recorder;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::metrics::labels::Label;
+use crate::metrics::Label;
 
 pub(crate) fn add(registry: &mut Registry, recorder: &Recorder) {
     let recording = recorder.recording();

@@ -1,11 +1,16 @@
 //! `GET /metrics`: numbers for Prometheus.
 
+mod drift;
+mod exposition;
+mod process;
+mod state;
+
 use actix_web::http::header::{Accept, Header};
 use actix_web::web::Data;
 use actix_web::{HttpRequest, HttpResponse};
 
+use self::exposition::{Format, expose};
 use crate::error::ApiError;
-use crate::metrics::{Format, Snapshot, expose};
 use crate::routes::blocking::off_async;
 use crate::service::Service;
 
@@ -27,26 +32,9 @@ pub async fn metrics(
     service: Data<Service>,
 ) -> Result<HttpResponse, ApiError> {
     let format = preferred(&request);
-    let text = off_async(move || exposed(&service, format)).await?;
+    let text = off_async(move || expose(&service, format)).await?;
     let text = text.map_err(|error| ApiError::Internal(error.into()))?;
     Ok(HttpResponse::Ok().content_type(format.content_type()).body(text))
-}
-
-fn exposed(service: &Service, format: Format) -> Result<String, std::fmt::Error> {
-    let (limits, engine) = (&service.settings.limits, service.engine());
-    let snapshot = Snapshot {
-        is_ready: service.readiness().is_ok(),
-        requests: service.open_connections.requests(),
-        connections: service.open_connections.count(),
-        max_connections: limits.max_connections,
-        queue_limit: limits.queue,
-        admission: &service.admission,
-        uploads: &service.uploads,
-        engine: &engine,
-        recorder: service.recorder.as_ref(),
-        capture: service.capture.as_ref(),
-    };
-    expose(&service.metrics, &snapshot, format)
 }
 
 fn preferred(request: &HttpRequest) -> Format {

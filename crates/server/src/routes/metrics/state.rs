@@ -4,51 +4,27 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::gauge::ConstGauge;
 use prometheus_client::metrics::info::Info;
 use prometheus_client::registry::{Registry, Unit};
-use sdd_serving::Allowance;
 use sdd_serving::capture::Capture;
-use sdd_serving::engine::{Admission, Engine, ServedModel, ServedReference};
-use sdd_serving::recording::Recorder;
+use sdd_serving::engine::{Engine, ServedModel, ServedReference};
 
-use crate::metrics::drift;
+use crate::routes::metrics::drift;
+use crate::service::Service;
 use crate::telemetry;
 
-/// The parts of a server that are looked at, and count by themselves.
-pub struct Snapshot<'a> {
-    /// Whether new work is welcome.
-    pub is_ready: bool,
-    /// Requests that are not answered to the last byte.
-    pub requests: usize,
-    /// Open connections.
-    pub connections: usize,
-    /// Open connections at most.
-    pub max_connections: usize,
-    /// Images that may wait for a thread.
-    pub queue_limit: usize,
-    /// The room for images in the engine.
-    pub admission: &'a Admission,
-    /// The memory for uploads.
-    pub uploads: &'a Allowance,
-    /// The model and the reference at work.
-    pub engine: &'a Engine,
-    /// What remembers predictions, for drift over time.
-    pub recorder: Option<&'a Recorder>,
-    /// Where predictions are kept.
-    pub capture: Option<&'a Capture>,
-}
-
 /// All of it, with what other parts of the program count.
-pub(crate) fn registry(snapshot: &Snapshot<'_>) -> Registry {
+pub(crate) fn registry(service: &Service) -> Registry {
     let mut registry = Registry::with_prefix("sdd");
-    let served = snapshot.engine.served();
-    add_load(&mut registry, snapshot);
+    let engine = service.engine();
+    let served = engine.served();
+    add_load(&mut registry, service, &engine);
     add_model(&mut registry, served);
     if let Some(reference) = &served.reference {
         add_reference(&mut registry, reference);
     }
-    if let Some(recorder) = snapshot.recorder {
+    if let Some(recorder) = &service.recorder {
         drift::add(&mut registry, recorder);
     }
-    if let Some(capture) = snapshot.capture {
+    if let Some(capture) = &service.capture {
         add_capture(&mut registry, capture);
     }
     let dropped_lines = ConstCounter::new(telemetry::dropped_lines() as u64);
@@ -58,35 +34,40 @@ pub(crate) fn registry(snapshot: &Snapshot<'_>) -> Registry {
     registry
 }
 
-fn add_load(registry: &mut Registry, snapshot: &Snapshot<'_>) {
-    let &Snapshot { admission, uploads, engine, .. } = snapshot;
-    let mut add = |name, help, value| registry.register(name, help, gauge(value));
-    add(
-        "ready",
-        "1 while new work is welcome, 0 once the server has been told to stop or has lost a thread, and while the model fails",
-        usize::from(snapshot.is_ready),
-    );
-    add(
-        "http_requests_in_flight",
-        "Requests that are not answered to the last byte, with the one that asks",
-        snapshot.requests,
-    );
-    add("http_connections", "Open connections", snapshot.connections);
-    add("http_connections_limit", "Open connections at most", snapshot.max_connections);
-    add("queue_depth", "Images that wait for a thread", engine.waiting());
-    add("engine_threads", "Threads that decode and infer", engine.threads());
-    add("queue_limit", "Images that may wait for a thread", snapshot.queue_limit);
-    add("admitted_images", "Images that wait or are in work", admission.occupied());
-    add(
-        "admitted_images_limit",
-        "Images that may wait or be in work; beyond it the answer is 503",
-        admission.limit(),
-    );
-    let mut add = |name, help, value| {
+fn add_load(registry: &mut Registry, service: &Service, engine: &Engine) {
+    let Service { admission, uploads, open_connections, .. } = service;
+    let limits = &service.settings.limits;
+    for (name, help, value) in [
+        (
+            "ready",
+            "1 while new work is welcome, 0 once the server has been told to stop or has lost a thread, and while the model fails",
+            usize::from(service.readiness().is_ok()),
+        ),
+        (
+            "http_requests_in_flight",
+            "Requests that are not answered to the last byte, with the one that asks",
+            open_connections.requests(),
+        ),
+        ("http_connections", "Open connections", open_connections.count()),
+        ("http_connections_limit", "Open connections at most", limits.max_connections),
+        ("queue_depth", "Images that wait for a thread", engine.waiting()),
+        ("engine_threads", "Threads that decode and infer", engine.threads()),
+        ("queue_limit", "Images that may wait for a thread", limits.queue),
+        ("admitted_images", "Images that wait or are in work", admission.occupied()),
+        (
+            "admitted_images_limit",
+            "Images that may wait or be in work; beyond it the answer is 503",
+            admission.limit(),
+        ),
+    ] {
+        registry.register(name, help, gauge(value));
+    }
+    for (name, help, value) in [
+        ("upload_memory_used", "Memory that uploads take", uploads.used()),
+        ("upload_memory_limit", "Memory that uploads may take", uploads.limit()),
+    ] {
         registry.register_with_unit(name, help, Unit::Bytes, gauge(value));
-    };
-    add("upload_memory_used", "Memory that uploads take", uploads.used());
-    add("upload_memory_limit", "Memory that uploads may take", uploads.limit());
+    }
 }
 
 fn add_model(registry: &mut Registry, served: &ServedModel) {
@@ -115,19 +96,21 @@ fn add_reference(registry: &mut Registry, reference: &ServedReference) {
     if let Some(images) = reference.calibration_images {
         registry.register("reference_calibration_images", "Calibration images", gauge(images));
     }
-    if let Some(threshold) = reference.threshold {
-        registry.register(
+    for (name, help, value) in [
+        (
             "drift_threshold",
             "The drift score above which an image is out of distribution",
-            ConstGauge::new(threshold),
-        );
-    }
-    if let Some(alpha) = reference.alpha {
-        registry.register(
+            reference.threshold,
+        ),
+        (
             "drift_alpha",
             "The share of false alarms that the threshold was calibrated for",
-            ConstGauge::new(alpha),
-        );
+            reference.alpha,
+        ),
+    ] {
+        if let Some(value) = value {
+            registry.register(name, help, ConstGauge::new(value));
+        }
     }
 }
 
