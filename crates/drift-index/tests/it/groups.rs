@@ -153,6 +153,10 @@ fn a_table_of_parts_is_named_again_with_new_images() {
     assert!(refused.err.contains("12 of 132 images have no group"), "{}", refused.err);
     assert!(refused.err.contains("--group-csv"), "{}", refused.err);
     fs::write(at.join("more.csv"), csv(20..22)).unwrap();
+    fs::write(at.join("cut.csv"), csv(20..22).replace("part20_3.png", "\"part20_3.png")).unwrap();
+    let cut = "update store --add more --model MODEL --group-csv cut.csv:part";
+    let refused = run(at, cut).expect_code(2).err;
+    assert!(refused.contains("line 5 of cut.csv opens a quote that is not closed"), "{refused}");
     let added = said(at, "update store --add more --model MODEL --group-csv more.csv:part", 0);
     assert_eq!(added["calibration"]["groups"], 22);
     let checked = said(at, "check store more --model MODEL --group-csv more.csv:part", 4);

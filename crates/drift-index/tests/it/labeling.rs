@@ -146,6 +146,8 @@ fn a_list_that_cannot_be_right_is_refused() {
     try_list(&format!("image,label\n{path},../a\n"), "no name of a class");
     try_list(&format!("image,label\n{path},.a\n"), "no name of a class");
     try_list("image,label\n../../etc/passwd,a\n", "no path of a captured image");
+    let quote = format!("image,label\n{path},\"a\n{},b\n", paths[1]);
+    try_list(&quote, "line 2 of labels.csv opens a quote that is not closed");
     let gone = format!("images/00/{}.png", "00".repeat(32));
     try_list(&format!("image,label\n{gone},a\n"), "cannot read");
     fs::write(at.join("capture").join(&paths[1]), "cut").unwrap();
