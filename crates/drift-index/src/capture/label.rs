@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail, ensure};
@@ -60,7 +60,6 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let interrupt = Interrupt::listen()?;
     let out = &arguments.out;
     let images = labels::read(&arguments.classes)?;
-    let _alone = if arguments.dry_run { None } else { write_alone(out)? };
     let classes = classes(out, &images)?;
     let mut staging = (!arguments.dry_run).then(|| Staging::new(out)).transpose()?;
     let (mut copied, mut already_there) = (Vec::new(), 0);
@@ -96,22 +95,6 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         unfinished: items.and_then(|items| items.unfinished),
     };
     Answer::new(ExitStatus::Success, &labeled)
-}
-
-/// Two at once would each replace the list of the other. Hands back what keeps others away, where anything does.
-fn write_alone(out: &Path) -> Result<Option<File>> {
-    if !out.is_dir() {
-        return Ok(None);
-    }
-    let folder = File::open(out).with_context(|| format!("cannot open {}", out.display()))?;
-    match folder.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            bail!("{} is being written by another process: wait for it to finish", out.display())
-        }
-        Ok(()) => Ok(Some(folder)),
-        // Some file systems lock no folders.
-        Err(TryLockError::Error(_)) => Ok(None),
-    }
 }
 
 #[derive(Serialize)]
