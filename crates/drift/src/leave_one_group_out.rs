@@ -20,7 +20,6 @@ use crate::error::{Error, Result};
 use crate::mean_l1::MeanL1;
 use crate::query::Query;
 use crate::reference::{Reference, euclidean};
-use crate::score::ScoreMethod;
 
 /// Searched together, which shares the reading of the reference among them.
 const ROWS_AT_A_TIME: usize = 128;
@@ -75,10 +74,8 @@ impl Reference {
 
 impl<'a> LeaveOneGroupOut<'a> {
     fn new(reference: &'a Reference, rows: Vec<Row<'a>>) -> Result<Self> {
+        reference.score().check_group_left_out()?;
         let method = reference.score().method();
-        if method == ScoreMethod::Mahalanobis {
-            return Err(Error::NoGroupLeftOut { method: method.name() });
-        }
         if rows.len() != reference.store().len() {
             let (found, what) = (rows.len(), "groups");
             return Err(Error::UnequalBatch { rows: reference.store().len(), what, found });

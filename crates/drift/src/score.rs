@@ -85,7 +85,7 @@ impl FromStr for ScoreMethod {
 }
 
 /// A score with its parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Score {
     method: ScoreMethod,
     k: Option<usize>,
@@ -119,6 +119,18 @@ impl Score {
     #[must_use]
     pub fn at_most(self, rows: usize) -> Self {
         Self { k: self.k.map(|k| k.min(rows.max(1))), ..self }
+    }
+
+    /// Whether the reference's own rows can have this score, each among those of all other groups.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoGroupLeftOut`] for the Mahalanobis distance, which is fitted to all of them at once.
+    pub fn check_group_left_out(self) -> Result<()> {
+        match self.method {
+            ScoreMethod::Mahalanobis => Err(Error::NoGroupLeftOut { method: self.method.name() }),
+            _ => Ok(()),
+        }
     }
 
     /// The method.

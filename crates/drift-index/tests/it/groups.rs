@@ -60,6 +60,16 @@ fn without_held_out_images_every_part_calibrates() {
     assert_eq!(today["appearance"]["tests"][0]["method"], "permutations of whole groups");
     assert!((today["out_of_distribution_expected"].as_f64().unwrap() - 1.8).abs() < 1e-12);
     assert!(today["out_of_distribution_groups"].as_u64() <= today["out_of_distribution"].as_u64());
+    // What is told now and fits no name is not answered by what the store remembers.
+    for (command, images) in [
+        ("check store today --group-regex lot", 36),
+        ("check store today/part30_0.png --group-regex lot", 1),
+        ("update store --group-regex lot", 144),
+    ] {
+        let refused = run(at, &format!("{command} --model MODEL")).expect_code(2).err;
+        let expected = format!("{images} of {images} image");
+        assert!(refused.contains(&expected) && refused.contains("no match of `lot`"), "{refused}");
+    }
     let one = said(at, "check store today/part30_0.png --model MODEL --neighbors 0", 0);
     assert!(one["results"][0]["p_value"].as_f64().unwrap() > 0.05);
     // Names in which the store finds no parts.
