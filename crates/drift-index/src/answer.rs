@@ -18,6 +18,9 @@ pub const UNREADABLE_IMAGE: &str = "unreadable_image";
 /// How many images are named in an error.
 const NAMED: usize = 5;
 
+/// How many are listed in text.
+const LISTED: usize = 10;
+
 /// Why there is no answer for one image or row.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct Failure {
@@ -28,6 +31,12 @@ pub struct Failure {
 impl From<&anyhow::Error> for Failure {
     fn from(error: &anyhow::Error) -> Self {
         Self { code: code(error), message: message(error) }
+    }
+}
+
+impl From<&sdd_drift::Error> for Failure {
+    fn from(error: &sdd_drift::Error) -> Self {
+        Self { code: error.code(), message: error.to_string() }
     }
 }
 
@@ -139,9 +148,23 @@ pub fn line(f: &mut fmt::Formatter<'_>, name: &str, value: impl Display) -> fmt:
     writeln!(f, "  {name:<12}{value}")
 }
 
+/// The first of these, a line each, and how many more there are; JSON has all.
+pub fn listed(f: &mut fmt::Formatter<'_>, items: &[impl Display]) -> fmt::Result {
+    items.iter().take(LISTED).try_for_each(|item| writeln!(f, "    {item}"))?;
+    match items.len().saturating_sub(LISTED) {
+        0 => Ok(()),
+        more => writeln!(f, "    and {more} more"),
+    }
+}
+
 /// `1 image`, `2 images`.
 pub fn count(number: usize, one: &str) -> String {
     format!("{number} {one}{}", if number == 1 { "" } else { "s" })
+}
+
+/// `1 image is`, `2 images are`.
+pub fn are(number: usize, one: &str) -> String {
+    format!("{} {}", count(number, one), if number == 1 { "is" } else { "are" })
 }
 
 /// The first of these, for an error.

@@ -5,7 +5,7 @@ use std::path::Path;
 
 use sdd_drift::calibration::{CalibrationSource, ClassCalibration};
 use sdd_drift::{Calibration, GroupBy, PValueKind, PValueWithin, Reference, Score};
-use sdd_index::{LabelCount, ModelIdentity};
+use sdd_index::{FileStore, LabelCount, Manifest, ModelIdentity, Normalization};
 use serde::Serialize;
 
 use crate::answer::{count, line};
@@ -13,32 +13,60 @@ use crate::answer::{count, line};
 /// What a store says of itself.
 #[derive(Serialize)]
 pub struct StoreInfo {
-    store: String,
+    pub store: String,
     images: usize,
     dimension: usize,
-    normalization: String,
-    generation: u64,
-    created_at: String,
+    normalization: Normalization,
+    /// Null where nothing was written, as in a dry run.
+    generation: Option<u64>,
+    created_at: Option<String>,
     labels: Vec<LabelCount>,
-    model: Option<ModelInfo>,
-    score: ScoreInfo,
+    model: Option<ModelIdentity>,
+    score: Score,
     calibration: Option<CalibrationInfo>,
 }
 
 impl StoreInfo {
-    pub fn new(path: &Path, reference: &Reference) -> Self {
-        let (store, manifest) = (reference.store(), reference.store().manifest());
+    /// Of a store that is in this folder, where this is its manifest, or is only held in memory.
+    pub fn new(
+        folder: &Path,
+        written: Option<&Manifest>,
+        store: &FileStore,
+        score: Score,
+        calibration: Option<&Calibration>,
+    ) -> Self {
         Self {
-            store: path.display().to_string(),
+            store: folder.display().to_string(),
             images: store.len(),
             dimension: store.dimension(),
-            normalization: manifest.normalization.to_string(),
-            generation: manifest.generation,
-            created_at: manifest.created_at.clone(),
+            normalization: store.manifest().normalization,
+            generation: written.map(|manifest| manifest.generation),
+            created_at: written.map(|manifest| manifest.created_at.clone()),
             labels: store.labels(),
-            model: reference.model().map(ModelInfo::from),
-            score: reference.score().into(),
-            calibration: reference.calibration().map(CalibrationInfo::from),
+            model: store.manifest().model.clone(),
+            score,
+            calibration: calibration.map(CalibrationInfo::from),
+        }
+    }
+
+    /// Of a store that was opened.
+    pub fn of_reference(folder: &Path, reference: &Reference) -> Self {
+        let store = reference.store();
+        let (score, calibration) = (reference.score(), reference.calibration());
+        Self::new(folder, Some(store.manifest()), store, score, calibration)
+    }
+
+    /// All but its name.
+    pub fn fmt_content(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        line(f, "images", images_text(self.images, self.dimension, &self.labels))?;
+        line(f, "model", model_text(self.model.as_ref()))?;
+        line(f, "score", format_args!("{}, normalization {}", self.score, self.normalization))?;
+        fmt_calibration(f, self.calibration.as_ref())?;
+        match (&self.created_at, self.generation) {
+            (Some(time), Some(number)) => {
+                line(f, "written", format_args!("{time}, generation {number}"))
+            }
+            _ => Ok(()),
         }
     }
 }
@@ -46,48 +74,7 @@ impl StoreInfo {
 impl fmt::Display for StoreInfo {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}", self.store)?;
-        line(f, "images", images_text(self.images, self.dimension, &self.labels))?;
-        line(f, "model", model_text(self.model.as_ref()))?;
-        line(f, "score", format_args!("{}, normalization {}", self.score, self.normalization))?;
-        fmt_calibration(f, self.calibration.as_ref())?;
-        line(f, "written", format_args!("{}, generation {}", self.created_at, self.generation))
-    }
-}
-
-/// The model that made the embeddings.
-#[derive(Serialize)]
-pub struct ModelInfo {
-    name: String,
-    version: String,
-    sha256: String,
-}
-
-impl From<&ModelIdentity> for ModelInfo {
-    fn from(model: &ModelIdentity) -> Self {
-        let ModelIdentity { name, version, sha256 } = model.clone();
-        Self { name, version, sha256 }
-    }
-}
-
-/// The score that the store is for.
-#[derive(Serialize)]
-pub struct ScoreInfo {
-    method: &'static str,
-    k: Option<usize>,
-}
-
-impl From<Score> for ScoreInfo {
-    fn from(score: Score) -> Self {
-        Self { method: score.method().name(), k: score.k() }
-    }
-}
-
-impl fmt::Display for ScoreInfo {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self.k {
-            Some(k) => write!(f, "{} (k = {k})", self.method),
-            None => f.write_str(self.method),
-        }
+        self.fmt_content(f)
     }
 }
 
@@ -102,7 +89,7 @@ pub struct CalibrationInfo {
     p_value: PValueKind,
     within: PValueWithin,
     threshold: Option<f64>,
-    classes: Vec<ClassInfo>,
+    classes: Vec<ClassCalibration>,
     #[serde(skip)]
     required: usize,
     source: CalibrationSource,
@@ -120,16 +107,6 @@ impl CalibrationInfo {
     }
 }
 
-/// The calibration images of a predicted class.
-#[derive(Serialize)]
-pub struct ClassInfo {
-    class: Option<String>,
-    images: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    groups: Option<usize>,
-    threshold: Option<f64>,
-}
-
 impl From<&Calibration> for CalibrationInfo {
     fn from(calibration: &Calibration) -> Self {
         Self {
@@ -141,22 +118,15 @@ impl From<&Calibration> for CalibrationInfo {
             p_value: calibration.rule().p_value,
             within: calibration.rule().within,
             threshold: calibration.threshold(),
-            classes: calibration.classes().into_iter().map(ClassInfo::from).collect(),
+            classes: calibration.classes(),
             required: calibration.rule().required_images(),
             source: calibration.source().clone(),
         }
     }
 }
 
-impl From<ClassCalibration> for ClassInfo {
-    fn from(calibration: ClassCalibration) -> Self {
-        let ClassCalibration { class, images, groups, threshold } = calibration;
-        Self { class, images, groups, threshold }
-    }
-}
-
 /// `12 (8 good, 4 without class), embeddings of 1280 values`
-pub fn images_text(images: usize, dimension: usize, labels: &[LabelCount]) -> String {
+fn images_text(images: usize, dimension: usize, labels: &[LabelCount]) -> String {
     let classes: Vec<String> = labels
         .iter()
         .map(|entry| match &entry.label {
@@ -167,7 +137,7 @@ pub fn images_text(images: usize, dimension: usize, labels: &[LabelCount]) -> St
     format!("{} ({}), embeddings of {}", images, classes.join(", "), count(dimension, "value"))
 }
 
-pub fn model_text(model: Option<&ModelInfo>) -> String {
+pub fn model_text(model: Option<&ModelIdentity>) -> String {
     model.map_or_else(
         || "unknown".to_owned(),
         |model| format!("{} {}, SHA-256 {}", model.name, model.version, model.sha256),
@@ -175,7 +145,7 @@ pub fn model_text(model: Option<&ModelInfo>) -> String {
 }
 
 /// The images, and what is unusual among them: for all, or for each predicted class.
-pub fn fmt_calibration(
+fn fmt_calibration(
     f: &mut fmt::Formatter<'_>,
     calibration: Option<&CalibrationInfo>,
 ) -> fmt::Result {
@@ -199,8 +169,8 @@ pub fn fmt_calibration(
 }
 
 /// `15 good, 4 without class`
-fn classes_text(classes: &[ClassInfo]) -> String {
-    let text = |entry: &ClassInfo| {
+fn classes_text(classes: &[ClassCalibration]) -> String {
+    let text = |entry: &ClassCalibration| {
         let class = entry.class.as_deref().unwrap_or("without class");
         let groups = entry.groups.map(|groups| format!(" of {}", count(groups, "group")));
         format!("{} {class}{}", entry.images, groups.unwrap_or_default())

@@ -1,26 +1,25 @@
 //! `drift-index embed`: the model's embeddings of images, as a matrix.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Instant;
 
 use anyhow::{Context, Result, bail};
 use clap::Args;
 use ndarray::Array2;
 use sdd_core::{ImageWarning, ModelSpec, Prediction, Probabilities};
+use sdd_index::ModelIdentity;
 use serde::Serialize;
 
 use crate::answer::{Answer, Failure, count, line};
-use crate::describe::{ModelInfo, model_text};
+use crate::describe::model_text;
 use crate::exit::ExitStatus;
-use crate::help;
-use crate::images::embed::{Outcome, embed};
-use crate::images::folder::{Folder, ImageFile};
+use crate::images::classify::{Classified, classify};
+use crate::images::folder::ImageFile;
 use crate::images::source::Source;
-use crate::interrupt::Interrupt;
 use crate::model::{Model, ModelArguments};
-use crate::npy;
 use crate::remarks::Ignored;
+use crate::{help, interrupt, npy, whole_file};
 
 const BEFORE_HELP: &str = "\
 Examples:
@@ -56,21 +55,39 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let started = Instant::now();
-    npy::check_destination(&arguments.out)?;
-    let images = match Source::find(&arguments.images, None)? {
+    whole_file::check_destination(&arguments.out, &["npy"])?;
+    let images = match Source::find(&arguments.images, None, None)? {
         Source::Images(images) => images,
-        Source::Matrix(matrix) => bail!("{} has embeddings already", matrix.display()),
+        Source::Matrix(matrix) => bail!("{} has embeddings already", matrix.path.display()),
     };
-    let interrupt = Interrupt::listen()?;
-
+    interrupt::listen()?;
     let mut model = Model::new(&arguments.model);
-    let (spec, max_bytes) = (model.spec()?, model.max_bytes());
-    let files: Vec<&Path> = images.images.iter().map(|image| image.path.as_path()).collect();
-    let outcomes = embed(&files, model.sessions(files.len())?, max_bytes, &interrupt)?;
-
-    let (embeddings, results) = settle(&images, &outcomes, &spec)?;
-    interrupt.check()?;
-    let rows = embeddings.nrows();
+    let spec = model.spec()?;
+    let found = classify(&images.images, &mut model)?;
+    let (mut values, mut rows) = (Vec::new(), 0);
+    let mut results = Vec::with_capacity(found.len());
+    // Of byte-identical images each has a row.
+    for (ImageFile { id, .. }, found) in images.images.iter().zip(found) {
+        results.push(match found {
+            Ok(Classified { prediction, .. }) => {
+                values.extend_from_slice(&prediction.embedding);
+                rows += 1;
+                Embedding::new(id, rows - 1, &prediction, &spec)
+            }
+            Err(failure) => Embedding::none(id, failure),
+        });
+    }
+    if !images.skipped.is_empty() {
+        results.extend(images.skipped.into_iter().map(|skipped| {
+            let (code, message) = (skipped.code, skipped.reason);
+            Embedding::none(&skipped.image, Failure { code, message })
+        }));
+        // As those of a folder are.
+        results.sort_by(|a, b| a.image.cmp(&b.image));
+    }
+    let embeddings = Array2::from_shape_vec((rows, spec.embedding_dimension), values)
+        .context("the model's embeddings are not of the dimension that it states")?;
+    interrupt::check()?;
     if rows > 0 {
         npy::write(&arguments.out, &embeddings)?;
     }
@@ -78,7 +95,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         out: (rows > 0).then(|| arguments.out.display().to_string()),
         rows,
         dimension: spec.embedding_dimension,
-        model: model.identity().as_ref().map(ModelInfo::from),
+        model: model.identity(),
         results,
         ignored: images.ignored,
         seconds: started.elapsed().as_secs_f64(),
@@ -86,44 +103,8 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     Answer::new(embedded.status(), &embedded)
 }
 
-/// The matrix, and what is to be said of each image. Of byte-identical images each has a row.
-fn settle(
-    images: &Folder,
-    outcomes: &[Outcome],
-    spec: &ModelSpec,
-) -> Result<(Array2<f32>, Vec<Embedding>)> {
-    let (mut values, mut rows) = (Vec::new(), 0);
-    let mut results = Vec::with_capacity(outcomes.len());
-    for (ImageFile { id, .. }, outcome) in images.images.iter().zip(outcomes) {
-        let outcome = match outcome {
-            Outcome::SameAs(earlier) => &outcomes[*earlier],
-            own => own,
-        };
-        results.push(match outcome {
-            Outcome::Classified(prediction, _) => {
-                values.extend_from_slice(&prediction.embedding);
-                rows += 1;
-                Embedding::new(id, rows - 1, prediction, spec)?
-            }
-            Outcome::SameAs(_) => bail!("{id} is said to be the same as a copy"),
-            Outcome::Unreadable(failure) => Embedding::none(id, failure.clone()),
-        });
-    }
-    if !images.skipped.is_empty() {
-        results.extend(images.skipped.iter().map(|skipped| {
-            let (code, message) = (skipped.code, skipped.reason.clone());
-            Embedding::none(&skipped.image, Failure { code, message })
-        }));
-        // As those of a folder are.
-        results.sort_by(|a, b| a.image.cmp(&b.image));
-    }
-    let matrix = Array2::from_shape_vec((rows, spec.embedding_dimension), values)
-        .context("the model's embeddings are not of the dimension that it states")?;
-    Ok((matrix, results))
-}
-
 /// What is said of one image.
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Embedding {
     image: String,
     row: Option<usize>,
@@ -136,29 +117,20 @@ struct Embedding {
 }
 
 impl Embedding {
-    fn new(image: &str, row: usize, prediction: &Prediction, spec: &ModelSpec) -> Result<Self> {
-        let class = spec.labels.get(prediction.class_index);
-        Ok(Self {
+    fn new(image: &str, row: usize, prediction: &Prediction, spec: &ModelSpec) -> Self {
+        Self {
             image: image.to_owned(),
             row: Some(row),
-            class: Some(class.context("the model has no such class")?.clone()),
+            class: Some(prediction.class(spec).to_owned()),
             confidence: Some(prediction.confidence),
             probabilities: Some(prediction.probabilities_of(&spec.labels)),
             warnings: prediction.warning.into_iter().collect(),
             error: None,
-        })
+        }
     }
 
     fn none(image: &str, failure: Failure) -> Self {
-        Self {
-            image: image.to_owned(),
-            row: None,
-            class: None,
-            confidence: None,
-            probabilities: None,
-            warnings: Vec::new(),
-            error: Some(failure),
-        }
+        Self { image: image.to_owned(), error: Some(failure), ..Self::default() }
     }
 }
 
@@ -168,7 +140,7 @@ struct Embedded {
     out: Option<String>,
     rows: usize,
     dimension: usize,
-    model: Option<ModelInfo>,
+    model: Option<ModelIdentity>,
     results: Vec<Embedding>,
     ignored: Ignored,
     seconds: f64,

@@ -56,27 +56,24 @@ impl ExitStatus {
 
     /// The name under `status` in JSON.
     pub fn name(self) -> &'static str {
+        self.name_and_code().0
+    }
+
+    fn name_and_code(self) -> (&'static str, u8) {
         match self {
-            Self::Success => "ok",
-            Self::Drift => "drift",
-            Self::Different => "different",
-            Self::Error => "error",
-            Self::Partial => "partial",
-            Self::TooFew => "insufficient_data",
-            Self::Interrupted => "interrupted",
+            Self::Success => ("ok", 0),
+            Self::Drift => ("drift", 1),
+            Self::Different => ("different", 1),
+            Self::Error => ("error", 2),
+            Self::Partial => ("partial", 3),
+            Self::TooFew => ("insufficient_data", 4),
+            Self::Interrupted => ("interrupted", 130),
         }
     }
 }
 
 impl From<ExitStatus> for ExitCode {
     fn from(status: ExitStatus) -> Self {
-        Self::from(match status {
-            ExitStatus::Success => 0,
-            ExitStatus::Drift | ExitStatus::Different => 1,
-            ExitStatus::Error => 2,
-            ExitStatus::Partial => 3,
-            ExitStatus::TooFew => 4,
-            ExitStatus::Interrupted => 130,
-        })
+        Self::from(status.name_and_code().1)
     }
 }

@@ -3,110 +3,108 @@
 use std::collections::HashMap;
 
 use anyhow::{Context, Result, ensure};
-use ndarray::{Array2, Axis, concatenate};
+use ndarray::{Axis, concatenate};
 use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::calibration_images::CalibrationImage;
 use sdd_drift::{Calibration, CalibrationImages, GroupBy};
 
 use crate::groups::{FLAGS, Groups};
-use crate::images::embedded::{Embedded, EmbeddedImage, Predicted, select};
+use crate::images::embedded::{Embedded, EmbeddedImage};
+use crate::images::read::read;
+use crate::images::source::Source;
+use crate::model::Model;
+use crate::remarks::{Part, Remarks};
 
 /// Images for the calibration, which are not in the reference.
 pub struct HeldOut {
-    /// One row an image.
-    pub embeddings: Array2<f32>,
-    pub images: Vec<EmbeddedImage>,
-    /// The model's classes, where it is known.
-    pub classes: Vec<String>,
+    pub embedded: Embedded,
     pub source: CalibrationSource,
     /// How the groups of the images were told, where they have groups.
     pub group_by: Option<GroupBy>,
 }
 
 impl HeldOut {
-    /// Images that were held out in this way. Of a matrix the classes are those that the model predicted.
-    pub fn of_images(embedded: Embedded, source: CalibrationSource) -> Self {
-        let Embedded { embeddings, mut images, classes, of_matrix } = embedded;
-        if of_matrix {
-            for image in &mut images {
-                image.label = None;
-            }
-        }
-        Self { embeddings, images, classes, source, group_by: None }
-    }
-
-    /// Images that were named for it.
-    pub fn named(embedded: Embedded) -> Self {
-        let source = if embedded.of_matrix {
+    /// Reads images, which are a `share` of others or were named, for a reference of this dimension. Of a matrix the
+    /// classes are those that the model predicted.
+    pub fn read(
+        images: Source<'_>,
+        share: Option<CalibrationSource>,
+        dimension: usize,
+        model: &mut Model<'_>,
+        remarks: &mut Remarks,
+    ) -> Result<Self> {
+        let mut embedded = read(images, Some(Part::Calibration), model, remarks)?;
+        let columns = embedded.embeddings.ncols();
+        ensure!(
+            columns == dimension,
+            "the held-out embeddings have {columns} columns, and the reference has {dimension}"
+        );
+        let named = if embedded.of_matrix {
+            embedded.images.iter_mut().for_each(|image| image.known.label = None);
             CalibrationSource::Embeddings
         } else {
             CalibrationSource::Directory
         };
-        Self::of_images(embedded, source)
+        Ok(Self { embedded, source: share.unwrap_or(named), group_by: None })
     }
 
-    /// The images that a store keeps, and what its calibration says of them.
-    pub fn of_store(images: &CalibrationImages, calibration: &Calibration) -> Self {
+    /// The images that a store keeps, where there is a calibration that says more of them.
+    pub fn of_store(
+        images: Option<&CalibrationImages>,
+        calibration: Option<&Calibration>,
+    ) -> Option<Self> {
+        let (images, calibration) = images.zip(calibration)?;
         let groups = groups_by_id(calibration);
-        let image = |image: &CalibrationImage| EmbeddedImage {
-            id: image.id.clone(),
-            label: image.label.clone(),
-            predicted: Predicted::Stored {
-                class: image.predicted_class.clone(),
-                probabilities: image.probabilities.clone(),
-                properties: image.properties,
-            },
-            group: groups.get(image.id.as_str()).map(|group| (*group).to_owned()),
+        let image = |known: &CalibrationImage| EmbeddedImage {
+            known: known.clone(),
+            group: groups.get(known.id.as_str()).map(|group| (*group).to_owned()),
+            file: None,
         };
-        Self {
+        let embedded = Embedded {
             embeddings: images.embeddings().to_owned(),
             images: images.images().iter().map(image).collect(),
             classes: images.classes().to_vec(),
-            source: calibration.source().clone(),
-            group_by: calibration.group_by().cloned(),
-        }
-    }
-
-    /// These of the images.
-    pub fn select(self, rows: &[usize]) -> Self {
-        let mut images: Vec<_> = self.images.into_iter().map(Some).collect();
-        let images = rows.iter().filter_map(|&row| images[row].take()).collect();
-        Self { embeddings: select(self.embeddings, rows), images, ..self }
+            of_matrix: false,
+        };
+        let (source, group_by) = (calibration.source().clone(), calibration.group_by().cloned());
+        Some(Self { embedded, source, group_by })
     }
 
     /// These images and `others` behind them, which are none of them.
     pub fn followed_by(self, others: Self) -> Result<Self> {
-        let embeddings = concatenate(Axis(0), &[self.embeddings.view(), others.embeddings.view()])
+        let (mut embedded, theirs) = (self.embedded, others.embedded);
+        let embeddings = [embedded.embeddings.view(), theirs.embeddings.view()];
+        embedded.embeddings = concatenate(Axis(0), &embeddings)
             .context("the held-out images have embeddings of different dimensions")?;
-        let mut images: Vec<_> = self.images.into_iter().chain(others.images).collect();
-        // Probabilities are kept of all images or of none.
-        let all_known = images.iter().all(|image| image.predicted.probabilities().is_some());
-        if !all_known {
-            for image in &mut images {
-                image.predicted = Predicted::Class(image.predicted_class());
-            }
+        embedded.images.extend(theirs.images);
+        if embedded.classes.is_empty() {
+            embedded.classes = theirs.classes;
         }
-        let classes = if self.classes.is_empty() { others.classes } else { self.classes };
+        // Probabilities are kept of all images or of none.
+        if embedded.images.iter().any(|image| image.known.probabilities.is_none()) {
+            embedded.images.iter_mut().for_each(|image| image.known.probabilities = None);
+        }
         let source = self.source.joined_by(others.source);
-        let group_by = self.group_by.or(others.group_by);
-        Ok(Self { embeddings, images, classes, source, group_by })
+        Ok(Self { embedded, source, group_by: self.group_by.or(others.group_by) })
     }
 
     /// With the group of each image, where groups are told; otherwise all have one by what stores remembered, or none
     /// has.
     pub fn in_groups(mut self, groups: &Groups) -> Result<Self> {
+        let images = &mut self.embedded.images;
         if groups.by().is_none() {
-            let with = self.images.iter().filter(|image| image.group.is_some()).count();
+            let with = images.iter().filter(|image| image.group.is_some()).count();
             ensure!(
-                with == 0 || with == self.images.len(),
+                with == 0 || with == images.len(),
                 "{with} of {} held-out images have groups, and the others have none: say how they are told ({FLAGS})",
-                self.images.len(),
+                images.len(),
             );
             return Ok(self);
         }
-        let images = self.images.iter().map(|image| (image.id.as_str(), image.group.as_deref()));
-        let of_images = groups.assign(images).context("of the held-out images")?;
-        for (image, group) in self.images.iter_mut().zip(of_images) {
+        let known = images.iter().map(|image| (image.known.id.as_str(), image.group.as_deref()));
+        let found = groups.check_told(known.clone().map(|(id, _)| id));
+        let found = found.and_then(|()| groups.assign(known)).context("of the held-out images")?;
+        for (image, group) in images.iter_mut().zip(found) {
             image.group = Some(group);
         }
         self.group_by = groups.by().cloned();

@@ -20,6 +20,7 @@ mod images;
 mod interrupt;
 mod model;
 mod npy;
+mod parallel;
 mod progress;
 mod remarks;
 mod report;

@@ -2,13 +2,14 @@
 
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use clap::Args;
 use sdd_core::{Classifier, ClassifierOptions, Device, ImageLimits, ModelSpec, ReadOptions};
-use sdd_drift::Reference;
-use sdd_index::ModelIdentity;
+use sdd_drift::reference::check_model;
+use sdd_index::{Manifest, ModelIdentity};
+
+use crate::parallel::threads;
 
 /// The model that ships with this repository, from the folder that the program is started in.
 const DEFAULT_MODEL: &str = "models/sdd-efficientnet-lite0.onnx";
@@ -63,11 +64,6 @@ impl ModelArguments {
         self.model.is_some()
     }
 
-    fn threads(&self) -> usize {
-        let cores = std::thread::available_parallelism();
-        self.threads.or(cores.ok()).map_or(1, NonZeroUsize::get)
-    }
-
     fn open(&self) -> Result<Classifier> {
         let model = self.model.as_deref().unwrap_or(Path::new(DEFAULT_MODEL));
         let options = ClassifierOptions {
@@ -86,56 +82,51 @@ impl ModelArguments {
 /// A model that is opened where images need it, and once.
 pub struct Model<'a> {
     arguments: &'a ModelArguments,
-    /// It must be the model of this reference.
-    reference: Option<&'a Reference>,
-    opened: Option<Opened>,
-}
-
-struct Opened {
+    /// It must be the model of this store.
+    store: Option<&'a Manifest>,
+    /// One where it was opened, and more where these are needed.
     sessions: Vec<Classifier>,
-    spec: Arc<ModelSpec>,
 }
 
 impl<'a> Model<'a> {
     /// Any model.
     pub fn new(arguments: &'a ModelArguments) -> Self {
-        Self { arguments, reference: None, opened: None }
+        Self { arguments, store: None, sessions: Vec::new() }
     }
 
-    /// That of the reference.
-    pub fn of(reference: &'a Reference, arguments: &'a ModelArguments) -> Self {
-        Self { reference: Some(reference), ..Self::new(arguments) }
+    /// That of the store.
+    pub fn of(store: &'a Manifest, arguments: &'a ModelArguments) -> Self {
+        Self { store: Some(store), ..Self::new(arguments) }
     }
 
-    fn opened(&mut self) -> Result<&mut Opened> {
-        if self.opened.is_none() {
+    fn open(&mut self) -> Result<&mut Vec<Classifier>> {
+        if self.sessions.is_empty() {
             let first = self.arguments.open()?;
-            if let Some(reference) = self.reference {
-                reference.check_model(&identity(&first), first.spec().embedding_dimension)?;
+            if let Some(store) = self.store {
+                check_model(store, &identity(&first), first.spec().embedding_dimension)?;
             }
-            let spec = Arc::new(first.spec().clone());
-            self.opened = Some(Opened { sessions: vec![first], spec });
+            self.sessions.push(first);
         }
-        self.opened.as_mut().context("the model is not open")
+        Ok(&mut self.sessions)
     }
 
     /// Where there are embeddings instead of images no model is needed: one that is named all the same must be the
     /// right one.
     pub fn open_if_named(&mut self) -> Result<()> {
         if self.arguments.is_named() {
-            self.opened()?;
+            self.open()?;
         }
         Ok(())
     }
 
-    pub fn spec(&mut self) -> Result<Arc<ModelSpec>> {
-        Ok(Arc::clone(&self.opened()?.spec))
+    pub fn spec(&mut self) -> Result<ModelSpec> {
+        Ok(self.open()?[0].spec().clone())
     }
 
     /// One session a thread, as far as there are images for them.
     pub fn sessions(&mut self, images: usize) -> Result<&mut [Classifier]> {
-        let threads = self.arguments.threads();
-        let sessions = &mut self.opened()?.sessions;
+        let threads = self.arguments.threads.map_or_else(threads, NonZeroUsize::get);
+        let sessions = self.open()?;
         let mut wanted = threads.min(images).max(1);
         if sessions[0].device() != Device::Cpu {
             wanted = wanted.min(MOST_SESSIONS_ON_A_GPU);
@@ -152,7 +143,7 @@ impl<'a> Model<'a> {
 
     /// What a store remembers of the model, if it was opened.
     pub fn identity(&self) -> Option<ModelIdentity> {
-        self.opened.as_ref().map(|opened| identity(&opened.sessions[0]))
+        self.sessions.first().map(identity)
     }
 }
 

@@ -4,10 +4,7 @@ use std::fmt;
 
 use serde::Serialize;
 
-use crate::answer::{Failure, count, line};
-
-/// How many duplicates are listed in text; JSON has all.
-const LISTED: usize = 10;
+use crate::answer::{Failure, count, line, listed};
 
 /// Which side of a store an image was meant for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
@@ -15,15 +12,6 @@ const LISTED: usize = 10;
 pub enum Part {
     Reference,
     Calibration,
-}
-
-impl fmt::Display for Part {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::Reference => "reference",
-            Self::Calibration => "calibration",
-        })
-    }
 }
 
 /// An image that is not used although it was meant to be.
@@ -53,6 +41,14 @@ pub struct Duplicate {
     pub other_class: bool,
 }
 
+impl Duplicate {
+    /// An image and the one that it is, each with its class.
+    pub fn new(part: Option<Part>, [image, same]: [(&str, Option<&str>); 2]) -> Self {
+        let other_class = image.1.zip(same.1).is_some_and(|(one, other)| one != other);
+        Self { part, image: image.0.to_owned(), same_as: same.0.to_owned(), other_class }
+    }
+}
+
 /// What was passed over without a word on each.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 pub struct Ignored {
@@ -80,34 +76,27 @@ pub struct Remarks {
     pub ignored: Ignored,
 }
 
-impl Remarks {
-    /// How many images were meant for a part and are not used.
-    pub fn left_out(&self, part: Part) -> usize {
-        let skipped = self.skipped.iter().filter(|image| image.part == Some(part)).count();
-        skipped + self.duplicates.iter().filter(|image| image.part == Some(part)).count()
+/// What an image was meant for, behind its name.
+fn part_text(part: Option<Part>) -> &'static str {
+    match part {
+        None => "",
+        Some(Part::Reference) => " (reference)",
+        Some(Part::Calibration) => " (calibration)",
     }
-}
-
-fn fmt_part(f: &mut fmt::Formatter<'_>, part: Option<Part>) -> fmt::Result {
-    part.map_or(Ok(()), |part| write!(f, " ({part})"))
 }
 
 /// A line of the list of skipped images.
 impl fmt::Display for Skipped {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.image)?;
-        fmt_part(f, self.part)?;
-        write!(f, ": {}", self.reason)
+        write!(f, "{}{}: {}", self.image, part_text(self.part), self.reason)
     }
 }
 
 /// A line of the list of duplicates.
 impl fmt::Display for Duplicate {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.image)?;
-        fmt_part(f, self.part)?;
         let warning = if self.other_class { ", which is of another class" } else { "" };
-        write!(f, " = {}{warning}", self.same_as)
+        write!(f, "{}{} = {}{warning}", self.image, part_text(self.part), self.same_as)
     }
 }
 
@@ -134,10 +123,7 @@ impl fmt::Display for Remarks {
         if duplicates > 0 {
             let number = count(duplicates, "image");
             line(f, "duplicates", format_args!("{number} left out, the same as another"))?;
-            self.duplicates.iter().take(LISTED).try_for_each(|one| writeln!(f, "    {one}"))?;
-            if let Some(more) = duplicates.checked_sub(LISTED).filter(|more| *more > 0) {
-                writeln!(f, "    and {more} more")?;
-            }
+            listed(f, &self.duplicates)?;
         }
         self.ignored.fmt(f)
     }

@@ -5,9 +5,10 @@ use clap::Args;
 use sdd_index::{FileStore, Generation, Replaces};
 
 use crate::answer::Answer;
+use crate::calibration::Scored;
 use crate::help;
 use crate::remarks::Remarks;
-use crate::revision::{Base, JSON_HELP, Revised, change};
+use crate::revision::{Base, JSON_HELP, change, save};
 use crate::store_argument::{ChangeArguments, StoreArgument};
 
 const BEFORE_HELP: &str = "\
@@ -41,26 +42,18 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
             .with_context(|| format!("{} keeps no earlier generation", dir.display()))?,
     };
     let current = history.into_iter().find(|kept| kept.is_current).map(|kept| kept.manifest);
-    let replaces = match &current {
-        Some(current) => {
-            ensure!(
-                current.generation != generation,
-                "{} is at generation {generation} already",
-                dir.display()
-            );
-            Replaces::Generation(current)
-        }
-        None => Replaces::LostManifest,
-    };
-    let old = FileStore::open_generation(dir, generation)
-        .map_err(anyhow::Error::from)
-        .and_then(Base::of_store)
+    ensure!(
+        current.as_ref().is_none_or(|current| current.generation != generation),
+        "{} is at generation {generation} already",
+        dir.display()
+    );
+    let replaces = current.as_ref().map_or(Replaces::LostManifest, Replaces::Generation);
+    let name = StoreArgument { path: dir.clone(), generation: Some(generation) };
+    let Base { store, score, calibration, .. } = Base::open(&name)
         .with_context(|| format!("generation {generation} cannot be brought back"))?;
-    let change = change("rollback", &old.store);
-    let written = arguments.change.save(&old.store, dir, replaces, &change)?;
-    let (score, calibration) = (old.score, old.calibration.as_ref());
-    Revised::new(dir, &old.store, score, calibration, change, written.as_ref(), Remarks::default())
-        .answer()
+    let change = change("rollback", Some(store.manifest()));
+    let old = Scored { store, score, calibration };
+    save(&old, dir, replaces, change, &arguments.change, Remarks::default())
 }
 
 /// The latest generation but the current one; the latest of all where nothing says which that is.

@@ -1,6 +1,8 @@
 //! The flags that say how an image is scored, and which score is unusual.
 
+use std::error::Error;
 use std::num::NonZeroUsize;
+use std::str::FromStr;
 
 use clap::Args;
 use clap::builder::{PossibleValuesParser, TypedValueParser};
@@ -8,11 +10,11 @@ use sdd_drift::calibration::DEFAULT_ALPHA;
 use sdd_drift::{DEFAULT_DELTA, PValueKind, PValueWithin, Score, ScoreMethod, VerdictRule};
 
 /// Score and rule. What is not given is the default, or stays as it was.
-#[derive(Debug, Args)]
+#[derive(Debug, Default, PartialEq, Args)]
 #[command(next_help_heading = "Score and rule (an update keeps what is not given)")]
 pub struct RuleArguments {
     /// How an image is compared with the reference [default: knn]
-    #[arg(long, value_parser = score_parser())]
+    #[arg(long, value_parser = by_name::<ScoreMethod>(ScoreMethod::ALL.map(ScoreMethod::name)))]
     score: Option<ScoreMethod>,
 
     /// Which nearest neighbor's distance is the score [default: 5]
@@ -34,7 +36,7 @@ pub struct RuleArguments {
 
     /// Held-out images that an image is compared with: all, or those of its predicted class, which must
     /// then be enough (19 by default) for a verdict [default: all]
-    #[arg(long, value_name = "IMAGES", value_parser = within_parser())]
+    #[arg(long, value_name = "IMAGES", value_parser = by_name::<PValueWithin>(PValueWithin::ALL.map(PValueWithin::name)))]
     p_value_within: Option<PValueWithin>,
 }
 
@@ -43,13 +45,7 @@ impl RuleArguments {
     pub const IDS: [&str; 6] = ["score", "k", "alpha", "p_value", "delta", "p_value_within"];
 
     pub fn is_given(&self) -> bool {
-        let Self { score, k, alpha, p_value, delta, p_value_within } = self;
-        score.is_some()
-            || k.is_some()
-            || alpha.is_some()
-            || p_value.is_some()
-            || delta.is_some()
-            || p_value_within.is_some()
+        *self != Self::default()
     }
 
     /// The score, which was `before`.
@@ -76,14 +72,12 @@ impl RuleArguments {
     }
 }
 
-fn score_parser() -> impl TypedValueParser<Value = ScoreMethod> {
-    PossibleValuesParser::new(ScoreMethod::ALL.map(ScoreMethod::name))
-        .try_map(|name| name.parse::<ScoreMethod>())
-}
-
-fn within_parser() -> impl TypedValueParser<Value = PValueWithin> {
-    PossibleValuesParser::new(PValueWithin::ALL.map(PValueWithin::name))
-        .try_map(|name| name.parse::<PValueWithin>())
+/// Values that have names, and are read by them.
+pub fn by_name<T>(names: impl IntoIterator<Item = &'static str>) -> impl TypedValueParser<Value = T>
+where
+    T: FromStr<Err: Error + Send + Sync + 'static> + Clone + Send + Sync + 'static,
+{
+    PossibleValuesParser::new(names).try_map(|name| name.parse::<T>())
 }
 
 pub fn open_unit_interval(text: &str) -> Result<f64, String> {

@@ -9,15 +9,17 @@ use anyhow::{Result, ensure};
 use ndarray::Array2;
 use sdd_index::{Error, FileStore, Filter, Normalization, Record, RowKey};
 
-use crate::answer::some_of;
+use crate::answer::{are, some_of};
 use crate::held_out::HeldOut;
-use crate::images::embedded::select;
+use crate::images::embedded::Embedded;
 use crate::remarks::{Duplicate, Part, Remarks};
 
 /// The images of both sides by what tells them from others.
 pub struct Sides {
     normalization: Normalization,
     reference: HashMap<RowKey, Record>,
+    /// Of the reference as it was.
+    ids: HashSet<String>,
     /// Their ids.
     held_out: HashMap<RowKey, String>,
 }
@@ -31,13 +33,15 @@ pub struct Chosen {
 impl Sides {
     /// Of a store that has nothing yet, and keeps embeddings in this way.
     pub fn new(normalization: Normalization) -> Self {
-        Self { normalization, reference: HashMap::new(), held_out: HashMap::new() }
+        let (reference, held_out) = (HashMap::new(), HashMap::new());
+        Self { normalization, reference, ids: HashSet::new(), held_out }
     }
 
     /// With the rows of this store in the reference.
     pub fn of_store(store: &FileStore) -> Self {
         let mut sides = Self::new(store.manifest().normalization);
         for (key, record) in store.row_keys().into_iter().zip(store.records(Filter::All)) {
+            sides.ids.insert(record.id.clone());
             // Older programs kept what was there twice.
             sides.reference.entry(key).or_insert(record);
         }
@@ -46,105 +50,80 @@ impl Sides {
 
     /// With these images held out.
     pub fn with_held_out(mut self, held_out: &HeldOut) -> Self {
-        for (key, image) in self.keys_of(&held_out.embeddings).into_iter().zip(&held_out.images) {
-            self.held_out.entry(key).or_insert_with(|| image.id.clone());
+        let keys = self.keys_of(&held_out.embedded.embeddings);
+        for (key, id) in keys.into_iter().zip(held_out.embedded.ids()) {
+            self.held_out.entry(key).or_insert_with(|| id.to_owned());
         }
         self
-    }
-
-    /// Of new images for the reference, which are looked at while they still have the numbers that a person knows.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NotFinite`].
-    pub fn keys(&self, embeddings: &Array2<f32>) -> sdd_index::Result<Vec<RowKey>> {
-        match embeddings.indexed_iter().find(|(_, value)| !value.is_finite()) {
-            Some(((row, column), &value)) => {
-                Err(Error::NotFinite { what: "rows", row, column, value })
-            }
-            None => Ok(self.keys_of(embeddings)),
-        }
     }
 
     fn keys_of(&self, embeddings: &Array2<f32>) -> Vec<RowKey> {
         embeddings.outer_iter().map(|row| RowKey::new(self.normalization, row)).collect()
     }
 
-    fn in_reference(&self, key: &RowKey) -> Option<&Record> {
-        self.reference.get(key)
-    }
-
-    pub fn is_held_out(&self, key: &RowKey) -> bool {
-        self.held_out.contains_key(key)
-    }
-
-    /// Puts an image into the reference, in place of one that is the same.
-    fn insert(&mut self, key: RowKey, record: &Record) {
-        self.reference.insert(key, record.clone());
-    }
-
-    /// The images that the reference has not had; the others are named in `remarks`.
-    pub fn admit(
-        &mut self,
-        embeddings: Array2<f32>,
-        records: Vec<Record>,
-        remarks: &mut Remarks,
-    ) -> sdd_index::Result<(Array2<f32>, Vec<Record>)> {
-        let keys = self.keys(&embeddings)?;
-        let (mut rows, mut kept) = (Vec::new(), Vec::new());
-        for ((row, key), record) in keys.into_iter().enumerate().zip(records) {
-            if let Some(same) = self.in_reference(&key) {
-                remarks.duplicates.push(duplicate(Part::Reference, &record, same));
-                continue;
-            }
-            self.insert(key, &record);
-            rows.push(row);
-            kept.push(record);
-        }
-        Ok((select(embeddings, &rows), kept))
-    }
-
-    /// Decides about new rows for `store`, whose reference this is: an image that it has is left out and named in
-    /// `remarks`, unless it is to `replace` itself because it is of another class now.
+    /// Those of new images that the reference is to have, and the ids that they replace, as [`choose`](Self::choose)
+    /// decides.
     ///
     /// # Errors
     ///
-    /// An id that another image of the store has, unless that is replaced.
+    /// [`Error::NotFinite`], by the numbers of rows that a person knows; an image that is held out; what `choose`
+    /// refuses.
+    pub fn admit(
+        &mut self,
+        found: Embedded,
+        replace: bool,
+        remarks: &mut Remarks,
+    ) -> Result<(Embedded, BTreeSet<String>)> {
+        let mut values = found.embeddings.indexed_iter();
+        if let Some(((row, column), &value)) = values.find(|(_, value)| !value.is_finite()) {
+            return Err(Error::NotFinite { what: "rows", row, column, value }.into());
+        }
+        let (keys, records) = (self.keys_of(&found.embeddings), found.records());
+        let both = keys.iter().zip(found.ids()).filter(|(key, _)| self.held_out.contains_key(key));
+        let both: Vec<&str> = both.map(|(_, id)| id).collect();
+        ensure!(
+            both.is_empty(),
+            "{} held out for the calibration, for example {}: an image cannot be on both sides; leave them out, or \
+             hold out other images in their place (--calibrate IMAGES)",
+            are(both.len(), "image"),
+            some_of(&both)
+        );
+        let Chosen { rows, replaced } = self.choose(&keys, &records, replace, remarks)?;
+        Ok((found.select(&rows), replaced))
+    }
+
+    /// Decides about new rows for the reference: an image that it has is left out and named in `remarks`, unless it is
+    /// to `replace` itself because it is of another class now.
+    ///
+    /// # Errors
+    ///
+    /// An id that another image of the reference has, unless that is replaced.
     pub fn choose(
         &mut self,
-        store: &FileStore,
         keys: &[RowKey],
         records: &[Record],
         replace: bool,
         remarks: &mut Remarks,
     ) -> Result<Chosen> {
-        let known = store.records(Filter::All);
-        let ids: HashSet<&str> = known.iter().map(|record| record.id.as_str()).collect();
         let mut chosen = Chosen { rows: Vec::new(), replaced: BTreeSet::new() };
-        let mut taken = Vec::new();
         for (row, (record, key)) in records.iter().zip(keys).enumerate() {
-            match self.in_reference(key) {
-                Some(same) if same.id != record.id || same.label == record.label || !replace => {
-                    remarks.duplicates.push(duplicate(Part::Reference, record, same));
-                    continue;
-                }
-                _ if ids.contains(record.id.as_str()) => {
-                    taken.push(record.id.as_str());
-                    chosen.replaced.insert(record.id.clone());
-                }
-                _ => {}
+            if let Some(same) = self.reference.get(key)
+                && (!replace || same.id != record.id || same.label == record.label)
+            {
+                remarks.duplicates.push(duplicate(Part::Reference, record, same));
+                continue;
             }
-            self.insert(*key, record);
+            if self.ids.contains(&record.id) {
+                chosen.replaced.insert(record.id.clone());
+            }
+            self.reference.insert(*key, record.clone());
             chosen.rows.push(row);
         }
+        let taken: Vec<&str> = chosen.replaced.iter().map(String::as_str).collect();
         ensure!(
             replace || taken.is_empty(),
             "{} in the store that another image has, for example {}: --replace puts the new images in their place",
-            if taken.len() == 1 {
-                "1 id is".to_owned()
-            } else {
-                format!("{} ids are", taken.len())
-            },
+            are(taken.len(), "id"),
             some_of(&taken)
         );
         Ok(chosen)
@@ -152,27 +131,21 @@ impl Sides {
 
     /// The images that are on neither side yet, held out; the others are named in `remarks`.
     pub fn hold_out(&mut self, held_out: HeldOut, remarks: &mut Remarks) -> HeldOut {
-        let part = Part::Calibration;
+        let HeldOut { embedded, source, group_by } = held_out;
         let mut rows = Vec::new();
-        for (row, key) in self.keys_of(&held_out.embeddings).into_iter().enumerate() {
-            let image = &held_out.images[row];
-            if let Some(same) = self.in_reference(&key) {
-                let record = Record { id: image.id.clone(), label: image.label.clone() };
-                remarks.duplicates.push(duplicate(part, &record, same));
-            } else if let Some(same_as) = self.held_out.get(&key).cloned() {
-                let image = image.id.clone();
-                remarks.duplicates.push(Duplicate {
-                    part: Some(part),
-                    image,
-                    same_as,
-                    other_class: false,
-                });
+        let keys = self.keys_of(&embedded.embeddings).into_iter();
+        for (row, (key, record)) in keys.zip(embedded.records()).enumerate() {
+            if let Some(same) = self.reference.get(&key) {
+                remarks.duplicates.push(duplicate(Part::Calibration, &record, same));
+            } else if let Some(same) = self.held_out.get(&key) {
+                let both = [(record.id.as_str(), None), (same, None)];
+                remarks.duplicates.push(Duplicate::new(Some(Part::Calibration), both));
             } else {
-                self.held_out.insert(key, image.id.clone());
+                self.held_out.insert(key, record.id);
                 rows.push(row);
             }
         }
-        held_out.select(&rows)
+        HeldOut { embedded: embedded.select(&rows), source, group_by }
     }
 
     /// A held-out image that is in the reference, too, and what it is called there.
@@ -181,8 +154,8 @@ impl Sides {
     }
 }
 
-/// What is said of an image that is left out because another one is the same.
+/// An image that is left out because another one is the same.
 fn duplicate(part: Part, image: &Record, same: &Record) -> Duplicate {
-    let other_class = image.label.is_some() && same.label.is_some() && image.label != same.label;
-    Duplicate { part: Some(part), image: image.id.clone(), same_as: same.id.clone(), other_class }
+    let both = [image, same].map(|record| (record.id.as_str(), record.label.as_deref()));
+    Duplicate::new(Some(part), both)
 }

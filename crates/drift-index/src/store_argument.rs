@@ -86,51 +86,24 @@ pub struct KeepArguments {
 pub struct ChangeArguments {
     /// Say what would be done, and write nothing
     #[arg(long)]
-    dry_run: bool,
+    pub dry_run: bool,
 
     #[command(flatten)]
-    keeping: KeepArguments,
+    pub keeping: KeepArguments,
 }
 
-impl ChangeArguments {
-    /// Writes the generation that comes about by this change; nothing in a dry run.
+impl KeepArguments {
+    /// Writes the generation that comes about by this change.
     pub fn save(
         &self,
         store: &FileStore,
         dir: &Path,
         replaces: Replaces<'_>,
         change: &Change,
-    ) -> Result<Option<Manifest>> {
-        if self.dry_run {
-            return Ok(None);
-        }
-        let change = Change { note: self.keeping.note.clone(), ..change.clone() };
-        self.keeping.write(store, dir, replaces, Some(change)).map(Some)
-    }
-}
-
-impl KeepArguments {
-    /// Writes a store that was built, over whatever is there. Without a note there is nothing to say of it that older
-    /// programs could not read.
-    pub fn save_built(&self, store: &FileStore, dir: &Path) -> Result<Manifest> {
-        let change = self.note.clone().map(|note| Change {
-            command: "build".to_owned(),
-            from: None,
-            added: store.len(),
-            removed: 0,
-            replaced: 0,
-            note: Some(note),
-        });
-        self.write(store, dir, Replaces::Anything, change)
-    }
-
-    fn write(
-        &self,
-        store: &FileStore,
-        dir: &Path,
-        replaces: Replaces<'_>,
-        change: Option<Change>,
     ) -> Result<Manifest> {
+        // Of a build without a note there is nothing to say that older programs could not read.
+        let is_told = change.from.is_some() || self.note.is_some();
+        let change = is_told.then(|| Change { note: self.note.clone(), ..change.clone() });
         let options = WriteOptions { replaces, keep_generations: self.keep_generations, change };
         store
             .save(dir, &options)

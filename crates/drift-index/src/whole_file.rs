@@ -17,11 +17,6 @@ pub fn check_destination(path: &Path, endings: &[&str]) -> Result<()> {
         path.display(),
         endings.join(" or ."),
     );
-    check_place(path)
-}
-
-/// The same, whatever its ending is.
-pub fn check_place(path: &Path) -> Result<()> {
     match fs::symlink_metadata(path) {
         // Renaming over it would replace the device, the pipe or the link itself.
         Ok(found) => ensure!(found.is_file(), "{} is there and is not a file", path.display()),
@@ -55,19 +50,4 @@ pub fn write_with(path: &Path, write: impl FnOnce(&mut File) -> Result<()>) -> R
         .and_then(|()| Ok(unnamed.as_file().sync_all()?))
         .and_then(|()| Ok(unnamed.persist(path).map(drop)?))
         .with_context(|| format!("cannot write {}", path.display()))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn others_may_read_what_is_written() {
-        let folder = tempfile::tempdir().unwrap();
-        let (ours, usual) = (folder.path().join("ours"), folder.path().join("usual"));
-        fs::write(&usual, "a").unwrap();
-        write(&ours, b"a").unwrap();
-        let mode = |path: &Path| fs::metadata(path).unwrap().permissions().mode();
-        assert_eq!(mode(&ours), mode(&usual));
-    }
 }

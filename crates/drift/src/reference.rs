@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use ndarray::{Array2, ArrayView2};
-use sdd_index::{FileStore, Filter, ModelIdentity, Neighbor};
+use sdd_index::{FileStore, Filter, Manifest, ModelIdentity, Neighbor};
 use serde::Serialize;
 
 use crate::calibration::{CALIBRATION_ATTACHMENT, Calibration};
@@ -172,24 +172,13 @@ impl Reference {
         self.store.manifest().model.as_ref()
     }
 
-    /// Checks that embeddings of a model, of that many values, can be compared with this reference.
-    /// Models are the same if their files are, by `sha256`, whatever they are called; a store that names no model accepts any of its dimension.
+    /// As [`check_model`] with this reference's store.
     ///
     /// # Errors
     ///
-    /// [`Error::ModelMismatch`] naming both models, [`Error::WrongDimension`].
+    /// [`Error::ModelMismatch`], [`Error::WrongDimension`].
     pub fn check_model(&self, model: &ModelIdentity, dimension: usize) -> Result<()> {
-        let expected = self.store.dimension();
-        match self.model() {
-            Some(known) if !known.sha256.eq_ignore_ascii_case(&model.sha256) => {
-                Err(Error::ModelMismatch {
-                    reference: describe(known, expected),
-                    model: describe(model, dimension),
-                })
-            }
-            _ if dimension != expected => Err(Error::WrongDimension { expected, found: dimension }),
-            _ => Ok(()),
-        }
+        check_model(self.store.manifest(), model, dimension)
     }
 
     /// Compares one image, as a model saw it, with the reference.
@@ -407,6 +396,26 @@ pub fn score_and_calibration(store: &FileStore) -> Result<(Score, Option<Calibra
 
 pub(crate) fn euclidean(neighbor: &Neighbor) -> f64 {
     f64::from(neighbor.distance_squared).sqrt()
+}
+
+/// Checks that embeddings of a model, of that many values, can be compared with those of a store. Models are the same
+/// if their files are, by `sha256`, whatever they are called; a store that names no model accepts any of its dimension.
+///
+/// # Errors
+///
+/// [`Error::ModelMismatch`] naming both models, [`Error::WrongDimension`].
+pub fn check_model(store: &Manifest, model: &ModelIdentity, dimension: usize) -> Result<()> {
+    let expected = store.dimension;
+    match &store.model {
+        Some(known) if !known.sha256.eq_ignore_ascii_case(&model.sha256) => {
+            Err(Error::ModelMismatch {
+                reference: describe(known, expected),
+                model: describe(model, dimension),
+            })
+        }
+        _ if dimension != expected => Err(Error::WrongDimension { expected, found: dimension }),
+        _ => Ok(()),
+    }
 }
 
 fn describe(model: &ModelIdentity, dimension: usize) -> String {

@@ -96,7 +96,7 @@ impl FromStr for ScoreMethod {
 }
 
 /// A score with its parameter.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Score {
     method: ScoreMethod,
     k: Option<usize>,

@@ -29,10 +29,7 @@ one counts, and one that is in the reference is not held out. A store that is th
 replaced once the new one is complete, and kept as an earlier generation.";
 
 const AFTER_HELP: &str = "\
-JSON (--json): status, store, images, dimension, normalization,
-labels [{label, count}], model {name, version, sha256} or null, score {method, k},
-calibration {images, groups, group_by, smallest_p_value, alpha, p_value {kind, delta},
-within, threshold, classes [{class, images, groups, threshold}], source} or null,
+JSON (--json): as of `show`, and
 skipped [{part, image, code, reason}],
 duplicates [{part, image, same_as, other_class}],
 ignored {hidden, other_files, loops}, seconds. `part` is reference or calibration.";

@@ -5,13 +5,12 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, ensure};
-use sdd_drift::{Error, PValueKind, PValueWithin, ScoreMethod, VerdictRule};
+use sdd_drift::{PValueWithin, ScoreMethod, VerdictRule};
 
-use super::arguments::Arguments;
-use crate::answer::{count, some_of};
+use crate::answer::{are, count, some_of};
 use crate::groups::Groups;
 use crate::held_out::HeldOut;
-use crate::images::embedded::EmbeddedImage;
+use crate::images::embedded::Embedded;
 use crate::images::source::Source;
 
 /// Whether a store can be written there.
@@ -32,90 +31,55 @@ pub fn destination(out: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Where the reference's own images are to calibrate: each has a group, and the score can leave one out.
-pub fn left_out(
-    reference: &Source,
-    arguments: &Arguments,
-    groups: &Groups,
-    method: ScoreMethod,
-) -> Result<()> {
-    if method == ScoreMethod::Mahalanobis {
-        return Err(Error::NoGroupLeftOut { method: method.name() }.into());
-    }
+/// Where the reference's own images are to calibrate: there are groups among their names.
+pub fn left_out(reference: &Source<'_>, groups: &Groups) -> Result<()> {
+    groups.check_names(reference)?;
     match reference {
-        Source::Images(folder) => {
+        Source::Images(folder) if groups.are_told() => {
             let ids = folder.images.iter().map(|image| (image.id.as_str(), None));
             groups.assign_some(ids, false).map(drop)
         }
-        Source::Matrix(_) => groups.check_names(arguments.ids.is_some()),
+        _ => Ok(()),
     }
-}
-
-pub fn kind(groups: &Groups, rule: &VerdictRule) -> Result<()> {
-    if groups.are_told() && rule.p_value != PValueKind::Marginal {
-        return Err(Error::PValueOfGroups { p_value: rule.p_value.name() }.into());
-    }
-    Ok(())
 }
 
 /// Images of a group that is on both sides lie closer to the reference than those of a new one.
-pub fn warn_of_both_sides(
-    reference: &[EmbeddedImage],
-    held_out: Option<&HeldOut>,
-    groups: &Groups,
-) {
-    let Some(held_out) = held_out else { return };
+pub fn warn_of_both_sides(reference: &Embedded, held_out: Option<&HeldOut>, groups: &Groups) {
+    let Some(HeldOut { embedded: held_out, .. }) = held_out else { return };
     let held_out: HashSet<&str> =
         held_out.images.iter().filter_map(|image| image.group.as_deref()).collect();
     let reference: BTreeSet<String> =
-        reference.iter().filter_map(|image| groups.group_of(&image.id, None)).collect();
+        reference.ids().filter_map(|id| groups.group_of(id, None)).collect();
     let both: Vec<&str> =
         reference.iter().map(String::as_str).filter(|group| held_out.contains(group)).collect();
     if !both.is_empty() {
         eprintln!(
             "warning: {} both in the reference and held out, for example {}: images of one are alike, and thresholds \
              come out too small",
-            if both.len() == 1 {
-                "1 group is".to_owned()
-            } else {
-                format!("{} groups are", both.len())
-            },
+            are(both.len(), "group"),
             some_of(&both),
         );
     }
 }
 
-pub fn held_out(
-    held_out: &Source,
-    reference: &Source,
-    arguments: &Arguments,
-    groups: &Groups,
-    rule: &VerdictRule,
-) -> Result<()> {
+pub fn held_out(held_out: &Source<'_>, groups: &Groups, rule: &VerdictRule) -> Result<()> {
     let (required, VerdictRule { alpha, p_value, .. }) = (rule.required_images(), rule);
     match held_out {
-        Source::Images(folder) => {
-            if groups.are_told() {
-                let ids = folder.images.iter().map(|image| image.id.as_str());
-                groups.assign_new(ids).context("of the held-out images")?;
-            }
-            ensure!(
-                matches!(reference, Source::Images(_)) || arguments.model.is_named(),
-                "the held-out images are embedded by a model: name the one that made the matrix (--model)"
-            );
+        Source::Images(folder) if groups.are_told() => {
             // With too few groups there is a store all the same, which takes more of them later.
-            ensure!(
-                groups.are_told() || folder.images.len() >= required,
-                "the calibration is too small for alpha = {alpha}: it has {}, and with p-values of kind {p_value} an \
-                 alarm is possible from {required} on; hold out more or choose a larger --alpha",
-                count(folder.images.len(), "image"),
-            );
+            let ids = folder.images.iter().map(|image| image.id.as_str());
+            groups.assign_new(ids).context("of the held-out images")?;
         }
-        Source::Matrix(_) => {
-            groups.check_names(false)?;
+        Source::Images(folder) => ensure!(
+            folder.images.len() >= required,
+            "the calibration is too small for alpha = {alpha}: it has {}, and with p-values of kind {p_value} an \
+             alarm is possible from {required} on; hold out more or choose a larger --alpha",
+            count(folder.images.len(), "image"),
+        ),
+        Source::Matrix(matrix) => {
+            groups.check_names(held_out)?;
             ensure!(
-                rule.within != PValueWithin::PredictedClass
-                    || arguments.calibrate_classes.is_some(),
+                rule.within != PValueWithin::PredictedClass || matrix.classes.is_some(),
                 "p-values within the predicted class need the classes of the held-out embeddings: name them with \
                  --calibrate-classes",
             );

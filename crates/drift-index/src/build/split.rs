@@ -1,81 +1,39 @@
-//! The held-out side of a store that is built: images of their own, or a share of the groups of all.
+//! A share of the groups of the images that a store is built from, held out.
 
 use std::collections::{BTreeSet, HashSet};
-use std::path::Path;
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use sdd_drift::calibration::CalibrationSource;
 use sha2::{Digest, Sha256};
 
 use crate::answer::count;
 use crate::groups::Groups;
-use crate::held_out::HeldOut;
 use crate::images::folder::Folder;
-use crate::images::read::{Beside, read};
-use crate::images::source::Source;
-use crate::interrupt::Interrupt;
-use crate::model::Model;
-use crate::remarks::{Part, Remarks};
 
-/// Held-out images, before anything of them was read.
-pub struct HeldOutSide {
-    pub images: Source,
-    /// How they were chosen, where they are a share of all.
-    share: Option<CalibrationSource>,
-}
-
-impl HeldOutSide {
-    /// Images that were named for it.
-    pub fn named(images: Source) -> Self {
-        Self { images, share: None }
+/// Takes a share of the groups from `reference`, and says how.
+pub fn hold_out(
+    reference: &mut Folder,
+    groups: &Groups,
+    share: f64,
+    seed: u64,
+) -> Result<(Folder, CalibrationSource)> {
+    let group_by = groups.by().context("nobody told of groups")?.clone();
+    let of_images = groups.assign_new(reference.images.iter().map(|image| image.id.as_str()))?;
+    let chosen = choose(&of_images, share, seed)?;
+    let mut held_out = Folder::default();
+    let images = std::mem::take(&mut reference.images);
+    for (image, group) in images.into_iter().zip(of_images) {
+        let side = if chosen.contains(&group) { &mut held_out } else { &mut *reference };
+        side.images.push(image);
     }
-
-    /// Takes a share of the groups from the images that were named.
-    pub fn split(from: &mut Source, groups: &Groups, share: f64, seed: u64) -> Result<Self> {
-        let Source::Images(reference) = from else {
-            bail!(
-                "a share is taken of images: of a matrix, name the held-out one with --calibrate"
-            );
-        };
-        let group_by = groups.by().context("nobody told of groups")?.clone();
-        let of_images =
-            groups.assign_new(reference.images.iter().map(|image| image.id.as_str()))?;
-        let chosen = hold_out(&of_images, share, seed)?;
-        let mut held_out = Folder::default();
-        let images = std::mem::take(&mut reference.images);
-        for (image, group) in images.into_iter().zip(of_images) {
-            let side = if chosen.contains(&group) { &mut held_out } else { &mut *reference };
-            side.images.push(image);
-        }
-        let source = CalibrationSource::Split { group_by, share, seed };
-        Ok(Self { images: Source::Images(held_out), share: Some(source) })
-    }
-
-    /// With groups where these are told.
-    pub fn read(
-        self,
-        classes: Option<&Path>,
-        groups: &Groups,
-        model: &mut Model<'_>,
-        remarks: &mut Remarks,
-        interrupt: &Interrupt,
-    ) -> Result<HeldOut> {
-        let beside = Beside { classes, ids: None };
-        let part = Some(Part::Calibration);
-        let embedded = read(self.images, beside, part, model, remarks, interrupt)?;
-        let held_out = match self.share {
-            Some(source) => HeldOut::of_images(embedded, source),
-            None => HeldOut::named(embedded),
-        };
-        held_out.in_groups(groups)
-    }
+    Ok((held_out, CalibrationSource::Split { group_by, share, seed }))
 }
 
 /// The groups to hold out: `share` of them, at least one, and at least one is left.
 ///
 /// Groups are ranked by a hash of seed and name, so that the choice depends on neither the order of
 /// the images nor a random generator's version.
-fn hold_out(groups: &[String], share: f64, seed: u64) -> Result<HashSet<String>> {
+fn choose(groups: &[String], share: f64, seed: u64) -> Result<HashSet<String>> {
     let distinct: BTreeSet<&str> = groups.iter().map(String::as_str).collect();
     ensure!(
         distinct.len() >= 2,
@@ -107,18 +65,18 @@ mod tests {
     #[test]
     fn a_share_of_the_groups_is_held_out_whatever_the_order() {
         let groups: Vec<String> = (0..50).map(|group| format!("{}", group % 10)).collect();
-        let chosen = hold_out(&groups, 0.2, 0).unwrap();
+        let chosen = choose(&groups, 0.2, 0).unwrap();
         assert_eq!(chosen.len(), 2);
         let reversed: Vec<String> = groups.iter().rev().cloned().collect();
-        assert_eq!(hold_out(&reversed, 0.2, 0).unwrap(), chosen);
-        assert!((1..20).any(|seed| hold_out(&groups, 0.2, seed).unwrap() != chosen));
+        assert_eq!(choose(&reversed, 0.2, 0).unwrap(), chosen);
+        assert!((1..20).any(|seed| choose(&groups, 0.2, seed).unwrap() != chosen));
     }
 
     #[test]
     fn both_sides_get_at_least_one_group() {
         let groups = ["a".to_owned(), "b".to_owned()];
-        assert_eq!(hold_out(&groups, 0.001, 0).unwrap().len(), 1);
-        assert_eq!(hold_out(&groups, 0.999, 0).unwrap().len(), 1);
-        assert!(hold_out(&groups[..1], 0.5, 0).is_err());
+        assert_eq!(choose(&groups, 0.001, 0).unwrap().len(), 1);
+        assert_eq!(choose(&groups, 0.999, 0).unwrap().len(), 1);
+        assert!(choose(&groups[..1], 0.5, 0).is_err());
     }
 }

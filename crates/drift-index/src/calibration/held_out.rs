@@ -1,100 +1,58 @@
 //! The scores of held-out images.
 
-use std::ops::Range;
-
-use anyhow::{Context, Result};
-use ndarray::{Axis, s};
+use anyhow::Result;
 use sdd_drift::calibration::CalibrationEntry;
-use sdd_drift::calibration_images::CalibrationImage;
-use sdd_drift::{CalibrationImages, Error, Reference, VerdictRule};
+use sdd_drift::{Calibration, CalibrationImages, Reference, VerdictRule};
 
-use crate::answer::Failure;
-use crate::calibration::blocks::in_blocks;
-use crate::calibration::calibrated::{Calibrated, finish};
+use super::{calibration, skip};
 use crate::held_out::HeldOut;
-use crate::images::embedded::EmbeddedImage;
-use crate::interrupt::Interrupt;
+use crate::images::embedded::{Embedded, EmbeddedImage, ROWS_AT_A_TIME};
+use crate::parallel::{in_parallel, threads};
 use crate::progress::Progress;
-use crate::remarks::{Part, Remarks, Skipped};
-
-/// Searched together, which shares the reading of the reference among them.
-const IMAGES_AT_A_TIME: usize = 128;
+use crate::remarks::Remarks;
 
 impl HeldOut {
+    /// The calibration, and those of the images that have a score.
     pub(super) fn calibrate(
         self,
         reference: &Reference,
         rule: VerdictRule,
         remarks: &mut Remarks,
-        interrupt: &Interrupt,
-    ) -> Result<Calibrated> {
-        let mut entries = Vec::with_capacity(self.images.len());
-        let (mut rows, mut images) = (Vec::new(), Vec::new());
-        let scores = self.scores(reference, interrupt)?;
-        for ((row, image), score) in self.images.into_iter().enumerate().zip(scores) {
-            let predicted_class = image.predicted_class();
-            let probabilities = image.predicted.probabilities();
-            let properties = image.predicted.properties();
-            let EmbeddedImage { id, label, group, .. } = image;
+    ) -> Result<(Calibration, CalibrationImages)> {
+        let Self { embedded, source, group_by } = self;
+        let scores = scores(&embedded, reference)?;
+        let (mut entries, mut rows) = (Vec::new(), Vec::new());
+        for (row, (image, score)) in embedded.images.iter().zip(scores).enumerate() {
+            let EmbeddedImage { known, group, .. } = image;
             match score {
                 Ok(score) => {
+                    rows.push(row);
                     entries.push(CalibrationEntry {
                         // By which its group is found again.
-                        id: group.is_some().then(|| id.clone()),
+                        id: group.is_some().then(|| known.id.clone()),
                         score,
-                        predicted_class: predicted_class.clone(),
-                        label: label.clone(),
-                        group,
-                        properties,
-                    });
-                    rows.push(row);
-                    images.push(CalibrationImage {
-                        id,
-                        predicted_class,
-                        label,
-                        probabilities,
-                        properties,
+                        predicted_class: known.predicted_class.clone(),
+                        label: known.label.clone(),
+                        group: group.clone(),
+                        properties: known.properties,
                     });
                 }
-                // The same image as a query would have no score either.
-                Err(error @ Error::ClassWithoutReference { .. }) => {
-                    let failure = Failure { code: error.code(), message: error.to_string() };
-                    remarks.skipped.push(Skipped::new(Some(Part::Calibration), id, failure));
-                }
-                Err(error) => {
-                    return Err(error)
-                        .with_context(|| format!("cannot score calibration image {id}"));
-                }
+                Err(error) => skip(&known.id, error, remarks)?,
             }
         }
         let score = reference.score();
-        let calibration = finish(score, rule, entries, self.group_by, self.source, remarks)?;
-        let embeddings = self.embeddings.select(Axis(0), &rows);
-        let images = Some(CalibrationImages::new(embeddings, self.classes, images)?);
-        Ok(Calibrated { calibration, images })
+        let calibration = calibration(score, rule, entries, group_by, source, remarks)?;
+        let Embedded { embeddings, images, classes, .. } = embedded.select(&rows);
+        let images = images.into_iter().map(|image| image.known).collect();
+        Ok((calibration, CalibrationImages::new(embeddings, classes, images)?))
     }
+}
 
-    /// One an image, in their order.
-    fn scores(
-        &self,
-        reference: &Reference,
-        interrupt: &Interrupt,
-    ) -> Result<Vec<sdd_drift::Result<f64>>> {
-        let total = self.images.len();
-        let progress = Progress::new(total, "held-out images");
-        in_blocks(total.div_ceil(IMAGES_AT_A_TIME), progress, interrupt, |block| {
-            let start = block * IMAGES_AT_A_TIME;
-            self.scores_of(reference, start..total.min(start + IMAGES_AT_A_TIME))
-        })
-    }
-
-    fn scores_of(&self, reference: &Reference, rows: Range<usize>) -> Vec<sdd_drift::Result<f64>> {
-        let embeddings = self.embeddings.slice(s![rows.clone(), ..]);
-        let embeddings = embeddings.as_standard_layout();
-        let images = self.images[rows].iter().zip(embeddings.outer_iter());
-        let queries: Vec<_> = images
-            .map(|(image, row)| image.predicted.query(row.to_slice().unwrap_or_default()))
-            .collect();
-        reference.scores(&queries)
-    }
+/// One an image, in their order.
+fn scores(embedded: &Embedded, reference: &Reference) -> Result<Vec<sdd_drift::Result<f64>>> {
+    let queries = embedded.queries();
+    let blocks: Vec<_> = queries.chunks(ROWS_AT_A_TIME).collect();
+    let progress = Progress::new(queries.len(), "held-out images");
+    let workers = vec![(); threads().min(blocks.len())];
+    in_parallel(workers, blocks.len(), progress, |(), block| Ok(reference.scores(blocks[block])))
 }

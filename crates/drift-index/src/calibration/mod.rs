@@ -1,30 +1,32 @@
 //! Scores calibration images against a reference, exactly as a query will be: images that are held out, or the reference's
 //! own with their group left out.
 
-mod blocks;
-mod calibrated;
 mod held_out;
 mod left_out;
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use anyhow::Result;
-use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, ClassCalibration};
+use anyhow::{Context, Result};
+use sdd_drift::calibration::{
+    CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource, ClassCalibration,
+    check_rule_of_groups,
+};
 use sdd_drift::calibration_images::{
     CALIBRATION_EMBEDDINGS_ATTACHMENT, CALIBRATION_IMAGES_ATTACHMENT,
 };
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::{Calibration, CalibrationImages, PValueWithin, Reference, Score, VerdictRule};
+use sdd_drift::{
+    Calibration, CalibrationImages, Error, GroupBy, PValueWithin, Reference, Score, VerdictRule,
+};
 use sdd_index::FileStore;
 
-pub use self::calibrated::Calibrated;
 pub use self::left_out::LeftOut;
 use crate::answer::count;
 use crate::groups::Groups;
 use crate::held_out::HeldOut;
-use crate::interrupt::Interrupt;
-use crate::remarks::Remarks;
+use crate::interrupt;
+use crate::remarks::{Part, Remarks, Skipped};
 
 /// Which images calibrate.
 pub enum Calibrating {
@@ -33,33 +35,66 @@ pub enum Calibrating {
     LeftOut(LeftOut, Groups),
 }
 
-impl Calibrating {
-    /// Hands back the scores, and the held-out images that have one.
-    pub fn calibrate(
-        self,
-        store: &Arc<FileStore>,
-        score: Score,
-        rule: VerdictRule,
-        remarks: &mut Remarks,
-        interrupt: &Interrupt,
-    ) -> Result<Calibrated> {
-        let reference = uncalibrated(store, score)?;
-        let calibrated = match self {
-            Self::HeldOut(images) => images.calibrate(&reference, rule, remarks, interrupt)?,
-            Self::LeftOut(images, groups) => {
-                images.calibrate(&reference, store, &groups, rule, remarks, interrupt)?
-            }
-        };
-        warn(&calibrated.calibration);
-        Ok(calibrated)
+/// Fails before the work where images of groups cannot calibrate in this way.
+pub fn check_groups(
+    groups: &Groups,
+    leaves_out: bool,
+    score: Score,
+    rule: &VerdictRule,
+) -> Result<()> {
+    if leaves_out {
+        score.method().check_group_left_out()?;
     }
+    if groups.by().is_some() {
+        check_rule_of_groups(rule)?;
+    }
+    Ok(())
 }
 
-/// The attachments of a store that is scored in this way, instead of those that it has.
-pub fn attachments(
+/// A store with its score and calibration attached, in memory.
+pub struct Scored {
+    pub store: FileStore,
+    pub score: Score,
+    pub calibration: Option<Calibration>,
+}
+
+/// Scores the images that calibrate, if any do, against the rows of a store, and attaches the outcome to it.
+pub fn scored(
+    store: Arc<FileStore>,
+    asked_for: Score,
+    calibrating: Option<(Calibrating, VerdictRule)>,
+    remarks: &mut Remarks,
+) -> Result<Scored> {
+    let score = asked_for.at_most(store.len());
+    if score != asked_for {
+        eprintln!("warning: there are fewer reference images than neighbors: the score is {score}");
+    }
+    // Fails now, and not when the store is opened, if these images cannot be compared with by this score.
+    let reference = Reference::uncalibrated(Arc::clone(&store), score)?;
+    let (calibration, images) = match calibrating {
+        Some((Calibrating::HeldOut(images), rule)) => {
+            let (calibration, images) = images.calibrate(&reference, rule, remarks)?;
+            (Some(calibration), Some(images))
+        }
+        Some((Calibrating::LeftOut(images, groups), rule)) => {
+            (Some(images.calibrate(&reference, &groups, rule, remarks)?), None)
+        }
+        None => (None, None),
+    };
+    calibration.iter().for_each(warn);
+    interrupt::check()?;
+    drop(reference);
+    let attachments = attachments(&store, score, calibration.as_ref(), images.as_ref());
+    let store = Arc::into_inner(store).context("the store is still in use")?;
+    Ok(Scored { store: store.with_attachments(attachments)?, score, calibration })
+}
+
+/// Those of a store that is scored in this way, instead of those that it has.
+fn attachments(
     store: &FileStore,
     score: Score,
-    calibrated: Option<&Calibrated>,
+    calibration: Option<&Calibration>,
+    images: Option<&CalibrationImages>,
 ) -> BTreeMap<String, Vec<u8>> {
     let ours = [
         SCORE_ATTACHMENT,
@@ -70,18 +105,47 @@ pub fn attachments(
     let others = store.manifest().attachments.keys().filter(|name| !ours.contains(&name.as_str()));
     let mut attachments: BTreeMap<_, _> =
         others.filter_map(|name| Some((name.clone(), store.attachment(name)?.to_vec()))).collect();
-    attachments.insert(SCORE_ATTACHMENT.to_owned(), score.to_json());
-    if let Some(Calibrated { calibration, images }) = calibrated {
-        attachments.insert(CALIBRATION_ATTACHMENT.to_owned(), calibration.to_json());
-        let images = images.iter().flat_map(CalibrationImages::to_attachments);
-        attachments.extend(images.map(|(name, bytes)| (name.to_owned(), bytes)));
+    let mut attach = |name: &str, bytes| attachments.insert(name.to_owned(), bytes);
+    attach(SCORE_ATTACHMENT, score.to_json());
+    if let Some(calibration) = calibration {
+        attach(CALIBRATION_ATTACHMENT, calibration.to_json());
+    }
+    for (name, bytes) in images.into_iter().flat_map(CalibrationImages::to_attachments) {
+        attach(name, bytes);
     }
     attachments
 }
 
-/// Fails if the score cannot be computed from these images at all.
-pub fn uncalibrated(store: &Arc<FileStore>, score: Score) -> Result<Reference> {
-    Ok(Reference::uncalibrated(Arc::clone(store), score)?)
+/// The calibration, or how many images were left for it.
+fn calibration(
+    score: Score,
+    rule: VerdictRule,
+    entries: Vec<CalibrationEntry>,
+    group_by: Option<GroupBy>,
+    source: CalibrationSource,
+    remarks: &Remarks,
+) -> Result<Calibration> {
+    let images = entries.len();
+    Calibration::with_rule(score, rule, entries, group_by, source).with_context(|| {
+        let part = Some(Part::Calibration);
+        let known = remarks.duplicates.iter().filter(|one| one.part == part).count();
+        let left_out = known + remarks.skipped.iter().filter(|one| one.part == part).count();
+        let why = match known {
+            0 => String::new(),
+            known => format!(", {known} of them in the reference already or there twice"),
+        };
+        format!("{} left for the calibration, {left_out} left out{why}", count(images, "image"))
+    })
+}
+
+/// Names an image that cannot be compared with anything, and so calibrates nothing; any other error is one.
+fn skip(id: &str, error: Error, remarks: &mut Remarks) -> Result<()> {
+    if !matches!(error, Error::ClassWithoutReference { .. } | Error::OneGroup { .. }) {
+        return Err(error).with_context(|| format!("cannot score the calibration image {id}"));
+    }
+    let part = Some(Part::Calibration);
+    remarks.skipped.push(Skipped::new(part, id.to_owned(), (&error).into()));
+    Ok(())
 }
 
 /// Says which images will have no verdict: of classes that are judged by their own images, and have too few, or all.

@@ -54,15 +54,10 @@ impl Items {
         if self.rows == 0 && self.unfinished.is_none() {
             return Ok(());
         }
-        let write = || -> Result<()> {
-            let mut file = whole_file::begin(&self.path)?;
+        whole_file::write_with(&self.path, |file| {
             file.write_all(self.text.as_bytes())?;
-            file.as_file().set_permissions(fs::metadata(&self.path)?.permissions())?;
-            file.as_file().sync_all()?;
-            file.persist(&self.path)?;
-            Ok(())
-        };
-        write().with_context(|| format!("cannot write {}", self.path.display()))
+            Ok(file.set_permissions(fs::metadata(&self.path)?.permissions())?)
+        })
     }
 }
 
@@ -182,7 +177,6 @@ mod tests {
             assert_eq!(fs::read_to_string(folder.path().join(ITEMS)).unwrap(), text);
             format!("{error:#}")
         };
-        assert!(refused("image;label;item\n").contains("separated by semicolons"));
         assert!(refused("image,item\n").contains("other columns"));
         assert!(refused("image,label,item\na,b\nc,d,e\n").contains("cannot read"));
         assert!(Items::with(&folder.path().join("none"), &[]).unwrap().is_none());

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::fs::{self, File, TryLockError};
+use std::fs;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use clap::Args;
 use sdd_core::ImageLimits;
 use serde::Serialize;
@@ -16,9 +16,8 @@ use super::labels::{self, LabeledImage};
 use super::staging::Staging;
 use crate::answer::{Answer, count, line};
 use crate::exit::ExitStatus;
-use crate::help;
 use crate::images::file;
-use crate::interrupt::Interrupt;
+use crate::{help, interrupt};
 
 const BEFORE_HELP: &str = "\
 Example:
@@ -57,18 +56,17 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
-    let interrupt = Interrupt::listen()?;
+    interrupt::listen()?;
     let out = &arguments.out;
     let images = labels::read(&arguments.classes)?;
-    let _alone = if arguments.dry_run { None } else { write_alone(out)? };
-    let classes = classes(out, &images)?;
+    let known = class_folders(out)?;
     let mut staging = (!arguments.dry_run).then(|| Staging::new(out)).transpose()?;
     let (mut copied, mut already_there) = (Vec::new(), 0);
     // Nothing of the data set changes before everything has been looked at.
     for image in &images {
-        interrupt.check()?;
+        interrupt::check()?;
         let bytes = read_image(&arguments.folder, image)?;
-        refuse_other_class(out, image)?;
+        refuse_other_class(out, &known, image)?;
         // One that a power cut emptied is copied again.
         let found = fs::metadata(out.join(image.file()));
         if found.is_ok_and(|found| found.len() == bytes.len() as u64) {
@@ -79,7 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         staging.as_mut().map_or(Ok(()), |staging| staging.add(image, &bytes))?;
     }
     let items = Items::with(out, &images)?;
-    interrupt.check()?;
+    interrupt::check()?;
     if let Some(staging) = staging {
         // From here on it goes on to its end; killed in between, it is completed by running it again.
         staging.commit()?;
@@ -91,27 +89,11 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         dry_run: arguments.dry_run,
         copied,
         already_there,
-        classes,
+        classes: count_classes(&known, &images),
         items: items.as_ref().map_or(0, |items| items.rows),
         unfinished: items.and_then(|items| items.unfinished),
     };
     Answer::new(ExitStatus::Success, &labeled)
-}
-
-/// Two at once would each replace the list of the other. Hands back what keeps others away, where anything does.
-fn write_alone(out: &Path) -> Result<Option<File>> {
-    if !out.is_dir() {
-        return Ok(None);
-    }
-    let folder = File::open(out).with_context(|| format!("cannot open {}", out.display()))?;
-    match folder.try_lock() {
-        Err(TryLockError::WouldBlock) => {
-            bail!("{} is being written by another process: wait for it to finish", out.display())
-        }
-        Ok(()) => Ok(Some(folder)),
-        // Some file systems lock no folders.
-        Err(TryLockError::Error(_)) => Ok(None),
-    }
 }
 
 #[derive(Serialize)]
@@ -141,8 +123,8 @@ struct ClassCount {
     new: bool,
 }
 
-/// Counts the images of each class, in the order of the names.
-fn classes(out: &Path, images: &[LabeledImage]) -> Result<Vec<ClassCount>> {
+/// The classes that a data set has.
+fn class_folders(out: &Path) -> Result<Vec<String>> {
     let mut known = Vec::new();
     if out.is_dir() {
         let list = || format!("cannot list {}", out.display());
@@ -154,23 +136,20 @@ fn classes(out: &Path, images: &[LabeledImage]) -> Result<Vec<ClassCount>> {
             }
         }
     }
-    let mut counts: BTreeMap<&str, usize> = BTreeMap::new();
+    Ok(known)
+}
+
+/// Counts the images of each class, in the order of the names.
+fn count_classes(known: &[String], images: &[LabeledImage]) -> Vec<ClassCount> {
+    let mut counts: BTreeMap<&String, usize> = BTreeMap::new();
     for image in images {
         *counts.entry(&image.label).or_default() += 1;
     }
-    let class = |(class, images): (&str, usize)| ClassCount {
-        class: class.to_owned(),
-        images,
-        new: !known.is_empty() && !known.iter().any(|name| name == class),
+    let class = |(class, images): (&String, usize)| {
+        let new = !known.is_empty() && !known.contains(class);
+        ClassCount { class: class.clone(), images, new }
     };
-    Ok(counts.into_iter().map(class).collect())
-}
-
-impl fmt::Display for ClassCount {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let new = if self.new { " (new in the data set: is it misspelled?)" } else { "" };
-        write!(f, "{} {}{new}", self.images, self.class)
-    }
+    counts.into_iter().map(class).collect()
 }
 
 impl fmt::Display for Labeled {
@@ -180,8 +159,11 @@ impl fmt::Display for Labeled {
         if self.already_there > 0 {
             line(f, "there", format_args!("{} already", count(self.already_there, "image")))?;
         }
-        let classes: Vec<String> = self.classes.iter().map(ClassCount::to_string).collect();
-        line(f, "classes", classes.join(", "))?;
+        let classes = self.classes.iter().map(|ClassCount { class, images, new }| {
+            let new = if *new { " (new in the data set: is it misspelled?)" } else { "" };
+            format!("{images} {class}{new}")
+        });
+        line(f, "classes", classes.collect::<Vec<_>>().join(", "))?;
         if let Some(unfinished) = &self.unfinished {
             line(
                 f,
@@ -207,18 +189,15 @@ fn read_image(folder: &Path, image: &LabeledImage) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-fn refuse_other_class(out: &Path, image: &LabeledImage) -> Result<()> {
-    let Ok(classes) = fs::read_dir(out) else { return Ok(()) };
+fn refuse_other_class(out: &Path, known: &[String], image: &LabeledImage) -> Result<()> {
     let name = image.path.rsplit('/').next().unwrap_or_default();
-    for class in classes {
-        let class = class.with_context(|| format!("cannot list {}", out.display()))?;
-        if class.file_name() != image.label.as_str() && class.path().join(name).is_file() {
-            bail!(
-                "{name} is in {} already, and is now called {}: move it there, or correct the list",
-                class.path().display(),
-                image.label
-            );
-        }
+    for class in known.iter().map(|class| out.join(class)) {
+        ensure!(
+            class.ends_with(&image.label) || !class.join(name).is_file(),
+            "{name} is in {} already, and is now called {}: move it there, or correct the list",
+            class.display(),
+            image.label
+        );
     }
     Ok(())
 }

@@ -62,11 +62,8 @@ pub struct Arguments {
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let Records { images, gone } = Records::read(&arguments.folder)?;
-    let images: Vec<Listed> = images
-        .into_iter()
-        .filter(|record| arguments.lets_through(record))
-        .map(Listed::from)
-        .collect();
+    let images = images.into_iter().filter(|record| arguments.lets_through(record));
+    let images: Vec<Listed> = images.map(Listed::from).collect();
     let csv = to_csv(&images)?;
     if let Some(out) = &arguments.out {
         write_new(out, &csv).with_context(|| format!("cannot write {}", out.display()))?;
@@ -109,7 +106,7 @@ fn moment(text: &str) -> Result<String, String> {
 #[derive(Serialize)]
 struct Listed {
     image: String,
-    label: String,
+    label: &'static str,
     time: String,
     class: String,
     confidence: f64,
@@ -121,12 +118,12 @@ struct Listed {
 
 impl From<Record> for Listed {
     fn from(record: Record) -> Self {
-        let drift = record.drift.as_ref();
+        let drift = record.drift.unwrap_or_default();
         Self {
-            label: String::new(),
-            score: drift.map(|drift| drift.score),
-            p_value: drift.and_then(|drift| drift.p_value),
-            out_of_distribution: drift.and_then(|drift| drift.out_of_distribution),
+            label: "",
+            score: drift.score,
+            p_value: drift.p_value,
+            out_of_distribution: drift.out_of_distribution,
             image: record.image.path,
             time: record.time,
             class: record.class,
@@ -165,20 +162,10 @@ fn to_csv(images: &[Listed]) -> Result<Vec<u8>> {
     let mut writer = csv::Writer::from_writer(Vec::new());
     let header = "image,label,time,class,confidence,score,p_value,out_of_distribution,reasons";
     writer.write_record(header.split(','))?;
-    for image in images {
-        let number = |value: Option<f64>| value.map(|value| value.to_string()).unwrap_or_default();
-        let verdict = image.out_of_distribution.map(|is_out| is_out.to_string());
-        writer.write_record([
-            &image.image,
-            &image.label,
-            &image.time,
-            &image.class,
-            &image.confidence.to_string(),
-            &number(image.score),
-            &number(image.p_value),
-            &verdict.unwrap_or_default(),
-            &image.reasons.join(" "),
-        ])?;
+    for row in images {
+        let verdict = (row.confidence, row.score, row.p_value, row.out_of_distribution);
+        let reasons = row.reasons.join(" ");
+        writer.serialize((&row.image, row.label, &row.time, &row.class, verdict, reasons))?;
     }
     Ok(writer.into_inner()?)
 }

@@ -30,9 +30,9 @@ pub struct RecordedImage {
     pub sha256: String,
 }
 
-#[derive(Debug, Clone, Deserialize)]
+#[derive(Debug, Clone, Default, Deserialize)]
 pub struct RecordedDrift {
-    pub score: f64,
+    pub score: Option<f64>,
     pub p_value: Option<f64>,
     pub out_of_distribution: Option<bool>,
 }

@@ -4,38 +4,48 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use tempfile::TempDir;
 
 use super::labels::LabeledImage;
 
 const PREFIX: &str = ".drift-index-label-";
 
-/// How often a new folder may be taken for one that was left behind before it can be locked.
-const ATTEMPTS: usize = 10;
-
 /// Whole files in a folder of their own, which goes with them unless they are moved to where they belong.
 pub struct Staging {
     dataset: PathBuf,
+    /// Whether there was no data set: without files it goes again, too.
+    is_new: bool,
+    /// In the data set, so that files can be moved.
     folder: TempDir,
-    /// The folder, locked for as long as somebody works in it; `None` where the file system locks no folders.
-    _lock: Option<File>,
+    /// What keeps others away from the data set, where anything does.
+    _alone: Option<File>,
     /// From the data set's folder.
     files: Vec<String>,
 }
 
 impl Staging {
-    /// On the data set's file system, so that files can be moved: in the data set or, where there is none yet, in the
-    /// nearest folder above it. What others left behind that were killed is removed.
+    /// Fails where another process writes the data set: two at once would each replace the list of the other.
     pub fn new(dataset: &Path) -> Result<Self> {
-        let is_folder = |folder: &&Path| !folder.as_os_str().is_empty() && folder.is_dir();
-        let above = || dataset.ancestors().skip(1).find(is_folder).unwrap_or(Path::new("."));
-        let existing = if dataset.is_dir() { dataset } else { above() };
-        remove_left_behind(above());
-        remove_left_behind(existing);
-        let (folder, lock) = new_folder(existing)
-            .with_context(|| format!("cannot write into {}", existing.display()))?;
-        Ok(Self { dataset: dataset.to_owned(), folder, _lock: lock, files: Vec::new() })
+        let is_new = !dataset.is_dir();
+        let place = || format!("cannot write into {}", dataset.display());
+        fs::create_dir_all(dataset).with_context(place)?;
+        let alone = File::open(dataset).with_context(place)?;
+        let alone = match alone.try_lock() {
+            Ok(()) => Some(alone),
+            Err(TryLockError::WouldBlock) => bail!(
+                "{} is being written by another process: wait for it to finish",
+                dataset.display()
+            ),
+            // Some file systems lock no folders.
+            Err(TryLockError::Error(_)) => None,
+        };
+        if alone.is_some() {
+            remove_left_behind(dataset);
+        }
+        let folder =
+            tempfile::Builder::new().prefix(PREFIX).tempdir_in(dataset).with_context(place)?;
+        Ok(Self { dataset: dataset.to_owned(), is_new, folder, _alone: alone, files: Vec::new() })
     }
 
     pub fn add(&mut self, image: &LabeledImage, bytes: &[u8]) -> Result<()> {
@@ -65,38 +75,22 @@ impl Staging {
     }
 }
 
-/// A folder that nobody takes for one that was left behind.
-fn new_folder(above: &Path) -> io::Result<(TempDir, Option<File>)> {
-    for _ in 0..ATTEMPTS {
-        let folder = tempfile::Builder::new().prefix(PREFIX).tempdir_in(above)?;
-        let lock = match File::open(folder.path()) {
-            Ok(lock) => lock,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error),
-        };
-        match lock.try_lock() {
-            Ok(()) if folder.path().is_dir() => return Ok((folder, Some(lock))),
-            Err(TryLockError::Error(_)) => return Ok((folder, None)),
-            // Somebody who tidies up was faster.
-            Ok(()) | Err(TryLockError::WouldBlock) => {}
+impl Drop for Staging {
+    fn drop(&mut self) {
+        if self.is_new {
+            // What cannot be removed is removed by the next one; a data set with files in it stays.
+            let _ = fs::remove_dir_all(self.folder.path());
+            let _ = fs::remove_dir(&self.dataset);
         }
     }
-    Err(io::Error::other("what is made there is removed at once"))
 }
 
-/// Removes the folders of those who do not work in them any more: a lock ends with its process. Where folders cannot be
-/// listed or locked, nothing is known of them and they stay.
-fn remove_left_behind(above: &Path) {
-    let Ok(entries) = fs::read_dir(above) else { return };
-    for entry in entries.flatten() {
-        let is_ours = entry.file_name().to_string_lossy().starts_with(PREFIX);
-        if is_ours && entry.file_type().is_ok_and(|kind| kind.is_dir()) {
-            let removed = File::open(entry.path()).and_then(|folder| {
-                folder.try_lock()?;
-                fs::remove_dir_all(entry.path())
-            });
-            // Somebody works there, or tidies up at the same time.
-            drop(removed);
+/// Removes the folders of those that were killed, as far as that can be done: nobody else is at work.
+fn remove_left_behind(dataset: &Path) {
+    for entry in fs::read_dir(dataset).into_iter().flatten().flatten() {
+        let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
+        if is_folder && entry.file_name().to_string_lossy().starts_with(PREFIX) {
+            let _ = fs::remove_dir_all(entry.path());
         }
     }
 }

@@ -4,20 +4,16 @@ use std::fmt;
 
 use anyhow::Result;
 use sdd_core::ImageWarning;
-use sdd_drift::{Assessment, Calibration, NearestImage, Reference, Unavailable};
+use sdd_drift::{Assessment, Calibration, NearestImage, Reference, Score, Unavailable};
 use serde::Serialize;
 
 use crate::answer::{Failure, line};
-use crate::describe::ScoreInfo;
-use crate::images::embedded::{Embedded, EmbeddedImage, Predicted};
-
-/// Searched together, which shares the reading of the reference among them.
-const ROWS_AT_A_TIME: usize = 128;
+use crate::images::embedded::{Embedded, EmbeddedImage};
 
 /// The images, one by one.
 #[derive(Serialize)]
 pub struct Each {
-    score: ScoreInfo,
+    score: Score,
     /// At which level each is judged; `None` without a calibration.
     image_alpha: Option<f64>,
     threshold: Option<f64>,
@@ -27,38 +23,18 @@ pub struct Each {
 impl Each {
     /// Fails where no image has an answer.
     pub fn of(embedded: &Embedded, reference: &Reference, neighbors: usize) -> Result<Self> {
-        let queries = embedded.queries();
-        let assessed =
-            queries.chunks(ROWS_AT_A_TIME).flat_map(|some| reference.assess_each(some, neighbors));
-        let (mut results, mut answered, mut first) = (Vec::new(), 0, None);
-        for ((row, image), assessed) in embedded.images.iter().enumerate().zip(assessed) {
-            let subject = if embedded.of_matrix {
-                Subject::Row(row)
-            } else {
-                Subject::Image(image.id.clone())
-            };
-            let of = |assessment| Judged::new(subject, image, assessment);
-            match assessed {
-                Ok(assessment) => {
-                    answered += 1;
-                    results.push(of(Ok(assessment)));
-                }
-                Err(error) => {
-                    let message = error.to_string();
-                    results.push(of(Err(Failure { code: error.code(), message })));
-                    first = first.or(Some(error));
-                }
-            }
-        }
-        if let Some(error) = first.filter(|_| answered == 0) {
-            return Err(error.into());
+        let mut assessed = embedded.assess(reference, neighbors);
+        if !assessed.is_empty() && assessed.iter().all(Result::is_err) {
+            assessed.swap_remove(0)?;
         }
         let calibration = reference.calibration();
+        let judged =
+            |(row, (image, assessed))| Judged::new(embedded.of_matrix, row, image, assessed);
         Ok(Self {
-            score: reference.score().into(),
+            score: reference.score(),
             image_alpha: calibration.map(Calibration::alpha),
             threshold: calibration.and_then(Calibration::threshold),
-            results,
+            results: embedded.images.iter().zip(assessed).enumerate().map(judged).collect(),
         })
     }
 
@@ -102,32 +78,29 @@ struct Judged {
 
 impl Judged {
     fn new(
-        subject: Subject,
+        of_matrix: bool,
+        row: usize,
         image: &EmbeddedImage,
-        assessment: Result<Assessment, Failure>,
+        assessed: sdd_drift::Result<Assessment>,
     ) -> Self {
-        let (confidence, warning) = match &image.predicted {
-            Predicted::Fully { prediction, .. } => {
-                (Some(prediction.confidence), prediction.warning)
-            }
-            _ => (None, None),
+        let EmbeddedImage { known, file, .. } = image;
+        let subject = if of_matrix { Subject::Row(row) } else { Subject::Image(known.id.clone()) };
+        let (found, error) = match assessed {
+            Ok(found) => (Some(found), None),
+            Err(error) => (None, Some(Failure::from(&error))),
         };
-        let (assessment, error) = match assessment {
-            Ok(assessment) => (Some(assessment), None),
-            Err(failure) => (None, Some(failure)),
-        };
-        let found = assessment.as_ref();
+        let of = found.as_ref();
         Self {
             subject,
-            class: image.predicted_class(),
-            confidence,
-            score: found.map(|found| found.score),
-            p_value: found.and_then(|found| found.p_value),
-            threshold: found.and_then(|found| found.threshold),
-            out_of_distribution: found.and_then(|found| found.out_of_distribution),
-            unavailable: found.and_then(|found| found.unavailable.clone()),
-            neighbors: assessment.map(|found| found.neighbors).unwrap_or_default(),
-            warnings: warning.into_iter().collect(),
+            class: known.predicted_class.clone(),
+            confidence: file.as_ref().map(|file| file.confidence),
+            score: of.map(|found| found.score),
+            p_value: of.and_then(|found| found.p_value),
+            threshold: of.and_then(|found| found.threshold),
+            out_of_distribution: of.and_then(|found| found.out_of_distribution),
+            unavailable: of.and_then(|found| found.unavailable.clone()),
+            warnings: file.iter().filter_map(|file| file.warning).collect(),
+            neighbors: found.map(|found| found.neighbors).unwrap_or_default(),
             error,
         }
     }

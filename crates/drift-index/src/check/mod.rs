@@ -8,7 +8,6 @@ use std::path::PathBuf;
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use clap::builder::{PossibleValuesParser, TypedValueParser};
 use ndarray::Array2;
 use sdd_drift::batch::{self, Batch, BatchGroups, BatchReport, Options, Test};
 use sdd_drift::calibration::DEFAULT_ALPHA;
@@ -16,20 +15,20 @@ use sdd_drift::{CalibrationImages, Reference};
 use serde::Serialize;
 
 use self::each::Each;
-use self::text::Whole;
+use self::text::fmt_whole;
 use crate::answer::Answer;
 use crate::exit::ExitStatus;
 use crate::groups::{GroupArguments, Groups};
 use crate::held_out::groups_by_id;
 use crate::help;
 use crate::images::embedded::{Embedded, EmbeddedImage};
-use crate::images::read::{Beside, read};
+use crate::images::read::read;
 use crate::images::source::{Source, names};
-use crate::interrupt::Interrupt;
 use crate::model::{Model, ModelArguments};
-use crate::npy;
 use crate::remarks::Remarks;
+use crate::rule_arguments::by_name;
 use crate::store_argument::StoreArgument;
+use crate::{interrupt, npy};
 
 const BEFORE_HELP: &str = "\
 Examples:
@@ -116,7 +115,7 @@ pub struct Arguments {
     alpha: f64,
 
     /// Which test decides on the appearance [default: mmd; score where no embeddings are held out]
-    #[arg(long, value_parser = test_parser(), help_heading = "Test of a batch")]
+    #[arg(long, value_parser = by_name::<Test>(Test::ALL.map(Test::name)), help_heading = "Test of a batch")]
     test: Option<Test>,
 
     /// Random relabelings; the smallest p-value is 1/(N + 1)
@@ -139,42 +138,37 @@ pub struct Arguments {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
+    let Arguments { images, classes, ids, .. } = arguments;
     let reference = arguments.store.open_reference()?;
-    let interrupt = Interrupt::listen()?;
+    interrupt::listen()?;
     let groups = Groups::new(arguments.groups.rule()?, reference.calibration())?;
-    let classes = arguments.classes.as_deref();
-    let source = Source::find(&arguments.images, classes)?;
-    match &source {
-        Source::Matrix(_) => groups.check_names(arguments.ids.is_some())?,
-        Source::Images(_) => ensure!(
+    let source = Source::find(images, classes.as_deref(), ids.as_deref())?;
+    groups.check_names(&source)?;
+    let has_names = source.has_names();
+    if let Source::Images(folder) = &source {
+        ensure!(
             arguments.probabilities.is_none(),
             "--probabilities are of a matrix: those of images are the model's"
-        ),
+        );
+        groups
+            .check_told(folder.images.iter().map(|image| image.id.as_str()))
+            .context("of the batch")?;
     }
-    let mut model = Model::of(&reference, &arguments.model);
+    let mut model = Model::of(reference.store().manifest(), &arguments.model);
     let mut remarks = Remarks::default();
-    let beside = Beside { classes, ids: arguments.ids.as_deref() };
-    let embedded = read(source, beside, None, &mut model, &mut remarks, &interrupt)?;
-    interrupt.check()?;
+    let embedded = read(source, None, &mut model, &mut remarks)?;
+    interrupt::check()?;
     let is_one = embedded.images.len() == 1;
     let each = (is_one || arguments.each)
         .then(|| Each::of(&embedded, &reference, arguments.neighbors))
         .transpose()?;
     // Each can be asked for where there is nothing to compare them with as a whole.
     let is_batch = !is_one && (reference.calibration().is_some() || each.is_none());
-    let report = is_batch.then(|| arguments.judge(embedded, &groups, &reference)).transpose()?;
-    let checked = Checked {
-        store: arguments.store.to_string(),
-        batch: names(&arguments.images),
-        report,
-        each,
-        remarks,
-    };
+    let judge = || arguments.judge(embedded, &groups, has_names, &reference);
+    let report = is_batch.then(judge).transpose()?;
+    let store = arguments.store.to_string();
+    let checked = Checked { store, batch: names(images), report, each, remarks };
     Answer::new(checked.status(), &checked)
-}
-
-fn test_parser() -> impl TypedValueParser<Value = Test> {
-    PossibleValuesParser::new(Test::ALL.map(Test::name)).try_map(|name| name.parse::<Test>())
 }
 
 impl Arguments {
@@ -183,9 +177,22 @@ impl Arguments {
         &self,
         embedded: Embedded,
         groups: &Groups,
+        has_names: bool,
         reference: &Reference,
     ) -> Result<BatchReport> {
-        let batch = self.batch(embedded, groups, reference)?;
+        let is_grouped = has_names && groups.by().is_some();
+        let groups = is_grouped.then(|| of_both_sides(groups, &embedded, reference)).transpose()?;
+        let Embedded { embeddings, images, .. } = embedded;
+        let batch = Batch {
+            predicted_classes: self.predicted_classes(&images)?,
+            probabilities: match &self.probabilities {
+                Some(file) => Some(npy::read(file)?),
+                None => probabilities(&images)?,
+            },
+            names: has_names.then(|| images.into_iter().map(|image| image.known.id).collect()),
+            embeddings,
+            groups: groups.flatten(),
+        };
         let options = Options {
             alpha: self.alpha,
             permutations: self.permutations,
@@ -203,30 +210,10 @@ impl Arguments {
         Ok(report)
     }
 
-    fn batch(&self, embedded: Embedded, groups: &Groups, reference: &Reference) -> Result<Batch> {
-        let Embedded { embeddings, images, of_matrix, .. } = embedded;
-        let ids = || images.iter().map(|image| image.id.clone()).collect::<Vec<_>>();
-        let is_named = !of_matrix || self.ids.is_some();
-        let groups = if groups.by().is_some() && is_named {
-            of_both_sides(groups, &ids(), reference)?
-        } else {
-            None
-        };
-        Ok(Batch {
-            names: is_named.then(ids),
-            predicted_classes: self.predicted_classes(&images)?,
-            probabilities: match &self.probabilities {
-                Some(file) => Some(npy::read(file)?),
-                None => probabilities(&images)?,
-            },
-            embeddings,
-            groups,
-        })
-    }
-
     /// Of all images or, of a matrix without a file of classes, of none.
     fn predicted_classes(&self, images: &[EmbeddedImage]) -> Result<Option<Vec<String>>> {
-        let classes: Vec<_> = images.iter().map(EmbeddedImage::predicted_class).collect();
+        let classes = images.iter().map(|image| image.known.predicted_class.clone());
+        let classes: Vec<_> = classes.collect();
         let missing = classes.iter().position(Option::is_none);
         if let (Some(missing), Some(file)) = (missing, &self.classes) {
             anyhow::bail!("{} names no class in line {}", file.display(), missing + 1);
@@ -237,9 +224,10 @@ impl Arguments {
 
 /// Of all images or, of a matrix, of none.
 fn probabilities(images: &[EmbeddedImage]) -> Result<Option<Array2<f32>>> {
-    let rows: Option<Vec<_>> = images.iter().map(|image| image.predicted.probabilities()).collect();
+    let rows = images.iter().map(|image| image.known.probabilities.as_deref());
+    let rows: Option<Vec<&[f32]>> = rows.collect();
     let Some(rows) = rows else { return Ok(None) };
-    let shape = (rows.len(), rows.first().map_or(0, Vec::len));
+    let shape = (rows.len(), rows.first().map_or(0, |row| row.len()));
     let matrix = Array2::from_shape_vec(shape, rows.concat());
     matrix.map(Some).context("the model's outputs are not of the dimensions that it states")
 }
@@ -248,10 +236,10 @@ fn probabilities(images: &[EmbeddedImage]) -> Result<Option<Array2<f32>>> {
 /// does not know all images of the batch, nothing is known of any, and is said.
 fn of_both_sides(
     groups: &Groups,
-    ids: &[String],
+    embedded: &Embedded,
     reference: &Reference,
 ) -> Result<Option<BatchGroups>> {
-    let batch = match groups.assign_new(ids.iter().map(String::as_str)).context("of the batch") {
+    let batch = match groups.assign_new(embedded.ids()).context("of the batch") {
         Ok(batch) => batch,
         Err(error) if groups.are_told() => return Err(error),
         Err(error) => {
@@ -315,7 +303,7 @@ impl fmt::Display for Checked {
             each.fmt(f)?;
         }
         if let Some(report) = &self.report {
-            Whole { batch: &self.batch, store: &self.store, report }.fmt(f)?;
+            fmt_whole(f, &self.batch, &self.store, report)?;
         }
         self.remarks.fmt(f)
     }

@@ -10,77 +10,61 @@ use crate::answer::{count, line};
 const LISTED: usize = 5;
 
 /// A batch as a whole, and what it was compared with.
-pub struct Whole<'a> {
-    pub batch: &'a str,
-    pub store: &'a str,
-    pub report: &'a BatchReport,
-}
-
-impl fmt::Display for Whole<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let report = self.report;
-        let (appearance, mix) = (&report.appearance, &report.class_mix);
-        writeln!(f, "{}: {}", self.batch, verdict(report.verdict))?;
-        line(
-            f,
-            "images",
-            format_args!(
-                "{}, compared with {} calibration images of {}",
-                report.images, report.held_out_images, self.store
-            ),
-        )?;
-        if let Some([held_out, batch]) = appearance.groups {
-            line(f, "groups", format_args!("{batch}, compared with {held_out}"))?;
-        }
-        line(f, "appearance", judged(appearance.verdict, &appearance.reason))?;
-        for class in &appearance.classes {
-            line(f, "", class_text(class, appearance.test.name()))?;
-        }
-        line(f, "class mix", judged(mix.verdict, &mix.reason))?;
-        for (rank, result) in appearance.tests.iter().enumerate() {
-            let name = if rank == 0 { "tests" } else { "" };
-            let role = if rank == 0 { "decides" } else { "for comparison" };
-            let (test, p) = (result.test.name(), result.p_value);
-            let p = if p < 1e-4 { "p < 0.0001".to_owned() } else { format!("p {p:.4}") };
-            line(f, name, format_args!("{test:<6}{p}, {role}; {}", result.method))?;
-        }
-        self.fmt_components(f)?;
-        if let Some(text) = one_by_one(report) {
-            line(f, "one by one", text)?;
-        }
-        for (known, of) in
-            [(report.in_reference, "the reference"), (report.in_held_out, "the held-out images")]
-        {
-            if known > 0 {
-                let known = count(known, "image");
-                line(
-                    f,
-                    "known",
-                    format_args!("{known} of {of}: leave them out, they are not new"),
-                )?;
-            }
-        }
-        for (rank, image) in report.strangest.iter().enumerate() {
-            fmt_strange(f, if rank == 0 { "strangest" } else { "" }, image)?;
-        }
-        Ok(())
+pub fn fmt_whole(
+    f: &mut fmt::Formatter<'_>,
+    batch: &str,
+    store: &str,
+    report: &BatchReport,
+) -> fmt::Result {
+    let (appearance, mix) = (&report.appearance, &report.class_mix);
+    writeln!(f, "{}: {}", batch, verdict(report.verdict))?;
+    line(
+        f,
+        "images",
+        format_args!(
+            "{}, compared with {} calibration images of {store}",
+            report.images, report.held_out_images
+        ),
+    )?;
+    if let Some([held_out, batch]) = appearance.groups {
+        line(f, "groups", format_args!("{batch}, compared with {held_out}"))?;
     }
-}
-
-impl Whole<'_> {
-    fn fmt_components(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let components = &self.report.appearance.components;
-        if components.is_empty() {
-            return Ok(());
-        }
+    line(f, "appearance", judged(appearance.verdict, &appearance.reason))?;
+    for class in &appearance.classes {
+        line(f, "", class_text(class, appearance.test.name()))?;
+    }
+    line(f, "class mix", judged(mix.verdict, &mix.reason))?;
+    for (rank, result) in appearance.tests.iter().enumerate() {
+        let name = if rank == 0 { "tests" } else { "" };
+        let role = if rank == 0 { "decides" } else { "for comparison" };
+        let (test, p) = (result.test.name(), result.p_value);
+        let p = if p < 1e-4 { "p < 0.0001".to_owned() } else { format!("p {p:.4}") };
+        line(f, name, format_args!("{test:<6}{p}, {role}; {}", result.method))?;
+    }
+    let components = &appearance.components;
+    if !components.is_empty() {
         let listed = components.iter().take(LISTED).map(|shift| {
             let of = shift.class.as_ref().map(|class| format!(" of {class}")).unwrap_or_default();
             format!("{}{of} (D {:.2})", shift.component, shift.statistic)
         });
-        let listed: Vec<_> = listed.collect();
-        let number = components.len();
-        line(f, "components", format_args!("{number} changed, most {}", listed.join(", ")))
+        let (number, listed) = (components.len(), listed.collect::<Vec<_>>().join(", "));
+        line(f, "components", format_args!("{number} changed, most {listed}"))?;
     }
+    if let Some(text) = one_by_one(report) {
+        line(f, "one by one", text)?;
+    }
+    for (known, of) in
+        [(report.in_reference, "the reference"), (report.in_held_out, "the held-out images")]
+    {
+        if known > 0 {
+            let known = count(known, "image");
+            line(f, "known", format_args!("{known} of {of}: leave them out, they are not new"))?;
+        }
+    }
+    for (rank, image) in report.strangest.iter().enumerate() {
+        fmt_strange(f, if rank == 0 { "strangest" } else { "" }, image)?;
+    }
+    Ok(())
 }
 
 fn verdict(verdict: Status) -> &'static str {

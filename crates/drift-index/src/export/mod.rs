@@ -58,7 +58,7 @@ enum What {
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
-    let base = Base::of_store(arguments.store.open()?)?;
+    let base = Base::open(&arguments.store)?;
     let table = match arguments.what {
         What::Reference => Table::of_reference(&base),
         What::Calibration => Table::of_calibration(&base)?,
@@ -67,7 +67,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let files = match out.extension().and_then(std::ffi::OsStr::to_str) {
         Some("npy") => {
             let beside = out.with_extension("csv");
-            npy::check_destination(out)?;
+            whole_file::check_destination(out, &["npy"])?;
             whole_file::write_with(&beside, |file| table.write_csv(file, false))?;
             npy::write(out, &table.embeddings)?;
             vec![out.display().to_string(), beside.display().to_string()]

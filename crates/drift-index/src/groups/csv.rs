@@ -1,7 +1,7 @@
 //! Groups by a column of a CSV file.
 
 use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::str::FromStr;
 
 use anyhow::{Result, bail, ensure};
@@ -11,14 +11,8 @@ use crate::csv_list::CsvList;
 /// A file and the name of one of its columns, written `FILE.csv:COLUMN`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct CsvColumn {
-    file: PathBuf,
-    column: String,
-}
-
-impl CsvColumn {
-    pub fn column(&self) -> &str {
-        &self.column
-    }
+    pub file: PathBuf,
+    pub column: String,
 }
 
 impl FromStr for CsvColumn {
@@ -34,23 +28,18 @@ impl FromStr for CsvColumn {
     }
 }
 
-/// Image to group.
-pub struct GroupsOfCsv {
-    path: PathBuf,
-    groups: HashMap<String, String>,
-}
-
-impl GroupsOfCsv {
-    pub fn read(csv: &CsvColumn) -> Result<Self> {
-        let place = csv.file.display();
-        ensure!(csv.file.is_file(), "{place} (of --group-csv) is not a file");
-        let mut list = CsvList::open(&csv.file)?;
+impl CsvColumn {
+    /// Image to group.
+    pub fn read(&self) -> Result<HashMap<String, String>> {
+        let place = self.file.display();
+        ensure!(self.file.is_file(), "{place} (of --group-csv) is not a file");
+        let mut list = CsvList::open(&self.file)?;
         let first = list.header().get(0).unwrap_or_default();
         ensure!(
             first == "image",
             "the first column of {place} is called `{first}`: expected `image`, with paths relative to the folder"
         );
-        let column = list.column(&csv.column)?;
+        let column = list.column(&self.column)?;
         let mut groups = HashMap::new();
         for record in list.rows() {
             let record = record?;
@@ -65,15 +54,7 @@ impl GroupsOfCsv {
                 bail!("{place} puts {} into the groups `{other}` and `{group}`", field(0));
             }
         }
-        Ok(Self { path: csv.file.clone(), groups })
-    }
-
-    pub fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub fn group_of(&self, image: &str) -> Option<String> {
-        self.groups.get(image).cloned()
+        Ok(groups)
     }
 }
 
@@ -89,25 +70,24 @@ mod tests {
 
     use super::*;
 
-    fn read(content: &str) -> Result<GroupsOfCsv> {
+    fn read(content: &str) -> Result<HashMap<String, String>> {
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("items.csv");
         fs::write(&file, content).unwrap();
-        GroupsOfCsv::read(&CsvColumn { file, column: "item".into() })
+        CsvColumn { file, column: "item".into() }.read()
     }
 
     #[test]
     fn a_csv_names_groups_by_image() {
         let groups = read("image,label,item\nok/1.png,ok,7\n.\\ok\\2.png,ok,8\nx,ok,\n").unwrap();
-        let found = ["ok/1.png", "ok/2.png", "x"].map(|image| groups.group_of(image));
-        assert_eq!(found, [Some("7".into()), Some("8".into()), None]);
+        let found = ["ok/1.png", "ok/2.png", "x"].map(|image| groups.get(image));
+        assert_eq!(found.map(|group| group.map(String::as_str)), [Some("7"), Some("8"), None]);
     }
 
     #[test]
     fn a_csv_that_does_not_fit_is_explained() {
         for (content, expected) in [
             ("file,item\n", "first column"),
-            ("image;item\na;1\n", "separated by semicolons"),
             ("image,part\n", "no column `item`; it has image, part"),
             ("image,item\na,1\na,2\n", "groups `1` and `2`"),
             ("image,item\na\n", "cannot read"),
@@ -121,7 +101,7 @@ mod tests {
     #[test]
     fn a_column_is_what_follows_the_last_colon() {
         let column: CsvColumn = "C:/a.csv:item".parse().unwrap();
-        assert_eq!((column.file.to_str(), column.column()), (Some("C:/a.csv"), "item"));
+        assert_eq!((column.file.to_str(), column.column.as_str()), (Some("C:/a.csv"), "item"));
         assert!("a.csv".parse::<CsvColumn>().is_err());
         assert!("a.csv:".parse::<CsvColumn>().is_err());
     }

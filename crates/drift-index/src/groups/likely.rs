@@ -7,8 +7,7 @@ use ndarray::{Array2, Axis};
 use sdd_drift::{GroupBy, Grouping};
 use sdd_index::FlatIndex;
 
-use crate::held_out::HeldOut;
-use crate::images::embedded::{Embedded, EmbeddedImage};
+use crate::images::embedded::Embedded;
 
 /// Fewer images than this are not looked at.
 const MIN_IMAGES: usize = 20;
@@ -30,12 +29,9 @@ const TO_FIRST_SIGN: &str = "([^/_-]+)[_-][^/]*$";
 const NUMBERS_BY_TEN: &str = r"([^/]*)\d\D*$";
 
 /// Says so on standard error, with the flag that tells these groups.
-pub fn warn(reference: &Embedded, held_out: Option<&HeldOut>) {
-    let (images, embeddings) = match held_out {
-        Some(held_out) => (&held_out.images, &held_out.embeddings),
-        None => (&reference.images, &reference.embeddings),
-    };
-    if let Some(found) = find(images, embeddings) {
+pub fn warn(images: &Embedded) {
+    let ids: Vec<&str> = images.ids().collect();
+    if let Some(found) = find(&ids, &images.embeddings) {
         eprintln!(
             "warning: several images seem to show one part each: {found}. Images of one part are alike, and counted one \
              by one they promise more than they hold; with this flag, or one that fits better, each part counts once"
@@ -43,16 +39,15 @@ pub fn warn(reference: &Embedded, held_out: Option<&HeldOut>) {
     }
 }
 
-fn find(images: &[EmbeddedImage], embeddings: &Array2<f32>) -> Option<String> {
-    let has_names = images.iter().enumerate().any(|(row, image)| image.id != row.to_string());
-    if images.len() < MIN_IMAGES || !has_names {
+fn find(ids: &[&str], embeddings: &Array2<f32>) -> Option<String> {
+    let has_names = ids.iter().enumerate().any(|(row, id)| *id != row.to_string());
+    if ids.len() < MIN_IMAGES || !has_names {
         return None;
     }
-    let ids: Vec<&str> = images.iter().map(|image| image.id.as_str()).collect();
     let by_regex = |regex: &str| GroupBy::Regex(regex.to_owned());
     let by_name = [GroupBy::Folder(FOLDER), by_regex(TO_LAST_SIGN), by_regex(TO_FIRST_SIGN)];
     if let Some((by, pattern)) =
-        by_name.into_iter().find_map(|by| Pattern::of(&by, &ids).map(|pattern| (by, pattern)))
+        by_name.into_iter().find_map(|by| Pattern::of(&by, ids).map(|pattern| (by, pattern)))
     {
         let alike = share_of_similar(embeddings, |row, other| pattern.are_together(row, other));
         let alike = alike.map_or_else(String::new, |share| {
@@ -61,7 +56,7 @@ fn find(images: &[EmbeddedImage], embeddings: &Array2<f32>) -> Option<String> {
         let (groups, flag) = (pattern.groups, flag(&by));
         return Some(format!("{} images are of {groups} groups by {flag}{alike}", ids.len()));
     }
-    let places = places(&ids);
+    let places = places(ids);
     let share =
         share_of_similar(embeddings, |row, other| places[row].abs_diff(places[other]) <= NEAR)?;
     let chance = 2.0 * NEAR as f64 / (ids.len() - 1) as f64;
@@ -69,7 +64,7 @@ fn find(images: &[EmbeddedImage], embeddings: &Array2<f32>) -> Option<String> {
         return None;
     }
     let by_ten = by_regex(NUMBERS_BY_TEN);
-    let flag = match Pattern::of(&by_ten, &ids) {
+    let flag = match Pattern::of(&by_ten, ids) {
         Some(_) => format!("{} has ten consecutive ones each", flag(&by_ten)),
         None => "--group-csv FILE.csv:COLUMN names them".to_owned(),
     };
@@ -155,13 +150,6 @@ fn share_of_similar(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::images::embedded::Predicted;
-
-    fn images(ids: impl Iterator<Item = String>) -> Vec<EmbeddedImage> {
-        let image =
-            |id| EmbeddedImage { id, label: None, predicted: Predicted::Class(None), group: None };
-        ids.map(image).collect()
-    }
 
     /// Rows on a quarter circle: those of one `group` beside each other, groups in no order.
     fn rows(groups: impl Iterator<Item = usize>) -> Array2<f32> {
@@ -175,7 +163,9 @@ mod tests {
     }
 
     fn found(name: impl Fn(usize) -> String, group: impl Fn(usize) -> usize) -> Option<String> {
-        find(&images((0..60).map(name)), &rows((0..60).map(group)))
+        let names: Vec<_> = (0..60).map(name).collect();
+        let ids: Vec<&str> = names.iter().map(String::as_str).collect();
+        find(&ids, &rows((0..60).map(group)))
     }
 
     #[test]
@@ -206,9 +196,6 @@ mod tests {
         assert_eq!(found(|row| format!("IMG_{row:04}.png"), alone), None, "one prefix of all");
         assert_eq!(found(|row| format!("cam{}_{row}.png", row % 2), alone), None, "two cameras");
         assert_eq!(found(|row| row.to_string(), |row| row / 4), None, "rows of a matrix");
-        assert_eq!(
-            find(&images((0..8).map(|row| format!("p{}_{row}", row / 2))), &rows(0..8)),
-            None
-        );
+        assert_eq!(find(&["p0_0", "p0_1", "p1_2", "p1_3"], &rows(0..4)), None, "too few");
     }
 }

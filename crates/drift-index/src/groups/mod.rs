@@ -4,15 +4,18 @@
 mod csv;
 pub mod likely;
 
+use std::collections::HashMap;
 use std::num::NonZeroUsize;
+use std::path::PathBuf;
 
-use anyhow::{Error, Result, anyhow, bail};
+use anyhow::{Error, Result, anyhow, ensure};
 use clap::Args;
 use regex::Regex;
 use sdd_drift::{Calibration, GroupBy, Grouping};
 
-use self::csv::{CsvColumn, GroupsOfCsv};
+use self::csv::CsvColumn;
 use crate::answer::{count, some_of};
+use crate::images::source::Source;
 
 /// The flags that tell groups, for messages.
 pub const FLAGS: &str = "--group-regex, --group-csv or --group-folder";
@@ -42,9 +45,9 @@ impl GroupArguments {
     /// What they say, if they say something. A file is read now: what is wrong with it is said before images are
     /// listed, which can take long.
     pub fn rule(&self) -> Result<Option<Rule>> {
-        if let Some(column) = &self.group_csv {
-            let finder = Finder::Csv(GroupsOfCsv::read(column)?);
-            return Ok(Some(Rule { by: GroupBy::CsvColumn(column.column().to_owned()), finder }));
+        if let Some(csv) = &self.group_csv {
+            let finder = Finder::Csv(csv.file.clone(), csv.read()?);
+            return Ok(Some(Rule { by: GroupBy::CsvColumn(csv.column.clone()), finder }));
         }
         let regex = self.group_regex.as_ref().map(|regex| GroupBy::Regex(regex.as_str().into()));
         let folder = self.group_folder.map(|level| GroupBy::Folder(level.get()));
@@ -60,7 +63,8 @@ pub struct Rule {
 
 enum Finder {
     Names(Grouping),
-    Csv(GroupsOfCsv),
+    /// A CSV file, and what it says of images.
+    Csv(PathBuf, HashMap<String, String>),
     /// A CSV file that is not at hand any more.
     Forgotten,
 }
@@ -74,7 +78,7 @@ impl Rule {
     fn group_of(&self, id: &str) -> Option<String> {
         match &self.finder {
             Finder::Names(grouping) => grouping.group_of(id),
-            Finder::Csv(csv) => csv.group_of(id),
+            Finder::Csv(_, groups) => groups.get(id).cloned(),
             Finder::Forgotten => None,
         }
     }
@@ -82,7 +86,7 @@ impl Rule {
     /// Why there is none.
     fn lack(&self) -> String {
         match (&self.by, &self.finder) {
-            (_, Finder::Csv(csv)) => format!("no row in {}", csv.path().display()),
+            (_, Finder::Csv(file, _)) => format!("no row in {}", file.display()),
             (GroupBy::Regex(regex), _) => format!("no match of `{regex}`"),
             (GroupBy::Folder(level), _) => format!("no folder {level} above"),
             (GroupBy::CsvColumn(column), _) => {
@@ -131,14 +135,8 @@ impl Groups {
         &self,
         images: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
     ) -> Result<Vec<String>> {
-        let (mut groups, mut without) = (Vec::new(), Vec::new());
-        for (id, remembered) in images {
-            match self.group_of(id, remembered) {
-                Some(group) => groups.push(group),
-                None => without.push(id),
-            }
-        }
-        if without.is_empty() { Ok(groups) } else { Err(self.missing(&without, groups.len())) }
+        let (groups, missing) = self.find(images);
+        missing.map_or_else(|| Ok(groups.into_iter().flatten().collect()), Err)
     }
 
     /// The same where images may have none, which is warned of where that is asked for: but not all of them.
@@ -151,50 +149,72 @@ impl Groups {
         images: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
         warns: bool,
     ) -> Result<Vec<Option<String>>> {
-        let (mut groups, mut without) = (Vec::new(), Vec::new());
-        for (id, remembered) in images {
-            let group = self.group_of(id, remembered);
-            if group.is_none() {
-                without.push(id);
-            }
-            groups.push(group);
-        }
-        if !without.is_empty() {
-            let missing = self.missing(&without, groups.len() - without.len());
-            if without.len() == groups.len() {
-                return Err(missing);
-            }
-            if warns {
-                eprintln!("warning: {missing}: they are in the reference, and do not calibrate");
+        match self.find(images) {
+            (groups, Some(missing)) if groups.iter().all(Option::is_none) => Err(missing),
+            (groups, missing) => {
+                if let Some(missing) = missing.filter(|_| warns) {
+                    eprintln!(
+                        "warning: {missing}: they are in the reference, and do not calibrate"
+                    );
+                }
+                Ok(groups)
             }
         }
-        Ok(groups)
     }
 
-    /// The same for images that no store knows.
-    pub fn assign_new<'a>(&self, ids: impl IntoIterator<Item = &'a str>) -> Result<Vec<String>> {
-        self.assign(ids.into_iter().map(|id| (id, None)))
+    /// As [`assign`](Self::assign) for images that no store knows.
+    pub fn assign_new<'a>(
+        &self,
+        ids: impl Iterator<Item = &'a str> + Clone,
+    ) -> Result<Vec<String>> {
+        self.check_told(ids.clone())?;
+        self.assign(ids.map(|id| (id, None)))
     }
 
-    fn missing(&self, without: &[&str], with: usize) -> Error {
+    /// Fails where groups are told now, and in none of these names: what a store remembers is no answer to that.
+    pub fn check_told<'a>(&self, ids: impl Iterator<Item = &'a str>) -> Result<()> {
+        let Some(told) = &self.told else { return Ok(()) };
+        let ids: Vec<&str> = ids.collect();
+        let is_used = ids.is_empty() || ids.iter().any(|id| told.group_of(id).is_some());
+        if is_used { Ok(()) } else { Err(self.missing(&ids, ids.len())) }
+    }
+
+    /// The groups that there are, and what to say where images have none.
+    fn find<'a>(
+        &self,
+        images: impl IntoIterator<Item = (&'a str, Option<&'a str>)>,
+    ) -> (Vec<Option<String>>, Option<Error>) {
+        let mut without = Vec::new();
+        let images = images.into_iter();
+        let groups: Vec<_> = images
+            .map(|(id, remembered)| {
+                let group = self.group_of(id, remembered);
+                without.extend(group.is_none().then_some(id));
+                group
+            })
+            .collect();
+        let missing = (!without.is_empty()).then(|| self.missing(&without, groups.len()));
+        (groups, missing)
+    }
+
+    fn missing(&self, without: &[&str], of: usize) -> Error {
         let rule = self.told.as_ref().or(self.of_store.as_ref());
         let why = rule.map_or_else(|| "none was told".to_owned(), Rule::lack);
         let more = if without.len() > 5 { ", …" } else { "" };
         anyhow!(
             "{} of {} have no group ({why}), for example {}{more}",
             without.len(),
-            count(with + without.len(), "image"),
+            count(of, "image"),
             some_of(without),
         )
     }
 
     /// Refuses the rows of a matrix that nobody named.
-    pub fn check_names(&self, are_named: bool) -> Result<()> {
-        if !are_named && self.are_told() {
-            bail!(
-                "groups are found by names, and the rows of a matrix have none but those of --ids"
-            );
-        }
+    pub fn check_names(&self, images: &Source<'_>) -> Result<()> {
+        ensure!(
+            images.has_names() || !self.are_told(),
+            "groups are found by names, and the rows of a matrix have none but those of --ids"
+        );
         Ok(())
     }
 }
@@ -210,7 +230,7 @@ mod tests {
     #[test]
     fn images_without_a_group_are_named() {
         let images = ["a1", "b", "c", "d", "e", "f", "g"];
-        let message = groups(r"\d").assign_new(images).unwrap_err().to_string();
+        let message = groups(r"\d").assign_new(images.into_iter()).unwrap_err().to_string();
         assert!(message.starts_with("6 of 7 images have no group"), "{message}");
         assert!(message.ends_with("b, c, d, e, f, …"), "{message}");
     }
@@ -221,6 +241,7 @@ mod tests {
         assert_eq!(told.group_of("lot7", Some("x")).as_deref(), Some("lot"));
         assert_eq!(told.group_of("7", Some("x")).as_deref(), Some("x"));
         assert_eq!(told.group_of("7", None), None);
+        assert!(told.check_told(["7", "lot"].into_iter()).is_ok());
         let forgotten = Rule::new(GroupBy::CsvColumn("item".into())).unwrap();
         let of_store = Groups { told: None, of_store: Some(forgotten) };
         let message = of_store.assign([("a", Some("1")), ("b", None)]).unwrap_err().to_string();

@@ -1,11 +1,18 @@
 //! Images as embeddings, with what is known of each.
 
-use std::sync::Arc;
+use std::path::PathBuf;
 
 use ndarray::{Array2, Axis};
-use sdd_core::{ModelSpec, Prediction};
-use sdd_drift::{Properties, Query};
+use sdd_core::{ImageWarning, ModelSpec};
+use sdd_drift::calibration_images::CalibrationImage;
+use sdd_drift::{Assessment, Properties, Query, Reference};
 use sdd_index::Record;
+
+use super::classify::Classified;
+use super::folder::ImageFile;
+
+/// Searched together, which shares the reading of the reference among them.
+pub const ROWS_AT_A_TIME: usize = 128;
 
 /// Images that were read: one row each.
 pub struct Embedded {
@@ -18,88 +25,91 @@ pub struct Embedded {
 }
 
 /// One of them.
+#[derive(Clone, Default)]
 pub struct EmbeddedImage {
-    pub id: String,
-    /// Its class by its folder, or by a list.
-    pub label: Option<String>,
-    /// What is known of it beside its row.
-    pub predicted: Predicted,
+    /// What a store keeps of it, if it is held out.
+    pub known: CalibrationImage,
     /// What it belongs together with, where that is known.
     pub group: Option<String>,
+    /// Where it came from, if not from a matrix or a store.
+    pub file: Option<ReadFile>,
 }
 
-/// What the model said of an image.
-pub enum Predicted {
-    /// All, as a query has it.
-    Fully { prediction: Box<Prediction>, spec: Arc<ModelSpec> },
-    /// What a store remembers, which is not by what function the probabilities came about.
-    Stored {
-        class: Option<String>,
-        probabilities: Option<Vec<f32>>,
-        properties: Option<Properties>,
-    },
-    /// Nothing but the class, if that.
-    Class(Option<String>),
+/// An image's file, and what is said of it once.
+#[derive(Clone)]
+pub struct ReadFile {
+    pub path: PathBuf,
+    pub sha256: String,
+    pub confidence: f32,
+    pub warning: Option<ImageWarning>,
 }
 
 impl Embedded {
-    /// As rows of a reference.
-    pub fn into_rows(self) -> (Array2<f32>, Vec<Record>) {
-        let record = |image: EmbeddedImage| Record { id: image.id, label: image.label };
-        (self.embeddings, self.images.into_iter().map(record).collect())
+    /// As the store has them.
+    pub fn records(&self) -> Vec<Record> {
+        let records = self.images.iter().map(|image| &image.known);
+        records.map(|known| Record { id: known.id.clone(), label: known.label.clone() }).collect()
+    }
+
+    /// Their names.
+    pub fn ids(&self) -> impl Iterator<Item = &str> + Clone {
+        self.images.iter().map(|image| image.known.id.as_str())
     }
 
     /// One a row.
     pub fn queries(&self) -> Vec<Query<'_>> {
         let rows = self.images.iter().zip(self.embeddings.outer_iter());
-        rows.map(|(image, row)| image.predicted.query(row.to_slice().unwrap_or_default())).collect()
+        rows.map(|(image, row)| Query {
+            embedding: row.to_slice().unwrap_or_default(),
+            predicted_class: image.known.predicted_class.as_deref(),
+        })
+        .collect()
+    }
+
+    /// How each compares with the reference, in their order.
+    pub fn assess(
+        &self,
+        reference: &Reference,
+        neighbors: usize,
+    ) -> Vec<sdd_drift::Result<Assessment>> {
+        let queries = self.queries();
+        let blocks = queries.chunks(ROWS_AT_A_TIME);
+        blocks.flat_map(|some| reference.assess_each(some, neighbors)).collect()
+    }
+
+    /// These of them; nothing is copied where they are all.
+    pub fn select(mut self, rows: &[usize]) -> Self {
+        if rows.len() < self.images.len() {
+            self.embeddings = self.embeddings.select(Axis(0), rows);
+            self.images = rows.iter().map(|&row| self.images[row].clone()).collect();
+        }
+        self
     }
 }
 
 impl EmbeddedImage {
-    /// The class that the model predicted, where it is known.
-    pub fn predicted_class(&self) -> Option<String> {
-        self.predicted.query(&[]).predicted_class.map(str::to_owned)
-    }
-}
-
-impl Predicted {
-    /// What the picture is like, where it was looked at.
-    pub fn properties(&self) -> Option<Properties> {
-        match self {
-            Self::Fully { prediction, .. } => properties_of(prediction),
-            Self::Stored { properties, .. } => *properties,
-            Self::Class(_) => None,
+    /// Of a file that the model has looked at.
+    pub fn of_file(file: &ImageFile, found: Classified, spec: &ModelSpec) -> Self {
+        let Classified { prediction, sha256 } = found;
+        // In the words of those who compare it.
+        let properties = prediction
+            .properties
+            .map(|found| Properties::of_array(found.to_array().map(f64::from)));
+        Self {
+            known: CalibrationImage {
+                id: file.id.clone(),
+                predicted_class: Some(prediction.class(spec).to_owned()),
+                label: file.label.clone(),
+                properties,
+                probabilities: Some(prediction.probabilities),
+            },
+            group: None,
+            file: Some(ReadFile {
+                path: file.path.clone(),
+                sha256,
+                confidence: prediction.confidence,
+                warning: prediction.warning,
+            }),
         }
     }
-
-    pub fn query<'a>(&'a self, embedding: &'a [f32]) -> Query<'a> {
-        match self {
-            Self::Fully { prediction, spec } => {
-                Query::new(embedding).of_class(prediction.class(spec))
-            }
-            Self::Stored { class, .. } | Self::Class(class) => {
-                Query { predicted_class: class.as_deref(), ..Query::new(embedding) }
-            }
-        }
-    }
-
-    /// One for each of the model's classes, in their order.
-    pub fn probabilities(&self) -> Option<Vec<f32>> {
-        match self {
-            Self::Fully { prediction, .. } => Some(prediction.probabilities.clone()),
-            Self::Stored { probabilities, .. } => probabilities.clone(),
-            Self::Class(_) => None,
-        }
-    }
-}
-
-/// What a picture is like, in the words of those who compare it.
-pub fn properties_of(prediction: &Prediction) -> Option<Properties> {
-    prediction.properties.map(|found| Properties::of_array(found.to_array().map(f64::from)))
-}
-
-/// The rows of a matrix; the matrix itself where these are all.
-pub fn select(matrix: Array2<f32>, rows: &[usize]) -> Array2<f32> {
-    if rows.len() == matrix.nrows() { matrix } else { matrix.select(Axis(0), rows) }
 }

@@ -1,6 +1,5 @@
-//! Reading one image file, and what may be wrong with it alone.
+//! Reading one image file.
 
-use std::fmt;
 use std::io::Read;
 use std::path::Path;
 
@@ -8,14 +7,9 @@ use anyhow::{Context, Result};
 use sdd_core::{Error, ImageError};
 
 /// The mark of an error that is the file's own.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("the file cannot be read")]
 pub struct Unreadable;
-
-impl fmt::Display for Unreadable {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("the file cannot be read")
-    }
-}
 
 /// Reads a file of at most `max_bytes`; of a longer one, nothing.
 pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>> {
@@ -30,9 +24,4 @@ pub fn read(path: &Path, max_bytes: usize) -> Result<Vec<u8>> {
     // A file that grows meanwhile is cut; its decoder then finds it damaged.
     file.take(file_length).read_to_end(&mut bytes).context(Unreadable)?;
     Ok(bytes)
-}
-
-/// Whether the image is at fault, so that others can still be answered; otherwise it is the model.
-pub fn is_to_blame(error: &Error) -> bool {
-    matches!(error, Error::Image(_) | Error::Output { .. })
 }

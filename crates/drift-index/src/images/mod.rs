@@ -1,6 +1,6 @@
 //! From what a command line names to embeddings.
 
-pub mod embed;
+pub mod classify;
 pub mod embedded;
 pub mod file;
 pub mod folder;

@@ -3,37 +3,46 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::{Result, ensure};
+use anyhow::{Result, bail, ensure};
 
 use super::folder::{EXTENSIONS, Folder, ImageFile, scan};
 use crate::capture::labels;
 
 /// Images, before anything of them was read.
-pub enum Source {
-    /// A file that ends in `.npy`: an embedding a row.
-    Matrix(PathBuf),
+pub enum Source<'a> {
+    /// An embedding a row.
+    Matrix(Matrix<'a>),
     /// Everything else: image files by their paths, and what is below folders.
     Images(Folder),
 }
 
-impl Source {
+/// A file that ends in `.npy`, and files beside it that say something of its rows, a line each.
+pub struct Matrix<'a> {
+    pub path: &'a Path,
+    pub classes: Option<&'a Path>,
+    pub ids: Option<&'a Path>,
+}
+
+impl<'a> Source<'a> {
     /// `classes` is the file that says them, if one does: of a matrix a line a row, of a folder that a server captured
-    /// the list that a person has labeled, and then its labeled images are meant.
-    pub fn find(paths: &[PathBuf], classes: Option<&Path>) -> Result<Self> {
-        if let [path] = paths
-            && is_matrix(path)
-        {
-            return Ok(Self::Matrix(path.clone()));
+    /// the list that a person has labeled, and then its labeled images are meant. `ids` is one of a matrix alone.
+    pub fn find(
+        paths: &'a [PathBuf],
+        classes: Option<&'a Path>,
+        ids: Option<&'a Path>,
+    ) -> Result<Self> {
+        match (paths, paths.iter().find(|path| is_matrix(path))) {
+            ([path], Some(_)) => return Ok(Self::Matrix(Matrix { path, classes, ids })),
+            (_, Some(matrix)) => bail!(
+                "a matrix of embeddings is named alone: leave away what is beside {}",
+                matrix.display()
+            ),
+            (_, None) => {}
         }
-        let matrix = paths.iter().find(|path| is_matrix(path));
-        ensure!(
-            matrix.is_none(),
-            "a matrix of embeddings is named alone: leave away what is beside {}",
-            matrix.map_or(Path::new(""), PathBuf::as_path).display()
-        );
+        ensure!(ids.is_none(), "--ids are of the rows of a matrix: images have names");
         let found = match (paths, classes) {
             ([folder], Some(list)) if folder.is_dir() => labeled(folder, list)?,
-            (_, Some(list)) => anyhow::bail!(
+            (_, Some(list)) => bail!(
                 "{} names classes of a matrix or of one folder that a server captured: the class of other images is \
                  the folder that they are in",
                 list.display()
@@ -48,6 +57,11 @@ impl Source {
         );
         Ok(Self::Images(found))
     }
+
+    /// Whether the images have names: the rows of a matrix have those of `--ids`.
+    pub fn has_names(&self) -> bool {
+        !matches!(self, Self::Matrix(Matrix { ids: None, .. }))
+    }
 }
 
 /// The paths as they were given.
@@ -56,7 +70,8 @@ pub fn names(paths: &[PathBuf]) -> String {
 }
 
 fn is_matrix(path: &Path) -> bool {
-    path.extension().is_some_and(|extension| extension == "npy") && !path.is_dir()
+    path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("npy"))
+        && !path.is_dir()
 }
 
 fn list_all(paths: &[PathBuf]) -> Result<Folder> {
@@ -103,21 +118,15 @@ mod tests {
         for image in ["parts/good/a.png", "b.dat", "folder.npy/c.jpg"] {
             fs::write(at(image), "").unwrap();
         }
-        let find = |names: &[&str]| {
-            let paths: Vec<_> = names.iter().map(|name| at(name)).collect();
-            Source::find(&paths, None)
-        };
-        let Source::Images(found) = find(&["parts", "b.dat", "folder.npy"]).unwrap() else {
+        let all = |names: &[&str]| names.iter().map(|name| at(name)).collect::<Vec<_>>();
+        let (mixed, matrix) = (all(&["parts", "b.dat", "folder.npy"]), all(&["x.npy"]));
+        let Source::Images(found) = Source::find(&mixed, None, None).unwrap() else {
             panic!("no matrix is among them");
         };
         let ids: Vec<_> = found.images.iter().map(|image| image.id.as_str()).collect();
         // A file is called as it was named, and may end in anything.
         let named = at("b.dat").display().to_string();
         assert_eq!(ids, ["good/a.png", &named, "c.jpg"]);
-        assert_eq!(found.images[0].label.as_deref(), Some("good"));
-        assert!(matches!(find(&["x.npy"]).unwrap(), Source::Matrix(_)));
-        assert!(find(&["x.npy", "b.dat"]).is_err() && find(&["x.npy", "y.npy"]).is_err());
-        fs::remove_file(at("parts/good/a.png")).unwrap();
-        assert!(find(&["parts"]).err().unwrap().to_string().contains("no images below"));
+        assert!(matches!(Source::find(&matrix, None, None).unwrap(), Source::Matrix(_)));
     }
 }

@@ -46,11 +46,12 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let reference = arguments.store.open_reference()?;
     let mut at_hand = AtHand::new(arguments);
     let mut remarks = Remarks::default();
+    let now_ms = unix_ms(SystemTime::now());
     let report = if arguments.images.is_empty() {
         let model = arguments.model_sha256.as_deref();
-        recorded::report(&arguments.recorded()?, model, &reference, now_ms())?
+        recorded::report(&arguments.recorded()?, model, &reference, now_ms)?
     } else {
-        play::report(arguments, &reference, &mut at_hand, &mut remarks, now_ms())?
+        play::report(arguments, &reference, &mut at_hand, &mut remarks, now_ms)?
     };
     if let Some(out) = &arguments.out {
         whole_file::write(out, sdd_report::html(&report, &mut at_hand)?.as_bytes())?;
@@ -94,7 +95,7 @@ impl fmt::Display for Reported {
     }
 }
 
-fn now_ms() -> i64 {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+fn unix_ms(time: SystemTime) -> i64 {
+    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

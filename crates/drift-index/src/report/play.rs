@@ -2,11 +2,9 @@
 
 use std::fs;
 use std::path::Path;
-use std::time::UNIX_EPOCH;
 
 use anyhow::{Context, Result, bail};
-use sdd_core::{ModelSpec, Prediction};
-use sdd_drift::{Query, Reference};
+use sdd_drift::Reference;
 use sdd_monitor::{
     Baseline, Monitor, MonitorSettings, MonitorStore, Observation, PairId, Recorded,
     SqliteMonitorStore,
@@ -15,12 +13,12 @@ use sdd_report::Report;
 
 use super::arguments::Arguments;
 use super::pictures::AtHand;
-use crate::images::embed::{Outcome, embed};
-use crate::images::embedded::properties_of;
+use super::unix_ms;
+use crate::images::read::read;
 use crate::images::source::Source;
-use crate::interrupt::Interrupt;
+use crate::interrupt;
 use crate::model::Model;
-use crate::remarks::{Duplicate, Remarks, Skipped};
+use crate::remarks::Remarks;
 
 /// Nearest reference images of each image, as the server's default.
 const NEIGHBORS: usize = 3;
@@ -32,56 +30,31 @@ pub fn report(
     remarks: &mut Remarks,
     now_ms: i64,
 ) -> Result<Report> {
-    let folder = match Source::find(&arguments.images, None)? {
-        Source::Images(folder) => folder,
-        Source::Matrix(matrix) => bail!("{} has no images to watch", matrix.display()),
-    };
-    let mut model = Model::of(reference, &arguments.model);
-    let (spec, max_bytes) = (model.spec()?, model.max_bytes());
+    let source = Source::find(&arguments.images, None, None)?;
+    if let Source::Matrix(matrix) = &source {
+        bail!("{} has no images to watch", matrix.path.display());
+    }
+    interrupt::listen()?;
+    let mut model = Model::of(reference.store().manifest(), &arguments.model);
+    let embedded = read(source, None, &mut model, remarks)?;
     let identity = model.identity().context("the model is not open")?;
     let pair = PairId::of(&identity.sha256, reference);
-    let files: Vec<&Path> = folder.images.iter().map(|file| file.path.as_path()).collect();
-    let interrupt = Interrupt::listen()?;
-    let outcomes = embed(&files, model.sessions(files.len())?, max_bytes, &interrupt)?;
-    remarks.skipped = folder.skipped;
-    remarks.ignored = folder.ignored;
     let mut observations = Vec::new();
-    for (file, outcome) in folder.images.iter().zip(outcomes) {
-        match outcome {
-            Outcome::Classified(prediction, digest) => {
-                let mut observed = observe(&prediction, &spec, reference)?;
-                observed.time_ms = modified_ms(&file.path);
-                observed.request_id.clone_from(&file.id);
-                observed.group = reference.group_of(&file.id);
-                let sha256 = format!("{digest:x}");
-                at_hand.remember(&sha256, &file.path);
-                observed.image_sha256 = Some(sha256);
-                observations.push(observed);
-            }
-            Outcome::SameAs(earlier) => remarks.duplicates.push(Duplicate {
-                part: None,
-                image: file.id.clone(),
-                same_as: folder.images[earlier].id.clone(),
-                other_class: false,
-            }),
-            Outcome::Unreadable(failure) => {
-                remarks.skipped.push(Skipped::new(None, file.id.clone(), failure));
-            }
-        }
+    for (image, assessed) in embedded.images.iter().zip(embedded.assess(reference, NEIGHBORS)) {
+        let (known, assessed) = (&image.known, assessed?);
+        let file = image.file.as_ref().context("an image has a file")?;
+        at_hand.remember(&file.sha256, &file.path);
+        let class = known.predicted_class.as_deref().unwrap_or_default();
+        observations.push(Observation {
+            time_ms: modified_ms(&file.path),
+            request_id: known.id.clone(),
+            group: reference.group_of(&known.id),
+            image_sha256: Some(file.sha256.clone()),
+            properties: known.properties,
+            ..Observation::new(class, file.confidence, &assessed)
+        });
     }
     watch(&observations, &pair, reference, now_ms)
-}
-
-fn observe(
-    prediction: &Prediction,
-    spec: &ModelSpec,
-    reference: &Reference,
-) -> Result<Observation> {
-    let class = prediction.class(spec);
-    let query = Query::new(&prediction.embedding).of_class(class);
-    let assessment = reference.assess(&query, NEIGHBORS)?;
-    let properties = properties_of(prediction);
-    Ok(Observation { properties, ..Observation::new(class, prediction.confidence, &assessment) })
 }
 
 /// The file lives as long as this takes.
@@ -103,7 +76,5 @@ fn watch(
 
 /// When the file was written: the nearest that there is to when the image was taken.
 fn modified_ms(path: &Path) -> i64 {
-    let modified = fs::metadata(path).and_then(|metadata| metadata.modified()).ok();
-    let since = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok()).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
+    fs::metadata(path).and_then(|metadata| metadata.modified()).map_or(0, unix_ms)
 }

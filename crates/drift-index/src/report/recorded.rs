@@ -1,6 +1,6 @@
 //! The report of what a server has recorded.
 
-use anyhow::{Context, Result, bail, ensure};
+use anyhow::{Context, Result, ensure};
 use sdd_drift::Reference;
 use sdd_monitor::{Baseline, Location, Monitor, MonitorSettings, PairId, PairSummary, Recorded};
 use sdd_report::Report;
@@ -32,21 +32,16 @@ fn choose(
 ) -> Result<PairId> {
     let of = PairId::of("", reference).reference_sha256;
     let known: Vec<String> = pairs.iter().map(|summary| summary.pair.to_string()).collect();
-    let mut of_store = pairs.into_iter().filter(|summary| summary.pair.reference_sha256 == of);
-    let found = match model_sha256 {
-        None => of_store.next(),
-        Some(beginning) => {
-            let beginning = beginning.to_ascii_lowercase();
-            of_store.find(|summary| summary.pair.model_sha256.starts_with(&beginning))
-        }
-    };
-    let Some(found) = found else {
+    let beginning = model_sha256.unwrap_or_default().to_ascii_lowercase();
+    let is_meant =
+        |pair: &PairId| pair.reference_sha256 == of && pair.model_sha256.starts_with(&beginning);
+    let found = pairs.into_iter().map(|summary| summary.pair).find(is_meant);
+    found.with_context(|| {
         let known = if known.is_empty() { "no pair".to_owned() } else { known.join(", ") };
         let model = model_sha256.map_or(String::new(), |model| format!(" by the model {model}"));
-        bail!(
+        format!(
             "no image was compared with this store (reference {}){model}: there is {known} (model/reference)",
             of.chars().take(12).collect::<String>()
-        );
-    };
-    Ok(found.pair)
+        )
+    })
 }

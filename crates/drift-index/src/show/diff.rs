@@ -7,17 +7,14 @@ use anyhow::Result;
 use sdd_index::{FileStore, Filter, Normalization, RowKey};
 use serde::Serialize;
 
-use crate::answer::{Answer, count, line};
-use crate::describe::CalibrationInfo;
+use crate::answer::{Answer, count, line, listed};
+use crate::describe::{CalibrationInfo, model_text};
 use crate::exit::ExitStatus;
 use crate::revision::Base;
 use crate::store_argument::StoreArgument;
 
-/// How many ids are listed in text; JSON has all.
-const LISTED: usize = 10;
-
 pub fn answer(a: &StoreArgument, b: &StoreArgument) -> Result<Answer> {
-    let (base_a, base_b) = (Base::of_store(a.open()?)?, Base::of_store(b.open()?)?);
+    let (base_a, base_b) = (Base::open(a)?, Base::open(b)?);
     let difference = Difference::new(a, &base_a, b, &base_b);
     let status = if difference.is_none() { ExitStatus::Success } else { ExitStatus::Different };
     Answer::new(status, &difference)
@@ -59,7 +56,7 @@ struct Difference {
 
 impl Difference {
     fn new(a_name: &StoreArgument, a: &Base, b_name: &StoreArgument, b: &Base) -> Self {
-        let (rows_a, rows_b) = (Rows::new(&a.store), Rows::new(&b.store));
+        let (rows_a, rows_b) = (rows(&a.store), rows(&b.store));
         let only = |ours: &Rows, theirs: &Rows| {
             ours.keys().filter(|id| !theirs.contains_key(*id)).cloned().collect()
         };
@@ -109,71 +106,45 @@ struct Row {
 }
 
 /// Images by id.
-struct Rows(BTreeMap<String, Row>);
+type Rows = BTreeMap<String, Row>;
 
-impl std::ops::Deref for Rows {
-    type Target = BTreeMap<String, Row>;
-
-    fn deref(&self) -> &Self::Target {
-        &self.0
-    }
-}
-
-impl Rows {
-    fn new(store: &FileStore) -> Self {
-        let embeddings = store.embeddings(Filter::All);
-        let records = store.records(Filter::All).into_iter().zip(embeddings.outer_iter());
-        let row = |(record, values): (sdd_index::Record, ndarray::ArrayView1<'_, f32>)| {
-            // With its length, which is no part of what is stored where rows are normalized.
-            let embedding = RowKey::new(Normalization::None, values);
-            (record.id, Row { label: record.label, embedding })
-        };
-        Self(records.map(row).collect())
-    }
+fn rows(store: &FileStore) -> Rows {
+    let embeddings = store.embeddings(Filter::All);
+    let records = store.records(Filter::All).into_iter().zip(embeddings.outer_iter());
+    // With its length, which is no part of what is stored where rows are normalized.
+    let row = |label, values| Row { label, embedding: RowKey::new(Normalization::None, values) };
+    records.map(|(record, values)| (record.id, row(record.label, values))).collect()
 }
 
 /// What the two say of themselves, where it differs.
 fn properties(a: &Base, b: &Base) -> Vec<Property> {
-    let calibration = |base: &Base| {
-        base.calibration.as_ref().map_or_else(
-            || "none".to_owned(),
-            |calibration| {
-                let rule = calibration.rule();
-                let short = CalibrationInfo::from(calibration).short();
-                format!(
-                    "{short}, alpha {}, {}, within {}",
-                    rule.alpha,
-                    rule.p_value,
-                    rule.within.name()
-                )
-            },
-        )
-    };
-    let model = |base: &Base| {
-        let model = base.store.manifest().model.as_ref();
-        model.map_or_else(
-            || "unknown".to_owned(),
-            |m| format!("{} {} {}", m.name, m.version, m.sha256),
-        )
-    };
-    let of = |what: fn(&Base) -> String| (what(a), what(b));
-    let held_out = |base: &Base| base.images.as_ref().map_or(0, |images| images.images().len());
-    let entries = [
-        ("model", (model(a), model(b))),
-        ("dimension", of(|base| base.store.dimension().to_string())),
-        ("normalization", of(|base| base.store.manifest().normalization.to_string())),
-        ("score", of(|base| base.score.to_string())),
-        ("calibration", (calibration(a), calibration(b))),
-        ("held_out", (held_out(a).to_string(), held_out(b).to_string())),
-    ];
-    let property = |(name, (a, b))| Property { name, a, b };
-    let mut differing: Vec<Property> =
-        entries.into_iter().map(property).filter(|entry| entry.a != entry.b).collect();
+    let (of_a, of_b) = (described(a), described(b));
+    let both = of_a.into_iter().zip(of_b).map(|((name, a), (_, b))| Property { name, a, b });
+    let mut differing: Vec<Property> = both.filter(|entry| entry.a != entry.b).collect();
     if differing.is_empty() && (a.calibration != b.calibration || a.images != b.images) {
         let (a, b) = ("other scores".to_owned(), "other scores".to_owned());
         differing.push(Property { name: "calibration", a, b });
     }
     differing
+}
+
+/// What a store says of itself.
+fn described(base: &Base) -> [(&'static str, String); 6] {
+    let manifest = base.store.manifest();
+    let calibration = base.calibration.as_ref().map(|calibration| {
+        let (short, rule) = (CalibrationInfo::from(calibration).short(), calibration.rule());
+        let (alpha, p_value, within) = (rule.alpha, rule.p_value, rule.within.name());
+        format!("{short}, alpha {alpha}, {p_value}, within {within}")
+    });
+    let held_out = base.images.as_ref().map_or(0, |images| images.images().len());
+    [
+        ("model", model_text(manifest.model.as_ref())),
+        ("dimension", base.store.dimension().to_string()),
+        ("normalization", manifest.normalization.to_string()),
+        ("score", base.score.to_string()),
+        ("calibration", calibration.unwrap_or_else(|| "none".to_owned())),
+        ("held_out", held_out.to_string()),
+    ]
 }
 
 impl fmt::Display for Difference {
@@ -204,9 +175,5 @@ fn list(f: &mut fmt::Formatter<'_>, name: &str, ids: &[String]) -> fmt::Result {
         return Ok(());
     }
     line(f, name, count(ids.len(), "image"))?;
-    ids.iter().take(LISTED).try_for_each(|id| writeln!(f, "    {id}"))?;
-    match ids.len().checked_sub(LISTED).filter(|more| *more > 0) {
-        Some(more) => writeln!(f, "    and {more} more"),
-        None => Ok(()),
-    }
+    listed(f, ids)
 }

@@ -5,13 +5,13 @@ use std::path::Path;
 
 use anyhow::Result;
 use sdd_drift::reference::score_and_calibration;
-use sdd_index::{FileStore, Generation};
+use sdd_index::{Change, FileStore, Generation};
 use serde::Serialize;
 
 use crate::answer::{Answer, count};
 use crate::describe::CalibrationInfo;
 use crate::exit::ExitStatus;
-use crate::revision::change_text;
+use crate::revision::{change, change_text};
 
 /// The whole history of the store in this folder.
 pub fn answer(store: &Path) -> Result<Answer> {
@@ -37,11 +37,8 @@ struct Entry {
     generation: u64,
     current: bool,
     created_at: String,
-    command: String,
-    from: Option<u64>,
-    added: usize,
-    removed: usize,
-    replaced: usize,
+    #[serde(flatten)]
+    change: Change,
     note: Option<String>,
     images: usize,
     calibration: Option<CalibrationInfo>,
@@ -59,20 +56,15 @@ impl Entry {
             Ok((_, calibration)) => (calibration.as_ref().map(CalibrationInfo::from), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        let change = manifest.change;
-        let number = |of: fn(&sdd_index::Change) -> usize| change.as_ref().map_or(0, of);
+        // One that says nothing was built.
+        let built = || Change { added: manifest.count, ..change("build", None) };
+        let mut change = manifest.change.unwrap_or_else(built);
         Self {
             generation: manifest.generation,
             current: is_current,
             created_at: manifest.created_at,
-            added: change.as_ref().map_or(manifest.count, |change| change.added),
-            removed: number(|change| change.removed),
-            replaced: number(|change| change.replaced),
-            from: change.as_ref().and_then(|change| change.from),
-            command: change
-                .as_ref()
-                .map_or_else(|| "build".into(), |change| change.command.clone()),
-            note: change.and_then(|change| change.note),
+            note: change.note.take(),
+            change,
             images: manifest.count,
             calibration,
             checksum: manifest.checksum,
@@ -91,10 +83,8 @@ impl fmt::Display for History {
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mark = if self.current { '*' } else { ' ' };
-        let change =
-            change_text(&self.command, self.from, [self.added, self.removed, self.replaced]);
-        write!(f, "{mark} {:>4}  {}  {}: ", self.generation, self.created_at, self.command)?;
-        writeln!(f, "{change}")?;
+        let (command, change) = (&self.change.command, change_text(&self.change));
+        writeln!(f, "{mark} {:>4}  {}  {command}: {change}", self.generation, self.created_at)?;
         write!(f, "        {}", count(self.images, "image"))?;
         match &self.calibration {
             Some(calibration) => write!(f, ", {}", calibration.short())?,

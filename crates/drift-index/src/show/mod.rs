@@ -78,7 +78,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         What { verify: true, .. } => verify::answer(store),
         What { diff: Some(other), .. } => diff::answer(store, other),
         What { diff: None, .. } => {
-            let info = StoreInfo::new(&store.path, &store.open_reference()?);
+            let info = StoreInfo::of_reference(&store.path, &store.open_reference()?);
             Answer::new(ExitStatus::Success, &info)
         }
     }

@@ -2,7 +2,6 @@
 
 use std::fmt;
 use std::path::Path;
-use std::sync::Arc;
 
 use anyhow::{Context, Result};
 use sdd_drift::{CalibrationImages, Reference};
@@ -36,73 +35,47 @@ struct Damaged {
     problem: String,
 }
 
-/// The number of the current generation.
-fn current(store: &Path) -> Result<u64> {
-    let opened =
-        FileStore::open(store).with_context(|| format!("{} is not sound", store.display()))?;
-    Ok(opened.manifest().generation)
-}
-
-fn earlier(store: &Path) -> Result<Vec<u64>> {
-    let history =
-        FileStore::history(store).with_context(|| format!("{} is not sound", store.display()))?;
-    let earlier = history.into_iter().filter(|kept| !kept.is_current);
-    Ok(earlier.map(|kept| kept.manifest.generation).collect())
-}
-
-/// A generation all of which could be read.
-struct Sound {
-    store: Arc<FileStore>,
-    reference: Reference,
-    images: Option<CalibrationImages>,
-}
-
-impl Sound {
-    fn open(store: &Path, generation: u64) -> Result<Self> {
-        let store = Arc::new(FileStore::open_generation(store, generation)?);
-        let reference = Reference::from_store(Arc::clone(&store))?;
-        let images = CalibrationImages::from_store(reference.store())?;
-        Ok(Self { store, reference, images })
-    }
-
-    /// How many held-out images are in the reference, too.
-    fn on_both_sides(&self) -> usize {
-        let held_out = self.images.as_ref().zip(self.reference.calibration());
-        held_out.map_or(0, |(images, calibration)| {
-            let held_out = HeldOut::of_store(images, calibration);
-            Sides::of_store(&self.store).with_held_out(&held_out).on_both().count()
-        })
-    }
+/// A generation all of which could be read, and the held-out images that it keeps.
+fn open(store: &Path, generation: u64) -> Result<(Reference, Option<CalibrationImages>)> {
+    let reference = Reference::from_store(FileStore::open_generation(store, generation)?)?;
+    let images = CalibrationImages::from_store(reference.store())?;
+    Ok((reference, images))
 }
 
 /// Of one generation, or of all that the store keeps.
 pub fn answer(argument: &StoreArgument) -> Result<Answer> {
     let store = &argument.path;
+    let not_sound = || format!("{} is not sound", store.display());
     let (generation, earlier) = if let Some(generation) = argument.generation {
         (generation, Vec::new())
     } else {
-        let earlier = earlier(store)?;
-        (current(store)?, earlier)
+        let history = FileStore::history(store).with_context(not_sound)?;
+        let opened = FileStore::open(store).with_context(not_sound)?;
+        (opened.manifest().generation, history)
     };
-    let sound = Sound::open(store, generation)
-        .with_context(|| format!("{} is not sound", store.display()))?;
+    let (reference, images) = open(store, generation).with_context(not_sound)?;
     let (mut earlier_generations, mut damaged_generations) = (Vec::new(), Vec::new());
-    for generation in earlier {
-        match Sound::open(store, generation) {
+    for kept in earlier.into_iter().filter(|kept| !kept.is_current) {
+        let generation = kept.manifest.generation;
+        match open(store, generation) {
             Ok(_) => earlier_generations.push(generation),
             Err(error) => {
                 damaged_generations.push(Damaged { generation, problem: format!("{error:#}") });
             }
         }
     }
-    let found = Verification::of(&sound.store);
+    let held_out = HeldOut::of_store(images.as_ref(), reference.calibration());
+    let on_both = |held_out: &HeldOut| {
+        Sides::of_store(reference.store()).with_held_out(held_out).on_both().count()
+    };
+    let found = Verification::of(reference.store());
     let verified = Verified {
-        info: StoreInfo::new(store, &sound.reference),
+        info: StoreInfo::of_reference(store, &reference),
         bytes: found.bytes,
         min_norm: found.min_norm,
         max_norm: found.max_norm,
         zero_rows: found.zero_rows,
-        on_both_sides: sound.on_both_sides(),
+        on_both_sides: held_out.as_ref().map_or(0, on_both),
         earlier_generations,
         damaged_generations,
     };
@@ -127,11 +100,9 @@ impl fmt::Display for Verified {
             let mend = "`drift-index update STORE --calibrate` leaves them out";
             line(f, "both sides", format_args!("{images} in the reference, too: {mend}"))?;
         }
-        match self.earlier_generations.len() {
-            0 => {}
-            kept => {
-                line(f, "earlier", format_args!("{} checked, too", count(kept, "generation")))?;
-            }
+        if !self.earlier_generations.is_empty() {
+            let kept = count(self.earlier_generations.len(), "generation");
+            line(f, "earlier", format_args!("{kept} checked, too"))?;
         }
         for Damaged { generation, problem } in &self.damaged_generations {
             let dead = "is not served and cannot be brought back";

@@ -1,7 +1,6 @@
 //! `drift-index update`: one new generation of a store, whatever changes.
 
 mod add;
-mod made;
 mod merge;
 mod remove;
 
@@ -10,27 +9,23 @@ use std::sync::Arc;
 
 use anyhow::{Context, Result, ensure};
 use clap::{ArgGroup, Args};
-use sdd_drift::{Reference, Score};
-use sdd_index::{Change, FileStore};
+use sdd_drift::Calibration;
+use sdd_index::{Change, FileStore, Replaces};
 
 use self::add::AddArguments;
-use self::made::Made;
-use self::merge::{HeldOutSide, merge};
 use self::remove::RemoveArguments;
 use crate::answer::Answer;
-use crate::calibration::Calibrating;
+use crate::calibration::{Calibrating, LeftOut, check_groups, scored};
 use crate::groups::{GroupArguments, Groups};
 use crate::held_out::HeldOut;
-use crate::help;
-use crate::images::read::{Beside, read};
 use crate::images::source::Source;
-use crate::interrupt::Interrupt;
 use crate::model::{Model, ModelArguments};
-use crate::remarks::{Part, Remarks};
-use crate::revision::{Base, Calibrate, JSON_HELP, change};
+use crate::remarks::Remarks;
+use crate::revision::{Base, JSON_HELP, change, save};
 use crate::rule_arguments::RuleArguments;
 use crate::sides::Sides;
 use crate::store_argument::{ChangeArguments, StoreArgument};
+use crate::{help, interrupt};
 
 const BEFORE_HELP: &str = "\
 Examples:
@@ -39,17 +34,15 @@ Examples:
   drift-index update store --remove 'line-3/**' --dry-run
   drift-index update store --merge other@2
   drift-index update store --alpha 0.01
-
   drift-index update store --group-csv parts.csv:part
 
 Several changes in one call are made in the order remove, merge, add, calibrate, and
 nothing in between is ever served. Rows that stay are the same to the bit, and the
 images that calibrate are scored anew against all of them. A store whose own images
 calibrate, part by part, stays one; new images get their parts as it remembers, or as told
-again. An image that the store has
-already is left out, and one that is held out is refused: it cannot be on both sides.
-Held-out images must be like production as it is now, and in neither the reference nor
-the training.";
+again. An image that the store has already is left out, and one that is held out is
+refused: it cannot be on both sides. Held-out images must be like production as it is
+now, and in neither the reference nor the training.";
 
 /// Change a store: one new generation of it
 #[derive(Debug, Args)]
@@ -115,131 +108,115 @@ pub struct Arguments {
     change: ChangeArguments,
 }
 
+/// The next generation on its way.
+struct Next {
+    store: FileStore,
+    /// The held-out images so far.
+    held_out: Option<HeldOut>,
+    /// Whether those of the stores are kept; else others take their place.
+    keeps_held_out: bool,
+    /// Whether the store has a calibration.
+    is_calibrated: bool,
+    /// What is known of the reference's images, in case these calibrate.
+    known: LeftOut,
+    change: Change,
+    remarks: Remarks,
+}
+
+impl Next {
+    fn count(&mut self, rows: usize, replaced: usize) {
+        self.change.replaced += replaced;
+        self.change.added += rows - replaced;
+    }
+}
+
 pub fn run(arguments: &Arguments) -> Result<Answer> {
     let dir = arguments.store.whole("an update")?;
-    let interrupt = Interrupt::listen()?;
-    let base = Base::open(dir)?;
-    // None where the flag was given alone.
-    let images = arguments.calibrate.clone().unwrap_or_default();
-    ensure!(!arguments.extend || !images.is_empty(), "--extend takes --calibrate IMAGES");
+    interrupt::listen()?;
+    let base = Base::open(&arguments.store)?;
+    let manifest = base.store.manifest().clone();
     let groups = Groups::new(arguments.groups.rule()?, base.calibration.as_ref())?;
-    let leaves_out = images.is_empty()
-        && (base.left_out().is_some() || (base.calibration.is_none() && groups.are_told()));
+    let images = arguments.calibrate.as_deref().unwrap_or_default();
+    let has_left_out = base.left_out().is_some();
+    ensure!(!arguments.extend || !images.is_empty(), "--extend takes --calibrate IMAGES");
     ensure!(
-        !arguments.extend || base.left_out().is_none(),
+        !arguments.extend || !has_left_out,
         "--extend keeps held-out images, and {} has none: its own images calibrate",
         arguments.store
     );
-    let calibrate = arguments.calibrate_as(&base, &groups)?;
-    let mut made = Made::default();
+    let is_calibrated = base.calibration.is_some();
+    let leaves_out = images.is_empty() && (has_left_out || (!is_calibrated && groups.are_told()));
+    let score = arguments.rule.score(base.score)?;
+    let rule = arguments.rule.rule(base.calibration.as_ref().map(Calibration::rule))?;
+    check_groups(&groups, leaves_out, score, &rule)?;
+    let mut known = LeftOut::default();
     if let Some(calibration) = base.left_out() {
-        made.known.add_known(calibration, |_| true);
+        known.add_known(calibration, |_| true);
     }
-
-    // Which model it must be is a matter of the store as it was found.
-    let found = Arc::new(FileStore::open_generation(dir, base.store.manifest().generation)?);
-    let reference = Reference::uncalibrated(Arc::clone(&found), Score::default())?;
-    let mut model = Model::of(&reference, &arguments.model);
-
-    let mut changed: Option<FileStore> = None;
-    if arguments.remove.is_given() {
-        let (store, removed) = arguments.remove.apply(&base.store)?;
-        made.removed = removed;
-        changed = Some(store);
-    }
-    let mut held_out = if images.is_empty() || arguments.extend {
-        HeldOutSide::Kept { held_out: base.held_out(), calibrated: base.calibration.is_some() }
-    } else {
-        HeldOutSide::Replaced
+    let keeps_held_out = images.is_empty() || arguments.extend;
+    let mut next = Next {
+        held_out: base.held_out().filter(|_| keeps_held_out),
+        keeps_held_out,
+        is_calibrated,
+        known,
+        change: change("update", Some(&manifest)),
+        remarks: Remarks::default(),
+        store: base.store,
     };
+    let mut model = Model::of(&manifest, &arguments.model);
+    next.remove(&arguments.remove)?;
     for other in &arguments.merge {
-        let store = changed.as_ref().unwrap_or(&base.store);
-        let merged = merge(store, other, arguments.replace, held_out, &mut made)?;
-        (changed, held_out) = (Some(merged.0), merged.1);
+        next.merge(other, arguments.replace)?;
     }
-    let kept = match held_out {
-        HeldOutSide::Kept { held_out, .. } => held_out,
-        HeldOutSide::Replaced => None,
-    };
-    if !arguments.add.add.is_empty() {
-        let store = changed.as_ref().unwrap_or(&base.store);
-        let tools = (&mut model, &interrupt);
-        let (replace, kept) = (arguments.replace, kept.as_ref());
-        changed = Some(arguments.add.apply(store, replace, kept, tools, &mut made)?);
-    }
-    let Made { added, removed, replaced, known, mut remarks } = made;
-    let change = Change { added, removed, replaced, ..change("update", &base.store) };
-    let store = changed.as_ref().unwrap_or(&base.store);
+    next.add(&arguments.add, arguments.replace, &mut model)?;
+
+    let is_anew = arguments.calibrate.is_some() || arguments.rule.is_given() || groups.are_told();
+    let Next { store, held_out, known, change, mut remarks, .. } = next;
     let calibrating = if leaves_out {
         Some(Calibrating::LeftOut(known, groups))
     } else {
-        let held_out = if calibrate.is_anew() {
-            let named =
-                arguments.read_held_out(&images, store, &mut model, &mut remarks, &interrupt)?;
-            Some(settle(store, named, kept, &arguments.store, &mut remarks)?)
+        let held_out = if is_anew {
+            Some(arguments.hold_out(&store, held_out, &mut model, &mut remarks)?)
         } else {
-            kept
+            held_out
         };
         let held_out = held_out.map(|held_out| held_out.in_groups(&groups)).transpose()?;
         held_out.map(Calibrating::HeldOut)
     };
-    drop(reference);
-    // The index of a store whose rows stay is not copied.
-    let store = changed.map_or(found, Arc::new);
-    let revision = base.revised(change, store, calibrating, &calibrate, remarks, &interrupt)?;
-    revision.finish(dir, &base, &arguments.change, &interrupt)
-}
-
-/// The held-out images as they are to be: on this side only, and there once.
-fn settle(
-    store: &FileStore,
-    named: Option<HeldOut>,
-    kept: Option<HeldOut>,
-    name: &StoreArgument,
-    remarks: &mut Remarks,
-) -> Result<HeldOut> {
-    let mut sides = Sides::of_store(store);
-    let kept = kept.map(|kept| sides.hold_out(kept, remarks));
-    let named = named.map(|named| sides.hold_out(named, remarks));
-    match (kept, named) {
-        (Some(kept), Some(named)) => kept.followed_by(named),
-        (kept, named) => named.or(kept).with_context(|| {
-            format!("{name} keeps no held-out images: name some with --calibrate")
-        }),
-    }
+    ensure!(
+        calibrating.is_some() || !is_calibrated || arguments.drop_calibration,
+        "the store keeps the scores of its held-out images and not their embeddings, so that they cannot be scored \
+         against the changed reference: hold out other images (--calibrate IMAGES), or go on without a calibration \
+         (--drop-calibration)",
+    );
+    let calibrating = calibrating.map(|calibrating| (calibrating, rule));
+    let scored = scored(Arc::new(store), score, calibrating, &mut remarks)?;
+    save(&scored, dir, Replaces::Generation(&manifest), change, &arguments.change, remarks)
 }
 
 impl Arguments {
-    /// By which score and rule the images that calibrate are scored.
-    fn calibrate_as(&self, base: &Base, groups: &Groups) -> Result<Calibrate> {
-        if self.calibrate.is_none() && !self.rule.is_given() && !groups.are_told() {
-            return Ok(Calibrate::AsBefore { or_drop: self.drop_calibration });
-        }
-        let before = base.calibration.as_ref().map(sdd_drift::Calibration::rule);
-        Ok(Calibrate::Anew { score: self.rule.score(base.score)?, rule: self.rule.rule(before)? })
-    }
-
-    fn read_held_out(
+    /// The held-out images as they are to be: on this side only, and there once.
+    fn hold_out(
         &self,
-        images: &[PathBuf],
         store: &FileStore,
+        kept: Option<HeldOut>,
         model: &mut Model<'_>,
         remarks: &mut Remarks,
-        interrupt: &Interrupt,
-    ) -> Result<Option<HeldOut>> {
+    ) -> Result<HeldOut> {
+        let mut sides = Sides::of_store(store);
+        let kept = kept.map(|kept| sides.hold_out(kept, remarks));
+        let images = self.calibrate.as_deref().unwrap_or_default();
         if images.is_empty() {
-            return Ok(None);
+            return kept.with_context(|| {
+                format!("{} keeps no held-out images: name some with --calibrate", self.store)
+            });
         }
-        let classes = self.calibrate_classes.as_deref();
-        let source = Source::find(images, classes)?;
-        let beside = Beside { classes, ids: None };
-        let part = Some(Part::Calibration);
-        let embedded = read(source, beside, part, model, remarks, interrupt)?;
-        let (columns, dimension) = (embedded.embeddings.ncols(), store.dimension());
-        ensure!(
-            columns == dimension,
-            "the held-out embeddings have {columns} columns, and the reference has {dimension}"
-        );
-        Ok(Some(HeldOut::named(embedded)))
+        let source = Source::find(images, self.calibrate_classes.as_deref(), None)?;
+        let named = HeldOut::read(source, None, store.dimension(), model, remarks)?;
+        let named = sides.hold_out(named, remarks);
+        match kept {
+            Some(kept) => kept.followed_by(named),
+            None => Ok(named),
+        }
     }
 }

@@ -6,8 +6,9 @@ use std::path::PathBuf;
 use anyhow::{Context, Result, ensure};
 use clap::Args;
 use regex::Regex;
-use sdd_index::{FileStore, Filter, Record, RowEdit};
+use sdd_index::{Filter, Record, RowEdit};
 
+use super::Next;
 use crate::answer::count;
 use crate::text_file;
 
@@ -29,26 +30,28 @@ pub struct RemoveArguments {
     remove_class: Vec<String>,
 }
 
-impl RemoveArguments {
-    /// The names of the flags, for clap.
-    pub const IDS: [&str; 3] = ["remove", "remove_ids", "remove_class"];
-
-    pub fn is_given(&self) -> bool {
-        !self.remove.is_empty() || self.remove_ids.is_some() || !self.remove_class.is_empty()
-    }
-
-    /// The store without these images, and how many they are.
-    pub fn apply(&self, store: &FileStore) -> Result<(FileStore, usize)> {
-        let records = store.records(Filter::All);
-        let removed = self.ids(&records)?;
-        let number = removed.len();
+impl Next {
+    /// Removes these images.
+    pub fn remove(&mut self, arguments: &RemoveArguments) -> Result<()> {
+        let records = self.store.records(Filter::All);
+        let removed = arguments.ids(&records)?;
+        if removed.is_empty() {
+            return Ok(());
+        }
         ensure!(
-            number < records.len(),
+            removed.len() < records.len(),
             "that would be all {}, and a reference has one at least",
             count(records.len(), "image")
         );
-        Ok((RowEdit::new(store).remove(removed).apply()?, number))
+        self.change.removed = removed.len();
+        self.store = RowEdit::new(&self.store).remove(removed).apply()?;
+        Ok(())
     }
+}
+
+impl RemoveArguments {
+    /// The names of the flags, for clap.
+    pub const IDS: [&str; 3] = ["remove", "remove_ids", "remove_class"];
 
     /// The ids of the images that are meant, each of which the store has.
     fn ids(&self, records: &[Record]) -> Result<BTreeSet<String>> {
@@ -68,33 +71,22 @@ impl RemoveArguments {
                 continue;
             }
             let glob = glob(pattern)?;
-            let matches = |record: &Record| glob.is_match(&record.id);
-            let is_pattern = pattern.contains(['*', '?']);
-            let missing = if is_pattern { "matches" } else { "is called" };
-            let none = || format!("no image of the store {missing} {pattern}");
-            add(&mut ids, records, matches, none)?;
+            let found = ids_of(records, |record| glob.is_match(&record.id));
+            let missing = if pattern.contains(['*', '?']) { "matches" } else { "is called" };
+            ensure!(!found.is_empty(), "no image of the store {missing} {pattern}");
+            ids.extend(found);
         }
         for class in &self.remove_class {
-            let is_of_class = |record: &Record| record.label.as_deref() == Some(class);
-            add(&mut ids, records, is_of_class, || {
-                format!("no image of the store is of class {class}")
-            })?;
+            let found = ids_of(records, |record| record.label.as_deref() == Some(class));
+            ensure!(!found.is_empty(), "no image of the store is of class {class}");
+            ids.extend(found);
         }
         Ok(ids)
     }
 }
 
-/// Adds the ids of the images that are meant, of which there must be one at least.
-fn add(
-    ids: &mut BTreeSet<String>,
-    records: &[Record],
-    is_meant: impl Fn(&Record) -> bool,
-    none: impl Fn() -> String,
-) -> Result<()> {
-    let mut meant = records.iter().filter(|record| is_meant(record)).peekable();
-    ensure!(meant.peek().is_some(), none());
-    ids.extend(meant.map(|record| record.id.clone()));
-    Ok(())
+fn ids_of(records: &[Record], is_meant: impl Fn(&Record) -> bool) -> Vec<String> {
+    records.iter().filter(|record| is_meant(record)).map(|record| record.id.clone()).collect()
 }
 
 fn glob(pattern: &str) -> Result<Regex> {

@@ -24,6 +24,7 @@ fn load(path: &Path) -> Array2<f32> {
     let shape = header.split("'shape': (").nth(1).unwrap().split(')').next().unwrap();
     let shape: Vec<usize> = shape.split(", ").map(|number| number.parse().unwrap()).collect();
     assert!(header.starts_with("{'descr': '<f4', 'fortran_order': False, "), "{header}");
+    assert_eq!(start % 64, 0);
     let (numbers, rest) = bytes[start..].as_chunks::<4>();
     assert!(rest.is_empty());
     let values = numbers.iter().map(|number| f32::from_le_bytes(*number)).collect();
@@ -164,7 +165,10 @@ fn a_matrix_that_cannot_be_written_is_said_before_the_work() {
     let folder = folder();
     parts(folder.path(), &["a"], 1);
     fs::create_dir(folder.path().join("folder.npy")).unwrap();
+    std::os::unix::fs::symlink("/dev/null", folder.path().join("link.npy")).unwrap();
     for (out, expected) in [
+        ("..", "does not end in .npy"),
+        ("link.npy", "is not a file"),
         ("parts", "does not end in .npy"),
         ("parts/a/000.png", "does not end in .npy"),
         ("folder.npy", "is not a file"),
@@ -179,7 +183,7 @@ fn a_matrix_that_cannot_be_written_is_said_before_the_work() {
     }
     let said = embed(folder.path(), "parts/a/000.png --out e.npy --model x.onnx");
     assert!(said.expect_code(2).err.contains("cannot be used multiple times"));
-    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 2);
+    assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 3);
 }
 
 #[test]

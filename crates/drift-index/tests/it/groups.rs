@@ -60,6 +60,16 @@ fn without_held_out_images_every_part_calibrates() {
     assert_eq!(today["appearance"]["tests"][0]["method"], "permutations of whole groups");
     assert!((today["out_of_distribution_expected"].as_f64().unwrap() - 1.8).abs() < 1e-12);
     assert!(today["out_of_distribution_groups"].as_u64() <= today["out_of_distribution"].as_u64());
+    // What is told now and fits no name is not answered by what the store remembers.
+    for (command, images) in [
+        ("check store today --group-regex lot", 36),
+        ("check store today/part30_0.png --group-regex lot", 1),
+        ("update store --group-regex lot", 144),
+    ] {
+        let refused = run(at, &format!("{command} --model MODEL")).expect_code(2).err;
+        let expected = format!("{images} of {images} image");
+        assert!(refused.contains(&expected) && refused.contains("no match of `lot`"), "{refused}");
+    }
     let one = said(at, "check store today/part30_0.png --model MODEL --neighbors 0", 0);
     assert!(one["results"][0]["p_value"].as_f64().unwrap() > 0.05);
     // Names in which the store finds no parts.
@@ -153,6 +163,10 @@ fn a_table_of_parts_is_named_again_with_new_images() {
     assert!(refused.err.contains("12 of 132 images have no group"), "{}", refused.err);
     assert!(refused.err.contains("--group-csv"), "{}", refused.err);
     fs::write(at.join("more.csv"), csv(20..22)).unwrap();
+    fs::write(at.join("cut.csv"), csv(20..22).replace("part20_3.png", "\"part20_3.png")).unwrap();
+    let cut = "update store --add more --model MODEL --group-csv cut.csv:part";
+    let refused = run(at, cut).expect_code(2).err;
+    assert!(refused.contains("line 5 of cut.csv opens a quote that is not closed"), "{refused}");
     let added = said(at, "update store --add more --model MODEL --group-csv more.csv:part", 0);
     assert_eq!(added["calibration"]["groups"], 22);
     let checked = said(at, "check store more --model MODEL --group-csv more.csv:part", 4);

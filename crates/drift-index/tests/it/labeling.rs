@@ -146,6 +146,8 @@ fn a_list_that_cannot_be_right_is_refused() {
     try_list(&format!("image,label\n{path},../a\n"), "no name of a class");
     try_list(&format!("image,label\n{path},.a\n"), "no name of a class");
     try_list("image,label\n../../etc/passwd,a\n", "no path of a captured image");
+    let quote = format!("image,label\n{path},\"a\n{},b\n", paths[1]);
+    try_list(&quote, "line 2 of labels.csv opens a quote that is not closed");
     let gone = format!("images/00/{}.png", "00".repeat(32));
     try_list(&format!("image,label\n{gone},a\n"), "cannot read");
     fs::write(at.join("capture").join(&paths[1]), "cut").unwrap();
@@ -214,35 +216,37 @@ fn what_is_interrupted_has_written_nothing() {
     );
 }
 
-/// Beside a data set that is not there yet.
+/// In a data set that is not there yet.
 #[test]
 fn what_a_killed_one_left_is_removed_and_what_another_works_in_is_not() {
     let folder = folder();
     let at = folder.path();
     captured_files(at, 3000, "good");
+    let dataset = at.join("dataset");
     let left = || {
-        let entries = fs::read_dir(at).unwrap().flatten();
+        let entries = fs::read_dir(&dataset).into_iter().flatten().flatten();
         let names = entries.map(|entry| entry.file_name().into_string().unwrap());
         names.filter(|name| name.starts_with(".drift-index-label-")).collect::<Vec<_>>()
     };
-    let arguments = ["capture", "label", "capture", "--classes", "labels.csv", "--out", "dataset"];
-    let mut child = command(at).args(arguments).spawn().unwrap();
+    let label = "capture label capture --classes labels.csv --out dataset";
+    let mut child = command(at).args(label.split(' ')).spawn().unwrap();
     let start = Instant::now();
-    while !left().iter().any(|name| at.join(name).join("0").exists()) {
+    while !left().iter().any(|name| dataset.join(name).join("0").exists()) {
         assert!(start.elapsed() < Duration::from_mins(1), "it copies nothing");
     }
     child.kill().unwrap();
     child.wait().unwrap();
-    assert_eq!((left().len(), at.join("dataset").exists()), (1, false));
-    let at_work = at.join(".drift-index-label-another");
-    fs::create_dir(&at_work).unwrap();
-    let lock = fs::File::open(&at_work).unwrap();
+    // Nothing but that is there.
+    assert_eq!((left().len(), fs::read_dir(&dataset).unwrap().count()), (1, 1));
+    let lock = fs::File::open(&dataset).unwrap();
     lock.lock().unwrap();
-    run(at, "capture label capture --classes labels.csv --out dataset").expect_code(0);
-    assert_eq!(left(), [".drift-index-label-another"]);
+    let refused = run(at, label).expect_code(2);
+    assert!(refused.err.contains("another process"), "{}", refused.err);
+    assert_eq!(left().len(), 1, "another works there");
     drop(lock);
-    run(at, "capture label capture --classes labels.csv --out dataset").expect_code(0);
+    run(at, label).expect_code(0);
     assert!(left().is_empty(), "{:?}", left());
+    assert_eq!(fs::read_dir(dataset.join("good")).unwrap().count(), 3000);
 }
 
 #[test]

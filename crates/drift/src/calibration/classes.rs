@@ -2,19 +2,22 @@
 
 use std::collections::BTreeMap;
 
+use serde::Serialize;
+
 use super::entry::CalibrationEntry;
 use crate::error::{Error, Result};
 use crate::verdict::{Unavailable, Verdict};
 use sdd_stats::conformal::{PValueKind, PValueWithin, PValues, VerdictRule};
 
 /// The calibration images of one predicted class.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct ClassCalibration {
     /// The predicted class; `None` for images of which it is not known.
     pub class: Option<String>,
     /// How many images of it there are.
     pub images: usize,
     /// Of how many groups, where images have groups.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub groups: Option<usize>,
     /// Scores above it are out of distribution where this class was predicted; `None` where the class
     /// has too few images, or groups, to judge by.
@@ -44,14 +47,26 @@ pub(super) struct Judge {
     pub threshold: Option<f64>,
 }
 
+/// Whether images that have groups can be judged by this rule.
+///
+/// # Errors
+///
+/// [`Error::PValueOfGroups`].
+pub fn check_rule_of_groups(rule: &VerdictRule) -> Result<()> {
+    match rule.p_value {
+        PValueKind::Marginal => Ok(()),
+        simes @ PValueKind::Simes { .. } => Err(Error::PValueOfGroups { p_value: simes.name() }),
+    }
+}
+
 impl Judges {
     /// Too few images are refused, and too few groups are not: more come with more images, and until then no answer
     /// has a verdict.
     pub fn new(rule: &VerdictRule, entries: &[CalibrationEntry]) -> Result<Self> {
         rule.check()?;
         let is_grouped = entries.first().is_some_and(|entry| entry.group.is_some());
-        if is_grouped && rule.p_value != PValueKind::Marginal {
-            return Err(Error::PValueOfGroups { p_value: rule.p_value.name() });
+        if is_grouped {
+            check_rule_of_groups(rule)?;
         }
         match rule.within {
             PValueWithin::All => {

@@ -4,7 +4,7 @@ mod classes;
 mod document;
 mod entry;
 
-pub use self::classes::ClassCalibration;
+pub use self::classes::{ClassCalibration, check_rule_of_groups};
 use self::classes::{Judges, groups};
 pub use self::entry::{CalibrationEntry, CalibrationSource};
 use crate::error::{Error, Result};

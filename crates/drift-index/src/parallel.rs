@@ -1,4 +1,4 @@
-//! Work in blocks, on all cores.
+//! Work on all cores, which a signal ends.
 
 use std::num::NonZeroUsize;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -8,31 +8,36 @@ use std::time::Duration;
 
 use anyhow::{Result, ensure};
 
-use crate::interrupt::Interrupt;
+use crate::interrupt;
 use crate::progress::Progress;
 
 const TIME_BETWEEN_CHECKS: Duration = Duration::from_millis(100);
 
-/// What `work` makes of each of so many blocks, one after the other; `progress` advances by what is made.
-pub fn in_blocks<T: Send>(
-    blocks: usize,
+/// One a core.
+pub fn threads() -> usize {
+    thread::available_parallelism().map_or(1, NonZeroUsize::get)
+}
+
+/// What `work` makes of each of so many parts, in their order, with a thread for each of `workers`. The first error ends
+/// it; `progress` advances by what is made.
+pub fn in_parallel<W: Send, T: Send>(
+    workers: impl IntoIterator<Item = W>,
+    parts: usize,
     mut progress: Progress,
-    interrupt: &Interrupt,
-    work: impl Fn(usize) -> Vec<T> + Sync,
+    work: impl Fn(&mut W, usize) -> Result<Vec<T>> + Sync,
 ) -> Result<Vec<T>> {
     let next = AtomicUsize::new(0);
-    let mut made: Vec<Option<Vec<T>>> = (0..blocks).map(|_| None).collect();
-    let threads = thread::available_parallelism().map_or(1, NonZeroUsize::get);
+    let mut made: Vec<Option<Vec<T>>> = (0..parts).map(|_| None).collect();
     thread::scope(|scope| -> Result<()> {
         let (sender, receiver) = mpsc::channel();
-        for _ in 0..threads.min(blocks) {
+        for mut worker in workers {
             let (sender, next, work) = (sender.clone(), &next, &work);
             scope.spawn(move || {
                 sdd_index::limit_threads(1);
                 loop {
-                    let block = next.fetch_add(1, Ordering::Relaxed);
-                    // Nobody listens any more where it was interrupted.
-                    if block >= blocks || sender.send((block, work(block))).is_err() {
+                    let part = next.fetch_add(1, Ordering::Relaxed);
+                    // Nobody listens any more where it was interrupted, or something failed.
+                    if part >= parts || sender.send((part, work(&mut worker, part))).is_err() {
                         return;
                     }
                 }
@@ -41,17 +46,18 @@ pub fn in_blocks<T: Send>(
         drop(sender);
         // Leaving this loop early drops the receiver, which stops the threads.
         loop {
-            interrupt.check()?;
+            interrupt::check()?;
             match receiver.recv_timeout(TIME_BETWEEN_CHECKS) {
-                Ok((block, some)) => {
+                Ok((part, some)) => {
+                    let some = some?;
                     progress.advance(some.len());
-                    made[block] = Some(some);
+                    made[part] = Some(some);
                 }
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => return Ok(()),
             }
         }
     })?;
-    ensure!(made.iter().all(Option::is_some), "a scoring thread failed");
+    ensure!(made.iter().all(Option::is_some), "a thread failed");
     Ok(made.into_iter().flatten().flatten().collect())
 }
