@@ -14,7 +14,7 @@ pub(crate) const WINDOW: std::ops::RangeInclusive<usize> = 10..=10_000;
 /// Images that a block may have.
 const GROUP_SIZE: std::ops::RangeInclusive<usize> = 1..=10_000;
 
-/// Streams that may have a verdict of their own: the state grows by some 20 kB with each.
+/// Streams that may have a verdict of their own: what is stored grows by some 20 kB with each.
 const STREAMS: std::ops::RangeInclusive<usize> = 0..=100;
 
 /// What shall be noticed, and how often falsely.
