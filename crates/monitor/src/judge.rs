@@ -6,6 +6,7 @@ use sdd_drift::{Properties, Status};
 use sdd_stats::sequential::clopper_pearson;
 
 use crate::error::Result;
+use crate::expected::Expected;
 use crate::group_tests::Share;
 use crate::plan::{Monitor, Plan};
 use crate::report::{
@@ -15,7 +16,7 @@ use crate::report::{
 use crate::report_text as text;
 use crate::settings::ExpectedMix;
 use crate::state::{AllGroups, GroupNote, MonitorState, number};
-use crate::stream::{REPEATS, Raised, Stream, Tested};
+use crate::stream::{REPEATS, Raised, Seen, Stream, Tested};
 use crate::terms::{Alarm, INTERVAL_ALPHA, TestName};
 use crate::totals::Totals;
 
@@ -78,6 +79,7 @@ impl Monitor {
             unit: None,
             evidence: None,
             window: None,
+            expected_accuracy: None,
             classes: self.classes(state)?,
             properties: Vec::new(),
             groups: Vec::new(),
@@ -102,6 +104,7 @@ impl Monitor {
             report.properties = properties(plan, &all.last);
             report.groups = all.last.iter().map(group).collect();
             conclude(&mut report, plan, state, all);
+            expect(&mut report, plan, state)?;
         }
         report.summary = text::summary(&report);
         Ok(report)
@@ -158,6 +161,7 @@ impl Monitor {
             open_group_images: open.map_or(0, |open| open.totals.images),
             open_group: open.and_then(|open| open.name.clone()),
             repeats: seen.repeats,
+            expected_accuracy: None,
             last_image_ms: seen.last_ms,
         })
     }
@@ -260,6 +264,23 @@ fn group(group: &GroupNote) -> GroupReport {
         last_sequence: group.sequence,
         last_ms: group.time_ms,
     }
+}
+
+/// Accuracy without labels, of all images and of each stream. Nothing is said of a stream while all together drift.
+fn expect(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) -> Result<()> {
+    let positive = plan.positive_class.as_deref();
+    let mut all = Expected::default();
+    for (told, stream) in report.streams.iter_mut().zip(state.streams.values()) {
+        let verdict = match report.verdict {
+            Status::Stable if stream.tested.is_some() => told.verdict,
+            of_all => of_all,
+        };
+        let Seen { expected, totals, .. } = &*stream.seen;
+        told.expected_accuracy = Some(expected.report(verdict, *totals, positive)?);
+        all.merge(expected);
+    }
+    report.expected_accuracy = Some(all.report(report.verdict, state.totals, positive)?);
+    Ok(())
 }
 
 /// Reasons, verdicts and the advice.

@@ -59,6 +59,7 @@
 
 mod baseline;
 mod error;
+mod expected;
 mod group_tests;
 mod history;
 mod judge;
@@ -102,8 +103,9 @@ pub use plan::Monitor;
 pub use postgres::{PostgresAddress, PostgresMonitorStore};
 pub use recorded::Recorded;
 pub use report::{
-    Advice, ClassReport, EpochReport, EvidenceReport, GroupReport, MonitorReport, PropertyReport,
-    Reason, ShareReport, StreamReport, TestReport, UnitReport, WindowReport,
+    Advice, ClassReport, EpochReport, EstimateReport, EvidenceReport, ExpectedAccuracyReport,
+    GroupReport, MonitorReport, NoEstimate, PropertyReport, Reason, ShareReport, StreamReport,
+    TestReport, UnitReport, WindowReport,
 };
 pub use settings::{ExpectedMix, MonitorSettings};
 #[cfg(feature = "sqlite")]
@@ -117,6 +119,7 @@ pub use stored::StoredState;
 pub use terms::{Alarm, EpochStart, TestName};
 
 pub use sdd_drift::Status;
+pub use sdd_stats::sequential::Interval;
 
 #[cfg(all(test, feature = "postgres", feature = "sqlite"))]
 mod laws;

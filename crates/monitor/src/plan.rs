@@ -40,6 +40,8 @@ pub(crate) struct Plan {
     pub subjects: Subjects,
     /// The tests of a stream before its first group.
     pub start: GroupTests,
+    /// As [`MonitorSettings::positive_class`].
+    pub positive_class: Option<String>,
     /// Images that make a group where nobody says which group an image is of.
     pub block: u64,
     /// The logarithm of the R that alarms.
@@ -101,7 +103,8 @@ impl Plan {
         let log_alarm_at = settings.groups_between_false_alarms.ln();
         let weight = start.shares(&subjects).first().map_or(1.0, |share| share.weight);
         let groups_needed = groups_needed(baseline.groups(), log_alarm_at - weight.ln());
-        Self { baseline, subjects, start, block, log_alarm_at, groups_needed }
+        let positive_class = settings.positive_class.clone();
+        Self { baseline, subjects, start, positive_class, block, log_alarm_at, groups_needed }
     }
 
     /// An image as groups are compared by it.

@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::expected::{Expected, GroupExpected};
 use crate::group_tests::{GroupTests, Share};
 use crate::observation::Observation;
 use crate::part::{Content, Part};
@@ -53,6 +54,8 @@ pub(crate) struct Seen {
     /// The last picture, see [`Observation::picture`], and how many times in a row it has come.
     picture: u64,
     pub repeats: u64,
+    /// Of the groups that are complete.
+    pub expected: Expected,
 }
 
 /// An alarm, and what it was raised by.
@@ -91,6 +94,7 @@ pub(crate) struct OpenGroup {
     pub name: Option<String>,
     pub totals: Totals,
     kept: Reservoir,
+    expected: GroupExpected,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -128,6 +132,7 @@ impl Seen {
         let sample: Sample = plan.sample(observation);
         open.kept.push(open.totals.images, sample, random);
         open.totals.count(observation.out_of_distribution);
+        open.expected.count(observation, plan.positive_class.as_deref());
         if name.is_none() && open.totals.images >= plan.block {
             complete.extend(self.end_group(image, random));
         }
@@ -135,7 +140,8 @@ impl Seen {
     }
 
     fn end_group(&mut self, image: u64, random: &mut Rng) -> Option<Group> {
-        let OpenGroup { name, totals, kept } = self.open.take()?;
+        let OpenGroup { name, totals, kept, expected } = self.open.take()?;
+        self.expected.add(&expected);
         if let Some(name) = &name {
             self.ended.insert(0, Ended { name: name.clone(), before: image });
             self.ended.truncate(ENDED);
@@ -171,8 +177,10 @@ impl Content for Seen {
                 open.totals.is_sound()
                     && open.totals.images <= self.totals.images
                     && open.kept.is_sound()
+                    && open.expected.is_sound(open.totals.images)
             })
             && self.ended.len() <= ENDED
+            && self.expected.is_sound()
     }
 }
 

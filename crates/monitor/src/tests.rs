@@ -352,6 +352,119 @@ fn of_a_state_of_before_the_numbers_go_on() {
     }
 }
 
+/// Images of a model that is calibrated: each is a defect with the probability that it says, which images of a group
+/// share in part. Also how many of the decisions are right.
+fn decided(groups: usize, shift: f64, random: &mut Rng) -> (Vec<Observation>, u32) {
+    let (mut images, mut right) = (Vec::new(), 0);
+    for _ in 0..groups {
+        let (group, odds, strangeness) =
+            (random.u64(..).to_string(), normal(random), normal(random));
+        for _ in 0..8 {
+            let p = 1.0 / (1.0 + (2.2 - 1.2 * odds - 1.5 * normal(random)).exp());
+            let is_called = p >= 0.4;
+            let score = 3.0 + 0.7 * (strangeness + normal(random)) + shift;
+            right += u32::from((random.f64() < p) == is_called);
+            images.push(Observation {
+                predicted_class: if is_called { "defect" } else { "good" }.into(),
+                confidence: if is_called { p } else { 1.0 - p },
+                score,
+                p_value: Some(0.5),
+                out_of_distribution: Some(score > 4.6),
+                group: Some(group.clone()),
+                request_id: random.u64(..).to_string(),
+                image_sha256: Some(random.u64(..).to_string()),
+                ..Observation::default()
+            });
+        }
+    }
+    (images, right)
+}
+
+#[test]
+fn accuracy_without_labels_is_within_its_interval_and_withheld_while_drifting() {
+    let mut random = Rng::with_seed(30);
+    let calibrated = decided(80, 0.0, &mut random).0.into_iter().map(|seen| CalibratedImage {
+        group: seen.group,
+        class: seen.predicted_class,
+        score: seen.score,
+        properties: None,
+    });
+    let settings =
+        MonitorSettings { positive_class: Some("defect".into()), ..MonitorSettings::default() };
+    let baseline = Baseline::new(0.05, calibrated.collect());
+    let monitor = Monitor::new(settings, Some(baseline)).unwrap();
+
+    let (many, right) = decided(100_000, 0.0, &mut random);
+    let is_called = |image: &&Observation| image.predicted_class == "defect";
+    let sum = |images: &mut dyn Iterator<Item = &Observation>| {
+        images.map(|image| image.confidence).sum::<f64>()
+    };
+    let called_right = sum(&mut many.iter().filter(is_called));
+    let not_called =
+        many.iter().filter(|image| !is_called(image)).map(|image| 1.0 - image.confidence);
+    let truth = [
+        f64::from(right) / many.len() as f64,
+        called_right / many.iter().filter(is_called).count() as f64,
+        called_right / (called_right + not_called.sum::<f64>()),
+    ];
+    let (mut held, mut told) = ([0_u32; 3], 0);
+    for _ in 0..300 {
+        let report = monitor.report(&observed(&monitor, decided(61, 0.0, &mut random).0)).unwrap();
+        let expected = report.expected_accuracy.unwrap();
+        if report.verdict != Status::Stable {
+            assert_eq!(expected.unavailable, Some(NoEstimate::Drifting));
+            continue;
+        }
+        told += 1;
+        let estimates = [expected.accuracy, expected.precision.unwrap(), expected.recall.unwrap()];
+        for ((held, estimate), truth) in held.iter_mut().zip(estimates).zip(truth) {
+            let interval = estimate.interval.unwrap();
+            assert!(interval.low < estimate.value.unwrap() && interval.high - interval.low < 0.4);
+            *held += u32::from((interval.low..=interval.high).contains(&truth));
+        }
+        // What is out of distribution is not counted, and not all groups have as many others.
+        assert!((400..480).contains(&expected.images) && expected.accuracy.groups > 50.0);
+        assert!(expected.share_in_distribution < Some(1.0) && expected.unjudged == 0);
+        assert_eq!(
+            report.streams[0].expected_accuracy.as_ref().unwrap().accuracy,
+            expected.accuracy
+        );
+    }
+    // 95 % of 300 are 285, and the standard deviation is 4.
+    assert!(
+        told > 290 && held.iter().all(|held| *held + 22 >= told * 95 / 100),
+        "{held:?} of {told}"
+    );
+
+    let said = |state: &MonitorState| {
+        let expected = monitor.report(state).unwrap().expected_accuracy.unwrap();
+        let is_whole =
+            expected.accuracy.value.is_some() && expected.recall.unwrap().value.is_some();
+        (is_whole, expected.unavailable)
+    };
+    let mut state = monitor.start(0);
+    assert_eq!(said(&state), (false, Some(NoEstimate::NoVerdict)));
+    let mut see = |state: &mut MonitorState, groups, shift| {
+        for image in decided(groups, shift, &mut random).0 {
+            state.observe(&monitor, &image).unwrap();
+        }
+    };
+    see(&mut state, 8, 0.0);
+    assert_eq!(said(&state), (false, Some(NoEstimate::NotEnoughGroups)));
+    see(&mut state, 40, 0.0);
+    assert_eq!(said(&state), (true, None));
+    see(&mut state, 15, 4.0);
+    assert_eq!(said(&state), (false, Some(NoEstimate::Drifting)));
+    state.reset(&monitor, 7);
+    see(&mut state, 40, 0.0);
+    assert_eq!(said(&state), (true, None));
+    // Of images that could not be judged nothing is said.
+    let unjudged = Observation { out_of_distribution: None, p_value: None, ..image("good", None) };
+    state.observe(&monitor, &unjudged).unwrap();
+    let expected = monitor.report(&state).unwrap().expected_accuracy.unwrap();
+    assert!(expected.unjudged == 1 && expected.message.contains("1 could not be judged"));
+}
+
 /// Of streams without drift, in which groups have 1, 8 or 50 images that hang together a little or nearly wholly.
 #[test]
 fn false_alarms_are_as_rare_as_stated_however_images_hang_together() {

@@ -1,4 +1,4 @@
-//! The distributions that the statistics need: beta and chi-square.
+//! The distributions that the statistics need: beta, chi-square and Student's t.
 //!
 //! The incomplete beta and gamma functions are those of the crate `statrs`, which agree with Boost's to about
 //! 1e-11 relative. Quantiles are found by bisection on them: it cannot fail to converge, and ends at neighboring
@@ -31,6 +31,24 @@ pub fn beta_upper_quantile(a: f64, b: f64, tail: f64) -> Result<f64> {
     check_shape("b", b)?;
     check_open_unit("tail", tail)?;
     Ok(first_where(|x| beta_reg(b, a, 1.0 - x) <= tail))
+}
+
+/// The number that a variable of Student's t distribution stays below with the given probability.
+///
+/// # Errors
+///
+/// [`Error::InvalidArgument`] unless `degrees_of_freedom` is positive and finite and `0 < probability < 1`.
+pub fn student_t_quantile(degrees_of_freedom: f64, probability: f64) -> Result<f64> {
+    check_open_unit("probability", probability)?;
+    // T² / (ν + T²) is Beta(1/2, ν/2), and its complement is what is small where T is large.
+    let both_tails = 2.0 * probability.min(1.0 - probability);
+    check_shape("degrees_of_freedom", degrees_of_freedom)?;
+    if both_tails >= 1.0 {
+        return Ok(0.0);
+    }
+    let rest = beta_quantile(degrees_of_freedom / 2.0, 0.5, both_tails)?;
+    let distance = (degrees_of_freedom * (1.0 - rest) / rest).sqrt();
+    Ok(if probability < 0.5 { -distance } else { distance })
 }
 
 /// The smallest number in [0, 1] from which on `reached` holds.
@@ -93,6 +111,24 @@ mod tests {
     }
 
     #[test]
+    fn student_t_quantiles_are_those_of_scipy() {
+        for (degrees_of_freedom, probability, expected) in [
+            (1.0, 0.975, 12.706204736174694),
+            (7.0, 0.975, 2.364624251592784),
+            (2.5, 0.9, 1.7302509288071766),
+            (39.0, 0.995, 2.707913183517662),
+            (10000.0, 0.975, 1.960201239890626),
+            (12.0, 0.6, 0.25903274567688733),
+        ] {
+            let found = student_t_quantile(degrees_of_freedom, probability).unwrap();
+            assert!((found - expected).abs() < 1e-9 * f64::abs(expected), "{found} {expected}");
+            let mirrored = student_t_quantile(degrees_of_freedom, 1.0 - probability).unwrap();
+            assert!((found + mirrored).abs() < 1e-9 * f64::abs(expected), "{found} {mirrored}");
+        }
+        assert_eq!(student_t_quantile(5.0, 0.5).unwrap(), 0.0);
+    }
+
+    #[test]
     fn chi_square_tails_are_those_of_scipy() {
         for (statistic, degrees, expected) in [
             (3.84, 1, 0.05004352124870519),
@@ -115,6 +151,7 @@ mod tests {
             assert!(beta_quantile(1.0, bad, 0.5).is_err());
         }
         assert!(beta_quantile(1.0, 1.0, 1.0).is_err());
+        assert!(student_t_quantile(0.0, 0.5).is_err() && student_t_quantile(3.0, 1.0).is_err());
         assert!(chi_square_upper_tail(f64::NAN, 1).is_err());
     }
 }

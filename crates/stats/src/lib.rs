@@ -6,6 +6,7 @@
 //! | [`two_sample`] | are two samples from one distribution? |
 //! | [`contingency`] | have two samples the same mix of classes? |
 //! | [`sequential`] | has something changed in a stream, looked at again and again? |
+//! | [`group_ratio`] | a share over images of groups, and its interval |
 //! | [`box_plot`] | quartiles, whiskers and fliers |
 //! | [`distributions`] | the distributions that these need |
 //!
@@ -28,6 +29,7 @@ pub mod conformal;
 pub mod contingency;
 pub mod distributions;
 mod error;
+pub mod group_ratio;
 pub mod sequential;
 pub mod two_sample;
 

@@ -69,7 +69,9 @@ pub fn report(
             }
         }
     }
-    watch(&observations, &pair, reference, now_ms)
+    let positive_class = spec.positive_label().map(str::to_owned);
+    let settings = MonitorSettings { positive_class, ..MonitorSettings::default() };
+    watch(&observations, &pair, reference, settings, now_ms)
 }
 
 fn observe(
@@ -89,10 +91,11 @@ fn watch(
     observations: &[Observation],
     pair: &PairId,
     reference: &Reference,
+    settings: MonitorSettings,
     now_ms: i64,
 ) -> Result<Report> {
     let baseline = reference.calibration().map(Baseline::of);
-    let monitor = Monitor::new(MonitorSettings::default(), baseline)?;
+    let monitor = Monitor::new(settings, baseline)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let mut store = SqliteMonitorStore::open(&folder.path().join("monitor"), u64::MAX)?;
     if !observations.is_empty() {
