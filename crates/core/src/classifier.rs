@@ -47,12 +47,7 @@ impl Classifier {
 
     fn new(model: Model, read: ReadOptions) -> Self {
         let spec = model.spec();
-        let positive = match &spec.decision {
-            Decision::Binary { positive_label, .. } => {
-                spec.labels.iter().position(|label| label == positive_label)
-            }
-            Decision::Softmax => None,
-        };
+        let positive = spec.labels.iter().position(|label| Some(&**label) == spec.positive_label());
         Self { reader: InputReader::new(spec, &read), positive: positive.unwrap_or(0), model, read }
     }
 

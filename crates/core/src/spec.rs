@@ -167,6 +167,15 @@ impl ModelSpec {
         }
     }
 
+    /// The class that is decided for by a threshold; none of a model that does not decide so.
+    #[must_use]
+    pub fn positive_label(&self) -> Option<&str> {
+        match &self.decision {
+            Decision::Binary { positive_label, .. } => Some(positive_label),
+            Decision::Softmax => None,
+        }
+    }
+
     fn check(&self) -> Result<(), String> {
         if self.format_version != FORMAT_VERSION {
             return Err(format!(

@@ -2,7 +2,9 @@
 
 use std::sync::LazyLock;
 
-use sdd_monitor::{Baseline, CalibratedImage, Monitor, MonitorSettings, MonitorState, Observation};
+use sdd_monitor::{
+    Baseline, CalibratedImage, Monitor, MonitorSettings, MonitorState, Observation, StoredState,
+};
 
 static MONITOR: LazyLock<Monitor> = LazyLock::new(|| {
     let image = |i: u32| CalibratedImage {
@@ -16,10 +18,15 @@ static MONITOR: LazyLock<Monitor> = LazyLock::new(|| {
         .expect("settings that hold")
 });
 
-/// Reads the input as a state, goes on with it for more than a window, and says what it has seen.
+/// Reads the input as a state, goes on with it for more than a window, and says what it has seen. The first line is the
+/// head, and each of the others a part, whose key is the number of the lines before it.
 pub fn monitor_state(input: &[u8]) {
     let Ok(text) = str::from_utf8(input) else { return };
-    let Ok(mut state) = MonitorState::from_json(text) else { return };
+    let mut lines = (0..).zip(text.lines().map(str::to_owned));
+    let Some((_, head)) = lines.next() else { return };
+    let Ok(mut state) = MonitorState::read(&StoredState { head, parts: lines.collect() }) else {
+        return;
+    };
     let _ = MONITOR.report(&state);
     for image in 0..25 {
         let observation = Observation {
@@ -37,7 +44,11 @@ pub fn monitor_state(input: &[u8]) {
     }
     let report = MONITOR.report(&state);
     if report.is_ok() {
-        let stored = state.to_json().expect("a state that is reported can be stored");
-        MonitorState::from_json(&stored).expect("and read again");
+        let StoredState { head, parts } =
+            state.store().expect("a state that is reported can be stored");
+        let mut known: std::collections::BTreeMap<_, _> =
+            (0..).zip(text.lines().map(str::to_owned)).collect();
+        known.extend(parts);
+        MonitorState::read(&StoredState { head, parts: known }).expect("and read again");
     }
 }

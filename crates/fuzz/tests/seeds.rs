@@ -3,6 +3,8 @@
 use std::fs;
 use std::path::Path;
 
+use sdd_monitor::{MonitorState, StoredState};
+
 #[test]
 fn kept_inputs_break_nothing() {
     let seeds = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds");
@@ -18,6 +20,16 @@ fn kept_inputs_break_nothing() {
         }
         assert!(count > 1, "{name} has seeds");
     }
+}
+
+/// A seed of a state that is refused at once keeps nothing.
+#[test]
+fn the_state_that_is_kept_is_one() {
+    let seed = Path::new(env!("CARGO_MANIFEST_DIR")).join("seeds/monitor_state/two_streams");
+    let text = fs::read_to_string(seed).expect("a seed");
+    let mut lines = (0..).zip(text.lines().map(str::to_owned));
+    let (_, head) = lines.next().expect("a head");
+    MonitorState::read(&StoredState { head, parts: lines.collect() }).expect("a state");
 }
 
 #[test]

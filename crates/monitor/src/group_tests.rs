@@ -40,6 +40,8 @@ pub(crate) struct GroupTests {
     /// One for each of the properties of a picture, where the calibration has them.
     properties: Vec<RankTest>,
     mix: Vec<ClassTest>,
+    /// The logarithm of R, see [`GroupTests::log_r`]; none before the first group.
+    log_r: Option<f64>,
     /// The logarithm of the largest M so far; 0 before the first group.
     pub largest_martingale: f64,
 }
@@ -91,6 +93,7 @@ impl GroupTests {
             appearance: ranks(Grid::Spreads, &|image| image.score),
             properties: (0..known).map(property).collect(),
             mix: subjects.mix.iter().map(class).collect(),
+            log_r: None,
             largest_martingale: 0.0,
         }
     }
@@ -125,7 +128,16 @@ impl GroupTests {
             }
         }
         self.groups += 1;
-        self.largest_martingale = self.largest_martingale.max(self.log_evidence(subjects).1);
+        let shares = self.shares(subjects);
+        let mean =
+            |of: fn(&Share) -> f64| log_sum(shares.iter().map(move |one| (of(one), one.weight)));
+        self.log_r = Some(mean(|share| share.log_r)).filter(|log_r| log_r.is_finite());
+        self.largest_martingale = self.largest_martingale.max(mean(|share| share.log_m));
+    }
+
+    /// The logarithm of R: the mean over the tests, each by its part of the stakes; −∞ before the first group.
+    pub fn log_r(&self) -> f64 {
+        self.log_r.unwrap_or(f64::NEG_INFINITY)
     }
 
     /// What each test has come to.
@@ -164,14 +176,6 @@ impl GroupTests {
         shares
     }
 
-    /// The logarithms of R and M: the means over the tests, each by its part of the stakes.
-    pub fn log_evidence(&self, subjects: &Subjects) -> (f64, f64) {
-        let shares = self.shares(subjects);
-        let of =
-            |of: fn(&Share) -> f64| log_sum(shares.iter().map(move |one| (of(one), one.weight)));
-        (of(|share| share.log_r), of(|share| share.log_m))
-    }
-
     /// Whether a stream may lead to it.
     pub fn is_sound(&self) -> bool {
         // Counts beyond this are none, and adding to them shall never overflow.
@@ -181,6 +185,7 @@ impl GroupTests {
             ClassTest::Mean(evidence) => evidence.bettors() == BETTORS && evidence.is_sound(),
         };
         self.groups <= most
+            && self.log_r.is_none_or(f64::is_finite)
             && self.largest_martingale.is_finite()
             && self.appearance.is_sound(Grid::Spreads, most)
             && (self.properties.is_empty() || self.properties.len() == PROPERTIES)

@@ -1,11 +1,12 @@
 //! From a state to a report.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 
 use sdd_drift::{Properties, Status};
 use sdd_stats::interval::clopper_pearson;
 
 use crate::error::Result;
+use crate::expected::Expected;
 use crate::group_tests::Share;
 use crate::plan::{Monitor, Plan};
 use crate::report::{
@@ -14,8 +15,8 @@ use crate::report::{
 };
 use crate::report_text as text;
 use crate::settings::ExpectedMix;
-use crate::state::MonitorState;
-use crate::stream::{REPEATS, Raised, Stream};
+use crate::state::{AllGroups, GroupNote, MonitorState, number};
+use crate::stream::{REPEATS, Raised, Seen, Stream, Tested};
 use crate::terms::{Alarm, INTERVAL_ALPHA, TestName};
 use crate::totals::Totals;
 
@@ -61,7 +62,9 @@ impl Monitor {
             state.renew(self);
             return self.report(&state);
         }
-        state.check_plan(self)?;
+        for name in state.streams.keys().map(String::as_str).chain([""]) {
+            state.check_stream(self, name)?;
+        }
         let streams = state.streams.iter().map(|(name, stream)| self.stream(name, stream));
         let mut report = MonitorReport {
             format_version: FORMAT_VERSION,
@@ -76,9 +79,10 @@ impl Monitor {
             unit: None,
             evidence: None,
             window: None,
+            expected_accuracy: None,
             classes: self.classes(state)?,
             properties: Vec::new(),
-            groups: groups(state),
+            groups: Vec::new(),
             streams: streams.collect::<Result<_>>()?,
             epoch: EpochReport {
                 number: state.epoch.number,
@@ -91,13 +95,16 @@ impl Monitor {
             last_image_ms: state.last_ms,
             settings: self.settings().clone(),
         };
-        if let Some((plan, tests)) = self.plan().zip(state.all.as_ref()) {
-            report.groups_needed = Some(plan.groups_needed.saturating_sub(tests.groups));
-            report.unit = Some(unit(plan, state));
-            report.evidence = Some(self.evidence(plan, state));
+        if let Some((plan, all)) = self.plan().zip(state.all.as_deref()) {
+            let groups = all.tested.tests.groups;
+            report.groups_needed = Some(plan.groups_needed.saturating_sub(groups));
+            report.unit = Some(unit(plan, state, &all.last));
+            report.evidence = Some(self.evidence(plan, all));
             report.window = Some(self.window(plan, state)?);
-            report.properties = properties(plan, state);
-            conclude(&mut report, plan, state);
+            report.properties = properties(plan, &all.last);
+            report.groups = all.last.iter().map(group).collect();
+            conclude(&mut report, plan, state, all);
+            expect(&mut report, plan, state)?;
         }
         report.summary = text::summary(&report);
         Ok(report)
@@ -113,48 +120,49 @@ impl Monitor {
         })
     }
 
-    fn evidence(&self, plan: &Plan, state: &MonitorState) -> EvidenceReport {
+    fn evidence(&self, plan: &Plan, all: &AllGroups) -> EvidenceReport {
+        let Tested { tests, alarm } = &all.tested;
         let test = |share: Share| TestReport {
             test: share.test,
             subject: subject(plan, share.test, share.subject),
             more: share.is_greater,
-            value: number(share.log_r),
+            value: number(Some(share.log_r)),
             weight: share.weight,
         };
-        let all = state.all.as_ref();
         EvidenceReport {
-            value: number(state.log_evidence(plan)),
-            largest: state.largest.map_or(0.0, number),
+            value: number(all.log_r),
+            largest: number(all.largest_log_r),
             alarm_at: self.settings().groups_between_false_alarms,
-            alarm: state.alarm.map(|alarm| alarm.at),
-            probability_of_ever: all.map_or(1.0, |all| (-all.largest_martingale).exp().min(1.0)),
-            groups: all.map_or(0, |all| all.groups),
-            tests: all.map_or_else(Vec::new, |all| {
-                all.shares(&plan.subjects).into_iter().map(test).collect()
-            }),
+            alarm: alarm.map(|alarm| alarm.at),
+            probability_of_ever: (-tests.largest_martingale).exp().min(1.0),
+            groups: tests.groups,
+            tests: tests.shares(&plan.subjects).into_iter().map(test).collect(),
         }
     }
 
     fn stream(&self, name: &str, stream: &Stream) -> Result<StreamReport> {
-        let tests = self.plan().zip(stream.tests.as_ref());
-        let verdict = match tests {
-            _ if stream.alarm.is_some() || stream.repeats >= REPEATS => Status::Drifting,
-            Some((plan, tests)) if tests.groups >= plan.groups_needed => Status::Stable,
+        let (seen, tested) = (&stream.seen, stream.tested.as_deref());
+        let alarm = tested.and_then(|tested| tested.alarm);
+        let groups = tested.map_or(0, |tested| tested.tests.groups);
+        let verdict = match self.plan().filter(|_| tested.is_some()) {
+            _ if alarm.is_some() || seen.repeats >= REPEATS => Status::Drifting,
+            Some(plan) if groups >= plan.groups_needed => Status::Stable,
             _ => Status::InsufficientData,
         };
-        let open = stream.open.as_ref();
+        let open = seen.open.as_ref();
         Ok(StreamReport {
             stream: Some(name.to_owned()).filter(|name| !name.is_empty()),
             verdict,
-            images: stream.totals.images,
-            judged: ShareReport::of(stream.totals)?,
-            groups: stream.tests.as_ref().map_or(0, |tests| tests.groups),
-            evidence: tests.map(|(plan, tests)| number(tests.log_evidence(&plan.subjects).0)),
-            alarm: stream.alarm.map(|alarm| alarm.at),
+            images: seen.totals.images,
+            judged: ShareReport::of(seen.totals)?,
+            groups,
+            evidence: tested.map(|tested| number(Some(tested.tests.log_r()))),
+            alarm: alarm.map(|alarm| alarm.at),
             open_group_images: open.map_or(0, |open| open.totals.images),
             open_group: open.and_then(|open| open.name.clone()),
-            repeats: stream.repeats,
-            last_image_ms: stream.last_ms,
+            repeats: seen.repeats,
+            expected_accuracy: None,
+            last_image_ms: seen.last_ms,
         })
     }
 
@@ -196,13 +204,8 @@ impl Monitor {
     }
 }
 
-/// What this is the logarithm of, as JSON can have it.
-fn number(log: f64) -> f64 {
-    log.exp().min(f64::MAX)
-}
-
-fn unit(plan: &Plan, state: &MonitorState) -> UnitReport {
-    let named = state.groups.iter().filter(|group| group.name.is_some()).count() as u64;
+fn unit(plan: &Plan, state: &MonitorState, last: &VecDeque<GroupNote>) -> UnitReport {
+    let named = last.iter().filter(|group| group.name.is_some()).count() as u64;
     let mut unit = UnitReport {
         calibration_groups: plan.baseline.groups() as u64,
         calibration_is_grouped: plan.baseline.is_grouped,
@@ -210,13 +213,13 @@ fn unit(plan: &Plan, state: &MonitorState) -> UnitReport {
         named,
         message: String::new(),
     };
-    let open = state.streams.values().filter_map(|stream| stream.open.as_ref());
+    let open = state.streams.values().filter_map(|stream| stream.seen.open.as_ref());
     let largest = open.max_by_key(|open| open.totals.images);
     let largest =
         largest.filter(|open| open.totals.images > LARGE * plan.baseline.group_size as u64);
     let largest =
         largest.map(|open| (open.name.as_deref().unwrap_or_default(), open.totals.images));
-    unit.message = text::unit(&unit, state.groups.len() as u64, largest);
+    unit.message = text::unit(&unit, last.len() as u64, largest);
     unit
 }
 
@@ -231,9 +234,9 @@ fn subject(plan: &Plan, test: TestName, subject: Option<usize>) -> Option<String
     }
 }
 
-fn properties(plan: &Plan, state: &MonitorState) -> Vec<PropertyReport> {
+fn properties(plan: &Plan, last: &VecDeque<GroupNote>) -> Vec<PropertyReport> {
     let Some(scales) = plan.baseline.properties else { return Vec::new() };
-    let recent: Vec<_> = state.groups.iter().filter_map(|group| group.properties).collect();
+    let recent: Vec<_> = last.iter().filter_map(|group| group.properties).collect();
     let property = |(i, name): (usize, &str)| {
         let sum: f64 = recent.iter().map(|group| group[i]).sum();
         let spreads = (!recent.is_empty()).then(|| sum / recent.len() as f64);
@@ -251,8 +254,8 @@ fn properties(plan: &Plan, state: &MonitorState) -> Vec<PropertyReport> {
     Properties::NAMES.into_iter().enumerate().map(property).collect()
 }
 
-fn groups(state: &MonitorState) -> Vec<GroupReport> {
-    let group = |group: &crate::state::GroupNote| GroupReport {
+fn group(group: &GroupNote) -> GroupReport {
+    GroupReport {
         group: group.name.clone(),
         stream: Some(group.stream.clone()).filter(|name| !name.is_empty()),
         images: group.totals.images,
@@ -260,12 +263,29 @@ fn groups(state: &MonitorState) -> Vec<GroupReport> {
         score: group.score,
         last_sequence: group.sequence,
         last_ms: group.time_ms,
-    };
-    state.groups.iter().map(group).collect()
+    }
+}
+
+/// Accuracy without labels, of all images and of each stream. Nothing is said of a stream while all together drift.
+fn expect(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) -> Result<()> {
+    let positive = plan.positive_class.as_deref();
+    let mut all = Expected::default();
+    for (told, stream) in report.streams.iter_mut().zip(state.streams.values()) {
+        let verdict = match report.verdict {
+            Status::Stable if stream.tested.is_some() => told.verdict,
+            of_all => of_all,
+        };
+        let Seen { expected, totals, .. } = &*stream.seen;
+        told.expected_accuracy = Some(expected.report(verdict, *totals, positive)?);
+        all.merge(expected);
+    }
+    report.expected_accuracy = Some(all.report(report.verdict, state.totals, positive)?);
+    Ok(())
 }
 
 /// Reasons, verdicts and the advice.
-fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) {
+fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState, all: &AllGroups) {
+    let Tested { tests, alarm } = &all.tested;
     let strange = report.classes.iter().filter(|one| one.recent.interval.low > plan.baseline.alpha);
     let strange: Vec<String> = strange.map(|one| one.class.clone()).collect();
     let reason = |raised: &Raised, stream: Option<&str>| Reason {
@@ -278,24 +298,25 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) {
     };
     let streams = state.streams.iter().filter(|(name, _)| !name.is_empty());
     let alarms = streams.clone().filter_map(|(name, stream)| {
-        stream.alarm.as_ref().map(|raised| reason(raised, Some(name)))
+        Some(reason(stream.tested.as_ref()?.alarm.as_ref()?, Some(name)))
     });
     // One number decides about all; that of a stream decides about the stream, and explains.
-    let mut reasons: Vec<Reason> = match &state.alarm {
+    let mut reasons: Vec<Reason> = match alarm {
         Some(raised) => std::iter::once(reason(raised, None)).chain(alarms).collect(),
         None => Vec::new(),
     };
     for (name, stream) in &state.streams {
-        if stream.repeats >= REPEATS {
+        let repeats = stream.seen.repeats;
+        if repeats >= REPEATS {
             let since = Alarm {
-                group: state.all.as_ref().map_or(0, |all| all.groups),
+                group: tests.groups,
                 sequence: state.sequence,
-                time_ms: stream.last_ms.unwrap_or_default(),
+                time_ms: stream.seen.last_ms.unwrap_or_default(),
             };
             reasons.push(Reason {
                 test: TestName::Repetition,
                 subject: None,
-                message: text::repetition(stream.repeats),
+                message: text::repetition(repeats),
                 since,
                 stream: Some(name.clone()).filter(|name| !name.is_empty()),
                 classes: Vec::new(),
@@ -309,8 +330,8 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) {
     let status = |found: bool| if found { Status::Drifting } else { undecided };
     let found = |test: TestName| reasons.iter().any(|reason| reason.test == test);
     // Whichever test the alarm was raised by: pictures that have changed are found by their scores, too.
-    let shares = state.all.iter().flat_map(|all| all.shares(&plan.subjects));
-    let mut of_properties = shares.filter(|share| share.test == TestName::Properties);
+    let shares = tests.shares(&plan.subjects);
+    let mut of_properties = shares.iter().filter(|share| share.test == TestName::Properties);
     let has_other_pictures = of_properties.any(|share| share.log_r >= plan.log_alarm_at);
     let of_picture =
         has_other_pictures || found(TestName::Properties) || found(TestName::Repetition);

@@ -17,6 +17,9 @@ trait Place: Sync {
     /// Changes it behind the store's back.
     fn forge(&self, statement: &str);
 
+    /// How many parts of states it has.
+    fn parts(&self) -> u32;
+
     /// Makes it one of a version that is not known yet.
     fn make_newer(&self);
 
@@ -34,6 +37,11 @@ impl Place for File {
         rusqlite::Connection::open(&self.path).unwrap().execute_batch(statement).unwrap();
     }
 
+    fn parts(&self) -> u32 {
+        let connection = rusqlite::Connection::open(&self.path).unwrap();
+        connection.query_row("SELECT count(*) FROM part", [], |row| row.get(0)).unwrap()
+    }
+
     fn make_newer(&self) {
         self.forge("PRAGMA user_version = 99");
     }
@@ -46,6 +54,10 @@ impl Place for cluster::Database<'_> {
 
     fn forge(&self, statement: &str) {
         self.sql(&format!("SET search_path = sdd_monitor; {statement}"));
+    }
+
+    fn parts(&self) -> u32 {
+        self.sql("SELECT count(*) FROM sdd_monitor.part").parse().unwrap()
     }
 
     fn make_newer(&self) {
@@ -67,6 +79,7 @@ laws!(
     a_delivery_counts_once,
     the_oldest_observations_go_and_the_windows_stay,
     a_reset_begins_an_epoch_and_keeps_the_rows,
+    parts_are_those_of_the_state_and_a_damaged_one_is_noticed,
     the_settings_that_were_declared_last_are_in_force,
     what_was_told_is_kept_with_its_pair,
     pairs_that_nobody_serves_go_and_the_current_one_stays,
@@ -248,6 +261,29 @@ fn a_reset_begins_an_epoch_and_keeps_the_rows(place: &dyn Place) {
     assert_eq!(store.apply(&pair("a"), &monitor, &observations(0..1)).unwrap().sequence(), 22);
 }
 
+fn parts_are_those_of_the_state_and_a_damaged_one_is_noticed(place: &dyn Place) {
+    let (monitor, mut store) = (monitor(), place.open(1000));
+    for i in 0..40 {
+        store.apply(&pair("a"), &monitor, &observations(i..i + 1)).unwrap();
+    }
+    // That of all groups; what is seen of images with and without the name of a stream, and the tests of that stream.
+    assert_eq!(place.parts(), 4);
+    store.apply(&pair("b"), &monitor, &observations(0..1)).unwrap();
+    assert_eq!(place.parts(), 4 + 2);
+    // Whoever has read it goes on; whoever reads it does not believe it.
+    place.forge("UPDATE part SET state = replace(state, ':1', ':2')");
+    store.apply(&pair("b"), &monitor, &observations(1..2)).unwrap();
+    let mut other = place.open(1000);
+    for _ in 0..2 {
+        let refused = other.apply(&pair("a"), &monitor, &observations(0..1)).unwrap_err();
+        assert_eq!(refused.code(), "invalid_monitor_state");
+        assert_eq!(other.state(&pair("a"), &monitor).unwrap_err().code(), "invalid_monitor_state");
+    }
+    assert_eq!(other.reset(&pair("a"), &monitor, 78).unwrap().sequence(), 40);
+    assert_eq!(place.parts(), 1 + 3);
+    assert_eq!(store.apply(&pair("a"), &monitor, &observations(0..1)).unwrap().sequence(), 41);
+}
+
 fn the_settings_that_were_declared_last_are_in_force(place: &dyn Place) {
     let (old, mut store) = (monitor(), place.open(1000));
     let new = monitor_of(MonitorSettings { tolerance: 0.25, ..MonitorSettings::default() });
@@ -327,6 +363,7 @@ fn pairs_that_nobody_serves_go_and_the_current_one_stays(place: &dyn Place) {
     let left: Vec<_> = pairs.into_iter().map(|one| one.pair.reference_sha256).collect();
     assert_eq!(left, ["current", "served"]);
     assert_eq!(all(&mut *store, &pair("current")).len(), 10);
+    assert!(place.parts() < 10, "{}", place.parts());
     // It begins anew when it comes back.
     assert_eq!(store.apply(&pair("old"), &monitor, &observations(0..1)).unwrap().sequence(), 1);
 }

@@ -2,8 +2,8 @@
 //!
 //! Nothing here reads a clock or a file. A [`Monitor`] holds what is tested: it follows from the user's
 //! [`MonitorSettings`] and the reference's calibration ([`Baseline`]). A [`MonitorState`] is what it remembers, some
-//! 20 kB that can be stored after any image; a [`MonitorReport`] is what can be said of it. A [`MonitorStore`] keeps
-//! states and observations.
+//! 20 kB and as much for each stream, of which an image changes a small part ([`StoredState`]); a [`MonitorReport`] is
+//! what can be said of it. A [`MonitorStore`] keeps states and observations.
 //!
 //! ```
 //! use sdd_monitor::{Baseline, CalibratedImage, Monitor, MonitorSettings, Observation, Status};
@@ -59,6 +59,7 @@
 
 mod baseline;
 mod error;
+mod expected;
 mod group_tests;
 mod history;
 mod judge;
@@ -66,6 +67,7 @@ mod location;
 mod notice;
 mod observation;
 mod pair;
+mod part;
 mod plan;
 #[cfg(feature = "postgres")]
 pub mod postgres;
@@ -83,6 +85,7 @@ mod soundness;
 pub mod sqlite;
 mod state;
 mod store;
+mod stored;
 mod strangest;
 mod stream;
 mod terms;
@@ -95,13 +98,14 @@ pub use location::Location;
 pub use notice::{Notice, Turn};
 pub use observation::{Observation, ObservedNeighbor};
 pub use pair::PairId;
-pub use plan::{InForce, Monitor};
+pub use plan::Monitor;
 #[cfg(feature = "postgres")]
 pub use postgres::{PostgresAddress, PostgresMonitorStore};
 pub use recorded::Recorded;
 pub use report::{
-    Advice, ClassReport, EpochReport, EvidenceReport, GroupReport, MonitorReport, PropertyReport,
-    Reason, ShareReport, StreamReport, TestReport, UnitReport, WindowReport,
+    Advice, ClassReport, EpochReport, EstimateReport, EvidenceReport, ExpectedAccuracyReport,
+    GroupReport, MonitorReport, NoEstimate, PropertyReport, Reason, ShareReport, StreamReport,
+    TestReport, UnitReport, WindowReport,
 };
 pub use settings::{ExpectedMix, MonitorSettings};
 #[cfg(feature = "sqlite")]
@@ -110,10 +114,12 @@ pub use state::{MonitorState, Step};
 pub use store::{
     Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
 };
+pub use stored::StoredState;
 
 pub use terms::{Alarm, EpochStart, TestName};
 
 pub use sdd_drift::Status;
+pub use sdd_stats::interval::Interval;
 
 #[cfg(all(test, feature = "postgres", feature = "sqlite"))]
 mod laws;

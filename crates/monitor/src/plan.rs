@@ -1,7 +1,6 @@
 //! What is tested.
 
 use std::cmp::Reverse;
-use std::ops::Deref;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use fastrand::Rng;
@@ -22,42 +21,27 @@ const TESTED_CLASSES: usize = 8;
 /// The images of the calibration's groups that are compared are the same for all servers.
 const SEED: u64 = 0;
 
-/// What is tested, and when it alarms: it follows from settings and calibration, and never changes.
+/// What is tested, and when it alarms: it follows from settings and calibration, and never changes. Copies share it.
 #[derive(Debug, Clone)]
-pub struct Monitor {
+pub struct Monitor(Arc<Shared>);
+
+#[derive(Debug)]
+struct Shared {
     settings: MonitorSettings,
     plan: Option<Plan>,
     /// The last one made by settings which others have declared.
-    of_others: Arc<Mutex<Option<Arc<Monitor>>>>,
-}
-
-/// The monitor whose settings are in force for a state.
-#[derive(Debug, Clone)]
-pub enum InForce<'a> {
-    /// The one that was asked.
-    Own(&'a Monitor),
-    /// One of the same baseline, by settings that another server has declared.
-    Other(Arc<Monitor>),
-}
-
-impl Deref for InForce<'_> {
-    type Target = Monitor;
-
-    fn deref(&self) -> &Monitor {
-        match self {
-            Self::Own(monitor) => monitor,
-            Self::Other(monitor) => monitor,
-        }
-    }
+    of_others: Mutex<Option<Monitor>>,
 }
 
 /// The tests against a calibration.
-#[derive(Debug, Clone)]
+#[derive(Debug)]
 pub(crate) struct Plan {
     pub baseline: Baseline,
     pub subjects: Subjects,
     /// The tests of a stream before its first group.
     pub start: GroupTests,
+    /// As [`MonitorSettings::positive_class`].
+    pub positive_class: Option<String>,
     /// Images that make a group where nobody says which group an image is of.
     pub block: u64,
     /// The logarithm of the R that alarms.
@@ -75,18 +59,18 @@ impl Monitor {
     pub fn new(settings: MonitorSettings, baseline: Option<Baseline>) -> Result<Self> {
         settings.check()?;
         let plan = baseline.map(|baseline| Plan::new(&settings, baseline));
-        Ok(Self { settings, plan, of_others: Arc::default() })
+        Ok(Self(Arc::new(Shared { settings, plan, of_others: Mutex::default() })))
     }
 
     /// The user's settings.
     #[must_use]
     pub fn settings(&self) -> &MonitorSettings {
-        &self.settings
+        &self.0.settings
     }
 
     /// The tests; `None` without a calibration.
     pub(crate) fn plan(&self) -> Option<&Plan> {
-        self.plan.as_ref()
+        self.0.plan.as_ref()
     }
 
     /// The monitor of other settings and the same baseline. The last one that was made is kept.
@@ -94,19 +78,19 @@ impl Monitor {
     /// # Errors
     ///
     /// As [`Monitor::new`], for settings of another version of this program.
-    pub(crate) fn by_settings(&self, settings: &MonitorSettings) -> Result<InForce<'_>> {
-        if *settings == self.settings {
-            return Ok(InForce::Own(self));
+    pub(crate) fn by_settings(&self, settings: &MonitorSettings) -> Result<Self> {
+        if settings == self.settings() {
+            return Ok(self.clone());
         }
         // What is in there is whole or not there.
-        let mut made = self.of_others.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(monitor) = made.as_ref().filter(|monitor| monitor.settings == *settings) {
-            return Ok(InForce::Other(Arc::clone(monitor)));
+        let mut made = self.0.of_others.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(monitor) = made.as_ref().filter(|monitor| monitor.settings() == settings) {
+            return Ok(monitor.clone());
         }
-        let baseline = self.plan.as_ref().map(|plan| plan.baseline.clone());
-        let monitor = Arc::new(Self::new(settings.clone(), baseline)?);
-        *made = Some(Arc::clone(&monitor));
-        Ok(InForce::Other(monitor))
+        let baseline = self.plan().map(|plan| plan.baseline.clone());
+        let monitor = Self::new(settings.clone(), baseline)?;
+        *made = Some(monitor.clone());
+        Ok(monitor)
     }
 }
 
@@ -119,7 +103,8 @@ impl Plan {
         let log_alarm_at = settings.groups_between_false_alarms.ln();
         let weight = start.shares(&subjects).first().map_or(1.0, |share| share.weight);
         let groups_needed = groups_needed(baseline.groups(), log_alarm_at - weight.ln());
-        Self { baseline, subjects, start, block, log_alarm_at, groups_needed }
+        let positive_class = settings.positive_class.clone();
+        Self { baseline, subjects, start, positive_class, block, log_alarm_at, groups_needed }
     }
 
     /// An image as groups are compared by it.

@@ -9,9 +9,11 @@ use sdd_drift::Properties;
 use crate::error::{Error, Result};
 use crate::notice::Notice;
 use crate::observation::{Observation, ObservedNeighbor};
+use crate::part::{Parts, key_of};
 use crate::plan::Monitor;
 use crate::state::{MonitorState, Step};
 use crate::store::Delivery;
+use crate::stored::StoredState;
 
 /// Writers that are remembered at most, those that came last, by no clock: a server that dies and is restarted over and
 /// over is a new one each time.
@@ -23,7 +25,7 @@ const DAY_MS: i64 = 24 * 60 * 60 * 1000;
 /// A pair's row, all of it as text.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub(super) struct PairRecord {
-    /// As [`MonitorState::to_json`]; empty before the first image and the first declaration.
+    /// The state's head, see [`StoredState`]; empty before the first image and the first declaration.
     pub state: String,
     /// What other programs were told, a [`Notice`]; empty where that is nothing.
     pub notice: String,
@@ -62,10 +64,21 @@ impl UnseenDays {
     }
 }
 
-/// What a delivery did.
-pub(super) struct Delivered<'a> {
+/// A state, and the head that it was read or stored with: what a store need not read again.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    head: String,
+    state: MonitorState,
+}
+
+/// What a change of a state comes to, to be stored.
+pub(super) struct Changed<'a> {
     pub state: MonitorState,
-    /// To be stored; empty where the delivery had been there before.
+    /// The keys of parts that are no longer of it; none: all that there were.
+    pub removed: Option<Vec<i64>>,
+    /// Parts that are new.
+    pub inserted: Parts,
+    /// Observations.
     pub rows: Vec<(Step, &'a Observation)>,
     /// The last observation that need no longer be kept.
     pub last_removable: u64,
@@ -116,38 +129,83 @@ pub(super) fn properties_of_text(text: Option<String>) -> serde_json::Result<Opt
 }
 
 impl PairRecord {
-    pub fn state(&self, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        if self.state.is_empty() {
-            Ok(monitor.start(now_ms))
-        } else {
-            MonitorState::from_json(&self.state)
+    /// The keys of the parts that are to be read.
+    pub fn missing(&self, known: Option<&Known>) -> Vec<i64> {
+        match known {
+            _ if self.state.is_empty() => Vec::new(),
+            Some(known) if known.head == self.state => Vec::new(),
+            known => MonitorState::missing(&self.state, known.map(|known| &known.state)),
         }
+    }
+
+    /// The state, with the parts that were missing; none where there is none yet.
+    pub fn read(
+        &self,
+        known: Option<&Known>,
+        parts: Vec<(i64, String)>,
+    ) -> Result<Option<MonitorState>> {
+        match known {
+            _ if self.state.is_empty() => Ok(None),
+            Some(known) if known.head == self.state => Ok(Some(known.state.clone())),
+            known => {
+                let is_whole = |(key, text): &(i64, String)| key_of(text) == *key;
+                let parts = parts.into_iter().filter(is_whole).collect();
+                let stored = StoredState { head: self.state.clone(), parts };
+                MonitorState::read_changed(&stored, known.map(|known| &known.state)).map(Some)
+            }
+        }
+    }
+
+    /// What is known once this record and its state have been read or stored.
+    pub fn known(self, state: MonitorState) -> Known {
+        Known { head: self.state, state }
     }
 
     /// Observes a batch by the settings that were declared last, unless it was delivered before.
     pub fn deliver<'a>(
         &mut self,
+        before: Option<&MonitorState>,
         monitor: &Monitor,
         delivery: Option<Delivery<'_>>,
         batch: &'a [Observation],
         keep: u64,
-    ) -> Result<Delivered<'a>> {
+    ) -> Result<Changed<'a>> {
         let first_ms = batch.first().map_or(0, |first| first.time_ms);
         let last_ms = batch.last().map_or(0, |last| last.time_ms);
-        let mut state = self.state(monitor, first_ms)?;
+        let mut state = before.map_or_else(|| monitor.start(first_ms), Clone::clone);
         let monitor = monitor.in_force(&state)?;
         let mut rows = Vec::new();
-        if delivery.is_none_or(|delivery| self.take(delivery)) {
-            rows.reserve(batch.len());
-            for observation in batch {
-                rows.push((state.observe(&monitor, observation)?, observation));
-            }
-            self.state = state.to_json()?;
-            self.note_seen(last_ms);
+        if delivery.is_some_and(|delivery| !self.take(delivery)) {
+            return Ok(Changed {
+                state,
+                removed: Some(Vec::new()),
+                inserted: Parts::new(),
+                rows,
+                last_removable: 0,
+            });
         }
+        rows.reserve(batch.len());
+        for observation in batch {
+            rows.push((state.observe(&monitor, observation)?, observation));
+        }
+        self.note_seen(last_ms);
         let keep = keep.max(monitor.settings().window as u64);
         let last_removable = state.sequence().saturating_sub(keep);
-        Ok(Delivered { state, rows, last_removable })
+        Ok(Changed { rows, last_removable, ..self.store(before, state)? })
+    }
+
+    /// Stores a state in place of the one before.
+    fn store(
+        &mut self,
+        before: Option<&MonitorState>,
+        mut state: MonitorState,
+    ) -> Result<Changed<'static>> {
+        let StoredState { head, parts: mut inserted } = state.store()?;
+        self.state = head;
+        let (old, new) = (before.map_or_else(Vec::new, MonitorState::keys), state.keys());
+        let removed = old.iter().copied().filter(|key| new.binary_search(key).is_err()).collect();
+        inserted.retain(|key, _| old.binary_search(key).is_err());
+        Ok(Changed { state, removed: Some(removed), inserted, rows: Vec::new(), last_removable: 0 })
     }
 
     fn note_seen(&mut self, now_ms: i64) {
@@ -175,30 +233,42 @@ impl PairRecord {
     }
 
     /// What this monitor states is what is tested from now on.
-    pub fn declare(&mut self, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        let mut state = self.state(monitor, now_ms)?;
+    pub fn declare(
+        &mut self,
+        before: Option<&MonitorState>,
+        monitor: &Monitor,
+        now_ms: i64,
+    ) -> Result<Changed<'static>> {
+        let mut state = before.map_or_else(|| monitor.start(now_ms), Clone::clone);
         state.declare(monitor, now_ms);
-        self.state = state.to_json()?;
         self.note_seen(now_ms);
-        Ok(state)
+        self.store(before, state)
     }
 
     /// Begins an epoch. `last` is the number of the last observation, for a state that cannot be read: this is also
     /// how one gets rid of it.
-    pub fn reset(&mut self, monitor: &Monitor, now_ms: i64, last: u64) -> Result<MonitorState> {
-        let state = if self.state.is_empty() {
-            monitor.start(now_ms)
-        } else if let Ok(mut state) = MonitorState::from_json(&self.state) {
-            let monitor = monitor.in_force(&state)?;
-            state.reset(&monitor, now_ms);
-            state
-        } else {
-            let mut state = monitor.resume_after(last, now_ms);
-            state.reset(monitor, now_ms);
-            state
+    pub fn reset(
+        &mut self,
+        before: Result<Option<MonitorState>>,
+        monitor: &Monitor,
+        now_ms: i64,
+        last: u64,
+    ) -> Result<Changed<'static>> {
+        let state = match before {
+            Ok(None) => monitor.start(now_ms),
+            Ok(Some(mut state)) => {
+                let monitor = monitor.in_force(&state)?;
+                state.reset(&monitor, now_ms);
+                state
+            }
+            Err(_) => {
+                let mut state = monitor.resume_after(last, now_ms);
+                state.reset(monitor, now_ms);
+                state
+            }
         };
-        self.state = state.to_json()?;
-        Ok(state)
+        // Nothing of before is in a new epoch, whatever it was.
+        Ok(Changed { removed: None, ..self.store(None, state)? })
     }
 
     /// What other programs were told; nothing where that cannot be read.

@@ -194,6 +194,61 @@ pub struct GroupReport {
     pub last_ms: i64,
 }
 
+/// An estimate over groups.
+#[derive(Debug, Clone, Copy, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftEstimate))]
+pub struct EstimateReport {
+    /// The estimate; none where it is withheld or too few groups have come.
+    pub value: Option<f64>,
+    /// Its 95 % interval, each group counting as one draw.
+    pub interval: Option<Interval>,
+    /// The number of groups that it is of, as many of one size: a few large ones among small ones count as fewer.
+    pub groups: f64,
+}
+
+/// Why no accuracy is expected.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftNoEstimate))]
+#[serde(rename_all = "snake_case")]
+pub enum NoEstimate {
+    /// What comes in has changed: probabilities are calibrated on images like those of training.
+    Drifting,
+    /// There is no verdict yet.
+    NoVerdict,
+    /// Too few groups with images in distribution are complete.
+    NotEnoughGroups,
+}
+
+/// Accuracy without labels, by the model's own probabilities: of images that are in distribution, and as long as the
+/// verdict is `stable`. Takes the probabilities to be calibrated.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+#[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
+#[cfg_attr(feature = "openapi", schema(as = DriftExpectedAccuracy))]
+pub struct ExpectedAccuracyReport {
+    /// The share of decisions that is expected to be right.
+    pub accuracy: EstimateReport,
+    /// The class that precision and recall are of; none for a model that does not decide by a threshold.
+    pub positive_class: Option<String>,
+    /// The expected share of images of the positive class among those that were called so.
+    pub precision: Option<EstimateReport>,
+    /// The expected share of images of the positive class that were called so.
+    pub recall: Option<EstimateReport>,
+    /// The images that this is of: those in distribution of the groups that are complete.
+    pub images: u64,
+    /// Groups that an estimate takes.
+    pub groups_needed: u64,
+    /// The share of the epoch's images that is in distribution; none without images.
+    pub share_in_distribution: Option<f64>,
+    /// Images of the epoch that the calibration could not judge, which are not counted.
+    pub unjudged: u64,
+    /// Why there is no estimate.
+    pub unavailable: Option<NoEstimate>,
+    /// The same in words.
+    pub message: String,
+}
+
 /// One of the streams.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
@@ -219,6 +274,8 @@ pub struct StreamReport {
     pub open_group: Option<String>,
     /// How often its last picture has come in a row.
     pub repeats: u64,
+    /// Its accuracy without labels; none without a calibration.
+    pub expected_accuracy: Option<ExpectedAccuracyReport>,
     /// When its last image was seen: milliseconds since 1970 (UTC).
     pub last_image_ms: Option<i64>,
 }
@@ -271,6 +328,8 @@ pub struct MonitorReport {
     pub evidence: Option<EvidenceReport>,
     /// The last images; none without a calibration.
     pub window: Option<WindowReport>,
+    /// Accuracy without labels; none without a calibration.
+    pub expected_accuracy: Option<ExpectedAccuracyReport>,
     /// Each class that was predicted or calibrated.
     pub classes: Vec<ClassReport>,
     /// What pictures are like; empty where the calibration does not say.

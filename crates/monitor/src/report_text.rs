@@ -2,7 +2,10 @@
 
 use sdd_drift::Status;
 
-use crate::report::{Advice, MonitorReport, PropertyReport, Reason, UnitReport};
+use crate::report::{
+    Advice, EstimateReport, ExpectedAccuracyReport, MonitorReport, NoEstimate, PropertyReport,
+    Reason, UnitReport,
+};
 use crate::stream::Raised;
 use crate::terms::TestName;
 
@@ -134,6 +137,60 @@ pub(crate) fn alarm(report: &MonitorReport, raised: &Raised, subject: Option<Str
         "{found} (seen after {} groups; without drift such an alarm comes once in {every:.0} groups on average at most)",
         raised.at.group
     )
+}
+
+/// `97.1 % (96.0 to 98.0 %) of the decisions on images in distribution are expected to be right, …`.
+pub(crate) fn expected_accuracy(report: &ExpectedAccuracyReport) -> String {
+    let estimate = |estimate: &EstimateReport| {
+        let (value, interval) = estimate.value.zip(estimate.interval)?;
+        let [value, low, high] = [value, interval.low, interval.high].map(|share| 100.0 * share);
+        Some(format!("{value:.1} % ({low:.1} to {high:.1} %)"))
+    };
+    let said = match report.unavailable {
+        Some(NoEstimate::Drifting) => {
+            "withheld while the verdict is drifting: the model's probabilities are calibrated on images like those of \
+             training, and say nothing of others"
+                .to_owned()
+        }
+        Some(NoEstimate::NoVerdict) => {
+            "withheld until there is a verdict: it is said of images like those of the calibration".to_owned()
+        }
+        Some(NoEstimate::NotEnoughGroups) => format!(
+            "it takes {} groups with images in distribution, and {:.1} have come (a few large ones count as fewer)",
+            report.groups_needed, report.accuracy.groups
+        ),
+        None => {
+            let positive = report.positive_class.as_deref().unwrap_or_default();
+            let of_positive = |name, of: Option<&EstimateReport>| {
+                let value = estimate(of?).unwrap_or_else(|| "known of too few groups".to_owned());
+                Some(format!("; {name} of {positive}: {value}"))
+            };
+            [
+                estimate(&report.accuracy),
+                Some(" of the decisions on images in distribution are expected to be right".to_owned()),
+                of_positive("precision", report.precision.as_ref()),
+                of_positive("recall", report.recall.as_ref()),
+                Some(
+                    "; this takes the model's probabilities to be calibrated, and the mix of classes to change in no way \
+                     that images do not show"
+                        .to_owned(),
+                ),
+            ]
+            .into_iter()
+            .flatten()
+            .collect()
+        }
+    };
+    let share = report.share_in_distribution.map_or_else(String::new, |share| {
+        format!("; {:.1} % of the images are in distribution", 100.0 * share)
+    });
+    let unjudged = match report.unjudged {
+        0 => String::new(),
+        unjudged => format!(
+            "; {unjudged} could not be judged, since the calibration has too few groups or images of their class"
+        ),
+    };
+    format!("{said}{share}{unjudged}")
 }
 
 /// What is said of a picture that comes again and again.

@@ -14,7 +14,7 @@ pub(crate) const WINDOW: std::ops::RangeInclusive<usize> = 10..=10_000;
 /// Images that a block may have.
 const GROUP_SIZE: std::ops::RangeInclusive<usize> = 1..=10_000;
 
-/// Streams that may have a verdict of their own: the state grows by some 20 kB with each.
+/// Streams that may have a verdict of their own: what is stored grows by some 20 kB with each.
 const STREAMS: std::ops::RangeInclusive<usize> = 0..=100;
 
 /// What shall be noticed, and how often falsely.
@@ -33,6 +33,10 @@ pub struct MonitorSettings {
     /// mix is told and raises no alarm.
     #[cfg_attr(feature = "openapi", schema(value_type = Option<String>))]
     pub expected_mix: Option<ExpectedMix>,
+    /// The class that the model decides for by a threshold, of which precision and recall are expected; none where it
+    /// decides otherwise. The model says it, and not the user.
+    #[serde(default)]
+    pub positive_class: Option<String>,
     /// The last images that shares are told of.
     pub window: usize,
     /// Streams (cameras, lines) that have a verdict of their own, at most.
@@ -46,6 +50,7 @@ impl Default for MonitorSettings {
             group_size: None,
             tolerance: 0.0,
             expected_mix: None,
+            positive_class: None,
             window: 500,
             streams: 16,
         }

@@ -2,46 +2,36 @@
 //! have written to, and is trusted only after this.
 
 use crate::error::{Error, Result};
-use crate::group_tests::GroupTests;
 use crate::plan::Monitor;
 use crate::ring::MAX_CLASSES;
 use crate::settings::{MonitorSettings, WINDOW};
 use crate::state::MonitorState;
-use crate::stream::{OpenGroup, Stream};
 use crate::totals::Totals;
 
 /// Counts beyond this are none: adding to them shall never overflow.
 const MOST: u64 = 1 << 53;
 
 impl MonitorState {
+    /// That its head and its parts are of one stream of images; each part is sound by itself.
     pub(crate) fn check(&self) -> Result<()> {
         let settings = self.settings().map_or(Ok(()), MonitorSettings::check);
         settings.map_err(|error| Error::InvalidState { source: error.into() })?;
         self.check_counts()?;
-        self.check_ring()?;
-        let are_sound = self.all.as_ref().is_none_or(GroupTests::is_sound)
-            && self.largest.is_none_or(f64::is_finite)
-            && self.streams.values().all(Stream::is_sound);
-        ensure(are_sound, || "its tests are none that images lead to".to_owned())?;
-        let are_sound = self.groups.iter().all(|group| group.totals.is_sound());
-        ensure(are_sound, || "its last groups are none".to_owned())
+        self.check_ring()
     }
 
-    /// That what is tested is what a monitor tests.
-    pub(crate) fn check_plan(&self, monitor: &Monitor) -> Result<()> {
+    /// That what is tested of a stream, and of all, is what a monitor tests.
+    pub(crate) fn check_stream(&self, monitor: &Monitor, name: &str) -> Result<()> {
         let Some(plan) = monitor.plan() else { return Ok(()) };
-        let streams = self.streams.values().filter_map(|stream| stream.tests.as_ref());
-        let is_alike = self.all.iter().chain(streams).all(|tests| tests.is_of(&plan.start));
-        ensure(is_alike, || "its tests are others than those of its settings".to_owned())?;
-        let subjects = self.streams.values().filter_map(|stream| stream.alarm).chain(self.alarm);
-        let known = plan.baseline.classes.len().max(sdd_drift::Properties::NAMES.len());
-        let mut subjects = subjects.filter_map(|alarm| alarm.subject);
-        ensure(subjects.all(|subject| subject < known), || {
-            "its alarm is of nothing that is tested".to_owned()
+        let stream = self.streams.get(name);
+        let of_stream = stream.and_then(|stream| Some(&stream.tested.as_ref()?.tests));
+        let mut tests = self.all.iter().map(|all| &all.tested.tests).chain(of_stream);
+        ensure(tests.all(|tests| tests.is_of(&plan.start)), || {
+            "its tests are others than those of its settings".to_owned()
         })?;
         let classes = plan.baseline.classes.len();
-        let open = self.streams.values().filter_map(|stream| stream.open.as_ref());
-        ensure(open.flat_map(OpenGroup::classes).all(|class| class < classes), || {
+        let mut open = stream.into_iter().flat_map(|stream| stream.seen.open_classes());
+        ensure(open.all(|class| class < classes), || {
             "its open group has classes that the calibration does not have".to_owned()
         })
     }
@@ -57,7 +47,7 @@ impl MonitorState {
         ensure(self.classes.len() <= MAX_CLASSES, || format!("{} classes", self.classes.len()))?;
         ensure(self.totals.is_sound(), || format!("the counts are {:?}", self.totals))?;
         self.check_parts("class", self.classes.iter().map(|class| class.totals))?;
-        self.check_parts("stream", self.streams.values().map(|stream| stream.totals))?;
+        self.check_parts("stream", self.streams.values().map(|stream| stream.seen.totals))?;
         ensure(self.strangest.is_sound(|image, sequence| self.has_seen(image, sequence)), || {
             "the strangest images are none of the epoch's".to_owned()
         })

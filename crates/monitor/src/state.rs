@@ -7,31 +7,29 @@ use serde::{Deserialize, Serialize};
 
 use sdd_stats::sequential::evidence::log_sum;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::group_tests::GroupTests;
 use crate::observation::Observation;
-use crate::plan::{InForce, Monitor, Plan};
+use crate::part::{Content, Part};
+use crate::plan::{Monitor, Plan};
 use crate::ring::{MAX_CLASSES, Ring};
-use crate::sample::PROPERTIES;
+use crate::sample::{PROPERTIES, Sample};
 use crate::settings::MonitorSettings;
 use crate::strangest::{Candidate, Strangest};
-use crate::stream::{Group, Raised, Stream};
+use crate::stream::{Group, Raised, Stream, Tested};
 use crate::terms::{Alarm, EpochStart};
 use crate::totals::Totals;
-
-/// The version of the stored form. Of a state of an earlier one the numbers of image and epoch are taken over.
-const FORMAT_VERSION: u32 = 2;
 
 /// The last groups that are told of.
 const GROUPS: usize = 16;
 
-/// What a monitor remembers of all images: some 20 kB and as much for each named stream, to be stored after any image.
+/// What a monitor remembers of all images: some 20 kB and as much for each named stream, in parts, to be stored after any
+/// image. Copies share what they have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MonitorState {
-    format_version: u32,
     /// What was stated by the monitor that it is of, so that another program can judge as it does; none in states of
     /// before.
-    settings: Option<MonitorSettings>,
+    pub(crate) settings: Option<MonitorSettings>,
     /// Images ever, over all epochs: the number of the last one.
     pub(crate) sequence: u64,
     pub(crate) last_ms: Option<i64>,
@@ -41,14 +39,22 @@ pub struct MonitorState {
     pub(crate) ring: Ring,
     pub(crate) strangest: Strangest,
     /// The tests of the groups of all streams; none without a calibration.
-    pub(crate) all: Option<GroupTests>,
-    pub(crate) alarm: Option<Raised>,
-    /// The logarithm of the largest R so far; none before the first group.
-    pub(crate) largest: Option<f64>,
+    #[serde(skip)]
+    pub(crate) all: Option<Part<AllGroups>>,
     /// By their names; images without one, and of streams beyond those that are told apart, are of the one without.
+    #[serde(skip)]
     pub(crate) streams: BTreeMap<String, Stream>,
+}
+
+/// What changes with groups alone.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct AllGroups {
+    pub tested: Tested,
+    /// The logarithms of R, and of its largest value so far; none before the first group.
+    pub log_r: Option<f64>,
+    pub largest_log_r: Option<f64>,
     /// The last groups, latest first.
-    pub(crate) groups: VecDeque<GroupNote>,
+    pub last: VecDeque<GroupNote>,
 }
 
 /// What an image was to the stream.
@@ -99,9 +105,10 @@ impl Monitor {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidSetting`] for settings that make no sense to this version of the program.
-    pub fn in_force(&self, state: &MonitorState) -> Result<InForce<'_>> {
-        state.settings().map_or(Ok(InForce::Own(self)), |settings| self.by_settings(settings))
+    /// [`Error::InvalidSetting`](crate::Error::InvalidSetting) for settings that make no sense to this version of the
+    /// program.
+    pub fn in_force(&self, state: &MonitorState) -> Result<Self> {
+        state.settings().map_or(Ok(self.clone()), |settings| self.by_settings(settings))
     }
 
     /// The state before the first image.
@@ -112,19 +119,23 @@ impl Monitor {
 
     /// The state of a stream of which only the number of its last image is known.
     pub(crate) fn resume_after(&self, sequence: u64, now_ms: i64) -> MonitorState {
-        self.start(now_ms).with_sequence(sequence)
+        let state = self.start(now_ms);
+        let epoch = Epoch { began_after: sequence, ..state.epoch };
+        MonitorState { sequence, epoch, ..state }
     }
 }
 
 impl MonitorState {
     fn new(monitor: &Monitor, now_ms: i64, because: EpochStart) -> Self {
-        let all = monitor.plan().map(|plan| plan.start.clone());
+        let all = monitor.plan().map(|plan| {
+            let tested = Tested { tests: plan.start.clone(), alarm: None };
+            Part::new(AllGroups { tested, log_r: None, largest_log_r: None, last: VecDeque::new() })
+        });
         Self { settings: Some(monitor.settings().clone()), all, ..Self::empty(now_ms, because) }
     }
 
-    fn empty(now_ms: i64, because: EpochStart) -> Self {
+    pub(crate) fn empty(now_ms: i64, because: EpochStart) -> Self {
         Self {
-            format_version: FORMAT_VERSION,
             settings: None,
             sequence: 0,
             last_ms: None,
@@ -134,10 +145,7 @@ impl MonitorState {
             ring: Ring::default(),
             strangest: Strangest::default(),
             all: None,
-            alarm: None,
-            largest: None,
             streams: BTreeMap::new(),
-            groups: VecDeque::new(),
         }
     }
 
@@ -147,8 +155,9 @@ impl MonitorState {
     ///
     /// [`Error::InvalidState`] for a state that was changed from outside; it is as it was then.
     pub fn observe(&mut self, monitor: &Monitor, observation: &Observation) -> Result<Step> {
+        let key = self.stream_key(monitor, observation.stream.as_deref());
         if self.is_of(monitor) {
-            self.check_plan(monitor)?;
+            self.check_stream(monitor, &key)?;
             self.restate(monitor);
         } else {
             self.begin_epoch(monitor, observation.time_ms, EpochStart::Settings);
@@ -159,13 +168,12 @@ impl MonitorState {
         let out = observation.out_of_distribution;
         self.totals.count(out);
         self.classes[class].totals.count(out);
-        let key = self.stream_key(monitor, observation.stream.as_deref());
-        self.streams.entry(key.clone()).or_default().count(observation);
+        self.streams.entry(key.clone()).or_default().seen.change().count(observation);
         if let Some(plan) = monitor.plan() {
             self.note(monitor, plan, class, observation);
             self.test(plan, &key, observation);
         }
-        let evidence = monitor.plan().map(|plan| self.log_evidence(plan).exp().min(f64::MAX));
+        let evidence = self.all.as_ref().map(|all| number(all.log_r));
         Ok(Step { sequence: self.sequence, epoch: self.epoch.number, evidence })
     }
 
@@ -176,7 +184,7 @@ impl MonitorState {
         self.ring.push(class, out, observation.score > plan.baseline.far, window);
         let (sequence, score) = (self.sequence, observation.score);
         let p_value = observation.p_value.unwrap_or(1.0);
-        let (image, picture) = (self.totals.judged, Some(observation.picture()));
+        let (image, picture) = (self.totals.judged, observation.picture());
         self.strangest.push(Candidate { sequence, image, score, p_value, picture }, window);
     }
 
@@ -185,80 +193,41 @@ impl MonitorState {
         // What is drawn at random follows from the image's number: whoever sees the stream again draws the same.
         let mut random = Rng::with_seed(self.sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let stream = self.streams.entry(key.to_owned()).or_default();
-        let complete = stream.take(plan, observation, &mut random);
-        if !key.is_empty() && stream.tests.is_none() && !complete.is_empty() {
-            stream.tests = Some(plan.start.clone());
+        let complete = stream.seen.change().take(plan, observation, &mut random);
+        if !key.is_empty() && stream.tested.is_none() && !complete.is_empty() {
+            stream.tested = Some(Part::new(Tested { tests: plan.start.clone(), alarm: None }));
         }
         for group in complete {
-            self.test_group(plan, key, &group, observation.time_ms, &mut random);
+            self.test_group(plan, key, group, observation.time_ms, &mut random);
         }
     }
 
-    fn test_group(
-        &mut self,
-        plan: &Plan,
-        key: &str,
-        group: &Group,
-        time_ms: i64,
-        random: &mut Rng,
-    ) {
-        let sequence = self.sequence;
-        let Plan { baseline, subjects, .. } = plan;
+    fn test_group(&mut self, plan: &Plan, key: &str, group: Group, time_ms: i64, random: &mut Rng) {
+        let Some(all) = self.all.as_mut().map(Part::change) else { return };
+        let (Plan { baseline, subjects, .. }, sequence) = (plan, self.sequence);
         let at = |tests: &GroupTests| Alarm { group: tests.groups, sequence, time_ms };
-        if let Some(tests) = &mut self.all {
+        all.tested.tests.observe(baseline, subjects, &group.images, random);
+        let stream = self.streams.get_mut(key).and_then(|stream| stream.tested.as_mut());
+        if let Some(Tested { tests, alarm }) = stream.map(Part::change) {
             tests.observe(baseline, subjects, &group.images, random);
-        }
-        if let Some(stream) = self.streams.get_mut(key)
-            && let Some(tests) = &mut stream.tests
-        {
-            tests.observe(baseline, subjects, &group.images, random);
-            if stream.alarm.is_none() && tests.log_evidence(subjects).0 >= plan.log_alarm_at {
-                stream.alarm = Some(Raised::by(tests, plan, at(tests)));
+            if alarm.is_none() && tests.log_r() >= plan.log_alarm_at {
+                *alarm = Some(Raised::by(tests, plan, at(tests)));
             }
         }
-        let evidence = self.log_evidence(plan);
-        self.largest = Some(self.largest.map_or(evidence, |largest| largest.max(evidence)));
-        if self.alarm.is_none()
-            && evidence >= plan.log_alarm_at
-            && let Some(all) = &self.all
-        {
+        let streams = || self.streams.values().filter_map(|one| Some(&one.tested.as_ref()?.tests));
+        let log_r = log_r(&all.tested.tests, streams().map(GroupTests::log_r).collect());
+        all.log_r = Some(log_r).filter(|log_r| log_r.is_finite());
+        let largest = all.largest_log_r.into_iter().chain(all.log_r);
+        all.largest_log_r = largest.reduce(f64::max);
+        if all.tested.alarm.is_none() && log_r >= plan.log_alarm_at {
             // By whoever has found most: all together, or one of the streams.
-            let streams = self.streams.values().filter_map(|stream| stream.tests.as_ref());
-            let log_r = |tests: &&GroupTests| tests.log_evidence(subjects).0;
-            let loudest = streams.chain([all]).max_by(|a, b| log_r(a).total_cmp(&log_r(b)));
-            self.alarm = loudest.map(|tests| Raised::by(tests, plan, at(all)));
+            let tests = streams().chain([&all.tested.tests]);
+            let loudest = tests.max_by(|a, b| a.log_r().total_cmp(&b.log_r()));
+            let at = at(&all.tested.tests);
+            all.tested.alarm = loudest.map(|tests| Raised::by(tests, plan, at));
         }
-        let mean = |value: &dyn Fn(&crate::sample::Sample) -> Option<f64>| {
-            group.images.means(value).last().copied()
-        };
-        let properties = std::array::from_fn(|i| mean(&|image| image.properties.map(|all| all[i])));
-        self.groups.push_front(GroupNote {
-            stream: key.to_owned(),
-            name: group.name.clone(),
-            totals: group.totals,
-            score: mean(&|image| image.score),
-            properties: properties
-                .iter()
-                .all(Option::is_some)
-                .then(|| properties.map(Option::unwrap_or_default)),
-            sequence,
-            time_ms,
-        });
-        self.groups.truncate(GROUPS);
-    }
-
-    /// The logarithm of R: of all groups together, and where streams have names half of it and half of the sum of
-    /// theirs. Each sum grows by 1 a group on average at most as long as nothing has changed, however many streams there
-    /// are.
-    pub(crate) fn log_evidence(&self, plan: &Plan) -> f64 {
-        let log_r = |tests: &GroupTests| tests.log_evidence(&plan.subjects).0;
-        let Some(all) = self.all.as_ref().map(log_r) else { return f64::NEG_INFINITY };
-        let streams: Vec<f64> =
-            self.streams.values().filter_map(|stream| stream.tests.as_ref()).map(log_r).collect();
-        if streams.is_empty() {
-            return all;
-        }
-        log_sum(streams.into_iter().chain([all]).map(|log| (log, 0.5)))
+        all.last.push_front(GroupNote::of(key, group, sequence, time_ms));
+        all.last.truncate(GROUPS);
     }
 
     /// Takes over what a monitor states. Where that changes what is tested, an epoch begins.
@@ -283,13 +252,6 @@ impl MonitorState {
     /// Begins an epoch: all tests and counts begin anew. What an operator does who has seen to an alarm.
     pub fn reset(&mut self, monitor: &Monitor, now_ms: i64) {
         self.begin_epoch(monitor, now_ms, EpochStart::Reset);
-    }
-
-    /// As of a stream of which nothing else is known.
-    pub(crate) fn with_sequence(mut self, sequence: u64) -> Self {
-        self.sequence = sequence;
-        self.epoch.began_after = sequence;
-        self
     }
 
     /// Whether it is of what this monitor tests.
@@ -370,7 +332,7 @@ impl MonitorState {
     /// When it alarmed in this epoch.
     #[must_use]
     pub fn alarm(&self) -> Option<Alarm> {
-        self.alarm.map(|raised| raised.at)
+        self.all.as_ref()?.tested.alarm.map(|raised| raised.at)
     }
 
     /// The strangest images of the window by their numbers, strangest first.
@@ -378,55 +340,45 @@ impl MonitorState {
     pub fn strangest(&self) -> Vec<u64> {
         self.strangest.sequences().collect()
     }
+}
 
-    /// As it is stored.
-    ///
-    /// # Errors
-    ///
-    /// None in practice: numbers and texts can always be written.
-    pub fn to_json(&self) -> Result<String> {
-        serde_json::to_string(self).map_err(|error| Error::InvalidState { source: error.into() })
+/// The logarithm of R: of all groups together, and where streams have names half of it and half of the sum of theirs.
+/// Each sum grows by 1 a group on average at most as long as nothing has changed, however many streams there are.
+fn log_r(all: &GroupTests, streams: Vec<f64>) -> f64 {
+    if streams.is_empty() {
+        return all.log_r();
     }
+    log_sum(streams.into_iter().chain([all.log_r()]).map(|log| (log, 0.5)))
+}
 
-    /// The reverse of [`MonitorState::to_json`], which trusts nothing it reads.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::UnreadableState`] for what is no state or one of a later version,
-    /// [`Error::InvalidState`] for one that no stream leads to.
-    pub fn from_json(json: &str) -> Result<Self> {
-        let state: Self = read(json)?;
-        state.check()?;
-        Ok(state)
+/// What this is the logarithm of, as JSON can have it; 0 before there is any.
+pub(crate) fn number(log: Option<f64>) -> f64 {
+    log.map_or(0.0, |log| log.exp().min(f64::MAX))
+}
+
+impl Content for AllGroups {
+    fn is_sound(&self) -> bool {
+        self.tested.is_sound()
+            && self.log_r.iter().chain(&self.largest_log_r).all(|log_r| log_r.is_finite())
+            && self.last.len() <= GROUPS
+            && self.last.iter().all(|group| group.totals.is_sound())
     }
 }
 
-/// The version first, so that a state of another one is refused by it and not by whichever field happens to differ.
-fn read(json: &str) -> Result<MonitorState> {
-    #[derive(Deserialize)]
-    struct Header {
-        format_version: u32,
-    }
-    #[derive(Deserialize)]
-    struct Numbers {
-        sequence: u64,
-        last_ms: Option<i64>,
-        epoch: Epoch,
-    }
-    let unreadable = |source: serde_json::Error| Error::UnreadableState { source: source.into() };
-    let Header { format_version } = serde_json::from_str(json).map_err(unreadable)?;
-    match format_version {
-        FORMAT_VERSION => serde_json::from_str(json).map_err(unreadable),
-        1 => {
-            let Numbers { sequence, last_ms, epoch } =
-                serde_json::from_str(json).map_err(unreadable)?;
-            let began = MonitorState::empty(epoch.began_ms, epoch.because).with_sequence(sequence);
-            let number = epoch.number;
-            Ok(MonitorState { last_ms, epoch: Epoch { number, ..began.epoch }, ..began })
-        }
-        _ => {
-            let source = format!("it has format version {format_version}, not {FORMAT_VERSION}");
-            Err(Error::UnreadableState { source: source.into() })
+impl GroupNote {
+    fn of(stream: &str, group: Group, sequence: u64, time_ms: i64) -> Self {
+        let Group { name, totals, images } = group;
+        let mean = |value: &dyn Fn(&Sample) -> Option<f64>| images.means(value).last().copied();
+        let property = |i| mean(&|image| image.properties.map(|all| all[i]));
+        let properties: Option<Vec<f64>> = (0..PROPERTIES).map(property).collect();
+        Self {
+            stream: stream.to_owned(),
+            name,
+            totals,
+            score: mean(&|image| image.score),
+            properties: properties.and_then(|all| all.try_into().ok()),
+            sequence,
+            time_ms,
         }
     }
 }

@@ -13,16 +13,30 @@ const MOST: usize = 256;
 
 /// An image that is, or may become, one of the strangest.
 #[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(from = "Row", into = "Row")]
 pub(super) struct Candidate {
     pub sequence: u64,
     /// Its place among the images that can be judged.
     pub image: u64,
     pub score: f64,
     pub p_value: f64,
-    /// As [`Observation::picture`](super::Observation::picture); none in states of before it was kept, where each is
-    /// one of its own.
-    #[serde(default)]
-    pub picture: Option<u64>,
+    /// As [`Observation::picture`](super::Observation::picture).
+    pub picture: u64,
+}
+
+/// As it is stored: short, since all of them are written with each image.
+type Row = (u64, u64, f64, f64, u64);
+
+impl From<Row> for Candidate {
+    fn from((sequence, image, score, p_value, picture): Row) -> Self {
+        Self { sequence, image, score, p_value, picture }
+    }
+}
+
+impl From<Candidate> for Row {
+    fn from(one: Candidate) -> Self {
+        (one.sequence, one.image, one.score, one.p_value, one.picture)
+    }
 }
 
 impl Candidate {
@@ -40,7 +54,7 @@ pub(super) struct Strangest(Vec<Candidate>);
 
 impl Strangest {
     pub fn push(&mut self, new: Candidate, window: usize) {
-        let is_again = |old: &Candidate| old.picture.is_some() && old.picture == new.picture;
+        let is_again = |old: &Candidate| old.picture == new.picture;
         self.0.retain(|old| old.image + window as u64 > new.image && !is_again(old));
         let place = self.0.partition_point(|old| old.precedes(&new).is_lt());
         self.0.insert(place, new);
@@ -91,11 +105,8 @@ mod tests {
     /// The same by looking at all images of the window: of each picture the last.
     fn expected(all: &[Candidate], window: usize) -> Vec<u64> {
         let last = &all[all.len().saturating_sub(window)..];
-        let comes_again = |i: usize| {
-            let is_same =
-                |other: &Candidate| other.picture.is_some() && other.picture == last[i].picture;
-            last[i + 1..].iter().any(is_same)
-        };
+        let comes_again =
+            |i: usize| last[i + 1..].iter().any(|other| other.picture == last[i].picture);
         let mut kept: Vec<_> =
             (0..last.len()).filter(|i| !comes_again(*i)).map(|i| last[i]).collect();
         kept.sort_by(Candidate::precedes);
@@ -106,13 +117,13 @@ mod tests {
     fn they_are_those_of_the_window_sorted_and_each_picture_once() {
         let mut random = fastrand::Rng::with_seed(11);
         let window = 200;
-        // Without a name, all different, of 300 and of 30, which the window has several times.
-        for pictures in [None, Some(u64::MAX), Some(300), Some(30)] {
+        // All different, of 300 and of 30, which the window has several times.
+        for pictures in [u64::MAX, 300, 30] {
             let (mut strangest, mut all, mut most) = (Strangest::default(), Vec::new(), 0);
             for image in 0..3000_u64 {
-                let picture = pictures.map(|pictures| random.u64(..pictures));
+                let picture = random.u64(..pictures);
                 // A picture is as strange each time.
-                let mut of = picture.map_or_else(|| random.fork(), fastrand::Rng::with_seed);
+                let mut of = fastrand::Rng::with_seed(picture);
                 let p_value = f64::from(of.u32(1..=65)) / 65.0;
                 let new =
                     Candidate { sequence: image + 7, image, score: of.f64(), p_value, picture };
@@ -120,7 +131,7 @@ mod tests {
                 strangest.push(new, window);
                 most = most.max(strangest.len());
                 let found: Vec<u64> = strangest.sequences().collect();
-                assert_eq!(found, expected(&all, window), "{image} of {pictures:?}");
+                assert_eq!(found, expected(&all, window), "{image} of {pictures}");
             }
             assert!(most < 100, "{most}");
         }
@@ -131,7 +142,7 @@ mod tests {
         let (mut strangest, window) = (Strangest::default(), 1000);
         for image in 0..5000_u64 {
             let score = -f64::from(u32::try_from(image).unwrap());
-            let (sequence, picture) = (image, Some(image));
+            let (sequence, picture) = (image, image);
             strangest.push(Candidate { sequence, image, score, p_value: 0.5, picture }, window);
             assert!(strangest.len() <= MOST);
             assert!(strangest.sequences().count() == STRANGEST || image < STRANGEST as u64);

@@ -3,8 +3,10 @@
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
+use crate::expected::{Expected, GroupExpected};
 use crate::group_tests::{GroupTests, Share};
 use crate::observation::Observation;
+use crate::part::{Content, Part};
 use crate::plan::Plan;
 use crate::sample::{Reservoir, Sample};
 use crate::terms::{Alarm, TestName};
@@ -21,8 +23,29 @@ const LATE: u64 = 8;
 const ENDED: usize = 4;
 
 /// What is remembered of a stream.
-#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stream {
+    pub seen: Part<Seen>,
+    /// The tests of its groups; none for images of no named stream, whose groups are tested among all alone.
+    pub tested: Option<Part<Tested>>,
+}
+
+impl Default for Stream {
+    fn default() -> Self {
+        Self { seen: Part::new(Seen::default()), tested: None }
+    }
+}
+
+/// Tests, and what they have found.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(crate) struct Tested {
+    pub tests: GroupTests,
+    pub alarm: Option<Raised>,
+}
+
+/// What each image of a stream changes.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+pub(crate) struct Seen {
     pub totals: Totals,
     pub last_ms: Option<i64>,
     /// The group that images belong to at the moment.
@@ -31,9 +54,8 @@ pub(crate) struct Stream {
     /// The last picture, see [`Observation::picture`], and how many times in a row it has come.
     picture: u64,
     pub repeats: u64,
-    /// The tests of its groups; none for images of no named stream, whose groups are tested among all alone.
-    pub tests: Option<GroupTests>,
-    pub alarm: Option<Raised>,
+    /// Of the groups that are complete.
+    pub expected: Expected,
 }
 
 /// An alarm, and what it was raised by.
@@ -72,6 +94,7 @@ pub(crate) struct OpenGroup {
     pub name: Option<String>,
     pub totals: Totals,
     kept: Reservoir,
+    expected: GroupExpected,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -81,13 +104,6 @@ struct Ended {
     before: u64,
 }
 
-impl OpenGroup {
-    /// The classes of its images, by their places among those of the calibration.
-    pub fn classes(&self) -> impl Iterator<Item = usize> + '_ {
-        self.kept.0.iter().filter_map(|image| image.class)
-    }
-}
-
 /// A group that is complete.
 pub(crate) struct Group {
     pub name: Option<String>,
@@ -95,7 +111,7 @@ pub(crate) struct Group {
     pub images: Reservoir,
 }
 
-impl Stream {
+impl Seen {
     /// Takes an image that was counted, and gives the groups that are complete with it: the one before, or its own.
     pub fn take(&mut self, plan: &Plan, observation: &Observation, random: &mut Rng) -> Vec<Group> {
         let image = self.totals.images;
@@ -116,6 +132,7 @@ impl Stream {
         let sample: Sample = plan.sample(observation);
         open.kept.push(open.totals.images, sample, random);
         open.totals.count(observation.out_of_distribution);
+        open.expected.count(observation, plan.positive_class.as_deref());
         if name.is_none() && open.totals.images >= plan.block {
             complete.extend(self.end_group(image, random));
         }
@@ -123,12 +140,19 @@ impl Stream {
     }
 
     fn end_group(&mut self, image: u64, random: &mut Rng) -> Option<Group> {
-        let OpenGroup { name, totals, kept } = self.open.take()?;
+        let OpenGroup { name, totals, kept, expected } = self.open.take()?;
+        self.expected.add(&expected);
         if let Some(name) = &name {
             self.ended.insert(0, Ended { name: name.clone(), before: image });
             self.ended.truncate(ENDED);
         }
         Some(Group { name, totals, images: kept.shuffled(random) })
+    }
+
+    /// The classes of the open group's images, by their places among those of the calibration.
+    pub fn open_classes(&self) -> impl Iterator<Item = usize> + '_ {
+        let images = self.open.iter().flat_map(|open| &open.kept.0);
+        images.filter_map(|image| image.class)
     }
 
     /// Counts an image, and how often its picture has come in a row.
@@ -142,9 +166,10 @@ impl Stream {
             (self.picture, self.repeats) = (picture, 1);
         }
     }
+}
 
-    /// Whether a stream of images may lead to it.
-    pub fn is_sound(&self) -> bool {
+impl Content for Seen {
+    fn is_sound(&self) -> bool {
         let open = self.open.as_ref();
         self.totals.is_sound()
             && self.repeats <= self.totals.images
@@ -152,8 +177,15 @@ impl Stream {
                 open.totals.is_sound()
                     && open.totals.images <= self.totals.images
                     && open.kept.is_sound()
+                    && open.expected.is_sound(open.totals.images)
             })
             && self.ended.len() <= ENDED
-            && self.tests.as_ref().is_none_or(GroupTests::is_sound)
+            && self.expected.is_sound()
+    }
+}
+
+impl Content for Tested {
+    fn is_sound(&self) -> bool {
+        self.tests.is_sound()
     }
 }

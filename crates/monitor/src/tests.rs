@@ -336,13 +336,133 @@ fn an_epoch_begins_by_a_reset_or_by_other_settings_and_numbers_go_on() {
 
 #[test]
 fn of_a_state_of_before_the_numbers_go_on() {
-    let json = r#"{"format_version":1,"basis":null,"sequence":1234,"last_ms":99,"cusum":0.5,
+    let json = r#"{"format_version":2,"basis":null,"sequence":1234,"last_ms":99,"cusum":0.5,
                    "epoch":{"number":3,"began_ms":5,"began_after":1000,"because":"reset"}}"#;
     let monitor = monitor(MonitorSettings::default());
-    let mut state = MonitorState::from_json(json).unwrap();
+    let of_before = |head: &str| {
+        MonitorState::read(&StoredState { head: head.to_owned(), ..StoredState::default() })
+    };
+    let mut state = of_before(json).unwrap();
     let step = state.observe(&monitor, &image("good", Some(true))).unwrap();
     assert_eq!((step.sequence, step.epoch), (1235, 4));
-    assert!(MonitorState::from_json(r#"{"format_version":3}"#).is_err());
+    assert_eq!(of_before(&json.replace("\":2", "\":1")).unwrap().sequence(), 1234);
+    for version in ["3", "4"] {
+        let refused = of_before(&json.replace("\":2", &format!("\":{version}"))).unwrap_err();
+        assert_eq!(refused.code(), "unreadable_monitor_state", "{version}");
+    }
+}
+
+/// Images of a model that is calibrated: each is a defect with the probability that it says, which images of a group
+/// share in part. Also how many of the decisions are right.
+fn decided(groups: usize, shift: f64, random: &mut Rng) -> (Vec<Observation>, u32) {
+    let (mut images, mut right) = (Vec::new(), 0);
+    for _ in 0..groups {
+        let (group, odds, strangeness) =
+            (random.u64(..).to_string(), normal(random), normal(random));
+        for _ in 0..8 {
+            let p = 1.0 / (1.0 + (2.2 - 1.2 * odds - 1.5 * normal(random)).exp());
+            let is_called = p >= 0.4;
+            let score = 3.0 + 0.7 * (strangeness + normal(random)) + shift;
+            right += u32::from((random.f64() < p) == is_called);
+            images.push(Observation {
+                predicted_class: if is_called { "defect" } else { "good" }.into(),
+                confidence: if is_called { p } else { 1.0 - p },
+                score,
+                p_value: Some(0.5),
+                out_of_distribution: Some(score > 4.6),
+                group: Some(group.clone()),
+                request_id: random.u64(..).to_string(),
+                image_sha256: Some(random.u64(..).to_string()),
+                ..Observation::default()
+            });
+        }
+    }
+    (images, right)
+}
+
+#[test]
+fn accuracy_without_labels_is_within_its_interval_and_withheld_while_drifting() {
+    let mut random = Rng::with_seed(30);
+    let calibrated = decided(80, 0.0, &mut random).0.into_iter().map(|seen| CalibratedImage {
+        group: seen.group,
+        class: seen.predicted_class,
+        score: seen.score,
+        properties: None,
+    });
+    let settings =
+        MonitorSettings { positive_class: Some("defect".into()), ..MonitorSettings::default() };
+    let baseline = Baseline::new(0.05, calibrated.collect());
+    let monitor = Monitor::new(settings, Some(baseline)).unwrap();
+
+    let (many, right) = decided(100_000, 0.0, &mut random);
+    let is_called = |image: &&Observation| image.predicted_class == "defect";
+    let sum = |images: &mut dyn Iterator<Item = &Observation>| {
+        images.map(|image| image.confidence).sum::<f64>()
+    };
+    let called_right = sum(&mut many.iter().filter(is_called));
+    let not_called =
+        many.iter().filter(|image| !is_called(image)).map(|image| 1.0 - image.confidence);
+    let truth = [
+        f64::from(right) / many.len() as f64,
+        called_right / many.iter().filter(is_called).count() as f64,
+        called_right / (called_right + not_called.sum::<f64>()),
+    ];
+    let (mut held, mut told) = ([0_u32; 3], 0);
+    for _ in 0..300 {
+        let report = monitor.report(&observed(&monitor, decided(61, 0.0, &mut random).0)).unwrap();
+        let expected = report.expected_accuracy.unwrap();
+        if report.verdict != Status::Stable {
+            assert_eq!(expected.unavailable, Some(NoEstimate::Drifting));
+            continue;
+        }
+        told += 1;
+        let estimates = [expected.accuracy, expected.precision.unwrap(), expected.recall.unwrap()];
+        for ((held, estimate), truth) in held.iter_mut().zip(estimates).zip(truth) {
+            let interval = estimate.interval.unwrap();
+            assert!(interval.low < estimate.value.unwrap() && interval.high - interval.low < 0.4);
+            *held += u32::from((interval.low..=interval.high).contains(&truth));
+        }
+        // What is out of distribution is not counted, and not all groups have as many others.
+        assert!((400..480).contains(&expected.images) && expected.accuracy.groups > 50.0);
+        assert!(expected.share_in_distribution < Some(1.0) && expected.unjudged == 0);
+        assert_eq!(
+            report.streams[0].expected_accuracy.as_ref().unwrap().accuracy,
+            expected.accuracy
+        );
+    }
+    // 95 % of 300 are 285, and the standard deviation is 4.
+    assert!(
+        told > 290 && held.iter().all(|held| *held + 22 >= told * 95 / 100),
+        "{held:?} of {told}"
+    );
+
+    let said = |state: &MonitorState| {
+        let expected = monitor.report(state).unwrap().expected_accuracy.unwrap();
+        let is_whole =
+            expected.accuracy.value.is_some() && expected.recall.unwrap().value.is_some();
+        (is_whole, expected.unavailable)
+    };
+    let mut state = monitor.start(0);
+    assert_eq!(said(&state), (false, Some(NoEstimate::NoVerdict)));
+    let mut see = |state: &mut MonitorState, groups, shift| {
+        for image in decided(groups, shift, &mut random).0 {
+            state.observe(&monitor, &image).unwrap();
+        }
+    };
+    see(&mut state, 8, 0.0);
+    assert_eq!(said(&state), (false, Some(NoEstimate::NotEnoughGroups)));
+    see(&mut state, 40, 0.0);
+    assert_eq!(said(&state), (true, None));
+    see(&mut state, 15, 4.0);
+    assert_eq!(said(&state), (false, Some(NoEstimate::Drifting)));
+    state.reset(&monitor, 7);
+    see(&mut state, 40, 0.0);
+    assert_eq!(said(&state), (true, None));
+    // Of images that could not be judged nothing is said.
+    let unjudged = Observation { out_of_distribution: None, p_value: None, ..image("good", None) };
+    state.observe(&monitor, &unjudged).unwrap();
+    let expected = monitor.report(&state).unwrap().expected_accuracy.unwrap();
+    assert!(expected.unjudged == 1 && expected.message.contains("1 could not be judged"));
 }
 
 /// Of streams without drift, in which groups have 1, 8 or 50 images that hang together a little or nearly wholly.
@@ -382,6 +502,21 @@ fn false_alarms_are_as_rare_as_stated_however_images_hang_together() {
     }
 }
 
+/// A state as one document: `{"head": …, "parts": {KEY: …}}`.
+fn document(mut state: MonitorState) -> serde_json::Value {
+    let StoredState { head, parts } = state.store().unwrap();
+    let read = |text: &str| serde_json::from_str::<serde_json::Value>(text).unwrap();
+    let parts = parts.iter().map(|(key, text)| (key.to_string(), read(text)));
+    serde_json::json!({"head": read(&head), "parts": parts.collect::<serde_json::Map<_, _>>()})
+}
+
+/// The reverse, whatever was made of it.
+fn read(document: &serde_json::Value) -> Result<MonitorState> {
+    let parts = document["parts"].as_object().into_iter().flatten();
+    let parts = parts.map(|(key, part)| (key.parse().unwrap(), part.to_string())).collect();
+    MonitorState::read(&StoredState { head: document["head"].to_string(), parts })
+}
+
 /// Every place of a document, as keys and positions that lead there.
 fn places(value: &serde_json::Value, here: &str, found: &mut Vec<String>) {
     found.push(here.to_owned());
@@ -411,7 +546,7 @@ fn a_state_with_any_field_forged_is_refused_or_can_be_worked_with() {
         image.stream = (i < 20).then(|| "left".to_owned());
         state.observe(&monitor, &image).unwrap();
     }
-    let whole: serde_json::Value = serde_json::from_str(&state.to_json().unwrap()).unwrap();
+    let whole = document(state);
     let mut all = Vec::new();
     places(&whole, "", &mut all);
     let forged = [
@@ -434,7 +569,7 @@ fn a_state_with_any_field_forged_is_refused_or_can_be_worked_with() {
         for place in all.iter().filter(|_| chosen.u8(..) < 40) {
             let mut document = whole.clone();
             *document.pointer_mut(place).unwrap() = serde_json::from_str(value).unwrap();
-            let Ok(mut state) = MonitorState::from_json(&document.to_string()) else {
+            let Ok(mut state) = read(&document) else {
                 refused += 1;
                 continue;
             };
@@ -451,12 +586,15 @@ fn a_state_with_any_field_forged_is_refused_or_can_be_worked_with() {
         }
     }
     assert!(refused > 500 && !taken.is_empty(), "{refused} {}", taken.len());
-    for (place, value) in
-        [("/epoch/number", "18446744073709551615"), ("/sequence", "7"), ("/totals/judged", "7")]
-    {
+    for (place, value) in [
+        ("/head/state/epoch/number", "18446744073709551615"),
+        ("/head/state/sequence", "7"),
+        ("/head/state/totals/judged", "7"),
+        ("/head/parts/all", "7"),
+    ] {
         let mut document = whole.clone();
         *document.pointer_mut(place).unwrap() = serde_json::from_str(value).unwrap();
-        assert!(MonitorState::from_json(&document.to_string()).is_err(), "{place}");
+        assert!(read(&document).is_err(), "{place}");
     }
 }
 
@@ -476,23 +614,40 @@ proptest! {
         let cut = (images.len() as f64 * cut) as usize;
         let whole = observed(&monitor, images.clone());
         let mut stored = observed(&monitor, images[..cut].to_vec());
-        stored = MonitorState::from_json(&stored.to_json().unwrap()).unwrap();
+        stored = read(&document(stored)).unwrap();
         for (time_ms, image) in (0..).zip(images).skip(cut) {
             stored.observe(&monitor, &Observation { time_ms, ..image }).unwrap();
         }
         prop_assert_eq!(monitor.report(&stored).unwrap(), monitor.report(&whole).unwrap());
-        prop_assert!(stored.to_json().unwrap().len() < 60_000, "{}", stored.to_json().unwrap().len());
-        prop_assert_eq!(stored, whole);
+        prop_assert_eq!(&stored, &whole);
+        let size = document(whole.clone()).to_string().len();
+        prop_assert!(size < 60_000, "{}", size);
+        // What an image changes that completes no group.
+        let _ = stored.store().unwrap();
+        let group = stored.streams[""].seen.open.as_ref().and_then(|open| open.name.clone());
+        let next = Observation { group, ..image("good", Some(false)) };
+        stored.observe(&monitor, &next).unwrap();
+        let StoredState { head, parts } = stored.store().unwrap();
+        let size = head.len() + parts.values().map(String::len).sum::<usize>();
+        prop_assert!(parts.len() == 1 && size < 12_000, "{} parts of {}", parts.len(), size);
     }
 
     #[test]
-    fn what_is_no_state_is_an_error(json in "\\PC{0,60}", position in 0..4000_usize, letter in proptest::char::any()) {
-        prop_assert!(MonitorState::from_json(&json).is_err());
+    fn what_is_no_state_is_an_error(
+        head in "\\PC{0,60}", of_head in any::<bool>(), position in 0..1200_usize, letter in proptest::char::any(),
+    ) {
+        let nothing = StoredState { head, ..StoredState::default() };
+        prop_assert!(MonitorState::read(&nothing).is_err());
         let monitor = monitor(MonitorSettings { window: 20, ..MonitorSettings::default() });
-        let state = observed(&monitor, QUIET.groups(6, &mut Rng::with_seed(9)));
-        let mut text: Vec<char> = state.to_json().unwrap().chars().collect();
-        text[position] = letter;
-        if let Ok(mut state) = MonitorState::from_json(&text.into_iter().collect::<String>()) {
+        let mut stored = observed(&monitor, QUIET.groups(6, &mut Rng::with_seed(9))).store().unwrap();
+        let change = |text: &mut String| {
+            let mut letters: Vec<char> = text.chars().collect();
+            let position = position % letters.len();
+            letters[position] = letter;
+            *text = letters.into_iter().collect();
+        };
+        if of_head { change(&mut stored.head) } else { stored.parts.values_mut().for_each(change) }
+        if let Ok(mut state) = MonitorState::read(&stored) {
             // It may be another state; it must not be one that cannot be worked with.
             let _ = monitor.report(&state);
             let _ = state.observe(&monitor, &image("good", Some(true)));

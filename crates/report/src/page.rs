@@ -98,6 +98,12 @@ fn facts(report: &Report) -> Vec<(&'static str, String)> {
     if let Some(window) = &drift.window {
         facts.push(("Expected without drift", percent(window.expected_share)));
     }
+    let accuracy = drift.expected_accuracy.as_ref().map(|expected| expected.accuracy);
+    if let Some((value, interval)) = accuracy.and_then(|one| one.value.zip(one.interval)) {
+        let [low, high] = [interval.low, interval.high].map(|end| 100.0 * end);
+        let text = format!("{} ({low:.1} to {high:.1} %), without labels", percent(value));
+        facts.push(("Expected accuracy", text));
+    }
     let epoch = &drift.epoch;
     facts.push((
         "Images",

@@ -47,7 +47,7 @@ pub fn clopper_pearson(count: usize, n: usize, alpha: f64) -> Result<Interval> {
 }
 
 /// The number that a Beta(a, b) variable stays below with the given probability, both shapes being positive.
-fn beta_quantile(a: f64, b: f64, probability: f64) -> f64 {
+pub(crate) fn beta_quantile(a: f64, b: f64, probability: f64) -> f64 {
     first_where(|x| beta_reg(a, b, x) >= probability)
 }
 

@@ -8,6 +8,7 @@
 //! | [`sequential`] | has something changed in a stream, looked at again and again? |
 //! | [`interval`] | between which numbers does a share lie? |
 //! | [`median`] | where is the middle of weighted values, and how far are they from it? |
+//! | [`group_ratio`] | a share over images of groups, and its interval |
 //! | [`box_plot`] | quartiles, whiskers and fliers |
 //!
 //! ```
@@ -28,6 +29,7 @@ pub mod box_plot;
 pub mod conformal;
 pub mod contingency;
 mod error;
+pub mod group_ratio;
 pub mod interval;
 pub mod median;
 pub mod sequential;

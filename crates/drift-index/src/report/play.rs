@@ -54,7 +54,9 @@ pub fn report(
             ..Observation::new(class, file.confidence, &assessed)
         });
     }
-    watch(&observations, &pair, reference, now_ms)
+    let positive_class = model.spec()?.positive_label().map(str::to_owned);
+    let settings = MonitorSettings { positive_class, ..MonitorSettings::default() };
+    watch(&observations, &pair, reference, settings, now_ms)
 }
 
 /// The file lives as long as this takes.
@@ -62,10 +64,11 @@ fn watch(
     observations: &[Observation],
     pair: &PairId,
     reference: &Reference,
+    settings: MonitorSettings,
     now_ms: i64,
 ) -> Result<Report> {
     let baseline = reference.calibration().map(Baseline::of);
-    let monitor = Monitor::new(MonitorSettings::default(), baseline)?;
+    let monitor = Monitor::new(settings, baseline)?;
     let folder = tempfile::tempdir().context("cannot make a temporary folder")?;
     let mut store = SqliteMonitorStore::open(&folder.path().join("monitor"), u64::MAX)?;
     if !observations.is_empty() {

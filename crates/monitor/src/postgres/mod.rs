@@ -27,12 +27,12 @@ use tokio_postgres::types::ToSql;
 pub use self::address::PostgresAddress;
 use self::fault::Fault;
 use self::session::Session;
-use self::statements::{BEGIN, Handle, Name};
+use self::statements::{BEGIN, BEGIN_TO_READ, Handle, Name};
 use super::notice::Notice;
 use super::observation::Observation;
 use super::pair::PairId;
 use super::plan::Monitor;
-use super::record::{PairRecord, UnseenDays, signed};
+use super::record::{Changed, Known, PairRecord, UnseenDays, signed};
 use super::state::{MonitorState, Step};
 use super::store::{
     Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
@@ -57,19 +57,8 @@ pub struct PostgresMonitorStore {
     /// For batches that come without a delivery of their own.
     writer: String,
     delivered: u64,
-}
-
-/// What a change of a pair's row brings with it.
-struct Changed<'a, T> {
-    value: T,
-    rows: Vec<(Step, &'a Observation)>,
-    last_removable: u64,
-}
-
-impl<T> From<T> for Changed<'_, T> {
-    fn from(value: T) -> Self {
-        Self { value, rows: Vec::new(), last_removable: 0 }
-    }
+    /// The state that was read or stored last, and of which pair.
+    known: Option<(PairId, Known)>,
 }
 
 impl PostgresMonitorStore {
@@ -86,7 +75,8 @@ impl PostgresMonitorStore {
         let session = Session::open(address).map_err(|fault| fault.into_error("open", address))?;
         let mut random = fastrand::Rng::new();
         let writer = format!("{:016x}{:016x}", random.u64(..), random.u64(..));
-        Ok(Self { address: address.clone(), session: Some(session), keep, writer, delivered: 0 })
+        let session = Some(session);
+        Ok(Self { address: address.clone(), session, keep, writer, delivered: 0, known: None })
     }
 
     /// The same for who only reads: nothing is made.
@@ -98,8 +88,8 @@ impl PostgresMonitorStore {
     pub fn open_to_read(address: &PostgresAddress) -> Result<Self> {
         let session = Session::open_to_read(address);
         let session = session.map_err(|fault| fault.into_error("open", address))?;
-        let (address, session) = (address.clone(), Some(session));
-        Ok(Self { address, session, keep: u64::MAX, writer: String::new(), delivered: 0 })
+        let (address, session, writer) = (address.clone(), Some(session), String::new());
+        Ok(Self { address, session, keep: u64::MAX, writer, delivered: 0, known: None })
     }
 
     /// Does something by the connection that there is; where the server has closed it, once more by a new one.
@@ -140,24 +130,33 @@ impl PostgresMonitorStore {
         }
     }
 
-    /// Changes a pair's row in a transaction, which is made where there is none.
-    fn change_pair<'a, T>(
+    /// Changes a pair's state in a transaction; its row is made where there is none. With `needs_last` the action is told
+    /// the number of the last observation.
+    fn change_state<'a>(
         &mut self,
         pair: &PairId,
-        mut action: impl FnMut(&mut PairRecord, u64) -> Result<Changed<'a, T>>,
         needs_last: bool,
-    ) -> Result<T> {
-        self.run("write", async |handle| {
+        mut action: impl FnMut(
+            &mut PairRecord,
+            Result<Option<MonitorState>>,
+            u64,
+        ) -> Result<Changed<'a>>,
+    ) -> Result<MonitorState> {
+        let known = self.known.take().filter(|(of, _)| of == pair).map(|(_, known)| known);
+        let (record, state) = self.run("write", async |handle| {
             let changed = async {
                 let (id, before) = lock(handle, pair).await?;
+                let parts = rows::parts(handle, id, &before.missing(known.as_ref())).await?;
                 let last = if needs_last { rows::last_sequence(handle, id).await? } else { 0 };
                 let mut record = before.clone();
-                let changed = action(&mut record, last)?;
+                let changed = action(&mut record, before.read(known.as_ref(), parts), last)?;
                 store(handle, id, &before, &record, &changed).await?;
-                Ok(changed.value)
+                Ok((record, changed.state))
             };
             or_roll_back(handle, changed.await).await
-        })
+        })?;
+        self.known = Some((pair.clone(), record.known(state.clone())));
+        Ok(state)
     }
 }
 
@@ -176,23 +175,16 @@ async fn lock(handle: Handle<'_>, pair: &PairId) -> Result<(i64, PairRecord), Fa
 }
 
 /// Stores what has changed and ends the transaction, in one round trip.
-async fn store<T>(
+async fn store(
     handle: Handle<'_>,
     id: i64,
     before: &PairRecord,
     record: &PairRecord,
-    changed: &Changed<'_, T>,
+    changed: &Changed<'_>,
 ) -> Result<(), Fault> {
-    let update = async {
-        if record != before {
-            let PairRecord { state, notice, writers, seen_ms, unseen_days } = record;
-            let statement = handle.statement(Name::UpdatePair);
-            let parameters: [&(dyn ToSql + Sync); 6] =
-                [&id, state, notice, writers, seen_ms, unseen_days];
-            handle.client.execute(statement, &parameters).await?;
-        }
-        Ok(())
-    };
+    let update = update(handle, id, before, record);
+    let remove = rows::remove_parts(handle, id, changed.removed.as_deref());
+    let add = rows::insert_parts(handle, id, &changed.inserted);
     let insert = async {
         match changed.rows.as_slice() {
             [] => Ok(()),
@@ -200,15 +192,31 @@ async fn store<T>(
         }
     };
     let crosses = |(step, _): &(Step, &Observation)| step.sequence.is_multiple_of(PRUNE_EVERY);
-    if changed.last_removable > 0 && changed.rows.iter().any(crosses) {
-        try_join(update, insert).await?;
-        let last = signed(changed.last_removable);
-        handle.client.execute(handle.statement(Name::Prune), &[&id, &last]).await?;
-        return Ok(handle.client.batch_execute("COMMIT").await?);
-    }
-    // What fails makes the last of them a ROLLBACK, and is what is reported.
+    let prune = async {
+        if changed.last_removable > 0 && changed.rows.iter().any(crosses) {
+            let last = signed(changed.last_removable);
+            handle.client.execute(handle.statement(Name::Prune), &[&id, &last]).await?;
+        }
+        Ok(())
+    };
+    // What fails makes the COMMIT a ROLLBACK, and is what is reported.
     let commit = async { Ok(handle.client.batch_execute("COMMIT").await?) };
-    try_join3(update, insert, commit).await?;
+    try_join(try_join3(update, remove, add), try_join3(insert, prune, commit)).await?;
+    Ok(())
+}
+
+async fn update(
+    handle: Handle<'_>,
+    id: i64,
+    before: &PairRecord,
+    record: &PairRecord,
+) -> Result<(), Fault> {
+    if record != before {
+        let PairRecord { state, notice, writers, seen_ms, unseen_days } = record;
+        let parameters: [&(dyn ToSql + Sync); 6] =
+            [&id, state, notice, writers, seen_ms, unseen_days];
+        handle.client.execute(handle.statement(Name::UpdatePair), &parameters).await?;
+    }
     Ok(())
 }
 
@@ -223,11 +231,34 @@ async fn or_roll_back<T>(handle: Handle<'_>, outcome: Result<T, Fault>) -> Resul
 
 impl MonitorStore for PostgresMonitorStore {
     fn state(&mut self, pair: &PairId, monitor: &Monitor) -> Result<MonitorState> {
-        self.record(pair)?.state(monitor, 0)
+        let known = self.known.take().filter(|(of, _)| of == pair).map(|(_, known)| known);
+        let found = self.run("read", async |handle| {
+            let read = async {
+                let key = rows::key(pair);
+                let find = handle.client.query_opt(handle.statement(Name::Pair), &key);
+                let ((), found) =
+                    try_join(handle.client.batch_execute(BEGIN_TO_READ), find).await?;
+                let Some((id, record)) = found.as_ref().map(rows::record).transpose()? else {
+                    handle.client.batch_execute("COMMIT").await?;
+                    return Ok(None);
+                };
+                let missing = record.missing(known.as_ref());
+                let commit = async { Ok(handle.client.batch_execute("COMMIT").await?) };
+                let (parts, ()) = try_join(rows::parts(handle, id, &missing), commit).await?;
+                Ok(Some((record, parts)))
+            };
+            or_roll_back(handle, read.await).await
+        })?;
+        let Some((record, parts)) = found else { return Ok(monitor.start(0)) };
+        let Some(state) = record.read(known.as_ref(), parts)? else { return Ok(monitor.start(0)) };
+        self.known = Some((pair.clone(), record.known(state.clone())));
+        Ok(state)
     }
 
     fn declare(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        self.change_pair(pair, |record, _| Ok(record.declare(monitor, now_ms)?.into()), false)
+        self.change_state(pair, false, |record, before, _| {
+            record.declare(before?.as_ref(), monitor, now_ms)
+        })
     }
 
     fn deliver(
@@ -240,17 +271,15 @@ impl MonitorStore for PostgresMonitorStore {
         self.delivered += 1;
         let (keep, writer, number) = (self.keep, self.writer.clone(), self.delivered);
         let delivery = delivery.unwrap_or(Delivery { writer: &writer, number });
-        let deliver = |record: &mut PairRecord, _| {
-            let done = record.deliver(monitor, Some(delivery), batch, keep)?;
-            let last_removable = done.last_removable;
-            Ok(Changed { value: done.state, rows: done.rows, last_removable })
-        };
-        self.change_pair(pair, deliver, false)
+        self.change_state(pair, false, |record, before, _| {
+            record.deliver(before?.as_ref(), monitor, Some(delivery), batch, keep)
+        })
     }
 
     fn reset(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        let reset = |record: &mut PairRecord, last| Ok(record.reset(monitor, now_ms, last)?.into());
-        self.change_pair(pair, reset, true)
+        self.change_state(pair, true, |record, before, last| {
+            record.reset(before, monitor, now_ms, last)
+        })
     }
 
     fn observations(&mut self, pair: &PairId, page: Page) -> Result<Vec<StoredObservation>> {
@@ -270,11 +299,25 @@ impl MonitorStore for PostgresMonitorStore {
     }
 
     fn notice(&mut self, pair: &PairId) -> Result<Notice> {
-        Ok(self.record(pair)?.notice())
+        let found = self.run("read", async |handle| {
+            let statement = handle.statement(Name::Pair);
+            let found = handle.client.query_opt(statement, &rows::key(pair)).await?;
+            found.as_ref().map(rows::record).transpose()
+        })?;
+        Ok(found.map_or_else(Notice::default, |(_, record)| record.notice()))
     }
 
     fn change_notice(&mut self, pair: &PairId, change: &mut dyn FnMut(&mut Notice)) -> Result<()> {
-        self.change_pair(pair, |record, _| Ok(record.change_notice(change)?.into()), false)
+        self.run("write", async |handle| {
+            let changed = async {
+                let (id, before) = lock(handle, pair).await?;
+                let mut record = before.clone();
+                record.change_notice(change)?;
+                let commit = async { Ok(handle.client.batch_execute("COMMIT").await?) };
+                try_join(update(handle, id, &before, &record), commit).await.map(drop)
+            };
+            or_roll_back(handle, changed.await).await
+        })
     }
 
     fn tidy(&mut self, current: &PairId, now_ms: i64, keep_days: u64) -> Result<Tidied> {
@@ -287,17 +330,6 @@ impl MonitorStore for PostgresMonitorStore {
             };
             or_roll_back(handle, tidied.await).await
         })
-    }
-}
-
-impl PostgresMonitorStore {
-    fn record(&mut self, pair: &PairId) -> Result<PairRecord> {
-        let found = self.run("read", async |handle| {
-            let statement = handle.statement(Name::Pair);
-            let found = handle.client.query_opt(statement, &rows::key(pair)).await?;
-            found.as_ref().map(rows::record).transpose()
-        })?;
-        Ok(found.map_or_else(PairRecord::default, |(_, record)| record))
     }
 }
 

@@ -7,6 +7,7 @@ use super::fault::Fault;
 use super::statements::{Handle, Name};
 use crate::observation::Observation;
 use crate::pair::PairId;
+use crate::part::Parts;
 use crate::record::{
     PairRecord, neighbors_of_text, neighbors_to_text, properties_of_text, properties_to_text,
     signed, unsigned,
@@ -33,6 +34,45 @@ pub(super) fn record(row: &Row) -> Result<(i64, PairRecord), Fault> {
         unseen_days: row.try_get(5)?,
     };
     Ok((row.try_get(0)?, record))
+}
+
+/// Those of a pair's parts that have these keys.
+pub(super) async fn parts(
+    handle: Handle<'_>,
+    pair: i64,
+    keys: &[i64],
+) -> Result<Vec<(i64, String)>, Fault> {
+    if keys.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = handle.client.query(handle.statement(Name::Parts), &[&pair, &keys]).await?;
+    found.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+/// Removes these of a pair's parts, or all.
+pub(super) async fn remove_parts(
+    handle: Handle<'_>,
+    pair: i64,
+    keys: Option<&[i64]>,
+) -> Result<(), Fault> {
+    if keys.is_none_or(|keys| !keys.is_empty()) {
+        handle.client.execute(handle.statement(Name::RemoveParts), &[&pair, &keys]).await?;
+    }
+    Ok(())
+}
+
+pub(super) async fn insert_parts(
+    handle: Handle<'_>,
+    pair: i64,
+    parts: &Parts,
+) -> Result<(), Fault> {
+    if !parts.is_empty() {
+        let keys: Vec<i64> = parts.keys().copied().collect();
+        let texts: Vec<&String> = parts.values().collect();
+        let statement = handle.statement(Name::InsertParts);
+        handle.client.execute(statement, &[&pair, &keys, &texts]).await?;
+    }
+    Ok(())
 }
 
 /// A pair that is not served, and on which days it was not seen.

@@ -13,7 +13,7 @@ pub(super) const VERSION: i64 = STEPS.len() as i64;
 const LOCK: i64 = 0x7364_646d;
 
 /// From each version to the next; from 0, no tables, to 1 first. What was released is never changed: a step is added.
-pub(super) const STEPS: [&str; 3] = [
+pub(super) const STEPS: [&str; 4] = [
     "CREATE TABLE sdd_monitor.version (version bigint NOT NULL);
     INSERT INTO sdd_monitor.version VALUES (0);
     CREATE TABLE sdd_monitor.pair (
@@ -51,6 +51,13 @@ pub(super) const STEPS: [&str; 3] = [
     "ALTER TABLE sdd_monitor.observation DROP COLUMN e_value, DROP COLUMN cusum,
         ADD COLUMN evidence double precision, ADD COLUMN stream text, ADD COLUMN group_name text,
         ADD COLUMN properties text;",
+    // An image changes a small part of a state.
+    "CREATE TABLE sdd_monitor.part (
+        pair bigint NOT NULL REFERENCES sdd_monitor.pair (id) ON DELETE CASCADE,
+        key bigint NOT NULL,
+        state text NOT NULL,
+        PRIMARY KEY (pair, key)
+    );",
 ];
 
 /// Makes the tables, or brings them up to this version. Several servers may do so at once.

@@ -5,6 +5,9 @@ use tokio_postgres::{Client, Statement};
 /// Begins a transaction.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED";
 
+/// Begins one that sees everything as it is at one moment.
+pub(super) const BEGIN_TO_READ: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY";
+
 /// A prepared statement, by its place in [`STATEMENTS`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(super) enum Name {
@@ -12,6 +15,9 @@ pub(super) enum Name {
     LockPair,
     InsertPair,
     UpdatePair,
+    Parts,
+    RemoveParts,
+    InsertParts,
     InsertObservations,
     Prune,
     LastSequence,
@@ -44,11 +50,15 @@ macro_rules! pair_row {
 }
 
 /// In the order of [`Name`].
-pub(super) const STATEMENTS: [&str; 16] = [
+pub(super) const STATEMENTS: [&str; 19] = [
     pair_row!(""),
     pair_row!(" FOR UPDATE"),
     "INSERT INTO sdd_monitor.pair (model_sha256, reference_sha256) VALUES ($1, $2) ON CONFLICT DO NOTHING",
     "UPDATE sdd_monitor.pair SET state = $2, notice = $3, writers = $4, seen_ms = $5, unseen_days = $6 WHERE id = $1",
+    "SELECT key, state FROM sdd_monitor.part WHERE pair = $1 AND key = ANY($2)",
+    // These, or all.
+    "DELETE FROM sdd_monitor.part WHERE pair = $1 AND ($2::bigint[] IS NULL OR key = ANY($2))",
+    "INSERT INTO sdd_monitor.part (pair, key, state) SELECT $1, * FROM unnest($2::bigint[], $3::text[])",
     concat!(
         "INSERT INTO sdd_monitor.observation (pair, ",
         columns!(),

@@ -278,16 +278,11 @@ fn tables_of_the_first_version_are_brought_up_by_whoever_comes_first_and_nothing
         schema::STEPS[0]
     ));
     // As that version left it.
-    let mut state = monitor().start(0);
-    for observation in observations(0..60) {
-        state.observe(&monitor(), &observation).unwrap();
-    }
-    let old = "'m', 'a', '', '{\"gone\":[7,1700000000000]}', 1700000000000";
-    database.sql(&format!(
-        "INSERT INTO sdd_monitor.pair (model_sha256, reference_sha256, notice, writers, seen_ms, state) \
-         VALUES ({old}, '{}')",
-        state.to_json().unwrap()
-    ));
+    database.sql(
+        r#"INSERT INTO sdd_monitor.pair (model_sha256, reference_sha256, notice, writers, seen_ms, state)
+        VALUES ('m', 'a', '', '{"gone":[7,1700000000000]}', 1700000000000, '{"format_version":1,"sequence":60,
+        "last_ms":59,"epoch":{"number":1,"began_ms":0,"began_after":0,"because":"first"},"cusum":0.5}')"#,
+    );
     let address: PostgresAddress = database.url().parse().unwrap();
     let refused = PostgresMonitorStore::open_to_read(&address).map(drop).unwrap_err();
     assert!(refused.to_string().contains("start a server of this version"), "{refused:?}");

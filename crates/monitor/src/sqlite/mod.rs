@@ -24,7 +24,7 @@ use super::notice::Notice;
 use super::observation::Observation;
 use super::pair::PairId;
 use super::plan::Monitor;
-use super::record::{PairRecord, UnseenDays};
+use super::record::{Changed, Known, PairRecord, UnseenDays};
 use super::state::MonitorState;
 use super::store::{
     Delivery, MonitorStore, Page, PairSummary, SeriesPoint, StoredObservation, Tidied,
@@ -46,6 +46,8 @@ pub struct SqliteMonitorStore {
     files: Option<OpenFiles>,
     /// Observations that are kept of each pair.
     keep: u64,
+    /// The state that was read or stored last, and of which pair.
+    known: Option<(PairId, Known)>,
 }
 
 impl SqliteMonitorStore {
@@ -72,7 +74,7 @@ impl SqliteMonitorStore {
     fn open_by(path: &Path, keep: u64, read_all: bool) -> Result<Self> {
         let connection = connection::open(path, read_all)?;
         let files = Some(OpenFiles::at(path));
-        Ok(Self { path: path.to_owned(), connection, files, keep })
+        Ok(Self { path: path.to_owned(), connection, files, keep, known: None })
     }
 
     /// The same for who only reads: nothing is made, changed, or brought up to this version.
@@ -82,7 +84,7 @@ impl SqliteMonitorStore {
     /// As [`SqliteMonitorStore::open`], and [`Error::NotAMonitor`] for one that is empty or of an earlier version.
     pub fn open_to_read(path: &Path) -> Result<Self> {
         let connection = connection::open_to_read(path)?;
-        Ok(Self { path: path.to_owned(), connection, files: None, keep: u64::MAX })
+        Ok(Self { path: path.to_owned(), connection, files: None, keep: u64::MAX, known: None })
     }
 
     /// The file.
@@ -136,6 +138,29 @@ impl SqliteMonitorStore {
         })
     }
 
+    /// Changes a pair's state. The action is also told the number of the last observation.
+    fn change_state<'a>(
+        &mut self,
+        pair: &PairId,
+        action: impl FnOnce(&mut PairRecord, Result<Option<MonitorState>>, u64) -> Result<Changed<'a>>,
+    ) -> Result<MonitorState> {
+        let known = self.known.take().filter(|(of, _)| of == pair).map(|(_, known)| known);
+        let (record, state) = self.change_pair(pair, |transaction, id, record| {
+            let parts = rows::parts(transaction, id, &record.missing(known.as_ref()))?;
+            let before = record.read(known.as_ref(), parts);
+            let last = rows::last_sequence(transaction, id)?;
+            let changed = action(record, before, last)?;
+            rows::change_parts(transaction, id, changed.removed.as_deref(), &changed.inserted)?;
+            for (step, observation) in changed.rows {
+                rows::insert(transaction, id, step, observation)?;
+            }
+            Self::prune(transaction, id, changed.last_removable)?;
+            Ok((record.clone(), changed.state))
+        })?;
+        self.known = Some((pair.clone(), record.known(state.clone())));
+        Ok(state)
+    }
+
     fn prune(connection: &Connection, id: i64, last_removable: u64) -> rusqlite::Result<()> {
         if last_removable == 0 {
             return Ok(());
@@ -155,12 +180,24 @@ impl SqliteMonitorStore {
 
 impl MonitorStore for SqliteMonitorStore {
     fn state(&mut self, pair: &PairId, monitor: &Monitor) -> Result<MonitorState> {
-        let known = self.read(|connection| rows::pair(connection, pair))?;
-        known.map_or_else(PairRecord::default, |(_, record)| record).state(monitor, 0)
+        let known = self.known.take().filter(|(of, _)| of == pair).map(|(_, known)| known);
+        let found = self.read(|connection| {
+            // Head and parts as they are at one moment.
+            let moment = connection.unchecked_transaction()?;
+            let Some((id, record)) = rows::pair(&moment, pair)? else { return Ok(None) };
+            let parts = rows::parts(&moment, id, &record.missing(known.as_ref()))?;
+            Ok(Some((record, parts)))
+        })?;
+        let Some((record, parts)) = found else { return Ok(monitor.start(0)) };
+        let Some(state) = record.read(known.as_ref(), parts)? else { return Ok(monitor.start(0)) };
+        self.known = Some((pair.clone(), record.known(state.clone())));
+        Ok(state)
     }
 
     fn declare(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        self.change_pair(pair, |_, _, record| Ok(record.declare(monitor, now_ms)?))
+        self.change_state(pair, |record, before, _| {
+            record.declare(before?.as_ref(), monitor, now_ms)
+        })
     }
 
     fn deliver(
@@ -171,21 +208,13 @@ impl MonitorStore for SqliteMonitorStore {
         batch: &[Observation],
     ) -> Result<MonitorState> {
         let keep = self.keep;
-        self.change_pair(pair, |transaction, id, record| {
-            let delivered = record.deliver(monitor, delivery, batch, keep)?;
-            for (step, observation) in delivered.rows {
-                rows::insert(transaction, id, step, observation)?;
-            }
-            Self::prune(transaction, id, delivered.last_removable)?;
-            Ok(delivered.state)
+        self.change_state(pair, |record, before, _| {
+            record.deliver(before?.as_ref(), monitor, delivery, batch, keep)
         })
     }
 
     fn reset(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        self.change_pair(pair, |transaction, id, record| {
-            let last = rows::last_sequence(transaction, id)?;
-            Ok(record.reset(monitor, now_ms, last)?)
-        })
+        self.change_state(pair, |record, before, last| record.reset(before, monitor, now_ms, last))
     }
 
     fn observations(&mut self, pair: &PairId, page: Page) -> Result<Vec<StoredObservation>> {

@@ -5,6 +5,7 @@ use rusqlite::{Connection, OptionalExtension, Row, params};
 
 use crate::observation::Observation;
 use crate::pair::PairId;
+use crate::part::Parts;
 use crate::record::{
     PairRecord, neighbors_of_text, neighbors_to_text, properties_of_text, properties_to_text,
     signed, unsigned,
@@ -53,6 +54,41 @@ pub(super) fn update_pair(
     let PairRecord { state, notice, writers, seen_ms, unseen_days } = record;
     update.execute(params![id, state, notice, writers, seen_ms, unseen_days])?;
     Ok(())
+}
+
+/// Those of a pair's parts that have these keys.
+pub(super) fn parts(
+    connection: &Connection,
+    pair: i64,
+    keys: &[i64],
+) -> rusqlite::Result<Vec<(i64, String)>> {
+    let mut query =
+        connection.prepare_cached("SELECT state FROM part WHERE pair = ?1 AND key = ?2")?;
+    let part = |key: &i64| {
+        let text = query.query_row([pair, *key], |row| row.get(0)).optional();
+        text.map(|text| text.map(|text| (*key, text))).transpose()
+    };
+    keys.iter().filter_map(part).collect()
+}
+
+/// Of a pair's parts, removes these, or all, and adds others.
+pub(super) fn change_parts(
+    connection: &Connection,
+    pair: i64,
+    removed: Option<&[i64]>,
+    inserted: &Parts,
+) -> rusqlite::Result<()> {
+    match removed {
+        None => drop(connection.execute("DELETE FROM part WHERE pair = ?1", [pair])?),
+        Some(keys) => {
+            let delete = "DELETE FROM part WHERE pair = ?1 AND key = ?2";
+            let mut delete = connection.prepare_cached(delete)?;
+            keys.iter().try_for_each(|key| delete.execute([pair, *key]).map(drop))?;
+        }
+    }
+    let insert = "INSERT INTO part (pair, key, state) VALUES (?1, ?2, ?3)";
+    let mut insert = connection.prepare_cached(insert)?;
+    inserted.iter().try_for_each(|(key, text)| insert.execute(params![pair, key, text]).map(drop))
 }
 
 pub(super) fn note_seen(

@@ -16,7 +16,7 @@ const VERSION: i64 = STEPS.len() as i64;
 
 /// From each version to the next; from 0, an empty database, to 1 first. What was released is never changed: a step is
 /// added.
-const STEPS: [&str; 5] = [
+const STEPS: [&str; 6] = [
     "CREATE TABLE pair (
         id INTEGER PRIMARY KEY,
         model_sha256 TEXT NOT NULL,
@@ -57,6 +57,13 @@ const STEPS: [&str; 5] = [
     ALTER TABLE observation ADD COLUMN stream TEXT;
     ALTER TABLE observation ADD COLUMN group_name TEXT;
     ALTER TABLE observation ADD COLUMN properties TEXT;",
+    // An image changes a small part of a state.
+    "CREATE TABLE part (
+        pair INTEGER NOT NULL REFERENCES pair (id) ON DELETE CASCADE,
+        key INTEGER NOT NULL,
+        state TEXT NOT NULL,
+        PRIMARY KEY (pair, key)
+    ) STRICT;",
 ];
 
 /// Whether there is something to be done by [`bring_up`]: the database is empty, or of an earlier version. Changes

@@ -31,7 +31,8 @@ fn a_file_of_the_first_version_is_brought_up_to_this_one() {
          ALTER TABLE observation DROP COLUMN group_name; ALTER TABLE observation DROP COLUMN properties; \
          ALTER TABLE pair DROP COLUMN unseen_days; ALTER TABLE pair DROP COLUMN notice; ALTER TABLE pair DROP COLUMN writers; \
          ALTER TABLE pair DROP COLUMN seen_ms; \
-         UPDATE pair SET state = json_set(json_remove(state, '$.all'), '$.format_version', 1); \
+         DROP TABLE part; \
+         UPDATE pair SET state = json_set(state -> '$.state', '$.format_version', 1); \
          PRAGMA user_version = 1;",
     )
     .unwrap();

@@ -108,6 +108,7 @@ impl DriftSettings {
             group_size: self.drift_group_size,
             tolerance: self.drift_tolerance,
             expected_mix: self.expected_mix.clone(),
+            positive_class: None,
             window: self.drift_window,
             streams: self.drift_streams,
         }

@@ -161,7 +161,9 @@ impl Pair {
     /// As [`WatchedPair::new`]: settings and calibration do not go together.
     pub fn watch(&mut self, settings: &MonitorSettings) -> sdd_monitor::Result<()> {
         if let Some(reference) = &self.reference {
-            let pair = WatchedPair::new(&self.served.sha256, reference, settings.clone())?;
+            let positive_class = self.served.spec.positive_label().map(str::to_owned);
+            let settings = MonitorSettings { positive_class, ..settings.clone() };
+            let pair = WatchedPair::new(&self.served.sha256, reference, settings)?;
             self.served.watched = Some(Arc::new(pair));
         }
         Ok(())

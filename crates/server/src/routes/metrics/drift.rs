@@ -6,7 +6,7 @@ use prometheus_client::metrics::counter::ConstCounter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::{ConstGauge, Gauge};
 use prometheus_client::registry::{Registry, Unit};
-use sdd_monitor::{MonitorReport, Status};
+use sdd_monitor::{Interval, MonitorReport, Status};
 use sdd_serving::recording::Recorder;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -68,6 +68,23 @@ fn add_report(registry: &mut Registry, report: &MonitorReport) {
             "Groups of images that were tested in this epoch",
             evidence.groups as f64,
         );
+    }
+    let expected = report.expected_accuracy.as_ref();
+    for (of, decisions, estimate) in [
+        ("accuracy", "decisions that are right", expected.map(|all| all.accuracy)),
+        ("precision", "positive decisions that are right", expected.and_then(|all| all.precision)),
+        ("recall", "positive images that are found", expected.and_then(|all| all.recall)),
+    ] {
+        let known = estimate.and_then(|estimate| estimate.value.zip(estimate.interval));
+        let Some((value, Interval { low, high })) = known else { continue };
+        let mut add = |end, help, value| {
+            let name = format!("drift_expected_{of}{end}");
+            registry.register(name, help, ConstGauge::new(value));
+        };
+        let help = format!("Expected share of {decisions}, of images in distribution");
+        add("", help, value);
+        add("_low", "Lower end of its 95 % interval".into(), low);
+        add("_high", "Upper end of its 95 % interval".into(), high);
     }
     let properties = Family::<[(&str, String); 1], Gauge<f64, AtomicU64>>::default();
     for property in &report.properties {

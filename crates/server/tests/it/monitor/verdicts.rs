@@ -2,7 +2,7 @@
 
 use serde_json::json;
 
-use super::{Watched, drift, images_ever, send, send_like, strange_and_familiar};
+use super::{Watched, drift, images_ever, observations, send, send_like, strange_and_familiar};
 use crate::eventually::eventually;
 use crate::exposition::Exposition;
 use crate::server::Server;
@@ -29,6 +29,19 @@ fn a_familiar_stream_is_stable_and_a_strange_one_drifts_with_reasons_until_a_res
     let numbers = Exposition::of(&server);
     assert_eq!(numbers.value("sdd_drift_verdict", &[("verdict", "stable")]), Some(1.0));
     assert_eq!(numbers.value("sdd_drift_share", &[]), Some(0.0));
+    let expected = &report["expected_accuracy"];
+    let seen = observations(&server, 150);
+    let probabilities = seen.iter().map(|one| one["confidence"].as_f64().unwrap());
+    let mean = probabilities.sum::<f64>() / seen.len() as f64;
+    let (value, interval) = (&expected["accuracy"]["value"], &expected["accuracy"]["interval"]);
+    assert!((value.as_f64().unwrap() - mean).abs() < 1e-9, "{mean} {expected:#}");
+    assert!(
+        interval["low"].as_f64() <= value.as_f64() && value.as_f64() <= interval["high"].as_f64()
+    );
+    assert_eq!((&expected["images"], &expected["unavailable"]), (&json!(150), &json!(null)));
+    assert_eq!(expected["share_in_distribution"], 1.0);
+    assert_eq!(&report["streams"][0]["expected_accuracy"]["accuracy"], &expected["accuracy"]);
+    assert_eq!(numbers.value("sdd_drift_expected_accuracy", &[]), value.as_f64());
 
     send_like(&server, &strange, 150);
     let report = drift(&server);
@@ -37,6 +50,12 @@ fn a_familiar_stream_is_stable_and_a_strange_one_drifts_with_reasons_until_a_res
         (&json!("drifting"), &json!("drifting"))
     );
     assert_eq!(report["retrain_recommended"], true, "{report:#}");
+    let expected = &report["expected_accuracy"];
+    assert_eq!(
+        (&expected["accuracy"]["value"], &expected["unavailable"]),
+        (&json!(null), &json!("drifting"))
+    );
+    assert_eq!(Exposition::of(&server).value("sdd_drift_expected_accuracy", &[]), None);
     let reasons = report["reasons"].as_array().unwrap();
     assert_eq!((reasons.len(), &reasons[0]["test"]), (1, &json!("appearance")), "{reasons:#?}");
     let since = &reasons[0]["since"];

@@ -3,6 +3,7 @@
 mod box_plot;
 mod conformal;
 mod contingency;
+mod group_ratio;
 mod groups;
 mod interval;
 mod ks;
