@@ -155,13 +155,12 @@ impl MonitorState {
     ///
     /// [`Error::InvalidState`] for a state that was changed from outside; it is as it was then.
     pub fn observe(&mut self, monitor: &Monitor, observation: &Observation) -> Result<Step> {
-        let key = self.stream_key(monitor, observation.stream.as_deref());
-        if self.is_of(monitor) {
-            self.check_stream(monitor, &key)?;
-            self.restate(monitor);
-        } else {
+        if !self.is_of(monitor) {
             self.begin_epoch(monitor, observation.time_ms, EpochStart::Settings);
         }
+        let key = self.stream_key(monitor, observation.stream.as_deref());
+        self.check_stream(monitor, &key)?;
+        self.restate(monitor);
         let class = self.class_index(&observation.predicted_class);
         self.sequence += 1;
         self.last_ms = Some(observation.time_ms);

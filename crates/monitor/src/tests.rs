@@ -332,6 +332,15 @@ fn an_epoch_begins_by_a_reset_or_by_other_settings_and_numbers_go_on() {
         assert_eq!((report.epoch.number, report.epoch.because), (3, EpochStart::Settings));
     }
     assert_eq!((before.epoch.images, after.epoch.images, after.images_ever), (0, 1, 322));
+    // Streams of before take no place among those of the new epoch.
+    let settings = MonitorSettings { streams: 1, ..MonitorSettings::default() };
+    let (one, other) =
+        (monitor(settings.clone()), monitor(MonitorSettings { tolerance: 0.5, ..settings }));
+    let of =
+        |stream: &str| Observation { stream: Some(stream.into()), ..image("good", Some(false)) };
+    let mut state = observed(&one, [of("left")]);
+    state.observe(&other, &of("right")).unwrap();
+    assert_eq!(other.report(&state).unwrap().streams[0].stream.as_deref(), Some("right"));
 }
 
 #[test]
