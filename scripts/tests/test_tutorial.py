@@ -1,8 +1,10 @@
-"""docs/tutorial-drift.md cannot rot: its commands on drawn images, with the tiny model of the Rust tests."""
+"""The commands of docs/tutorial-drift.md on drawn images, with the tiny model of the Rust tests."""
 
 from __future__ import annotations
 
 import os
+import re
+import shutil
 import socket
 import subprocess
 import sys
@@ -64,6 +66,33 @@ def test_the_commands_of_the_tutorial(tmp_path: Path) -> None:
     assert [kept["command"] for kept in history] == ["build", "update", "rollback"]
     assert history[1]["added"] >= 40 and history[1]["calibration"]["images"] < 60
     drift_index("show", f"{work / 'reference'}@1", "--diff", work / "reference")
+
+
+def test_images_that_the_reference_lacks_are_those_that_nobody_has_seen(tmp_path: Path) -> None:
+    surfaces(tmp_path / "drawn", 16, seed=3)
+    for folder in ("data/non_defect", "known/non_defect"):
+        (tmp_path / folder).mkdir(parents=True)
+    for number, path in enumerate(sorted((tmp_path / "drawn").iterdir())):
+        Image.open(path).save(tmp_path / "data" / "non_defect" / f"{number:03}.jpg", quality=95)
+        if number < 8:
+            shutil.copy(tmp_path / "data" / "non_defect" / f"{number:03}.jpg",
+                        tmp_path / "known" / "non_defect" / f"item00_{number:03}.jpg")
+    drift_index("build", tmp_path / "known", "--model", TINY, "--out", tmp_path / "store")
+    make = ROOT / "scripts" / "tutorial" / "images.py"
+    command = [sys.executable, make, "--out", tmp_path / "work", "kolektor", tmp_path / "data", tmp_path / "store"]
+    subprocess.run(command, check=True, timeout=60)
+    listed = {folder: sorted(path.name for path in (tmp_path / "work" / folder).iterdir()) for folder in ("before", "dark")}
+    assert listed["before"] == [f"item01_{number:03}.jpg" for number in range(8, 16)]
+    assert listed["dark"] == [f"item00_{number:03}.jpg" for number in range(8)]
+
+
+def test_the_page_shows_the_commands_of_the_script() -> None:
+    page = (ROOT / "docs" / "tutorial-drift.md").read_text()
+    script = (ROOT / "scripts" / "tutorial" / "run").read_text()
+    for command in ("capture list", "capture label", "update", "show", "rollback"):
+        assert f"drift-index {command} " in page and f'drift-index" {command} ' in script, command
+    steps = re.findall(r'say "(\d)\.', script)
+    assert steps == re.findall(r"^### (\d)\.", page, re.MULTILINE) == list("1234567")
 
 
 def test_numpy_and_pandas_read_what_is_exported(tmp_path: Path) -> None:
