@@ -51,12 +51,12 @@ bench: setup ## Run the benchmarks (BENCH=name for one)
 .PHONY: bench-serve
 bench-serve: build ## Compare with FastAPI, 12 minutes on idle cores (MODE=memory, IMAGES=folder, ARGS="--dry-run")
 	@scripts/setup/run peer
-	cargo bench --package sdd-benches --locked --bench serve -- $(if $(MODE),--mode $(MODE)) \
+	cargo bench --workspace --locked --bench serve -- $(if $(MODE),--mode $(MODE)) \
 		$(if $(IMAGES),--images "$(abspath $(IMAGES))") $(ARGS)
 
 .PHONY: verify-drift
 verify-drift: setup ## Rerun the simulations behind docs/drift-figures.md (ARGS="--figure 3 --dry-run")
-	cargo bench --package sdd-benches --locked --bench verify_drift -- $(ARGS)
+	cargo bench --workspace --locked --bench verify_drift -- $(ARGS)
 
 # Before the build, which takes minutes.
 .PHONY: train-data

@@ -235,6 +235,9 @@ fn delays(
             found.extend(alarm.checked_sub(QUIET).filter(|delay| *delay > 0));
         }
     }
+    if found.is_empty() {
+        return Ok("–".to_owned());
+    }
     found.sort_unstable();
     let at = |share: usize| match found[(found.len() - 1) * share / 10] {
         LENGTH => format!("over {LENGTH}"),
