@@ -3,6 +3,7 @@
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
+use sdd_stats::MAX_COUNT;
 use sdd_stats::sequential::Evidence;
 use sdd_stats::sequential::evidence::log_sum;
 
@@ -55,7 +56,7 @@ enum ClassTest {
 
 /// What one of the tests has come to.
 #[derive(Debug, Clone, Copy, PartialEq)]
-pub(crate) struct Share {
+pub(crate) struct TestEvidence {
     pub test: TestName,
     /// Which property, or which of the baseline's classes.
     pub subject: Option<usize>,
@@ -128,11 +129,12 @@ impl GroupTests {
             }
         }
         self.groups += 1;
-        let shares = self.shares(subjects);
-        let mean =
-            |of: fn(&Share) -> f64| log_sum(shares.iter().map(move |one| (of(one), one.weight)));
-        self.log_r = Some(mean(|share| share.log_r)).filter(|log_r| log_r.is_finite());
-        self.largest_martingale = self.largest_martingale.max(mean(|share| share.log_m));
+        let by_test = self.by_test(subjects);
+        let mean = |of: fn(&TestEvidence) -> f64| {
+            log_sum(by_test.iter().map(move |one| (of(one), one.weight)))
+        };
+        self.log_r = Some(mean(|one| one.log_r)).filter(|log_r| log_r.is_finite());
+        self.largest_martingale = self.largest_martingale.max(mean(|one| one.log_m));
     }
 
     /// The logarithm of R: the mean over the tests, each by its part of the stakes; −∞ before the first group.
@@ -141,17 +143,18 @@ impl GroupTests {
     }
 
     /// What each test has come to.
-    pub fn shares(&self, subjects: &Subjects) -> Vec<Share> {
+    pub fn by_test(&self, subjects: &Subjects) -> Vec<TestEvidence> {
         let (log_r, log_m) = self.appearance.log_evidence(APPEARANCE_ON_LESS);
         let is_greater = self.appearance.is_greater();
         let test = TestName::Appearance;
-        let mut shares = vec![Share { test, subject: None, is_greater, weight: 2.0, log_r, log_m }];
+        let mut by_test =
+            vec![TestEvidence { test, subject: None, is_greater, weight: 2.0, log_r, log_m }];
         let each = 1.0 / self.properties.len().max(1) as f64;
         for (i, property) in self.properties.iter().enumerate() {
             let (log_r, log_m) = property.log_evidence(0.5);
             let (test, is_greater) = (TestName::Properties, property.is_greater());
             let subject = Some(i);
-            shares.push(Share { test, subject, is_greater, weight: each, log_r, log_m });
+            by_test.push(TestEvidence { test, subject, is_greater, weight: each, log_r, log_m });
         }
         let each = 1.0 / self.mix.len().max(1) as f64;
         for (class, expected) in self.mix.iter().zip(&subjects.mix) {
@@ -167,29 +170,27 @@ impl GroupTests {
                 ),
             };
             let (test, subject) = (TestName::ClassMix, Some(expected.class));
-            shares.push(Share { test, subject, is_greater, weight: each, log_r, log_m });
+            by_test.push(TestEvidence { test, subject, is_greater, weight: each, log_r, log_m });
         }
-        let total: f64 = shares.iter().map(|share| share.weight).sum();
-        for share in &mut shares {
-            share.weight /= total;
+        let total: f64 = by_test.iter().map(|one| one.weight).sum();
+        for one in &mut by_test {
+            one.weight /= total;
         }
-        shares
+        by_test
     }
 
     /// Whether a stream may lead to it.
     pub fn is_sound(&self) -> bool {
-        // Counts beyond this are none, and adding to them shall never overflow.
-        let most = 1 << 53;
         let is_class = |test: &ClassTest| match test {
-            ClassTest::Ranks(test) => test.is_sound(Grid::Shares, most),
+            ClassTest::Ranks(test) => test.is_sound(Grid::Shares),
             ClassTest::Mean(evidence) => evidence.bettors() == BETTORS && evidence.is_sound(),
         };
-        self.groups <= most
+        self.groups <= MAX_COUNT
             && self.log_r.is_none_or(f64::is_finite)
             && self.largest_martingale.is_finite()
-            && self.appearance.is_sound(Grid::Spreads, most)
+            && self.appearance.is_sound(Grid::Spreads)
             && (self.properties.is_empty() || self.properties.len() == PROPERTIES)
-            && self.properties.iter().all(|test| test.is_sound(Grid::Spreads, most))
+            && self.properties.iter().all(|test| test.is_sound(Grid::Spreads))
             && self.mix.iter().all(is_class)
     }
 

@@ -5,9 +5,9 @@ use std::collections::{BTreeMap, VecDeque};
 use sdd_drift::{Properties, Status};
 use sdd_stats::interval::clopper_pearson;
 
+use crate::accuracy::Accuracy;
 use crate::error::Result;
-use crate::expected::Expected;
-use crate::group_tests::Share;
+use crate::group_tests::TestEvidence;
 use crate::plan::{Monitor, Plan};
 use crate::report::{
     Advice, ClassReport, EpochReport, EvidenceReport, GroupReport, MonitorReport, PropertyReport,
@@ -104,7 +104,7 @@ impl Monitor {
             report.properties = properties(plan, &all.last);
             report.groups = all.last.iter().map(group).collect();
             conclude(&mut report, plan, state, all);
-            expect(&mut report, plan, state)?;
+            estimate_accuracy(&mut report, plan, state)?;
         }
         report.summary = text::summary(&report);
         Ok(report)
@@ -122,12 +122,12 @@ impl Monitor {
 
     fn evidence(&self, plan: &Plan, all: &AllGroups) -> EvidenceReport {
         let Tested { tests, alarm } = &all.tested;
-        let test = |share: Share| TestReport {
-            test: share.test,
-            subject: subject(plan, share.test, share.subject),
-            more: share.is_greater,
-            value: number(Some(share.log_r)),
-            weight: share.weight,
+        let test = |one: TestEvidence| TestReport {
+            test: one.test,
+            subject: subject(plan, one.test, one.subject),
+            more: one.is_greater,
+            value: number(Some(one.log_r)),
+            weight: one.weight,
         };
         EvidenceReport {
             value: number(all.log_r),
@@ -136,7 +136,7 @@ impl Monitor {
             alarm: alarm.map(|alarm| alarm.at),
             probability_of_ever: (-tests.largest_martingale).exp().min(1.0),
             groups: tests.groups,
-            tests: tests.shares(&plan.subjects).into_iter().map(test).collect(),
+            tests: tests.by_test(&plan.subjects).into_iter().map(test).collect(),
         }
     }
 
@@ -267,17 +267,17 @@ fn group(group: &GroupNote) -> GroupReport {
 }
 
 /// Accuracy without labels, of all images and of each stream. Nothing is said of a stream while all together drift.
-fn expect(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) -> Result<()> {
+fn estimate_accuracy(report: &mut MonitorReport, plan: &Plan, state: &MonitorState) -> Result<()> {
     let positive = plan.positive_class.as_deref();
-    let mut all = Expected::default();
+    let mut all = Accuracy::default();
     for (told, stream) in report.streams.iter_mut().zip(state.streams.values()) {
         let verdict = match report.verdict {
             Status::Stable if stream.tested.is_some() => told.verdict,
             of_all => of_all,
         };
-        let Seen { expected, totals, .. } = &*stream.seen;
-        told.expected_accuracy = Some(expected.report(verdict, *totals, positive)?);
-        all.merge(expected);
+        let Seen { accuracy, totals, .. } = &*stream.seen;
+        told.expected_accuracy = Some(accuracy.report(verdict, *totals, positive)?);
+        all.merge(accuracy);
     }
     report.expected_accuracy = Some(all.report(report.verdict, state.totals, positive)?);
     Ok(())
@@ -330,9 +330,9 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState, all: 
     let status = |found: bool| if found { Status::Drifting } else { undecided };
     let found = |test: TestName| reasons.iter().any(|reason| reason.test == test);
     // Whichever test the alarm was raised by: pictures that have changed are found by their scores, too.
-    let shares = tests.shares(&plan.subjects);
-    let mut of_properties = shares.iter().filter(|share| share.test == TestName::Properties);
-    let has_other_pictures = of_properties.any(|share| share.log_r >= plan.log_alarm_at);
+    let by_test = tests.by_test(&plan.subjects);
+    let mut of_properties = by_test.iter().filter(|one| one.test == TestName::Properties);
+    let has_other_pictures = of_properties.any(|one| one.log_r >= plan.log_alarm_at);
     let of_picture =
         has_other_pictures || found(TestName::Properties) || found(TestName::Repetition);
     report.appearance = status(

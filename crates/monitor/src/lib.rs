@@ -57,12 +57,13 @@
 // Where a test compares floats exactly, it means exactly.
 #![cfg_attr(test, allow(clippy::float_cmp))]
 
+mod accuracy;
 mod baseline;
 mod error;
-mod expected;
 mod group_tests;
 mod history;
 mod judge;
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 mod location;
 mod notice;
 mod observation;
@@ -94,6 +95,7 @@ mod totals;
 pub use baseline::{Baseline, CalibratedImage, Scale};
 pub use error::{Error, Result};
 pub use history::{Course, Stretch};
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
 pub use location::Location;
 pub use notice::{Notice, Turn};
 pub use observation::{Observation, ObservedNeighbor};

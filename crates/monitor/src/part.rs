@@ -48,6 +48,7 @@ impl<T: Content> Part<T> {
     }
 
     /// The key that it is stored under; none where it was changed.
+    #[cfg(any(feature = "postgres", feature = "sqlite"))]
     pub fn key(&self) -> Option<i64> {
         self.key
     }

@@ -101,7 +101,7 @@ impl Plan {
         let start = GroupTests::new(&baseline, &subjects, &mut Rng::with_seed(SEED));
         let block = settings.group_size.unwrap_or(baseline.group_size) as u64;
         let log_alarm_at = settings.groups_between_false_alarms.ln();
-        let weight = start.shares(&subjects).first().map_or(1.0, |share| share.weight);
+        let weight = start.by_test(&subjects).first().map_or(1.0, |appearance| appearance.weight);
         let groups_needed = groups_needed(baseline.groups(), log_alarm_at - weight.ln());
         let positive_class = settings.positive_class.clone();
         Self { baseline, subjects, start, positive_class, block, log_alarm_at, groups_needed }

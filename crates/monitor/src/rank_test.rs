@@ -4,6 +4,7 @@
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
+use sdd_stats::MAX_COUNT;
 use sdd_stats::sequential::evidence::log_sum;
 use sdd_stats::sequential::{Bag, Evidence};
 
@@ -114,13 +115,13 @@ impl RankTest {
         self.greater.log_shiryaev_roberts() >= self.less.log_shiryaev_roberts()
     }
 
-    /// Whether a stream may lead to it, after so many groups of it at most.
-    pub fn is_sound(&self, grid: Grid, most: u64) -> bool {
+    /// Whether a stream may lead to it.
+    pub fn is_sound(&self, grid: Grid) -> bool {
         let is_evidence =
             |evidence: &Evidence| evidence.bettors() == BETTORS && evidence.is_sound();
         let is_bag = |bag: &Bag| {
             let sum = bag.counts().iter().try_fold(0_u64, |sum, count| sum.checked_add(*count));
-            bag.counts().len() <= grid.cells() && sum.is_some_and(|sum| sum <= most)
+            bag.counts().len() <= grid.cells() && sum.is_some_and(|sum| sum <= MAX_COUNT)
         };
         is_evidence(&self.greater)
             && is_evidence(&self.less)

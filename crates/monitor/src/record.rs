@@ -11,7 +11,7 @@ use crate::notice::Notice;
 use crate::observation::{Observation, ObservedNeighbor};
 use crate::part::{Parts, key_of};
 use crate::plan::Monitor;
-use crate::state::{MonitorState, Step};
+use crate::state::{Epoch, MonitorState, Step};
 use crate::store::Delivery;
 use crate::stored::StoredState;
 
@@ -74,8 +74,7 @@ pub(super) struct Known {
 /// What a change of a state comes to, to be stored.
 pub(super) struct Changed<'a> {
     pub state: MonitorState,
-    /// The keys of parts that are no longer of it; none: all that there were.
-    pub removed: Option<Vec<i64>>,
+    pub removed: Removed,
     /// Parts that are new.
     pub inserted: Parts,
     /// Observations.
@@ -84,9 +83,25 @@ pub(super) struct Changed<'a> {
     pub last_removable: u64,
 }
 
+/// The parts of before that are no longer of a state.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Removed {
+    /// Those with these keys.
+    Keys(Vec<i64>),
+    /// Whatever there was.
+    All,
+}
+
 /// The last delivery of each writer, and its place among the deliveries of all.
 #[derive(Debug, Default, Serialize, Deserialize)]
 struct Writers(BTreeMap<String, (u64, i64)>);
+
+/// The state of a stream of which only the number of its last image is known.
+fn start_after(sequence: u64, monitor: &Monitor, now_ms: i64) -> MonitorState {
+    let state = monitor.start(now_ms);
+    let epoch = Epoch { began_after: sequence, ..state.epoch };
+    MonitorState { sequence, epoch, ..state }
+}
 
 /// Integers of databases have a sign; counts stay far below where it matters.
 pub(super) fn signed(number: u64) -> i64 {
@@ -178,7 +193,7 @@ impl PairRecord {
         if delivery.is_some_and(|delivery| !self.take(delivery)) {
             return Ok(Changed {
                 state,
-                removed: Some(Vec::new()),
+                removed: Removed::Keys(Vec::new()),
                 inserted: Parts::new(),
                 rows,
                 last_removable: 0,
@@ -194,7 +209,8 @@ impl PairRecord {
         Ok(Changed { rows, last_removable, ..self.store(before, state)? })
     }
 
-    /// Stores a state in place of the one before.
+    /// Stores a state in place of the one before, of which nothing is kept where that one has no parts: a new one, one
+    /// that could not be read, or one of an earlier version.
     fn store(
         &mut self,
         before: Option<&MonitorState>,
@@ -203,9 +219,13 @@ impl PairRecord {
         let StoredState { head, parts: mut inserted } = state.store()?;
         self.state = head;
         let (old, new) = (before.map_or_else(Vec::new, MonitorState::keys), state.keys());
-        let removed = old.iter().copied().filter(|key| new.binary_search(key).is_err()).collect();
         inserted.retain(|key, _| old.binary_search(key).is_err());
-        Ok(Changed { state, removed: Some(removed), inserted, rows: Vec::new(), last_removable: 0 })
+        let is_left = |key: &i64| new.binary_search(key).is_err();
+        let removed = match old.as_slice() {
+            [] => Removed::All,
+            old => Removed::Keys(old.iter().copied().filter(is_left).collect()),
+        };
+        Ok(Changed { state, removed, inserted, rows: Vec::new(), last_removable: 0 })
     }
 
     fn note_seen(&mut self, now_ms: i64) {
@@ -262,13 +282,13 @@ impl PairRecord {
                 state
             }
             Err(_) => {
-                let mut state = monitor.resume_after(last, now_ms);
+                let mut state = start_after(last, monitor, now_ms);
                 state.reset(monitor, now_ms);
                 state
             }
         };
         // Nothing of before is in a new epoch, whatever it was.
-        Ok(Changed { removed: None, ..self.store(None, state)? })
+        self.store(None, state)
     }
 
     /// What other programs were told; nothing where that cannot be read.

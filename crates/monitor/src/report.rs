@@ -204,7 +204,7 @@ pub struct EstimateReport {
     /// Its 95 % interval, each group counting as one draw.
     pub interval: Option<Interval>,
     /// The number of groups that it is of, as many of one size: a few large ones among small ones count as fewer.
-    pub groups: f64,
+    pub effective_groups: f64,
 }
 
 /// Why no accuracy is expected.

@@ -157,7 +157,9 @@ pub(crate) fn expected_accuracy(report: &ExpectedAccuracyReport) -> String {
         }
         Some(NoEstimate::NotEnoughGroups) => format!(
             "it takes {} groups with images in distribution, and {:.1} have come (a few large ones count as fewer)",
-            report.groups_needed, report.accuracy.groups
+            report.groups_needed,
+            // Down, so that it is not as many as it takes.
+            (10.0 * report.accuracy.effective_groups).floor() / 10.0
         ),
         None => {
             let positive = report.positive_class.as_deref().unwrap_or_default();

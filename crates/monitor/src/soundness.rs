@@ -1,15 +1,14 @@
 //! The check that a stored state is one that images may lead to: it comes from a file or a database that others may
 //! have written to, and is trusted only after this.
 
+use sdd_stats::MAX_COUNT;
+
 use crate::error::{Error, Result};
 use crate::plan::Monitor;
 use crate::ring::MAX_CLASSES;
 use crate::settings::{MonitorSettings, WINDOW};
 use crate::state::MonitorState;
 use crate::totals::Totals;
-
-/// Counts beyond this are none: adding to them shall never overflow.
-const MOST: u64 = 1 << 53;
 
 impl MonitorState {
     /// That its head and its parts are of one stream of images; each part is sound by itself.
@@ -38,8 +37,8 @@ impl MonitorState {
 
     fn check_counts(&self) -> Result<()> {
         let (number, began_after) = (self.epoch.number, self.epoch.began_after);
-        ensure((1..=MOST).contains(&number), || format!("the epoch has the number {number}"))?;
-        ensure(self.sequence <= MOST, || format!("{} images are numbered", self.sequence))?;
+        ensure((1..=MAX_COUNT).contains(&number), || format!("the epoch has the number {number}"))?;
+        ensure(self.sequence <= MAX_COUNT, || format!("{} images are numbered", self.sequence))?;
         let images = self.totals.images.checked_add(began_after);
         ensure(images == Some(self.sequence), || {
             format!("{images:?} images are counted, {} numbered", self.sequence)

@@ -116,13 +116,6 @@ impl Monitor {
     pub fn start(&self, now_ms: i64) -> MonitorState {
         MonitorState::new(self, now_ms, EpochStart::First)
     }
-
-    /// The state of a stream of which only the number of its last image is known.
-    pub(crate) fn resume_after(&self, sequence: u64, now_ms: i64) -> MonitorState {
-        let state = self.start(now_ms);
-        let epoch = Epoch { began_after: sequence, ..state.epoch };
-        MonitorState { sequence, epoch, ..state }
-    }
 }
 
 impl MonitorState {
@@ -230,7 +223,7 @@ impl MonitorState {
     }
 
     /// Takes over what a monitor states. Where that changes what is tested, an epoch begins.
-    pub(crate) fn declare(&mut self, monitor: &Monitor, now_ms: i64) {
+    pub fn declare(&mut self, monitor: &Monitor, now_ms: i64) {
         if self.is_of(monitor) {
             self.restate(monitor);
         } else if self.began_ms().is_none() {

@@ -84,7 +84,11 @@ impl MonitorState {
         state.check()?;
         Ok(state)
     }
+}
 
+/// What stores ask.
+#[cfg(any(feature = "postgres", feature = "sqlite"))]
+impl MonitorState {
     /// The keys of those parts of a stored head that a state does not have; none of a head that cannot be read.
     pub(crate) fn missing(head: &str, known: Option<&Self>) -> Vec<i64> {
         let keys = read_head(head).map_or_else(|_| Keys::default(), |(_, keys)| keys);

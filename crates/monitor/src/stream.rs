@@ -3,8 +3,8 @@
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-use crate::expected::{Expected, GroupExpected};
-use crate::group_tests::{GroupTests, Share};
+use crate::accuracy::{Accuracy, GroupAccuracy};
+use crate::group_tests::{GroupTests, TestEvidence};
 use crate::observation::Observation;
 use crate::part::{Content, Part};
 use crate::plan::Plan;
@@ -55,7 +55,7 @@ pub(crate) struct Seen {
     picture: u64,
     pub repeats: u64,
     /// Of the groups that are complete.
-    pub expected: Expected,
+    pub accuracy: Accuracy,
 }
 
 /// An alarm, and what it was raised by.
@@ -72,17 +72,12 @@ pub(crate) struct Raised {
 impl Raised {
     /// By the test of these that most of the evidence is of.
     pub fn by(tests: &GroupTests, plan: &Plan, at: Alarm) -> Self {
-        let shares = tests.shares(&plan.subjects);
-        let weighed = |share: &&Share| share.log_r + share.weight.ln();
-        let loudest = shares.iter().max_by(|a, b| weighed(a).total_cmp(&weighed(b)));
+        let by_test = tests.by_test(&plan.subjects);
+        let weighed = |one: &&TestEvidence| one.log_r + one.weight.ln();
+        let loudest = by_test.iter().max_by(|a, b| weighed(a).total_cmp(&weighed(b)));
         loudest.map_or(
             Self { at, test: TestName::Appearance, subject: None, is_greater: true },
-            |share| Self {
-                at,
-                test: share.test,
-                subject: share.subject,
-                is_greater: share.is_greater,
-            },
+            |one| Self { at, test: one.test, subject: one.subject, is_greater: one.is_greater },
         )
     }
 }
@@ -94,7 +89,7 @@ pub(crate) struct OpenGroup {
     pub name: Option<String>,
     pub totals: Totals,
     kept: Reservoir,
-    expected: GroupExpected,
+    accuracy: GroupAccuracy,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -132,7 +127,7 @@ impl Seen {
         let sample: Sample = plan.sample(observation);
         open.kept.push(open.totals.images, sample, random);
         open.totals.count(observation.out_of_distribution);
-        open.expected.count(observation, plan.positive_class.as_deref());
+        open.accuracy.count(observation, plan.positive_class.as_deref());
         if name.is_none() && open.totals.images >= plan.block {
             complete.extend(self.end_group(image, random));
         }
@@ -140,8 +135,8 @@ impl Seen {
     }
 
     fn end_group(&mut self, image: u64, random: &mut Rng) -> Option<Group> {
-        let OpenGroup { name, totals, kept, expected } = self.open.take()?;
-        self.expected.add(&expected);
+        let OpenGroup { name, totals, kept, accuracy } = self.open.take()?;
+        self.accuracy.add(&accuracy);
         if let Some(name) = &name {
             self.ended.insert(0, Ended { name: name.clone(), before: image });
             self.ended.truncate(ENDED);
@@ -177,10 +172,10 @@ impl Content for Seen {
                 open.totals.is_sound()
                     && open.totals.images <= self.totals.images
                     && open.kept.is_sound()
-                    && open.expected.is_sound(open.totals.images)
+                    && open.accuracy.is_sound(open.totals.images)
             })
             && self.ended.len() <= ENDED
-            && self.expected.is_sound()
+            && self.accuracy.is_sound()
     }
 }
 

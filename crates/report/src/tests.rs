@@ -110,7 +110,7 @@ fn a_page_says_what_happened_and_what_to_do() {
         assert!(page.contains(&format!("<h1 id=\"verdict\">{title}</h1>")), "{title}: {page}");
         assert!(page.contains(step), "{step}: {:?}", report.what_to_do);
         let expected = report.drift.expected_accuracy.unwrap();
-        let is_told = title == "Nothing has changed" && expected.accuracy.groups >= 8.0;
+        let is_told = title == "Nothing has changed" && expected.accuracy.effective_groups >= 8.0;
         assert_eq!(expected.accuracy.value.is_some(), is_told, "{expected:?}");
         // Up to what HTML writes otherwise.
         let message = expected.message.split('\'').next().unwrap();

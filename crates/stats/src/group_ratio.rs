@@ -16,11 +16,9 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::MAX_COUNT;
 use crate::error::{Result, check_open_unit};
 use crate::interval::{Interval, beta_quantile};
-
-/// Sums beyond this are none: adding to them shall never overflow.
-const MOST: u64 = 1 << 53;
 
 /// Sums over groups, all that the ratio and its interval take.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
@@ -76,7 +74,8 @@ impl GroupRatio {
         if self.groups == 0 {
             return 0.0;
         }
-        (self.denominator * (self.denominator / self.denominator_squared)).min(self.groups as f64)
+        // In this order it is exact for groups of one size, as far as the product is exact.
+        (self.denominator * self.denominator / self.denominator_squared).min(self.groups as f64)
     }
 
     /// The ratio; none without groups.
@@ -122,8 +121,8 @@ impl GroupRatio {
         match groups {
             0 => are_within(0.0),
             _ => {
-                groups <= MOST
-                    && are_within(MOST as f64)
+                groups <= MAX_COUNT
+                    && are_within(MAX_COUNT as f64)
                     && denominator > 0.0
                     && denominator_squared > 0.0
             }
@@ -161,6 +160,10 @@ mod tests {
         let interval = equal.interval(0.05).unwrap().unwrap();
         assert_eq!((interval.low, interval.high, equal.effective_groups()), (0.75, 0.75, 5.0));
         assert!(equal.interval(1.0).is_err());
+        for images in 1..500_u32 {
+            let equal = of(&[(0.0, f64::from(images)); 8]);
+            assert_eq!(equal.effective_groups(), 8.0, "{images}");
+        }
     }
 
     #[test]

@@ -35,4 +35,7 @@ pub mod median;
 pub mod sequential;
 pub mod two_sample;
 
+/// Counts beyond this are none, for what comes from others: adding to one never overflows, and each is exact as an `f64`.
+pub const MAX_COUNT: u64 = 1 << 53;
+
 pub use error::{Error, Result, check_open_unit};

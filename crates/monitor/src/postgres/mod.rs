@@ -15,7 +15,7 @@ mod session;
 mod statements;
 mod tls;
 
-#[cfg(test)]
+#[cfg(all(test, feature = "sqlite"))]
 mod tests;
 
 use std::fmt;
@@ -183,7 +183,7 @@ async fn store(
     changed: &Changed<'_>,
 ) -> Result<(), Fault> {
     let update = update(handle, id, before, record);
-    let remove = rows::remove_parts(handle, id, changed.removed.as_deref());
+    let remove = rows::remove_parts(handle, id, &changed.removed);
     let add = rows::insert_parts(handle, id, &changed.inserted);
     let insert = async {
         match changed.rows.as_slice() {

@@ -9,8 +9,8 @@ use crate::observation::Observation;
 use crate::pair::PairId;
 use crate::part::Parts;
 use crate::record::{
-    PairRecord, neighbors_of_text, neighbors_to_text, properties_of_text, properties_to_text,
-    signed, unsigned,
+    PairRecord, Removed, neighbors_of_text, neighbors_to_text, properties_of_text,
+    properties_to_text, signed, unsigned,
 };
 use crate::state::Step;
 use crate::store::{Page, PairSummary, SeriesPoint, StoredObservation};
@@ -49,15 +49,18 @@ pub(super) async fn parts(
     found.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
 }
 
-/// Removes these of a pair's parts, or all.
+/// Removes some of a pair's parts.
 pub(super) async fn remove_parts(
     handle: Handle<'_>,
     pair: i64,
-    keys: Option<&[i64]>,
+    removed: &Removed,
 ) -> Result<(), Fault> {
-    if keys.is_none_or(|keys| !keys.is_empty()) {
-        handle.client.execute(handle.statement(Name::RemoveParts), &[&pair, &keys]).await?;
-    }
+    let keys = match removed {
+        Removed::Keys(keys) if keys.is_empty() => return Ok(()),
+        Removed::Keys(keys) => Some(keys),
+        Removed::All => None,
+    };
+    handle.client.execute(handle.statement(Name::RemoveParts), &[&pair, &keys]).await?;
     Ok(())
 }
 

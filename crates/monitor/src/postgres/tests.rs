@@ -298,11 +298,25 @@ fn tables_of_the_first_version_are_brought_up_by_whoever_comes_first_and_nothing
     assert_eq!(database.sql("SELECT count(*), max(version) FROM sdd_monitor.version"), expected);
     let mut store = PostgresMonitorStore::open_to_read(&address).unwrap();
     assert_eq!(images(&mut store), 100);
-    // A server of before that was connected goes on.
+    // As docs/drift.md has it: an image of a server of before that was connected is not taken.
     database.sql(
-        "UPDATE sdd_monitor.pair SET state = state, notice = '', writers = '', seen_ms = 5 \
-         WHERE model_sha256 = 'm' AND reference_sha256 = 'a'",
+        "DO $$ BEGIN \
+         INSERT INTO sdd_monitor.observation (pair, sequence, epoch, time_ms, request_id, predicted_class, \
+         confidence, score, p_value, out_of_distribution, neighbors, image_sha256, e_value, cusum) \
+         SELECT id, 101, 1, 5, '', 'good', 0.5, 0.5, 0.5, false, '[]', NULL, 1, 0 FROM sdd_monitor.pair; \
+         RAISE 'it was taken'; \
+         EXCEPTION WHEN undefined_column THEN NULL; END $$",
     );
+    // What it makes of a state that it cannot read, when it is asked for a new epoch, is gone on from.
+    database.sql(
+        r#"UPDATE sdd_monitor.pair SET writers = '', state = '{"format_version":2,"sequence":100,"last_ms":69,
+        "epoch":{"number":2,"began_ms":70,"began_after":100,"because":"reset"}}'"#,
+    );
+    let mut store = open(&database.url()).unwrap();
+    for i in 0..2 {
+        let state = store.apply(&pair("a"), &monitor(), &observations(70 + i..71 + i)).unwrap();
+        assert_eq!((state.sequence(), state.epoch()), (101 + u64::from(i), 3));
+    }
 }
 
 #[test]

@@ -138,19 +138,20 @@ impl SqliteMonitorStore {
         })
     }
 
-    /// Changes a pair's state. The action is also told the number of the last observation.
+    /// Changes a pair's state. With `needs_last` the action is told the number of the last observation.
     fn change_state<'a>(
         &mut self,
         pair: &PairId,
+        needs_last: bool,
         action: impl FnOnce(&mut PairRecord, Result<Option<MonitorState>>, u64) -> Result<Changed<'a>>,
     ) -> Result<MonitorState> {
         let known = self.known.take().filter(|(of, _)| of == pair).map(|(_, known)| known);
         let (record, state) = self.change_pair(pair, |transaction, id, record| {
             let parts = rows::parts(transaction, id, &record.missing(known.as_ref()))?;
             let before = record.read(known.as_ref(), parts);
-            let last = rows::last_sequence(transaction, id)?;
+            let last = if needs_last { rows::last_sequence(transaction, id)? } else { 0 };
             let changed = action(record, before, last)?;
-            rows::change_parts(transaction, id, changed.removed.as_deref(), &changed.inserted)?;
+            rows::change_parts(transaction, id, &changed.removed, &changed.inserted)?;
             for (step, observation) in changed.rows {
                 rows::insert(transaction, id, step, observation)?;
             }
@@ -195,7 +196,7 @@ impl MonitorStore for SqliteMonitorStore {
     }
 
     fn declare(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        self.change_state(pair, |record, before, _| {
+        self.change_state(pair, false, |record, before, _| {
             record.declare(before?.as_ref(), monitor, now_ms)
         })
     }
@@ -208,13 +209,15 @@ impl MonitorStore for SqliteMonitorStore {
         batch: &[Observation],
     ) -> Result<MonitorState> {
         let keep = self.keep;
-        self.change_state(pair, |record, before, _| {
+        self.change_state(pair, false, |record, before, _| {
             record.deliver(before?.as_ref(), monitor, delivery, batch, keep)
         })
     }
 
     fn reset(&mut self, pair: &PairId, monitor: &Monitor, now_ms: i64) -> Result<MonitorState> {
-        self.change_state(pair, |record, before, last| record.reset(before, monitor, now_ms, last))
+        self.change_state(pair, true, |record, before, last| {
+            record.reset(before, monitor, now_ms, last)
+        })
     }
 
     fn observations(&mut self, pair: &PairId, page: Page) -> Result<Vec<StoredObservation>> {

@@ -1,4 +1,4 @@
-//! Observations as rows.
+//! Pairs, parts of states and observations as rows.
 
 use rusqlite::types::Type;
 use rusqlite::{Connection, OptionalExtension, Row, params};
@@ -7,8 +7,8 @@ use crate::observation::Observation;
 use crate::pair::PairId;
 use crate::part::Parts;
 use crate::record::{
-    PairRecord, neighbors_of_text, neighbors_to_text, properties_of_text, properties_to_text,
-    signed, unsigned,
+    PairRecord, Removed, neighbors_of_text, neighbors_to_text, properties_of_text,
+    properties_to_text, signed, unsigned,
 };
 use crate::state::Step;
 use crate::store::{Page, PairSummary, SeriesPoint, StoredObservation};
@@ -71,16 +71,16 @@ pub(super) fn parts(
     keys.iter().filter_map(part).collect()
 }
 
-/// Of a pair's parts, removes these, or all, and adds others.
+/// Removes some of a pair's parts, and adds others.
 pub(super) fn change_parts(
     connection: &Connection,
     pair: i64,
-    removed: Option<&[i64]>,
+    removed: &Removed,
     inserted: &Parts,
 ) -> rusqlite::Result<()> {
     match removed {
-        None => drop(connection.execute("DELETE FROM part WHERE pair = ?1", [pair])?),
-        Some(keys) => {
+        Removed::All => drop(connection.execute("DELETE FROM part WHERE pair = ?1", [pair])?),
+        Removed::Keys(keys) => {
             let delete = "DELETE FROM part WHERE pair = ?1 AND key = ?2";
             let mut delete = connection.prepare_cached(delete)?;
             keys.iter().try_for_each(|key| delete.execute([pair, *key]).map(drop))?;

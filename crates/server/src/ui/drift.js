@@ -40,7 +40,7 @@ export function share({ images, share: value, interval }) {
 }
 
 /** Accuracy without labels. */
-function expected({ accuracy: { value, interval }, message }) {
+function accuracy({ accuracy: { value, interval }, message }) {
   if (value === null) return words.sentence(message);
   return `${words.percent(value)} (${words.percent(interval.low)} to ${words.percent(interval.high)}) of decisions on images in distribution`;
 }
@@ -58,7 +58,7 @@ export function facts(drift) {
   const list = [];
   if (last) list.push([`Of the last ${words.images(last.recent.images)}`, `${share(last.recent)} out of distribution`]);
   if (last) list.push(["Expected without drift", words.percent(last.expected_share)]);
-  if (drift.expected_accuracy) list.push(["Expected accuracy", expected(drift.expected_accuracy)]);
+  if (drift.expected_accuracy) list.push(["Expected accuracy", accuracy(drift.expected_accuracy)]);
   if (evidence) list.push(["Groups", `${evidence.groups.toLocaleString("en")} tested in this epoch`]);
   list.push(["Images", `${epoch.images.toLocaleString("en")} in epoch ${epoch.number}, ${drift.images_ever.toLocaleString("en")} ever`]);
   if (drift.last_image_ms !== null) list.push(["Last image", time(drift.last_image_ms)]);

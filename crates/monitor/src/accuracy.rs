@@ -19,9 +19,12 @@ use crate::totals::Totals;
 /// Groups that an estimate takes: the spread of fewer says little.
 const GROUPS_NEEDED: u64 = 8;
 
+/// By what part rounding may leave groups of one size short of their number.
+const ROUNDING: f64 = 1e-9;
+
 /// Sums over the images of a group that are in distribution.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct GroupExpected {
+pub(crate) struct GroupAccuracy {
     images: u64,
     /// Decisions that are right, on average.
     right: f64,
@@ -32,7 +35,7 @@ pub(crate) struct GroupExpected {
     positives: f64,
 }
 
-impl GroupExpected {
+impl GroupAccuracy {
     /// Counts an image of a model that decides by a threshold for `positive`, or of one that does not.
     pub fn count(&mut self, observation: &Observation, positive: Option<&str>) {
         let Observation { predicted_class, confidence: p, out_of_distribution, .. } = observation;
@@ -66,27 +69,28 @@ impl GroupExpected {
 
 /// The same over groups that are complete.
 #[derive(Debug, Clone, Copy, PartialEq, Default, Serialize, Deserialize)]
-pub(crate) struct Expected {
-    accuracy: GroupRatio,
+pub(crate) struct Accuracy {
+    /// Decisions that are right.
+    decisions: GroupRatio,
     precision: GroupRatio,
     recall: GroupRatio,
 }
 
-impl Expected {
-    pub fn add(&mut self, group: &GroupExpected) {
-        self.accuracy.add(group.right, group.images as f64);
+impl Accuracy {
+    pub fn add(&mut self, group: &GroupAccuracy) {
+        self.decisions.add(group.right, group.images as f64);
         self.precision.add(group.called_right, group.called as f64);
         self.recall.add(group.called_right, group.positives);
     }
 
     pub fn merge(&mut self, other: &Self) {
-        self.accuracy.merge(&other.accuracy);
+        self.decisions.merge(&other.decisions);
         self.precision.merge(&other.precision);
         self.recall.merge(&other.recall);
     }
 
     pub fn is_sound(&self) -> bool {
-        [self.accuracy, self.precision, self.recall].iter().all(GroupRatio::is_sound)
+        [self.decisions, self.precision, self.recall].iter().all(GroupRatio::is_sound)
     }
 
     /// What can be said of images with this verdict.
@@ -98,14 +102,14 @@ impl Expected {
     ) -> Result<ExpectedAccuracyReport> {
         let is_stable = verdict == Status::Stable;
         let estimate = |ratio: &GroupRatio| {
-            let groups = ratio.effective_groups();
-            let is_told = is_stable && groups >= GROUPS_NEEDED as f64;
+            let effective_groups = ratio.effective_groups();
+            let is_told = is_stable && effective_groups >= GROUPS_NEEDED as f64 * (1.0 - ROUNDING);
             let interval = is_told.then(|| ratio.interval(INTERVAL_ALPHA)).transpose()?.flatten();
             let value = ratio.value().filter(|_| is_told);
-            Ok::<_, crate::Error>(EstimateReport { value, interval, groups })
+            Ok::<_, crate::Error>(EstimateReport { value, interval, effective_groups })
         };
         let of_positive = |ratio| positive.map(|_| estimate(ratio)).transpose();
-        let accuracy = estimate(&self.accuracy)?;
+        let accuracy = estimate(&self.decisions)?;
         let unavailable = match verdict {
             Status::Drifting => Some(NoEstimate::Drifting),
             Status::InsufficientData => Some(NoEstimate::NoVerdict),
@@ -119,7 +123,7 @@ impl Expected {
             positive_class: positive.map(str::to_owned),
             precision: of_positive(&self.precision)?,
             recall: of_positive(&self.recall)?,
-            images: images(self.accuracy.denominator()),
+            images: images(self.decisions.denominator()),
             groups_needed: GROUPS_NEEDED,
             share_in_distribution: share,
             unjudged: totals.images - totals.judged,
@@ -134,4 +138,30 @@ impl Expected {
 #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, reason = "a sum of counts")]
 fn images(sum: f64) -> u64 {
     sum as u64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn groups_of_one_size_count_in_full_whatever_rounding_makes_of_them() {
+        for images in 1..500_u32 {
+            let right = 0.9 * f64::from(images);
+            let (images, positives) = (u64::from(images), 0.1 * f64::from(images));
+            let group =
+                GroupAccuracy { images, right, called: images, called_right: positives, positives };
+            let mut accuracy = Accuracy::default();
+            let mut report = || {
+                accuracy.add(&group);
+                accuracy.report(Status::Stable, Totals::default(), Some("defect")).unwrap()
+            };
+            let few = (1..GROUPS_NEEDED).map(|_| report()).last().unwrap();
+            assert_eq!(few.unavailable, Some(NoEstimate::NotEnoughGroups));
+            assert!(few.message.contains("and 7.0 have come"), "{}", few.message);
+            let enough = report();
+            let estimates = [enough.accuracy, enough.precision.unwrap(), enough.recall.unwrap()];
+            assert!(estimates.iter().all(|one| one.interval.is_some()), "{images}: {estimates:?}");
+        }
+    }
 }
