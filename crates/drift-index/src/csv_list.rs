@@ -75,8 +75,8 @@ fn unclosed_quote(text: &str) -> Option<usize> {
     let mut rest = text.chars().peekable();
     while let Some(character) = rest.next() {
         if character != '"' || !begins {
-            line += usize::from(character == '\n');
-            begins = matches!(character, ',' | '\n');
+            line += usize::from(ends_line(character, rest.peek()));
+            begins = matches!(character, ',' | '\r' | '\n');
             continue;
         }
         let first = line;
@@ -84,16 +84,21 @@ fn unclosed_quote(text: &str) -> Option<usize> {
             match rest.next() {
                 None => return Some(first),
                 Some('"') if rest.next_if_eq(&'"').is_none() => break,
-                Some(inside) => line += usize::from(inside == '\n'),
+                Some(inside) => line += usize::from(ends_line(inside, rest.peek())),
             }
         }
-        while rest.next_if(|after| matches!(after, ' ' | '\t' | '\r')).is_some() {}
-        if !matches!(rest.peek(), None | Some(',' | '\n')) {
+        while rest.next_if(|after| matches!(after, ' ' | '\t')).is_some() {}
+        if !matches!(rest.peek(), None | Some(',' | '\r' | '\n')) {
             return Some(first);
         }
         begins = false;
     }
     None
+}
+
+/// Lines end with a line feed, a carriage return, or both.
+fn ends_line(character: char, next: Option<&char>) -> bool {
+    character == '\n' || (character == '\r' && next != Some(&'\n'))
 }
 
 #[cfg(test)]
@@ -111,6 +116,10 @@ mod tests {
             ("a.png,\"good\nb.png,\"bad\"\n", Some(2)),
             ("a.png,\"5\"\" \" \r\n\"b.png\",\"\"\n", None),
             ("a.png,5\" tube\n", None),
+            // Lines as old spreadsheets end them.
+            ("a.png,\"good\"\r\"b.png\",bad\r", None),
+            ("a.png,\"good\"\rb.png,\"bad\r", Some(3)),
+            ("a.png,\"go\r\nod\"\r\n\"b.png,bad\r\n", Some(4)),
         ] {
             let list = CsvList::parse(Path::new("a.csv"), format!("{head}{rows}"));
             let expected = line.map(|line| format!("line {line} of a.csv opens a quote"));

@@ -7,7 +7,7 @@ use anyhow::{Context, Result};
 use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::reference::score_and_calibration;
 use sdd_drift::{Calibration, CalibrationImages, Score};
-use sdd_index::{Change, FileStore, Manifest, Replaces};
+use sdd_index::{Change, FileStore, Replaces};
 use serde::Serialize;
 
 use crate::answer::{Answer, count, line};
@@ -55,18 +55,6 @@ impl Base {
             matches!(calibration.source(), CalibrationSource::LeaveOneGroupOut { .. })
         };
         self.calibration.as_ref().filter(is_left_out)
-    }
-}
-
-/// A change by this command that begins from the content of this generation, or from nothing.
-pub fn change(command: &str, from: Option<&Manifest>) -> Change {
-    Change {
-        command: command.to_owned(),
-        from: from.map(|manifest| manifest.generation),
-        added: 0,
-        removed: 0,
-        replaced: 0,
-        note: None,
     }
 }
 

@@ -2,13 +2,13 @@
 
 use anyhow::{Context, Result, ensure};
 use clap::Args;
-use sdd_index::{FileStore, Generation, Replaces};
+use sdd_index::{Change, FileStore, Generation, Replaces};
 
 use crate::answer::Answer;
 use crate::calibration::Scored;
 use crate::help;
 use crate::remarks::Remarks;
-use crate::revision::{Base, JSON_HELP, change, save};
+use crate::revision::{Base, JSON_HELP, save};
 use crate::store_argument::{ChangeArguments, StoreArgument};
 
 const BEFORE_HELP: &str = "\
@@ -51,7 +51,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let name = StoreArgument { path: dir.clone(), generation: Some(generation) };
     let Base { store, score, calibration, .. } = Base::open(&name)
         .with_context(|| format!("generation {generation} cannot be brought back"))?;
-    let change = change("rollback", Some(store.manifest()));
+    let change = Change::new("rollback", Some(store.manifest().generation));
     let old = Scored { store, score, calibration };
     save(&old, dir, replaces, change, &arguments.change, Remarks::default())
 }

@@ -42,7 +42,7 @@ impl Sides {
         let mut sides = Self::new(store.manifest().normalization);
         for (key, record) in store.row_keys().into_iter().zip(store.records(Filter::All)) {
             sides.ids.insert(record.id.clone());
-            // Older programs kept what was there twice.
+            // One that was written by another program may have rows twice.
             sides.reference.entry(key).or_insert(record);
         }
         sides

@@ -101,9 +101,7 @@ impl KeepArguments {
         replaces: Replaces<'_>,
         change: &Change,
     ) -> Result<Manifest> {
-        // Of a build without a note there is nothing to say that older programs could not read.
-        let is_told = change.from.is_some() || self.note.is_some();
-        let change = is_told.then(|| Change { note: self.note.clone(), ..change.clone() });
+        let change = Some(Change { note: self.note.clone(), ..change.clone() });
         let options = WriteOptions { replaces, keep_generations: self.keep_generations, change };
         store
             .save(dir, &options)

@@ -5,7 +5,7 @@
 //! trained on lie closer together than those of any new image, and every batch would differ from them.
 //!
 //! Two attachments hold them: a matrix that `numpy.load` reads, and a JSON document with a line for each
-//! of its rows. Stores of before have neither, and are opened all the same.
+//! of its rows. A store without held-out images has neither.
 
 use ndarray::{Array2, ArrayView2};
 use sdd_index::FileStore;

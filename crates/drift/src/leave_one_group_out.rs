@@ -19,10 +19,7 @@ use sdd_index::{Filter, LabelCount, Neighbor};
 use crate::error::{Error, Result};
 use crate::mean_l1::MeanL1;
 use crate::query::Query;
-use crate::reference::{Reference, euclidean};
-
-/// Searched together, which shares the reading of the reference among them.
-const ROWS_AT_A_TIME: usize = 128;
+use crate::reference::{ROWS_AT_A_TIME, Reference, euclidean};
 
 /// What is known of a row of the reference beside its embedding.
 #[derive(Debug, Clone, Copy)]

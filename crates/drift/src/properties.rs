@@ -25,8 +25,9 @@ impl Properties {
     /// Of values in the order of [`NAMES`](Self::NAMES).
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "six digits of a gray level are enough")]
-    pub fn of_array(values: [f64; 5]) -> Self {
-        let [brightness, contrast, sharpness, noise, saturated] = values.map(|value| value as f32);
+    pub fn of_array(values: [impl Into<f64>; 5]) -> Self {
+        let [brightness, contrast, sharpness, noise, saturated] =
+            values.map(|value| value.into() as f32);
         Self { brightness, contrast, sharpness, noise, saturated }
     }
 

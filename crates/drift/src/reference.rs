@@ -18,6 +18,9 @@ use crate::query::Query;
 use crate::score::{SCORE_ATTACHMENT, Score, ScoreMethod, check_embedding};
 use crate::verdict::{Unavailable, Verdict};
 
+/// So many embeddings searched together share the reading of the reference among them.
+pub const ROWS_AT_A_TIME: usize = 128;
+
 /// Embeddings of known images, and how strange a new one is among them.
 ///
 /// It never changes once opened and is `Send + Sync`: share one behind an `Arc`.

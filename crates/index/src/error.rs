@@ -163,15 +163,14 @@ pub enum Error {
 
     /// The store was written by a version of this crate that this one does not read.
     #[error(
-        "{path} has format version {found}, and this program reads versions up to {supported}: \
-         rebuild the store with this program, or use the program that wrote it"
+        "{path} has format version {found}, and this program reads version {supported} alone: build it again"
     )]
     UnsupportedVersion {
         /// The manifest.
         path: PathBuf,
         /// Its version.
         found: u64,
-        /// The newest version that is read.
+        /// The version that is read.
         supported: u32,
     },
 

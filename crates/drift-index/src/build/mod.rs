@@ -12,7 +12,7 @@ use std::time::Instant;
 use anyhow::{Result, bail, ensure};
 use sdd_drift::calibration::CalibrationSource;
 use sdd_drift::{Score, VerdictRule};
-use sdd_index::{FileStore, ModelIdentity, Replaces, StoreContents};
+use sdd_index::{Change, FileStore, ModelIdentity, Replaces, StoreContents};
 use serde::Serialize;
 
 pub use self::arguments::Arguments;
@@ -29,7 +29,6 @@ use crate::images::source::Source;
 use crate::interrupt;
 use crate::model::Model;
 use crate::remarks::{Part, Remarks};
-use crate::revision::change;
 use crate::sides::Sides;
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {
@@ -61,7 +60,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let calibrating = match held_out {
         Some(held_out) => Some(Calibrating::HeldOut(sides.hold_out(held_out, &mut remarks))),
         None if groups.are_told() => {
-            let mut known = LeftOut::default();
+            let mut known = LeftOut::of_store(None);
             known.add(&reference.images);
             Some(Calibrating::LeftOut(known, groups))
         }
@@ -78,8 +77,7 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let scored = scored(Arc::new(store), score, calibrating, &mut remarks)?;
 
     let out = &arguments.out;
-    let mut change = change("build", None);
-    change.added = scored.store.len();
+    let change = Change { added: scored.store.len(), ..Change::new("build", None) };
     let manifest = arguments.keeping.save(&scored.store, out, Replaces::Anything, &change)?;
     let calibration = scored.calibration.as_ref();
     let info = StoreInfo::new(out, Some(&manifest), &scored.store, scored.score, calibration);

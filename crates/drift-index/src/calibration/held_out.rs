@@ -2,11 +2,12 @@
 
 use anyhow::Result;
 use sdd_drift::calibration::CalibrationEntry;
+use sdd_drift::reference::ROWS_AT_A_TIME;
 use sdd_drift::{Calibration, CalibrationImages, Reference, VerdictRule};
 
 use super::{calibration, skip};
 use crate::held_out::HeldOut;
-use crate::images::embedded::{Embedded, EmbeddedImage, ROWS_AT_A_TIME};
+use crate::images::embedded::{Embedded, EmbeddedImage};
 use crate::parallel::{in_parallel, threads};
 use crate::progress::Progress;
 use crate::remarks::Remarks;

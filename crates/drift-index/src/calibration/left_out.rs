@@ -1,6 +1,6 @@
 //! The scores of the reference's own images, each among those of all other groups.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 use anyhow::{Context, Result, ensure};
 use sdd_drift::calibration::{CalibrationEntry, CalibrationSource};
@@ -17,10 +17,15 @@ use crate::remarks::Remarks;
 
 /// What is known of the images of a reference beside their rows: what the model took them for, and their groups where a
 /// store remembers them.
-#[derive(Default)]
-pub struct LeftOut(HashMap<String, Known>);
+pub struct LeftOut {
+    /// Those that calibrate already, and all new ones.
+    known: HashMap<String, Known>,
+    /// Whether the images of the store calibrate already: one that is not known then never had a group.
+    is_update: bool,
+}
 
 /// What is known of an image.
+#[derive(Default)]
 struct Known {
     predicted_class: Option<String>,
     group: Option<String>,
@@ -28,21 +33,23 @@ struct Known {
 }
 
 impl LeftOut {
+    /// What this calibration says of its images, where those of the store calibrate already.
+    pub fn of_store(calibration: Option<&Calibration>) -> Self {
+        Self { known: known(calibration).collect(), is_update: calibration.is_some() }
+    }
+
     /// Images that the model has just looked at.
     pub fn add(&mut self, images: &[EmbeddedImage]) {
         for EmbeddedImage { known, .. } in images {
             let (predicted_class, properties) = (known.predicted_class.clone(), known.properties);
-            self.0.insert(known.id.clone(), Known { predicted_class, group: None, properties });
+            self.known.insert(known.id.clone(), Known { predicted_class, group: None, properties });
         }
     }
 
-    /// What a calibration says of those of its images that `is_meant` lets through.
-    pub fn add_known(&mut self, calibration: &Calibration, is_meant: impl Fn(&str) -> bool) {
-        for entry in calibration.entries() {
-            let Some(id) = entry.id.as_ref().filter(|id| is_meant(id)) else { continue };
-            let CalibrationEntry { predicted_class, group, properties, .. } = entry.clone();
-            self.0.insert(id.clone(), Known { predicted_class, group, properties });
-        }
+    /// Images of another store, with what its calibration says of them, and nothing of what they replace.
+    pub fn add_merged(&mut self, ids: &HashSet<&str>, calibration: Option<&Calibration>) {
+        self.known.extend(ids.iter().map(|&id| (id.to_owned(), Known::default())));
+        self.known.extend(known(calibration).filter(|(id, _)| ids.contains(id.as_str())));
     }
 
     /// Each row of the reference by its group, and by the class that the model took it for or else the one it is of.
@@ -62,7 +69,7 @@ impl LeftOut {
             .zip(&records)
             .map(|(group, record)| group.clone().unwrap_or_else(|| format!("\0{}", record.id)));
         let apart: Vec<String> = apart.collect();
-        let known = |id: &str| self.0.get(id);
+        let known = |id: &str| self.known.get(id);
         let rows = records.iter().zip(&apart).map(|(record, group)| {
             let (id, label) = (record.id.as_str(), record.label.as_deref());
             let predicted_class = known(id).and_then(|known| known.predicted_class.as_deref());
@@ -100,14 +107,20 @@ impl LeftOut {
     fn groups(&self, records: &[Record], groups: &Groups) -> Result<Vec<Option<String>>> {
         groups.check_told(records.iter().map(|record| record.id.as_str()))?;
         let known = records.iter().map(|record| {
-            let known = self.0.get(&record.id);
+            let known = self.known.get(&record.id);
             (record.id.as_str(), known.and_then(|known| known.group.as_deref()))
         });
-        // Where groups are remembered, only what is new may be without one by mistake: the rest never had one.
-        let is_update = self.0.values().any(|known| known.group.is_some());
-        if is_update {
-            groups.assign(known.clone().filter(|(id, _)| self.0.contains_key(*id)))?;
+        if self.is_update {
+            groups.assign(known.clone().filter(|(id, _)| self.known.contains_key(*id)))?;
         }
-        groups.assign_some(known, !is_update)
+        groups.assign_some(known, !self.is_update)
     }
+}
+
+/// What a calibration says of its images.
+fn known(calibration: Option<&Calibration>) -> impl Iterator<Item = (String, Known)> {
+    let entries = calibration.into_iter().flat_map(Calibration::entries).cloned();
+    entries.filter_map(|CalibrationEntry { id, predicted_class, group, properties, .. }| {
+        Some((id?, Known { predicted_class, group, properties }))
+    })
 }

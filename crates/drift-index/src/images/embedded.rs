@@ -5,14 +5,12 @@ use std::path::PathBuf;
 use ndarray::{Array2, Axis};
 use sdd_core::{ImageWarning, ModelSpec};
 use sdd_drift::calibration_images::CalibrationImage;
+use sdd_drift::reference::ROWS_AT_A_TIME;
 use sdd_drift::{Assessment, Properties, Query, Reference};
 use sdd_index::Record;
 
 use super::classify::Classified;
 use super::folder::ImageFile;
-
-/// Searched together, which shares the reading of the reference among them.
-pub const ROWS_AT_A_TIME: usize = 128;
 
 /// Images that were read: one row each.
 pub struct Embedded {
@@ -92,9 +90,7 @@ impl EmbeddedImage {
     pub fn of_file(file: &ImageFile, found: Classified, spec: &ModelSpec) -> Self {
         let Classified { prediction, sha256 } = found;
         // In the words of those who compare it.
-        let properties = prediction
-            .properties
-            .map(|found| Properties::of_array(found.to_array().map(f64::from)));
+        let properties = prediction.properties.map(|found| Properties::of_array(found.to_array()));
         Self {
             known: CalibrationImage {
                 id: file.id.clone(),

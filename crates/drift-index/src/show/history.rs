@@ -11,7 +11,7 @@ use serde::Serialize;
 use crate::answer::{Answer, count};
 use crate::describe::CalibrationInfo;
 use crate::exit::ExitStatus;
-use crate::revision::{change, change_text};
+use crate::revision::change_text;
 
 /// The whole history of the store in this folder.
 pub fn answer(store: &Path) -> Result<Answer> {
@@ -56,9 +56,7 @@ impl Entry {
             Ok((_, calibration)) => (calibration.as_ref().map(CalibrationInfo::from), None),
             Err(error) => (None, Some(error.to_string())),
         };
-        // One that says nothing was built.
-        let built = || Change { added: manifest.count, ..change("build", None) };
-        let mut change = manifest.change.unwrap_or_else(built);
+        let mut change = manifest.change;
         Self {
             generation: manifest.generation,
             current: is_current,

@@ -25,9 +25,7 @@ impl Next {
             .with_context(merging)?;
         self.count(chosen.rows.len(), chosen.replaced.len());
         let ids: HashSet<&str> = chosen.rows.iter().map(|&row| records[row].id.as_str()).collect();
-        if let Some(calibration) = other.left_out() {
-            self.known.add_known(calibration, |id| ids.contains(id));
-        }
+        self.known.add_merged(&ids, other.left_out());
         let edit = RowEdit::new(&self.store).remove(chosen.replaced);
         self.store = edit.add_rows_of(&other.store, |id| ids.contains(id))?.apply()?;
         let further = self.keeps_held_out && self.merge_held_out(&other)?;
@@ -38,8 +36,7 @@ impl Next {
         Ok(())
     }
 
-    /// Keeps the held-out images of both; whether that is more than before. Where one has a calibration without them
-    /// there are none, and whoever scores them says so.
+    /// Keeps the held-out images of both; whether that is more than before.
     fn merge_held_out(&mut self, other: &Base) -> Result<bool> {
         let size = |held_out: &Option<HeldOut>| {
             held_out.as_ref().map_or(0, |held_out| held_out.embedded.images.len())
@@ -51,16 +48,14 @@ impl Next {
                 let theirs = sides.with_held_out(&ours).hold_out(theirs, &mut self.remarks);
                 Some(ours.followed_by(theirs)?)
             }
-            (Some(ours), None) if other.calibration.is_none() || other.left_out().is_some() => {
-                Some(ours)
-            }
+            (Some(ours), None) => Some(ours),
             (None, Some(_)) if !self.is_calibrated => {
                 eprintln!(
                     "warning: the store has no calibration, and gets none: `update --calibrate IMAGES` makes one"
                 );
                 None
             }
-            _ => None,
+            (None, _) => None,
         };
         if let Some(held_out) = &self.held_out {
             refuse_both_sides(&self.store, held_out)?;

@@ -21,7 +21,7 @@ use crate::held_out::HeldOut;
 use crate::images::source::Source;
 use crate::model::{Model, ModelArguments};
 use crate::remarks::Remarks;
-use crate::revision::{Base, JSON_HELP, change, save};
+use crate::revision::{Base, JSON_HELP, save};
 use crate::rule_arguments::RuleArguments;
 use crate::sides::Sides;
 use crate::store_argument::{ChangeArguments, StoreArgument};
@@ -63,10 +63,6 @@ pub struct Arguments {
     /// Put added or merged images in the place of those with the same id
     #[arg(long)]
     replace: bool,
-
-    /// Go on without a calibration where the store does not keep its held-out images
-    #[arg(long)]
-    drop_calibration: bool,
 
     #[command(flatten)]
     remove: RemoveArguments,
@@ -149,17 +145,13 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
     let score = arguments.rule.score(base.score)?;
     let rule = arguments.rule.rule(base.calibration.as_ref().map(Calibration::rule))?;
     check_groups(&groups, leaves_out, score, &rule)?;
-    let mut known = LeftOut::default();
-    if let Some(calibration) = base.left_out() {
-        known.add_known(calibration, |_| true);
-    }
     let keeps_held_out = images.is_empty() || arguments.extend;
     let mut next = Next {
         held_out: base.held_out().filter(|_| keeps_held_out),
         keeps_held_out,
         is_calibrated,
-        known,
-        change: change("update", Some(&manifest)),
+        known: LeftOut::of_store(base.left_out()),
+        change: Change::new("update", Some(manifest.generation)),
         remarks: Remarks::default(),
         store: base.store,
     };
@@ -184,10 +176,9 @@ pub fn run(arguments: &Arguments) -> Result<Answer> {
         held_out.map(Calibrating::HeldOut)
     };
     ensure!(
-        calibrating.is_some() || !is_calibrated || arguments.drop_calibration,
+        calibrating.is_some() || !is_calibrated,
         "the store keeps the scores of its held-out images and not their embeddings, so that they cannot be scored \
-         against the changed reference: hold out other images (--calibrate IMAGES), or go on without a calibration \
-         (--drop-calibration)",
+         against the changed reference: hold out other images (--calibrate IMAGES)",
     );
     let calibrating = calibrating.map(|calibrating| (calibrating, rule));
     let scored = scored(Arc::new(store), score, calibrating, &mut remarks)?;

@@ -121,6 +121,36 @@ fn too_few_parts_are_a_store_without_verdicts_that_takes_more() {
 }
 
 #[test]
+fn merged_images_calibrate_as_they_are_and_not_as_what_they_replace() {
+    let folder = with_parts(0..20);
+    let at = folder.path();
+    run(at, &format!("build parts --model MODEL --out store {BY_PART}")).expect_code(0);
+    images_of_parts(at, "others", 40..41);
+    for n in 0..6 {
+        let of = |part| at.join(format!("others/part{part}_{n}.png"));
+        fs::rename(of(40), of(3)).unwrap();
+    }
+    run(at, "build others --model MODEL --out others-store").expect_code(0);
+    let merged = said(at, "update store --merge others-store --replace", 0);
+    assert_eq!((&merged["replaced"], &merged["calibration"]["groups"]), (&json!(6), &json!(20)));
+    let file = fs::read(at.join("store/calibration-000002.json")).unwrap();
+    let kept: Value = serde_json::from_slice(&file).unwrap();
+    let entries = kept["scores"].as_array().unwrap().iter();
+    let (new, old): (Vec<_>, Vec<_>) = entries.partition(|entry| entry["group"] == "3");
+    assert_eq!((new.len(), old.len()), (6, 114));
+    // Of their pictures the other store knows nothing.
+    assert!(new.iter().all(|entry| entry["properties"].is_null()), "{new:?}");
+    assert!(old.iter().all(|entry| entry["properties"].is_object()), "{old:?}");
+
+    fs::create_dir(at.join("unnamed")).unwrap();
+    surface(77_777).save(at.join("unnamed/x.png")).unwrap();
+    run(at, "build unnamed --model MODEL --out unnamed-store").expect_code(0);
+    let refused = run(at, "update store --merge unnamed-store").expect_code(2).err;
+    assert!(refused.contains("1 of 121 images have no group"), "{refused}");
+    assert!(refused.contains("x.png"), "{refused}");
+}
+
+#[test]
 fn held_out_images_count_by_parts_too() {
     let folder = with_parts(0..10);
     let at = folder.path();

@@ -14,7 +14,7 @@ use crate::limits::MAX_DIMENSION;
 use crate::normalize::Normalization;
 use crate::record::text_violation;
 
-/// The format version that this crate writes. Version 1 has no `change`, and is read as well.
+/// The format version that this crate writes and reads.
 const FORMAT_VERSION: u32 = 2;
 /// Tells our manifest.json from the many other files of that name.
 const FORMAT: &str = "sdd-reference-store";
@@ -42,6 +42,15 @@ pub struct ModelIdentity {
     pub version: String,
     /// The SHA-256 of the model file, 64 lower-case hexadecimal digits.
     pub sha256: String,
+}
+
+impl Change {
+    /// By this command, from the content of this generation or from nothing, with no rows counted yet.
+    #[must_use]
+    pub fn new(command: &str, from: Option<u64>) -> Self {
+        let command = command.to_owned();
+        Self { command, from, added: 0, removed: 0, replaced: 0, note: None }
+    }
 }
 
 impl ModelIdentity {
@@ -112,9 +121,8 @@ pub struct Manifest {
     pub records: FileEntry,
     /// Further files, by the name under which they were attached.
     pub attachments: BTreeMap<String, FileEntry>,
-    /// How it came about; `None` for a store that was written as a whole and without a note.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub change: Option<Change>,
+    /// How it came about.
+    pub change: Change,
     /// The SHA-256 of this manifest as it is written, with an empty text in place of this field.
     pub checksum: String,
 }
@@ -143,7 +151,7 @@ impl Manifest {
             index: none.clone(),
             records: none,
             attachments: BTreeMap::new(),
-            change: None,
+            change: Change::new("build", None),
             checksum: String::new(),
         }
     }
@@ -186,7 +194,7 @@ impl Manifest {
             let reason = format!("expected the format {FORMAT:?}, found {:?}", preamble.format);
             return Err(Error::damaged(path, reason));
         }
-        if !(1..=u64::from(FORMAT_VERSION)).contains(&preamble.format_version) {
+        if preamble.format_version != u64::from(FORMAT_VERSION) {
             return Err(Error::UnsupportedVersion {
                 path: path.to_owned(),
                 found: preamble.format_version,
@@ -241,7 +249,7 @@ impl Manifest {
             .or_else(|| self.named_files().find_map(misnamed))
             .or_else(|| self.files().find_map(|entry| sha256_violation(&entry.file, &entry.sha256)))
             .or_else(|| self.model.as_ref().and_then(ModelIdentity::violation))
-            .or_else(|| self.change.as_ref().and_then(Change::violation))
+            .or_else(|| self.change.violation())
     }
 
     /// Reads and checks the manifest from its open file.

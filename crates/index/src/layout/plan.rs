@@ -36,7 +36,8 @@ pub(super) fn draft(
     };
     let mut draft = content.unsaved();
     (draft.generation, draft.created_at) = (generation, now()?);
-    draft.change = change.cloned();
+    let built = || Change { added: content.count, ..Change::new("build", None) };
+    draft.change = change.cloned().unwrap_or_else(built);
     draft.index = place(&content.index, names::INDEX);
     draft.records = place(&content.records, names::RECORDS);
     // The two are of one generation, so that nobody has to ask whether they fit.

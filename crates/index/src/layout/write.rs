@@ -39,7 +39,7 @@ pub struct WriteOptions<'a> {
     pub replaces: Replaces<'a>,
     /// How many generations there are afterwards at most, the new one among them.
     pub keep_generations: NonZeroUsize,
-    /// What the manifest says of how it came about.
+    /// What the manifest says of how it came about: by default, that it was built as a whole.
     pub change: Option<Change>,
 }
 

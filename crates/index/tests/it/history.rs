@@ -87,7 +87,7 @@ fn what_does_not_change_is_shared() {
     assert_eq!((&manifest.index, &manifest.records), (&base.index, &base.records));
     assert_eq!(manifest.attachments["empty.bin"], base.attachments["empty.bin"]);
     assert_eq!(manifest.attachments["calibration.json"].file, "calibration-000002.json");
-    assert_eq!(manifest.change, Some(change("calibrate", 1)));
+    assert_eq!(manifest.change, change("calibrate", 1));
     assert_eq!(FileStore::open(dir).unwrap().manifest(), &manifest);
 
     // What was made from generation 1 cannot replace generation 2.

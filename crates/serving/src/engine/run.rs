@@ -205,8 +205,7 @@ impl Runner {
         let class = prediction.class(self.classifier.spec());
         let query = Query::new(&prediction.embedding).of_class(class);
         let properties = prediction.properties;
-        let properties =
-            properties.map(|found| Properties::of_array(found.to_array().map(f64::from)));
+        let properties = properties.map(|found| Properties::of_array(found.to_array()));
         let drift = reference.assess(&query, self.neighbors)?;
         Ok(Some(Assessment { properties, ..drift }))
     }
