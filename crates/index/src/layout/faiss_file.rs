@@ -107,7 +107,6 @@ mod tests {
     fn every_changed_byte_is_refused() {
         let bytes = header(512, 960).expect("fits");
         assert_eq!(check_header(&bytes, 512, 960, 45 + 512 * 960 * 4), Ok(()));
-        assert_eq!((file_bytes(usize::MAX, 2), header(512, usize::MAX)), (None, None));
         for offset in 0..HEADER_BYTES {
             for bit in 0..8 {
                 let mut forged = bytes;
@@ -116,6 +115,23 @@ mod tests {
                     check_header(&forged, 512, 960, 45 + 512 * 960 * 4).is_err(),
                     "byte {offset} bit {bit}"
                 );
+            }
+        }
+    }
+
+    /// Also where the manifest and the file's length agree with it.
+    #[test]
+    fn counts_that_overflow_are_refused_without_a_panic() {
+        assert_eq!((file_bytes(usize::MAX, 2), header(512, usize::MAX)), (None, None));
+        // Of 4 values: more bytes than can be counted, and numbers of values and bytes that are 0 in 64 bits.
+        for rows in [1_usize << 53, 1 << 60, 1 << 61, 1 << 62] {
+            let mut forged = header(4, 1).expect("fits");
+            forged[8..16].copy_from_slice(&rows.to_le_bytes());
+            for size in [0_u64, 4, 4_u64.wrapping_mul(rows as u64)] {
+                forged[37..45].copy_from_slice(&size.to_le_bytes());
+                for (count, bytes) in [(1, 61), (rows, 45), (rows, 61), (0, 45)] {
+                    assert!(check_header(&forged, 4, count, bytes).is_err(), "{rows} {size}");
+                }
             }
         }
     }

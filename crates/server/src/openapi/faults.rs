@@ -164,3 +164,29 @@ fn protocols_content(faults: &[&Kind]) -> Content {
         .example(Some(json!({"error": faults[0].when})))
         .build()
 }
+
+#[cfg(test)]
+mod tests {
+    use utoipa::OpenApi;
+
+    use super::*;
+    use crate::openapi::ApiDoc;
+
+    /// Of no path that is documented: there is none, it does not take the method, or nobody is there to be told.
+    const OF_NO_PATH: [Kind; 3] = [NOT_FOUND, METHOD_NOT_ALLOWED, CLIENT_LEFT];
+
+    #[test]
+    fn each_kind_is_documented() {
+        let paths = ApiDoc::openapi().paths.paths;
+        let documented: Vec<&Kind> = paths.keys().flat_map(|path| faults(path)).flatten().collect();
+        for kind in ALL {
+            assert_ne!(documented.contains(&kind), OF_NO_PATH.contains(kind), "{}", kind.code);
+        }
+        let readme = include_str!("../../../../README.md");
+        let (_, errors) = readme.split_once("\n## Errors\n").unwrap();
+        let (errors, _) = errors.split_once("\n## ").unwrap();
+        for Kind { code, .. } in ALL {
+            assert!(errors.contains(&format!("`{code}`")), "{code} is not in README.md");
+        }
+    }
+}

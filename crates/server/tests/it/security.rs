@@ -4,6 +4,7 @@ use std::io::{BufReader, Write};
 use std::os::unix::net::UnixStream;
 use std::process::Command;
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use crate::answer::Answer;
 use crate::client::Client;
@@ -396,17 +397,23 @@ fn each_client_has_its_own_rate() {
         "--api-key-hashes",
         &format!("{first_hash},{second_hash}"),
     ]);
+    let began = Instant::now();
     let answers: Vec<_> =
         (0..30).map(|_| server.get_with("/v1/model", &[("x-api-key", &first)])).collect();
     let let_in = answers.iter().filter(|answer| answer.status == LET_IN).count();
     let limited: Vec<_> = answers.iter().filter(|answer| answer.status == 429).collect();
     assert_eq!(let_in + limited.len(), 30);
-    assert!(let_in >= 5 && !limited.is_empty(), "{let_in}");
+    assert!(answers[..5].iter().all(|answer| answer.status == LET_IN), "{answers:?}");
+    // And one for each second since.
+    assert!(let_in as u64 <= 6 + began.elapsed().as_secs() && !limited.is_empty(), "{let_in}");
     for answer in limited {
         assert_eq!(answer.code(), "rate_limited");
         assert_eq!(answer.header("retry-after"), Some("1"));
     }
-    assert_eq!(model_with(&server, "x-api-key", &second).0, LET_IN);
+    // Another one has all of its own allowance, and this one something again when it was told to return.
+    assert!((0..5).all(|_| model_with(&server, "x-api-key", &second).0 == LET_IN));
+    std::thread::sleep(Duration::from_secs(1));
+    assert_eq!(model_with(&server, "x-api-key", &first).0, LET_IN);
     // Guessing is limited, health checks are not.
     let guesses: Vec<_> = (0..30).map(|_| model_with(&server, "x-api-key", "guess").0).collect();
     assert!(guesses[..5].iter().all(|status| *status == 401), "{guesses:?}");
