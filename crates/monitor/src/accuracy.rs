@@ -16,7 +16,8 @@ use crate::report::{EstimateReport, ExpectedAccuracyReport, NoEstimate};
 use crate::terms::INTERVAL_ALPHA;
 use crate::totals::Totals;
 
-/// Groups that an estimate takes: the spread of fewer says little.
+/// Groups that an estimate takes, and images in what it is a share of: the spread of fewer says little, and of next to
+/// no expected defects a recall says nothing.
 const GROUPS_NEEDED: u64 = 8;
 
 /// By what part rounding may leave groups of one size short of their number.
@@ -103,7 +104,8 @@ impl Accuracy {
         let is_stable = verdict == Status::Stable;
         let estimate = |ratio: &GroupRatio| {
             let effective_groups = ratio.effective_groups();
-            let is_told = is_stable && effective_groups >= GROUPS_NEEDED as f64 * (1.0 - ROUNDING);
+            let enough = GROUPS_NEEDED as f64 * (1.0 - ROUNDING);
+            let is_told = is_stable && effective_groups.min(ratio.denominator()) >= enough;
             let interval = is_told.then(|| ratio.interval(INTERVAL_ALPHA)).transpose()?.flatten();
             let value = ratio.value().filter(|_| is_told);
             Ok::<_, crate::Error>(EstimateReport { value, interval, effective_groups })
@@ -146,7 +148,8 @@ mod tests {
 
     #[test]
     fn groups_of_one_size_count_in_full_whatever_rounding_makes_of_them() {
-        for images in 1..500_u32 {
+        // From 10 on 8 groups have 8 expected positives.
+        for images in 10..500_u32 {
             let right = 0.9 * f64::from(images);
             let (images, positives) = (u64::from(images), 0.1 * f64::from(images));
             let group =

@@ -205,6 +205,36 @@ impl GroupTests {
     }
 }
 
+/// The logarithm of R over streams, the sum of theirs: it grows by 1 a group on average at most as long as nothing has
+/// changed, also where a part is a group of several streams. Tested among all groups, such a part would count as several
+/// that are alike.
+pub(crate) fn log_r_together<'a>(streams: impl Iterator<Item = &'a GroupTests>) -> f64 {
+    let logarithms: Vec<f64> = streams.map(GroupTests::log_r).collect();
+    log_sum(logarithms.into_iter().map(|log_r| (log_r, 1.0)))
+}
+
+/// What each test has come to in all streams, of which there is one at least.
+pub(crate) fn by_test_together<'a>(
+    streams: impl Iterator<Item = &'a GroupTests>,
+    subjects: &Subjects,
+) -> Vec<TestEvidence> {
+    let mut sums: Vec<TestEvidence> = Vec::new();
+    for by_test in streams.map(|tests| tests.by_test(subjects)) {
+        if sums.is_empty() {
+            sums = by_test;
+            continue;
+        }
+        for (sum, one) in sums.iter_mut().zip(by_test) {
+            // The direction is that of the stream that has found more.
+            let louder = if one.log_r > sum.log_r { one } else { *sum };
+            let [log_r, log_m] = [(sum.log_r, one.log_r), (sum.log_m, one.log_m)]
+                .map(|(a, b)| log_sum([(a, 1.0), (b, 1.0)].into_iter()));
+            *sum = TestEvidence { log_r, log_m, ..louder };
+        }
+    }
+    sums
+}
+
 /// 1 of an image of the class, else 0: the mean is the share.
 fn is_of(image: &Sample, class: usize) -> f64 {
     f64::from(u8::from(image.class == Some(class)))

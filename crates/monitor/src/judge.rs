@@ -7,7 +7,7 @@ use sdd_stats::interval::clopper_pearson;
 
 use crate::accuracy::Accuracy;
 use crate::error::Result;
-use crate::group_tests::TestEvidence;
+use crate::group_tests::{TestEvidence, by_test_together};
 use crate::plan::{Monitor, Plan};
 use crate::report::{
     Advice, ClassReport, EpochReport, EvidenceReport, GroupReport, MonitorReport, PropertyReport,
@@ -15,8 +15,8 @@ use crate::report::{
 };
 use crate::report_text as text;
 use crate::settings::ExpectedMix;
-use crate::state::{AllGroups, GroupNote, MonitorState, number};
-use crate::stream::{REPEATS, Raised, Seen, Stream, Tested};
+use crate::state::{AllGroups, GroupNote, MonitorState, number, tests_of};
+use crate::stream::{REPEATS, Raised, Seen, Stream};
 use crate::terms::{Alarm, INTERVAL_ALPHA, TestName};
 use crate::totals::Totals;
 
@@ -62,7 +62,7 @@ impl Monitor {
             state.renew(self);
             return self.report(&state);
         }
-        for name in state.streams.keys().map(String::as_str).chain([""]) {
+        for name in state.streams.keys() {
             state.check_stream(self, name)?;
         }
         let streams = state.streams.iter().map(|(name, stream)| self.stream(name, stream));
@@ -96,10 +96,10 @@ impl Monitor {
             settings: self.settings().clone(),
         };
         if let Some((plan, all)) = self.plan().zip(state.all.as_deref()) {
-            let groups = all.tested.tests.groups;
-            report.groups_needed = Some(plan.groups_needed.saturating_sub(groups));
+            let most = tests_of(&state.streams).map(|tests| tests.groups).max().unwrap_or(0);
+            report.groups_needed = Some(plan.groups_needed.saturating_sub(most));
             report.unit = Some(unit(plan, state, &all.last));
-            report.evidence = Some(self.evidence(plan, all));
+            report.evidence = Some(self.evidence(plan, state, all));
             report.window = Some(self.window(plan, state)?);
             report.properties = properties(plan, &all.last);
             report.groups = all.last.iter().map(group).collect();
@@ -120,8 +120,9 @@ impl Monitor {
         })
     }
 
-    fn evidence(&self, plan: &Plan, all: &AllGroups) -> EvidenceReport {
-        let Tested { tests, alarm } = &all.tested;
+    fn evidence(&self, plan: &Plan, state: &MonitorState, all: &AllGroups) -> EvidenceReport {
+        let streams = || tests_of(&state.streams);
+        let largest = streams().map(|tests| tests.largest_martingale).fold(0.0, f64::max);
         let test = |one: TestEvidence| TestReport {
             test: one.test,
             subject: subject(plan, one.test, one.subject),
@@ -133,10 +134,10 @@ impl Monitor {
             value: number(all.log_r),
             largest: number(all.largest_log_r),
             alarm_at: self.settings().groups_between_false_alarms,
-            alarm: alarm.map(|alarm| alarm.at),
-            probability_of_ever: (-tests.largest_martingale).exp().min(1.0),
-            groups: tests.groups,
-            tests: tests.by_test(&plan.subjects).into_iter().map(test).collect(),
+            alarm: all.alarm.map(|alarm| alarm.at),
+            probability_of_ever: (streams().count() as f64 * (-largest).exp()).min(1.0),
+            groups: groups(state),
+            tests: by_test(plan, state).into_iter().map(test).collect(),
         }
     }
 
@@ -204,6 +205,19 @@ impl Monitor {
     }
 }
 
+/// Groups that were tested, of all streams.
+fn groups(state: &MonitorState) -> u64 {
+    tests_of(&state.streams).map(|tests| tests.groups).sum()
+}
+
+/// What each test has come to in all streams.
+fn by_test(plan: &Plan, state: &MonitorState) -> Vec<TestEvidence> {
+    match by_test_together(tests_of(&state.streams), &plan.subjects) {
+        none if none.is_empty() => plan.start.by_test(&plan.subjects),
+        by_test => by_test,
+    }
+}
+
 fn unit(plan: &Plan, state: &MonitorState, last: &VecDeque<GroupNote>) -> UnitReport {
     let named = last.iter().filter(|group| group.name.is_some()).count() as u64;
     let mut unit = UnitReport {
@@ -220,6 +234,10 @@ fn unit(plan: &Plan, state: &MonitorState, last: &VecDeque<GroupNote>) -> UnitRe
     let largest =
         largest.map(|open| (open.name.as_deref().unwrap_or_default(), open.totals.images));
     unit.message = text::unit(&unit, last.len() as u64, largest);
+    unit.message.push_str(&text::untold(
+        state.untold(),
+        state.settings().map_or(0, |settings| settings.streams),
+    ));
     unit
 }
 
@@ -285,7 +303,6 @@ fn estimate_accuracy(report: &mut MonitorReport, plan: &Plan, state: &MonitorSta
 
 /// Reasons, verdicts and the advice.
 fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState, all: &AllGroups) {
-    let Tested { tests, alarm } = &all.tested;
     let strange = report.classes.iter().filter(|one| one.recent.interval.low > plan.baseline.alpha);
     let strange: Vec<String> = strange.map(|one| one.class.clone()).collect();
     let reason = |raised: &Raised, stream: Option<&str>| Reason {
@@ -301,7 +318,7 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState, all: 
         Some(reason(stream.tested.as_ref()?.alarm.as_ref()?, Some(name)))
     });
     // One number decides about all; that of a stream decides about the stream, and explains.
-    let mut reasons: Vec<Reason> = match alarm {
+    let mut reasons: Vec<Reason> = match &all.alarm {
         Some(raised) => std::iter::once(reason(raised, None)).chain(alarms).collect(),
         None => Vec::new(),
     };
@@ -309,7 +326,7 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState, all: 
         let repeats = stream.seen.repeats;
         if repeats >= REPEATS {
             let since = Alarm {
-                group: tests.groups,
+                group: groups(state),
                 sequence: state.sequence,
                 time_ms: stream.seen.last_ms.unwrap_or_default(),
             };
@@ -330,7 +347,7 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState, all: 
     let status = |found: bool| if found { Status::Drifting } else { undecided };
     let found = |test: TestName| reasons.iter().any(|reason| reason.test == test);
     // Whichever test the alarm was raised by: pictures that have changed are found by their scores, too.
-    let by_test = tests.by_test(&plan.subjects);
+    let by_test = by_test(plan, state);
     let mut of_properties = by_test.iter().filter(|one| one.test == TestName::Properties);
     let has_other_pictures = of_properties.any(|one| one.log_r >= plan.log_alarm_at);
     let of_picture =

@@ -266,10 +266,10 @@ fn parts_are_those_of_the_state_and_a_damaged_one_is_noticed(place: &dyn Place) 
     for i in 0..40 {
         store.apply(&pair("a"), &monitor, &observations(i..i + 1)).unwrap();
     }
-    // That of all groups; what is seen of images with and without the name of a stream, and the tests of that stream.
-    assert_eq!(place.parts(), 4);
+    // That of all groups; what is seen of images with and without the name of a stream, and the tests of either.
+    assert_eq!(place.parts(), 5);
     store.apply(&pair("b"), &monitor, &observations(0..1)).unwrap();
-    assert_eq!(place.parts(), 4 + 2);
+    assert_eq!(place.parts(), 5 + 2);
     // Whoever has read it goes on; whoever reads it does not believe it.
     place.forge("UPDATE part SET state = replace(state, ':1', ':2')");
     store.apply(&pair("b"), &monitor, &observations(1..2)).unwrap();

@@ -82,7 +82,8 @@ pub struct UnitReport {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftEvidence))]
 pub struct EvidenceReport {
-    /// R, the Shiryaev–Roberts statistic: grows by 1 a group on average as long as nothing has changed.
+    /// R, the Shiryaev–Roberts statistic, the sum of the streams': grows by 1 a group on average as long as nothing has
+    /// changed.
     pub value: f64,
     /// The largest so far.
     pub largest: f64,
@@ -91,7 +92,8 @@ pub struct EvidenceReport {
     /// When it alarmed.
     pub alarm: Option<Alarm>,
     /// How likely it is at most, of each test by itself, that groups like those of the calibration ever look as strange
-    /// as these since the epoch began: 1 divided by the largest value of the martingale, the mean of the tests'.
+    /// as these since the epoch began: 1 divided by the largest value of the martingale, the mean of the tests'; times the
+    /// number of streams, of that of the stream where it is largest.
     pub probability_of_ever: f64,
     /// Groups that were tested.
     pub groups: u64,
@@ -110,9 +112,9 @@ pub struct TestReport {
     pub subject: Option<String>,
     /// Whether what it found is more: stranger, brighter, more of the class; else less.
     pub more: bool,
-    /// Its own R.
+    /// Its own R, the sum over streams.
     pub value: f64,
-    /// Its part of the evidence over all groups together, of which that is the mean by these.
+    /// Its part of the evidence, of which that is the mean by these.
     pub weight: f64,
 }
 
@@ -254,9 +256,9 @@ pub struct ExpectedAccuracyReport {
 #[cfg_attr(feature = "openapi", derive(utoipa::ToSchema))]
 #[cfg_attr(feature = "openapi", schema(as = DriftStream))]
 pub struct StreamReport {
-    /// Its name; none: the images of no named stream, and of those beyond the number that are told apart.
+    /// Its name; none: the images of no named stream.
     pub stream: Option<String>,
-    /// Its own verdict; `insufficient_data` where it has none of its own.
+    /// Its own verdict.
     pub verdict: Status,
     /// Its images, and the share of them that is out of distribution.
     pub images: u64,
@@ -264,7 +266,7 @@ pub struct StreamReport {
     pub judged: ShareReport,
     /// Groups that were tested.
     pub groups: u64,
-    /// Its own R; none where it has no tests of its own.
+    /// Its own R; none before its first group is complete.
     pub evidence: Option<f64>,
     /// When it alarmed.
     pub alarm: Option<Alarm>,

@@ -92,6 +92,16 @@ pub(crate) fn unit(unit: &UnitReport, groups: u64, largest: Option<(&str, u64)>)
     format!("{calibration}; {stream}")
 }
 
+/// What is said of images of streams that are not told apart; nothing where there are none.
+pub(crate) fn untold(images: u64, streams: usize) -> String {
+    match images {
+        0 => String::new(),
+        _ => format!(
+            "; {images} images are of more streams than the {streams} that are told apart: they are counted and not tested"
+        ),
+    }
+}
+
 /// `brightness 9.0 % below the middle of the calibration in the last 16 groups; the calibration spreads by 4.0 %`.
 pub(crate) fn property(property: &PropertyReport, groups: usize) -> String {
     let PropertyReport { property: name, middle, spread, .. } = property;

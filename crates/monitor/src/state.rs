@@ -5,10 +5,8 @@ use std::collections::{BTreeMap, VecDeque};
 use fastrand::Rng;
 use serde::{Deserialize, Serialize};
 
-use sdd_stats::sequential::evidence::log_sum;
-
 use crate::error::Result;
-use crate::group_tests::GroupTests;
+use crate::group_tests::{GroupTests, log_r_together};
 use crate::observation::Observation;
 use crate::part::{Content, Part};
 use crate::plan::{Monitor, Plan};
@@ -23,7 +21,7 @@ use crate::totals::Totals;
 /// The last groups that are told of.
 const GROUPS: usize = 16;
 
-/// What a monitor remembers of all images: some 20 kB and as much for each named stream, in parts, to be stored after any
+/// What a monitor remembers of all images: some 20 kB for each stream, in parts, to be stored after any
 /// image. Copies share what they have in common.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct MonitorState {
@@ -38,18 +36,19 @@ pub struct MonitorState {
     pub(crate) classes: Vec<ClassTotals>,
     pub(crate) ring: Ring,
     pub(crate) strangest: Strangest,
-    /// The tests of the groups of all streams; none without a calibration.
+    /// What the tests of all streams come to; none without a calibration.
     #[serde(skip)]
     pub(crate) all: Option<Part<AllGroups>>,
-    /// By their names; images without one, and of streams beyond those that are told apart, are of the one without.
+    /// By their names; images without one are of the one without. Streams beyond those that are told apart have no place
+    /// here: their images are counted and not tested, since groups that come from several in turns would fall to pieces.
     #[serde(skip)]
     pub(crate) streams: BTreeMap<String, Stream>,
 }
 
 /// What changes with groups alone.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
 pub(crate) struct AllGroups {
-    pub tested: Tested,
+    pub alarm: Option<Raised>,
     /// The logarithms of R, and of its largest value so far; none before the first group.
     pub log_r: Option<f64>,
     pub largest_log_r: Option<f64>,
@@ -120,10 +119,7 @@ impl Monitor {
 
 impl MonitorState {
     fn new(monitor: &Monitor, now_ms: i64, because: EpochStart) -> Self {
-        let all = monitor.plan().map(|plan| {
-            let tested = Tested { tests: plan.start.clone(), alarm: None };
-            Part::new(AllGroups { tested, log_r: None, largest_log_r: None, last: VecDeque::new() })
-        });
+        let all = monitor.plan().map(|_| Part::new(AllGroups::default()));
         Self { settings: Some(monitor.settings().clone()), all, ..Self::empty(now_ms, because) }
     }
 
@@ -152,7 +148,9 @@ impl MonitorState {
             self.begin_epoch(monitor, observation.time_ms, EpochStart::Settings);
         }
         let key = self.stream_key(monitor, observation.stream.as_deref());
-        self.check_stream(monitor, &key)?;
+        if let Some(key) = &key {
+            self.check_stream(monitor, key)?;
+        }
         self.restate(monitor);
         let class = self.class_index(&observation.predicted_class);
         self.sequence += 1;
@@ -160,10 +158,14 @@ impl MonitorState {
         let out = observation.out_of_distribution;
         self.totals.count(out);
         self.classes[class].totals.count(out);
-        self.streams.entry(key.clone()).or_default().seen.change().count(observation);
+        if let Some(key) = &key {
+            self.streams.entry(key.clone()).or_default().seen.change().count(observation);
+        }
         if let Some(plan) = monitor.plan() {
             self.note(monitor, plan, class, observation);
-            self.test(plan, &key, observation);
+            if let Some(key) = &key {
+                self.test(plan, key, observation);
+            }
         }
         let evidence = self.all.as_ref().map(|all| number(all.log_r));
         Ok(Step { sequence: self.sequence, epoch: self.epoch.number, evidence })
@@ -186,7 +188,7 @@ impl MonitorState {
         let mut random = Rng::with_seed(self.sequence.wrapping_mul(0x9E37_79B9_7F4A_7C15));
         let stream = self.streams.entry(key.to_owned()).or_default();
         let complete = stream.seen.change().take(plan, observation, &mut random);
-        if !key.is_empty() && stream.tested.is_none() && !complete.is_empty() {
+        if stream.tested.is_none() && !complete.is_empty() {
             stream.tested = Some(Part::new(Tested { tests: plan.start.clone(), alarm: None }));
         }
         for group in complete {
@@ -197,26 +199,24 @@ impl MonitorState {
     fn test_group(&mut self, plan: &Plan, key: &str, group: Group, time_ms: i64, random: &mut Rng) {
         let Some(all) = self.all.as_mut().map(Part::change) else { return };
         let (Plan { baseline, subjects, .. }, sequence) = (plan, self.sequence);
-        let at = |tests: &GroupTests| Alarm { group: tests.groups, sequence, time_ms };
-        all.tested.tests.observe(baseline, subjects, &group.images, random);
+        let at = |group| Alarm { group, sequence, time_ms };
         let stream = self.streams.get_mut(key).and_then(|stream| stream.tested.as_mut());
         if let Some(Tested { tests, alarm }) = stream.map(Part::change) {
             tests.observe(baseline, subjects, &group.images, random);
             if alarm.is_none() && tests.log_r() >= plan.log_alarm_at {
-                *alarm = Some(Raised::by(tests, plan, at(tests)));
+                *alarm = Some(Raised::by(tests, plan, at(tests.groups)));
             }
         }
-        let streams = || self.streams.values().filter_map(|one| Some(&one.tested.as_ref()?.tests));
-        let log_r = log_r(&all.tested.tests, streams().map(GroupTests::log_r).collect());
+        let streams = || tests_of(&self.streams);
+        let log_r = log_r_together(streams());
         all.log_r = Some(log_r).filter(|log_r| log_r.is_finite());
         let largest = all.largest_log_r.into_iter().chain(all.log_r);
         all.largest_log_r = largest.reduce(f64::max);
-        if all.tested.alarm.is_none() && log_r >= plan.log_alarm_at {
-            // By whoever has found most: all together, or one of the streams.
-            let tests = streams().chain([&all.tested.tests]);
-            let loudest = tests.max_by(|a, b| a.log_r().total_cmp(&b.log_r()));
-            let at = at(&all.tested.tests);
-            all.tested.alarm = loudest.map(|tests| Raised::by(tests, plan, at));
+        if all.alarm.is_none() && log_r >= plan.log_alarm_at {
+            // By the stream that has found most.
+            let loudest = streams().max_by(|a, b| a.log_r().total_cmp(&b.log_r()));
+            let groups = streams().map(|tests| tests.groups).sum();
+            all.alarm = loudest.map(|tests| Raised::by(tests, plan, at(groups)));
         }
         all.last.push_front(GroupNote::of(key, group, sequence, time_ms));
         all.last.truncate(GROUPS);
@@ -279,15 +279,20 @@ impl MonitorState {
         self.classes.len() - 1
     }
 
-    /// The name that an image's stream is remembered by.
-    fn stream_key(&self, monitor: &Monitor, stream: Option<&str>) -> String {
-        let stream = stream.unwrap_or_default();
+    /// The name that an image's stream is remembered by; none beyond those that are told apart.
+    fn stream_key(&self, monitor: &Monitor, stream: Option<&str>) -> Option<String> {
+        let most = monitor.settings().streams;
+        // Where no streams are told apart, all images are of one.
+        let stream = stream.filter(|_| most > 0).unwrap_or_default();
         let named = self.streams.keys().filter(|name| !name.is_empty()).count();
-        if self.streams.contains_key(stream) || named < monitor.settings().streams {
-            stream.to_owned()
-        } else {
-            String::new()
-        }
+        let has_place = stream.is_empty() || self.streams.contains_key(stream) || named < most;
+        has_place.then(|| stream.to_owned())
+    }
+
+    /// Images of streams that have no place.
+    pub(crate) fn untold(&self) -> u64 {
+        let told: u64 = self.streams.values().map(|stream| stream.seen.totals.images).sum();
+        self.totals.images.saturating_sub(told)
     }
 
     /// What was stated by the monitor that last saw an image or began an epoch; `None` in states of before it was
@@ -324,7 +329,7 @@ impl MonitorState {
     /// When it alarmed in this epoch.
     #[must_use]
     pub fn alarm(&self) -> Option<Alarm> {
-        self.all.as_ref()?.tested.alarm.map(|raised| raised.at)
+        self.all.as_ref()?.alarm.map(|raised| raised.at)
     }
 
     /// The strangest images of the window by their numbers, strangest first.
@@ -334,13 +339,9 @@ impl MonitorState {
     }
 }
 
-/// The logarithm of R: of all groups together, and where streams have names half of it and half of the sum of theirs.
-/// Each sum grows by 1 a group on average at most as long as nothing has changed, however many streams there are.
-fn log_r(all: &GroupTests, streams: Vec<f64>) -> f64 {
-    if streams.is_empty() {
-        return all.log_r();
-    }
-    log_sum(streams.into_iter().chain([all.log_r()]).map(|log| (log, 0.5)))
+/// The tests of the streams of which a group is complete.
+pub(crate) fn tests_of(streams: &BTreeMap<String, Stream>) -> impl Iterator<Item = &GroupTests> {
+    streams.values().filter_map(|stream| Some(&stream.tested.as_ref()?.tests))
 }
 
 /// What this is the logarithm of, as JSON can have it; 0 before there is any.
@@ -350,8 +351,7 @@ pub(crate) fn number(log: Option<f64>) -> f64 {
 
 impl Content for AllGroups {
     fn is_sound(&self) -> bool {
-        self.tested.is_sound()
-            && self.log_r.iter().chain(&self.largest_log_r).all(|log_r| log_r.is_finite())
+        self.log_r.iter().chain(&self.largest_log_r).all(|log_r| log_r.is_finite())
             && self.last.len() <= GROUPS
             && self.last.iter().all(|group| group.totals.is_sound())
     }

@@ -26,7 +26,7 @@ const ENDED: usize = 4;
 #[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Stream {
     pub seen: Part<Seen>,
-    /// The tests of its groups; none for images of no named stream, whose groups are tested among all alone.
+    /// The tests of its groups; none before the first one is complete.
     pub tested: Option<Part<Tested>>,
 }
 
