@@ -99,18 +99,41 @@ impl Answer {
 /// Says on standard error what went wrong, and on standard output too where a program reads it.
 pub fn report_failure(error: &anyhow::Error, json: bool) -> ExitStatus {
     eprintln!("error: {}", message(error));
-    let status =
-        if error.is::<Interrupted>() { ExitStatus::Interrupted } else { ExitStatus::Error };
+    let status = match error.downcast_ref() {
+        Some(sdd_drift::Error::NoHeldOutImages) => ExitStatus::TooFew,
+        _ if error.is::<Interrupted>() => ExitStatus::Interrupted,
+        _ => ExitStatus::Error,
+    };
     if json {
-        let failure = json!({
-            "status": status.name(),
-            "error": Failure::from(error),
-        });
-        if let Err(error) = print(&format!("{failure:#}")) {
-            eprintln!("error: {error:#}");
-        }
+        print_failure(status, &Failure::from(error));
     }
     status
+}
+
+/// The same of arguments that are none, where nobody has read yet whether JSON is wanted; or what `--help` asks for.
+pub fn report_usage(error: &clap::Error) -> ExitStatus {
+    // Where that fails nobody reads it.
+    drop(error.print());
+    if !error.use_stderr() {
+        return ExitStatus::Success;
+    }
+    let status = ExitStatus::Error;
+    if std::env::args_os()
+        .take_while(|argument| argument != "--")
+        .any(|argument| argument == "--json")
+    {
+        let text = error.to_string();
+        let message = text.strip_prefix("error: ").unwrap_or(&text).trim_end().to_owned();
+        print_failure(status, &Failure { code: "wrong_usage", message });
+    }
+    status
+}
+
+fn print_failure(status: ExitStatus, failure: &Failure) {
+    let failure = json!({ "status": status.name(), "error": failure });
+    if let Err(error) = print(&format!("{failure:#}")) {
+        eprintln!("error: {error:#}");
+    }
 }
 
 /// A short name of the error that does not change with its wording.

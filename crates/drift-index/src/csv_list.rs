@@ -3,7 +3,7 @@
 use std::io::Cursor;
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, bail, ensure};
 use csv::{Reader, ReaderBuilder, StringRecord, Trim};
 
 use crate::text_file;
@@ -42,13 +42,16 @@ impl CsvList {
         &self.header
     }
 
-    /// Where the column of this name is, if it is there.
-    pub fn find(&self, column: &str) -> Option<usize> {
-        self.header.iter().position(|name| name == column)
+    /// Where the column of this name is, if it is there. Of two nobody knows which is meant.
+    pub fn find(&self, column: &str) -> Result<Option<usize>> {
+        let mut found = (0..self.header.len()).filter(|&place| &self.header[place] == column);
+        let first = found.next();
+        ensure!(found.next().is_none(), "{} has two columns `{column}`", self.path.display());
+        Ok(first)
     }
 
     pub fn column(&self, column: &str) -> Result<usize> {
-        self.find(column).with_context(|| {
+        self.find(column)?.with_context(|| {
             let names = self.header.iter().collect::<Vec<_>>().join(", ");
             format!("{} has no column `{column}`; it has {names}", self.path.display())
         })
@@ -135,7 +138,7 @@ mod tests {
         let path = folder.path().join("a.csv");
         std::fs::write(&path, "\u{feff}image,label\n").unwrap();
         let list = CsvList::open(&path).unwrap();
-        let found = ["image", "label", "item"].map(|name| list.find(name));
+        let found = ["image", "label", "item"].map(|name| list.find(name).unwrap());
         assert_eq!(found, [Some(0), Some(1), None]);
     }
 

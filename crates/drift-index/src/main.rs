@@ -93,7 +93,10 @@ fn main() -> ExitCode {
         eprintln!("error: {error}");
         return ExitStatus::Error.into();
     }
-    let Arguments { command, json } = Arguments::parse();
+    let Arguments { command, json } = match Arguments::try_parse() {
+        Ok(arguments) => arguments,
+        Err(error) => return answer::report_usage(&error).into(),
+    };
     log_to_stderr();
     match interrupt::survive_file_limits()
         .and_then(|()| run(command))

@@ -70,8 +70,8 @@ pub enum Error {
 
     /// A monitor's file that is damaged.
     #[error(
-        "the monitor's file {path} is damaged: nothing was written to it; restore it from a copy, or move it away (with \
-         -wal and -shm beside it), and the monitor begins anew"
+        "the monitor's file {path} is damaged: nothing was written to it; move it away with the files beside it that end \
+         in -wal and -shm, which go with no other; then put a copy in its place, or let the monitor begin anew"
     )]
     FileDamaged {
         /// The file.

@@ -144,10 +144,14 @@ pub(super) fn properties_of_text(text: Option<String>) -> serde_json::Result<Opt
 }
 
 impl PairRecord {
+    /// Whether there is no state yet. One that is empty later was taken away.
+    fn is_new(&self) -> bool {
+        self.state.is_empty() && self.seen_ms == 0
+    }
+
     /// The keys of the parts that are to be read.
     pub fn missing(&self, known: Option<&Known>) -> Vec<i64> {
         match known {
-            _ if self.state.is_empty() => Vec::new(),
             Some(known) if known.head == self.state => Vec::new(),
             known => MonitorState::missing(&self.state, known.map(|known| &known.state)),
         }
@@ -160,7 +164,7 @@ impl PairRecord {
         parts: Vec<(i64, String)>,
     ) -> Result<Option<MonitorState>> {
         match known {
-            _ if self.state.is_empty() => Ok(None),
+            _ if self.is_new() => Ok(None),
             Some(known) if known.head == self.state => Ok(Some(known.state.clone())),
             known => {
                 let is_whole = |(key, text): &(i64, String)| key_of(text) == *key;

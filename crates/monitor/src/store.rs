@@ -91,6 +91,10 @@ pub struct Tidied {
 /// What a call has returned survives the end of the process, however it ends. Several processes may share one store:
 /// each change of a state happens in a transaction that locks the pair's state, so that all of them see one stream.
 pub trait MonitorStore: Send {
+    /// For who has written and will not again: what is kept beside the store's file goes into it, unless somebody else
+    /// is at work there just then.
+    fn finish(&mut self) {}
+
     /// The state of a pair; the one before the first image where there is none yet.
     ///
     /// # Errors

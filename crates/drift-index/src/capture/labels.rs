@@ -31,7 +31,7 @@ impl LabeledImage {
 pub fn read(file: &Path) -> Result<Vec<LabeledImage>> {
     let place = file.display();
     let mut list = CsvList::open(file)?;
-    let (image, label, item) = (list.column("image")?, list.column("label")?, list.find("item"));
+    let (image, label, item) = (list.column("image")?, list.column("label")?, list.find("item")?);
     let (mut images, mut labels) = (Vec::new(), HashMap::new());
     for record in list.rows() {
         let record = record?;

@@ -1,11 +1,12 @@
 //! `drift-index capture list`: images that the server kept, as a list for a person who labels them.
 
 use std::fmt;
-use std::io::Write;
+use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use clap::Args;
+use clap::builder::PossibleValuesParser;
 use serde::Serialize;
 
 use super::records::{Record, Records};
@@ -30,6 +31,9 @@ JSON (--json): status, folder, out, images [{image, label, time, class, confiden
 p_value, out_of_distribution, reasons}], gone (images that were removed since, to make
 room).";
 
+/// Why the server keeps images.
+const REASONS: [&str; 3] = ["sample", "out_of_distribution", "low_confidence"];
+
 /// List captured images, for a person to label them
 #[derive(Debug, Args)]
 #[command(help_template = help::TEMPLATE, before_help = BEFORE_HELP, after_help = AFTER_HELP)]
@@ -46,9 +50,8 @@ pub struct Arguments {
     #[arg(long)]
     out_of_distribution: bool,
 
-    #[expect(clippy::doc_markdown, reason = "shown by --help as it stands")]
-    /// Only images kept for this reason: sample, out_of_distribution, low_confidence
-    #[arg(long, value_name = "REASON")]
+    /// Only images kept for this reason
+    #[arg(long, value_name = "REASON", value_parser = PossibleValuesParser::new(REASONS))]
     reason: Option<String>,
 
     /// Only images of this day or later, or of 2026-11-26T14:30:00 (UTC) or later
@@ -174,6 +177,10 @@ fn to_csv(images: &[Listed]) -> Result<Vec<u8>> {
 fn write_new(path: &Path, bytes: &[u8]) -> Result<()> {
     let mut file = whole_file::begin(path)?;
     file.write_all(bytes)?;
-    file.persist_noclobber(path)?;
-    Ok(())
+    match file.persist_noclobber(path).map_err(|failed| failed.error) {
+        Err(error) if error.kind() == ErrorKind::AlreadyExists => {
+            bail!("it is there already, and a person may have written into it: name another file")
+        }
+        written => Ok(written.map(drop)?),
+    }
 }

@@ -255,7 +255,7 @@ fn of_both_sides(
         (None, Some(calibration)) => {
             calibration.entries().iter().filter_map(|entry| entry.id.as_deref()).collect()
         }
-        (None, None) => Vec::new(),
+        (None, None) => return Err(sdd_drift::Error::NoHeldOutImages.into()),
     };
     let of_store = compared_with.into_iter().map(|id| (id, known.get(id).copied()));
     let held_out = groups.assign(of_store).context("of the store's calibration images")?;

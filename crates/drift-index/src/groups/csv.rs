@@ -29,7 +29,7 @@ impl FromStr for CsvColumn {
 }
 
 impl CsvColumn {
-    /// Image to group.
+    /// Image to group; the empty one is none.
     pub fn read(&self) -> Result<HashMap<String, String>> {
         let place = self.file.display();
         ensure!(self.file.is_file(), "{place} (of --group-csv) is not a file");
@@ -46,9 +46,11 @@ impl CsvColumn {
             let field = |position| record.get(position).unwrap_or_default();
             let (image, group) = (normal_path(field(0)), field(column).to_owned());
             if group.is_empty() {
+                groups.entry(image).or_default();
                 continue;
             }
             if let Some(other) = groups.insert(image, group.clone())
+                && !other.is_empty()
                 && other != group
             {
                 bail!("{place} puts {} into the groups `{other}` and `{group}`", field(0));
@@ -81,7 +83,7 @@ mod tests {
     fn a_csv_names_groups_by_image() {
         let groups = read("image,label,item\nok/1.png,ok,7\n.\\ok\\2.png,ok,8\nx,ok,\n").unwrap();
         let found = ["ok/1.png", "ok/2.png", "x"].map(|image| groups.get(image));
-        assert_eq!(found.map(|group| group.map(String::as_str)), [Some("7"), Some("8"), None]);
+        assert_eq!(found.map(|group| group.map(String::as_str)), [Some("7"), Some("8"), Some("")]);
     }
 
     #[test]
@@ -91,6 +93,7 @@ mod tests {
             ("image,part\n", "no column `item`; it has image, part"),
             ("image,item\na,1\na,2\n", "groups `1` and `2`"),
             ("image,item\na\n", "cannot read"),
+            ("image,item,item\na,1,2\n", "two columns `item`"),
             ("", "first column"),
         ] {
             let error = read(content).err().unwrap();

@@ -78,15 +78,24 @@ impl Rule {
     fn group_of(&self, id: &str) -> Option<String> {
         match &self.finder {
             Finder::Names(grouping) => grouping.group_of(id),
-            Finder::Csv(_, groups) => groups.get(id).cloned(),
+            Finder::Csv(_, groups) => groups.get(id).filter(|group| !group.is_empty()).cloned(),
             Finder::Forgotten => None,
         }
     }
 
-    /// Why there is none.
-    fn lack(&self) -> String {
+    /// Why these images have none.
+    fn lack(&self, without: &[&str]) -> String {
         match (&self.by, &self.finder) {
-            (_, Finder::Csv(file, _)) => format!("no row in {}", file.display()),
+            (GroupBy::CsvColumn(column), Finder::Csv(file, groups)) => {
+                let file = file.display();
+                match without.iter().filter(|id| groups.contains_key(**id)).count() {
+                    0 => format!("no row in {file}"),
+                    rows if rows == without.len() => {
+                        format!("nothing in the column `{column}` of {file}")
+                    }
+                    _ => format!("no row in {file}, or nothing in its column `{column}`"),
+                }
+            }
             (GroupBy::Regex(regex), _) => format!("no match of `{regex}`"),
             (GroupBy::Folder(level), _) => format!("no folder {level} above"),
             (GroupBy::CsvColumn(column), _) => {
@@ -199,7 +208,7 @@ impl Groups {
 
     fn missing(&self, without: &[&str], of: usize) -> Error {
         let rule = self.told.as_ref().or(self.of_store.as_ref());
-        let why = rule.map_or_else(|| "none was told".to_owned(), Rule::lack);
+        let why = rule.map_or_else(|| "none was told".to_owned(), |rule| rule.lack(without));
         let more = if without.len() > 5 { ", …" } else { "" };
         anyhow!(
             "{} of {} have no group ({why}), for example {}{more}",
@@ -233,6 +242,22 @@ mod tests {
         let message = groups(r"\d").assign_new(images.into_iter()).unwrap_err().to_string();
         assert!(message.starts_with("6 of 7 images have no group"), "{message}");
         assert!(message.ends_with("b, c, d, e, f, …"), "{message}");
+    }
+
+    #[test]
+    fn a_row_without_a_group_is_told_from_no_row() {
+        let rows = [("a", ""), ("b", "1")].map(|(id, group)| (id.to_owned(), group.to_owned()));
+        let finder = Finder::Csv("parts.csv".into(), rows.into());
+        let told = Some(Rule { by: GroupBy::CsvColumn("part".into()), finder });
+        let groups = Groups { told, of_store: None };
+        for (images, expected) in [
+            (["a", "b"], "(nothing in the column `part` of parts.csv)"),
+            (["b", "c"], "(no row in parts.csv)"),
+            (["a", "c"], "(no row in parts.csv, or nothing in its column `part`)"),
+        ] {
+            let message = groups.assign_new(images.into_iter()).unwrap_err().to_string();
+            assert!(message.contains(expected), "{message}");
+        }
     }
 
     #[test]

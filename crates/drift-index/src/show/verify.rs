@@ -108,6 +108,13 @@ impl fmt::Display for Verified {
             let dead = "is not served and cannot be brought back";
             line(f, "damaged", format_args!("generation {generation} {dead}: {problem}"))?;
         }
+        if !self.damaged_generations.is_empty() {
+            line(
+                f,
+                "",
+                "what is served is sound: only who wants back what is damaged has to do something",
+            )?;
+        }
         Ok(())
     }
 }

@@ -258,8 +258,16 @@ fn what_cannot_be_checked_is_an_error() {
         assert_eq!(said.out, "");
     }
     run(path, "build reference.npy --out uncalibrated").expect_code(0);
-    let said = run(path, "check uncalibrated same.npy --json").expect_code(2).json();
-    assert_eq!(said["error"]["code"], "no_held_out_images");
+    // Of one image, too, this is no error and no answer.
+    let said = run(path, "check uncalibrated same.npy --json").expect_code(4).json();
+    let said = (&said["status"], &said["error"]["code"]);
+    assert_eq!(said, (&"insufficient_data".into(), &"no_held_out_images".into()));
+    let wrong = run(path, "check store --json --permutations x").expect_code(2);
+    assert!(wrong.err.contains("--permutations"), "{}", wrong.err);
+    let said = wrong.json();
+    assert_eq!((&said["status"], &said["error"]["code"]), (&"error".into(), &"wrong_usage".into()));
+    assert!(said["error"]["message"].as_str().unwrap().starts_with("invalid value 'x'"), "{said}");
+    assert_eq!(run(path, "check store --permutations x").expect_code(2).out, "");
 }
 
 #[test]

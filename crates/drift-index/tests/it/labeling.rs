@@ -91,7 +91,9 @@ fn captured_images_are_listed_labeled_and_added() {
     assert!(empty.err.contains("labels no image"), "{}", empty.err);
     label(at, "labels.csv", &["non_defect", "", "defect"]);
     let over = run(at, "capture list capture --out labels.csv").expect_code(2);
-    assert!(over.err.contains("cannot write labels.csv"), "{}", over.err);
+    assert!(over.err.contains("cannot write labels.csv: it is there already"), "{}", over.err);
+    let reason = run(at, "capture list capture --reason x").expect_code(2);
+    assert!(reason.err.contains("low_confidence"), "{}", reason.err);
 
     fs::create_dir(at.join("dataset")).unwrap();
     fs::write(at.join("dataset/items.csv"), "image,label,item\nx.png,defect,1").unwrap();

@@ -350,6 +350,7 @@ fn a_damaged_earlier_generation_is_found_and_named() {
     assert!(text.contains("  sound "), "{text}");
     let dead = "damaged     generation 1 is not served and cannot be brought back";
     assert!(text.contains(dead), "{text}");
+    assert!(text.contains("what is served is sound"), "{text}");
     let verified = said(at, "show store --verify", 3);
     assert_eq!((&verified["status"], &verified["generation"]), (&json!("partial"), &json!(2)));
     assert_eq!(verified["earlier_generations"], json!([]));

@@ -16,6 +16,9 @@ use crate::error::{Error, Result};
 /// How long a transaction waits for another process's.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(1);
 
+/// How long the last write waits for others: the program's end waits for it.
+pub(super) const FINISH_TIMEOUT: Duration = Duration::from_millis(100);
+
 /// Time between two attempts where waiting is not done for us.
 const RETRY_PAUSE: Duration = Duration::from_millis(10);
 

@@ -180,6 +180,16 @@ impl SqliteMonitorStore {
 }
 
 impl MonitorStore for SqliteMonitorStore {
+    /// Closing the connection would do it only where this process has no other.
+    fn finish(&mut self) {
+        if self.look_for_files().is_ok() {
+            // Whoever is at work there needs the log, and whoever closes the file last empties it.
+            let _ = self.connection.busy_timeout(connection::FINISH_TIMEOUT);
+            let checkpoint = "PRAGMA wal_checkpoint(TRUNCATE)";
+            let _ = self.connection.query_row(checkpoint, [], |_| Ok(()));
+        }
+    }
+
     fn state(&mut self, pair: &PairId, monitor: &Monitor) -> Result<MonitorState> {
         let known = self.known.take().filter(|(of, _)| of == pair).map(|(_, known)| known);
         let found = self.read(|connection| {

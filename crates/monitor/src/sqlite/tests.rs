@@ -113,6 +113,39 @@ fn images(store: &mut SqliteMonitorStore) -> u64 {
     store.state(&pair("a"), &monitor()).unwrap().sequence()
 }
 
+#[test]
+fn a_state_that_was_emptied_is_a_damaged_one() {
+    let (file, monitor) = (File::new(), monitor());
+    let mut store = SqliteMonitorStore::open(&file.path, 1000).unwrap();
+    store.apply(&pair("a"), &monitor, &observations(0..5)).unwrap();
+    store.connection.execute("UPDATE pair SET state = ''", []).unwrap();
+    let code = |error: Error| error.code();
+    let refused = store.state(&pair("a"), &monitor).map_err(code);
+    assert_eq!(refused, Err("unreadable_monitor_state"));
+    let refused = store.apply(&pair("a"), &monitor, &observations(5..6)).map_err(code);
+    assert_eq!(refused, Err("unreadable_monitor_state"));
+    assert_eq!(store.reset(&pair("a"), &monitor, 78).unwrap().sequence(), 5);
+    assert_eq!(store.apply(&pair("a"), &monitor, &observations(5..6)).unwrap().sequence(), 6);
+}
+
+#[test]
+fn who_has_finished_leaves_nothing_beside_the_file_alone() {
+    let (file, monitor) = (File::new(), monitor());
+    let mut store = SqliteMonitorStore::open(&file.path, 1000).unwrap();
+    let reader = SqliteMonitorStore::open_again(&file.path, 1000).unwrap();
+    store.apply(&pair("a"), &monitor, &observations(0..5)).unwrap();
+    store.finish();
+    assert_eq!(images_in_file_alone(&file.path), 5);
+    let log = file.path.with_file_name("monitor.sqlite-wal");
+    assert_eq!(std::fs::metadata(&log).unwrap().len(), 0);
+    // Others may be at work: they need the log, and it is theirs to empty.
+    store.apply(&pair("a"), &monitor, &observations(5..8)).unwrap();
+    reader.connection.execute_batch("BEGIN IMMEDIATE").unwrap();
+    store.finish();
+    reader.connection.execute_batch("COMMIT").unwrap();
+    assert_eq!(images(&mut store), 8);
+}
+
 /// By another process, so to say, that has nothing of what is only in a log.
 fn images_in_file_alone(path: &Path) -> u64 {
     let folder = tempfile::tempdir().unwrap();

@@ -1,7 +1,19 @@
-//! The bodies that bring images, as the OpenAPI document has them.
+//! The bodies that bring images, and the headers that say where these come from, as the OpenAPI document has them.
 #![expect(dead_code, reason = "these are described and never made")]
 
-use utoipa::ToSchema;
+use utoipa::{IntoParams, ToSchema};
+
+/// Where images come from. What a form says goes before it.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Header)]
+pub struct OriginHeaders {
+    /// The part, tray or shift that the images are of, in UTF-8.
+    #[param(rename = "x-group", max_length = 100)]
+    group: Option<String>,
+    /// The camera or line that the images come from, in UTF-8.
+    #[param(rename = "x-stream", max_length = 100)]
+    stream: Option<String>,
+}
 
 /// A form with one image.
 #[derive(ToSchema)]

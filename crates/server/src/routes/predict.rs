@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 
 use crate::error::{ApiError, Fault};
 use crate::request::Context;
-use crate::routes::bodies::{ImageForm, ImagesForm};
+use crate::routes::bodies::{ImageForm, ImagesForm, OriginHeaders};
 use crate::routes::classify::{self, Item};
 use crate::routes::prediction::{Model, Prediction};
 use crate::service::Service;
@@ -20,6 +20,7 @@ use crate::service::Service;
     post,
     path = "/predict",
     tag = "Images",
+    params(OriginHeaders),
     request_body(content((ImageForm = "multipart/form-data"))),
     responses((status = 200, description = "The answer", body = Prediction)),
 )]
@@ -75,6 +76,7 @@ pub enum NamedPrediction {
     post,
     path = "/predict/batch",
     tag = "Images",
+    params(OriginHeaders),
     request_body(content((ImagesForm = "multipart/form-data"))),
     responses((status = 200, description = "An answer for each image, in their order", body = Predictions)),
 )]

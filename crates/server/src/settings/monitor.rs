@@ -50,7 +50,7 @@ pub struct DriftSettings {
     /// The last images that shares are told of
     #[arg(long, value_name = "N", default_value_t = 500)]
     pub drift_window: usize,
-    /// Streams (cameras, lines) that have a verdict of their own, at most
+    /// Streams (cameras, lines) that have a verdict of their own, at most: 0 to 100
     #[arg(long, value_name = "N", default_value_t = 16)]
     pub drift_streams: usize,
     /// Folder of the images that the reference was built from, for pictures in reports: ids are paths in it

@@ -8,8 +8,12 @@ use crate::error::ApiError;
 /// By the headers `x-stream` and `x-group`.
 pub fn of_headers(request: &HttpRequest) -> Result<Origin, ApiError> {
     let name = |name: &'static str| {
-        let Some(value) = request.headers().get(name) else { return Ok(None) };
+        let mut values = request.headers().get_all(name);
+        let Some(value) = values.next() else { return Ok(None) };
         let refuse = |reason| ApiError::InvalidHeader { name, reason };
+        if values.any(|other| other != value) {
+            return Err(refuse("expected one name, found several".to_owned()));
+        }
         let text = str::from_utf8(value.as_bytes())
             .map_err(|_| refuse("expected a name in UTF-8".to_owned()))?;
         Origin::name(text).map_err(|expected| refuse(format!("expected {expected}")))

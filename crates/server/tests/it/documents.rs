@@ -311,6 +311,13 @@ fn the_document_is_that_of_the_server() {
     assert_eq!(document["servers"][0]["url"], "./");
     assert!(document["components"]["securitySchemes"].is_null() && document["security"].is_null());
     let infer = &document["paths"]["/v2/models/{name}/infer"]["post"];
+    for path in ["/predict", "/predict/batch", "/v2/models/{name}/infer"] {
+        let parameters = document["paths"][path]["post"]["parameters"].as_array().unwrap();
+        let headers =
+            parameters.iter().filter(|it| it["in"] == "header" && it["required"] == false);
+        let names: Vec<_> = headers.map(|it| it["name"].as_str().unwrap()).collect();
+        assert!(names.starts_with(&["x-group", "x-stream"]), "{path}: {names:?}");
+    }
     let name = infer["parameters"].as_array().unwrap().iter().find(|it| it["name"] == "name");
     assert_eq!(name.unwrap()["example"], open.get("/v1/model").json()["name"]);
     let example = infer["requestBody"]["content"]["application/json"]["example"].to_string();

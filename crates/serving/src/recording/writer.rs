@@ -111,6 +111,7 @@ impl RecordingWriter {
         while self.safely(|writer| writer.step(queue, control)).unwrap_or(true) {}
         self.pending.extend(queue.try_iter());
         self.safely(Self::write);
+        self.safely(|writer| writer.store.iter_mut().for_each(|store| store.finish()));
         let attempted = self.attempt.iter().flat_map(|attempt| &attempt.entries);
         let left = attempted.chain(&self.pending).map(|entry| entry.observations.len()).sum();
         self.shared.count_unrecorded(left, &Unrecorded::Stopped);

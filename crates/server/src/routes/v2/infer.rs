@@ -13,7 +13,7 @@ use sdd_serving::engine::{Answer, Engine, Permit, Ticket};
 use crate::error::{ApiError, Shortage};
 use crate::request::{Context, INFERENCE_HEADER_LENGTH, RequestContext};
 use crate::routes::blocking::off_async;
-use crate::routes::bodies::{EncodedImage, JsonAndTensors};
+use crate::routes::bodies::{EncodedImage, JsonAndTensors, OriginHeaders};
 use crate::routes::classify;
 use crate::routes::v2::binary;
 use crate::routes::v2::compression::Coding;
@@ -46,6 +46,7 @@ const EXAMPLE_IMAGE: &str = "iVBORw0KGgoAAAANSUhEUgAAACAAAAAgCAAAAABWESUoAAAAFkl
     tag = "Open Inference Protocol",
     params(
         ModelPath,
+        OriginHeaders,
         (
             "inference-header-content-length" = Option<u64>, Header,
             description = "Bytes of the JSON, where binary data follows it",

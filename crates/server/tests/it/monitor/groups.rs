@@ -125,6 +125,14 @@ fn names_that_are_none_are_refused() {
             assert_eq!(answer.status, 400, "{path} {name}: {answer:?}");
         }
     }
+    // Of two names nobody knows which is meant; the same twice is one.
+    for name in ["x-group", "x-stream"] {
+        for (second, status) in [("b", 400), ("a", 200)] {
+            let headers = [("content-type", "image/png"), (name, "a"), (name, second)];
+            let answer = server.post("/predict", &headers, &image);
+            assert_eq!(answer.status, status, "{name} {second}: {answer:?}");
+        }
+    }
     let longest = "ä".repeat(100);
     let parts = [("group", None, longest.as_bytes()), ("file", Some("image/png"), &image)];
     assert_eq!(server.post_form("/predict", &multipart(&parts)).json()["group"], longest);
