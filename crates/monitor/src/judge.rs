@@ -10,8 +10,9 @@ use crate::error::Result;
 use crate::group_tests::{TestEvidence, by_test_together};
 use crate::plan::{Monitor, Plan};
 use crate::report::{
-    Advice, ClassReport, EpochReport, EvidenceReport, GroupReport, MonitorReport, PropertyReport,
-    Reason, ShareReport, StreamReport, TestReport, UnitReport, WindowReport,
+    Advice, ClassReport, EpochReport, EvidenceReport, ExpectedAccuracyReport, GroupReport,
+    MonitorReport, PropertyReport, Reason, ShareReport, StreamReport, TestReport, UnitReport,
+    WindowReport,
 };
 use crate::report_text as text;
 use crate::settings::ExpectedMix;
@@ -294,11 +295,17 @@ fn estimate_accuracy(report: &mut MonitorReport, plan: &Plan, state: &MonitorSta
             of_all => of_all,
         };
         let Seen { accuracy, totals, .. } = &*stream.seen;
-        told.expected_accuracy = Some(accuracy.report(verdict, *totals, positive)?);
+        told.expected_accuracy = Some(in_words(accuracy.report(verdict, *totals, positive)?));
         all.merge(accuracy);
     }
-    report.expected_accuracy = Some(all.report(report.verdict, state.totals, positive)?);
+    let of_all = all.report(report.verdict, state.totals, positive)?;
+    report.expected_accuracy = Some(in_words(of_all));
     Ok(())
+}
+
+fn in_words(mut report: ExpectedAccuracyReport) -> ExpectedAccuracyReport {
+    report.message = text::expected_accuracy(&report);
+    report
 }
 
 /// Reasons, verdicts and the advice.

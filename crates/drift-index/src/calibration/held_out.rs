@@ -5,7 +5,7 @@ use sdd_drift::calibration::CalibrationEntry;
 use sdd_drift::reference::ROWS_AT_A_TIME;
 use sdd_drift::{Calibration, CalibrationImages, Reference, VerdictRule};
 
-use super::{calibration, skip};
+use super::entries::{calibration, skip};
 use crate::held_out::HeldOut;
 use crate::images::embedded::{Embedded, EmbeddedImage};
 use crate::parallel::{in_parallel, threads};

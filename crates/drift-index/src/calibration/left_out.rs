@@ -8,7 +8,7 @@ use sdd_drift::leave_one_group_out::Row;
 use sdd_drift::{Calibration, Properties, Reference, VerdictRule};
 use sdd_index::{Filter, Record};
 
-use super::{calibration, skip};
+use super::entries::{calibration, skip};
 use crate::groups::Groups;
 use crate::images::embedded::EmbeddedImage;
 use crate::parallel::{in_parallel, threads};

@@ -1,6 +1,7 @@
 //! Scores calibration images against a reference, exactly as a query will be: images that are held out, or the reference's
 //! own with their group left out.
 
+mod entries;
 mod held_out;
 mod left_out;
 
@@ -8,17 +9,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
-use sdd_drift::calibration::{
-    CALIBRATION_ATTACHMENT, CalibrationEntry, CalibrationSource, ClassCalibration,
-    check_rule_of_groups,
-};
+use sdd_drift::calibration::{CALIBRATION_ATTACHMENT, ClassCalibration, check_rule_of_groups};
 use sdd_drift::calibration_images::{
     CALIBRATION_EMBEDDINGS_ATTACHMENT, CALIBRATION_IMAGES_ATTACHMENT,
 };
 use sdd_drift::score::SCORE_ATTACHMENT;
-use sdd_drift::{
-    Calibration, CalibrationImages, Error, GroupBy, PValueWithin, Reference, Score, VerdictRule,
-};
+use sdd_drift::{Calibration, CalibrationImages, PValueWithin, Reference, Score, VerdictRule};
 use sdd_index::FileStore;
 
 pub use self::left_out::LeftOut;
@@ -26,7 +22,7 @@ use crate::answer::count;
 use crate::groups::Groups;
 use crate::held_out::HeldOut;
 use crate::interrupt;
-use crate::remarks::{Part, Remarks, Skipped};
+use crate::remarks::Remarks;
 
 /// Which images calibrate.
 pub enum Calibrating {
@@ -114,38 +110,6 @@ fn attachments(
         attach(name, bytes);
     }
     attachments
-}
-
-/// The calibration, or how many images were left for it.
-fn calibration(
-    score: Score,
-    rule: VerdictRule,
-    entries: Vec<CalibrationEntry>,
-    group_by: Option<GroupBy>,
-    source: CalibrationSource,
-    remarks: &Remarks,
-) -> Result<Calibration> {
-    let images = entries.len();
-    Calibration::with_rule(score, rule, entries, group_by, source).with_context(|| {
-        let part = Some(Part::Calibration);
-        let known = remarks.duplicates.iter().filter(|one| one.part == part).count();
-        let left_out = known + remarks.skipped.iter().filter(|one| one.part == part).count();
-        let why = match known {
-            0 => String::new(),
-            known => format!(", {known} of them in the reference already or there twice"),
-        };
-        format!("{} left for the calibration, {left_out} left out{why}", count(images, "image"))
-    })
-}
-
-/// Names an image that cannot be compared with anything, and so calibrates nothing; any other error is one.
-fn skip(id: &str, error: Error, remarks: &mut Remarks) -> Result<()> {
-    if !matches!(error, Error::ClassWithoutReference { .. } | Error::OneGroup { .. }) {
-        return Err(error).with_context(|| format!("cannot score the calibration image {id}"));
-    }
-    let part = Some(Part::Calibration);
-    remarks.skipped.push(Skipped::new(part, id.to_owned(), (&error).into()));
-    Ok(())
 }
 
 /// Says which images will have no verdict: of classes that are judged by their own images, and have too few, or all.

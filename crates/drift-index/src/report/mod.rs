@@ -4,10 +4,11 @@ mod arguments;
 mod pictures;
 mod play;
 mod recorded;
+mod unix_ms;
 
 use std::fmt;
 use std::path::PathBuf;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::SystemTime;
 
 use anyhow::{Result, ensure};
 use sdd_report::Report;
@@ -15,6 +16,7 @@ use serde::Serialize;
 
 pub use self::arguments::Arguments;
 use self::pictures::AtHand;
+use self::unix_ms::unix_ms;
 use crate::answer::{Answer, line};
 use crate::exit::ExitStatus;
 use crate::remarks::Remarks;
@@ -93,9 +95,4 @@ impl fmt::Display for Reported {
         }
         Ok(())
     }
-}
-
-fn unix_ms(time: SystemTime) -> i64 {
-    let since = time.duration_since(UNIX_EPOCH).unwrap_or_default();
-    i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
 }

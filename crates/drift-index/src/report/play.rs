@@ -13,7 +13,7 @@ use sdd_report::Report;
 
 use super::arguments::Arguments;
 use super::pictures::AtHand;
-use super::unix_ms;
+use super::unix_ms::unix_ms;
 use crate::images::read::read;
 use crate::images::source::Source;
 use crate::interrupt;

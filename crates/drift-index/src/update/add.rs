@@ -6,7 +6,7 @@ use anyhow::{Result, ensure};
 use clap::Args;
 use sdd_index::RowEdit;
 
-use super::Next;
+use super::next::Next;
 use crate::answer::count;
 use crate::images::read::read;
 use crate::images::source::Source;

@@ -6,7 +6,7 @@ use anyhow::{Context, Result, bail, ensure};
 use sdd_drift::Error;
 use sdd_index::{FileStore, Filter, ModelIdentity, RowEdit};
 
-use super::Next;
+use super::next::Next;
 use crate::held_out::HeldOut;
 use crate::revision::Base;
 use crate::sides::Sides;

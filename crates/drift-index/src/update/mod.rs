@@ -2,6 +2,7 @@
 
 mod add;
 mod merge;
+mod next;
 mod remove;
 
 use std::path::PathBuf;
@@ -13,6 +14,7 @@ use sdd_drift::Calibration;
 use sdd_index::{Change, FileStore, Replaces};
 
 use self::add::AddArguments;
+use self::next::Next;
 use self::remove::RemoveArguments;
 use crate::answer::Answer;
 use crate::calibration::{Calibrating, LeftOut, check_groups, scored};
@@ -102,28 +104,6 @@ pub struct Arguments {
 
     #[command(flatten)]
     change: ChangeArguments,
-}
-
-/// The next generation on its way.
-struct Next {
-    store: FileStore,
-    /// The held-out images so far.
-    held_out: Option<HeldOut>,
-    /// Whether those of the stores are kept; else others take their place.
-    keeps_held_out: bool,
-    /// Whether the store has a calibration.
-    is_calibrated: bool,
-    /// What is known of the reference's images, in case these calibrate.
-    known: LeftOut,
-    change: Change,
-    remarks: Remarks,
-}
-
-impl Next {
-    fn count(&mut self, rows: usize, replaced: usize) {
-        self.change.replaced += replaced;
-        self.change.added += rows - replaced;
-    }
 }
 
 pub fn run(arguments: &Arguments) -> Result<Answer> {

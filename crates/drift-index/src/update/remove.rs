@@ -8,7 +8,7 @@ use clap::Args;
 use regex::Regex;
 use sdd_index::{Filter, Record, RowEdit};
 
-use super::Next;
+use super::next::Next;
 use crate::answer::count;
 use crate::text_file;
 
