@@ -142,7 +142,7 @@ impl MonitorState {
     ///
     /// # Errors
     ///
-    /// [`Error::InvalidState`] for a state that was changed from outside; it is as it was then.
+    /// [`Error::InvalidState`](crate::Error::InvalidState) for a state that was changed from outside; it is as it was then.
     pub fn observe(&mut self, monitor: &Monitor, observation: &Observation) -> Result<Step> {
         if !self.is_of(monitor) {
             self.begin_epoch(monitor, observation.time_ms, EpochStart::Settings);
