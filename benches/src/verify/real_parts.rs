@@ -78,12 +78,15 @@ fn flagged(section: &mut Section, folds: &[Fold]) -> Result<()> {
          fold that it was held out of, with the parts that this network was trained on as reference; these calibrate, each \
          among the others. Bound for pictures as they are: α, within 3 standard errors over parts.",
     ));
+    let calibration = |fold: &Fold| {
+        let scores: Vec<_> = by_part(&fold.calibration).iter().map(scores).collect();
+        PValues::of_groups(&scores)
+    };
+    let calibrations = folds.iter().map(calibration).collect::<sdd_stats::Result<Vec<_>>>()?;
     let mut rows = Vec::new();
     for change in changes(folds) {
         let mut shares = Vec::new();
-        for fold in folds {
-            let scores = by_part(&fold.calibration).iter().map(scores).collect::<Vec<_>>();
-            let calibration = PValues::of_groups(&scores)?;
+        for (fold, calibration) in folds.iter().zip(&calibrations) {
             for part in by_part(&fold.unseen[change]) {
                 let sound: Vec<_> = part.iter().filter(|image| image.label == SOUND).collect();
                 let is_out = |image: &&&Image| calibration.p_value(image.score) <= ALPHA;

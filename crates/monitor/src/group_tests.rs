@@ -213,26 +213,19 @@ pub(crate) fn log_r_together<'a>(streams: impl Iterator<Item = &'a GroupTests>) 
     log_sum(logarithms.into_iter().map(|log_r| (log_r, 1.0)))
 }
 
-/// What each test has come to in all streams, of which there is one at least.
+/// What each test has come to in all streams, its R being the sum of theirs; none without streams.
 pub(crate) fn by_test_together<'a>(
     streams: impl Iterator<Item = &'a GroupTests>,
     subjects: &Subjects,
-) -> Vec<TestEvidence> {
-    let mut sums: Vec<TestEvidence> = Vec::new();
-    for by_test in streams.map(|tests| tests.by_test(subjects)) {
-        if sums.is_empty() {
-            sums = by_test;
-            continue;
-        }
-        for (sum, one) in sums.iter_mut().zip(by_test) {
-            // The direction is that of the stream that has found more.
-            let louder = if one.log_r > sum.log_r { one } else { *sum };
-            let [log_r, log_m] = [(sum.log_r, one.log_r), (sum.log_m, one.log_m)]
-                .map(|(a, b)| log_sum([(a, 1.0), (b, 1.0)].into_iter()));
-            *sum = TestEvidence { log_r, log_m, ..louder };
-        }
-    }
-    sums
+) -> Option<Vec<TestEvidence>> {
+    let add = |(a, b): (TestEvidence, TestEvidence)| {
+        // The direction is that of the stream that has found more.
+        let louder = if b.log_r > a.log_r { b } else { a };
+        let log_r = log_sum([(a.log_r, 1.0), (b.log_r, 1.0)].into_iter());
+        TestEvidence { log_r, ..louder }
+    };
+    let by_stream = streams.map(|tests| tests.by_test(subjects));
+    by_stream.reduce(|sums, by_test| sums.into_iter().zip(by_test).map(add).collect())
 }
 
 /// 1 of an image of the class, else 0: the mean is the share.

@@ -100,11 +100,12 @@ impl Monitor {
             let most = tests_of(&state.streams).map(|tests| tests.groups).max().unwrap_or(0);
             report.groups_needed = Some(plan.groups_needed.saturating_sub(most));
             report.unit = Some(unit(plan, state, &all.last));
-            report.evidence = Some(self.evidence(plan, state, all));
+            let by_test = by_test(plan, state);
+            report.evidence = Some(self.evidence(plan, state, all, &by_test));
             report.window = Some(self.window(plan, state)?);
             report.properties = properties(plan, &all.last);
             report.groups = all.last.iter().map(group).collect();
-            conclude(&mut report, plan, state, all);
+            conclude(&mut report, plan, state, all, &by_test);
             estimate_accuracy(&mut report, plan, state)?;
         }
         report.summary = text::summary(&report);
@@ -121,10 +122,16 @@ impl Monitor {
         })
     }
 
-    fn evidence(&self, plan: &Plan, state: &MonitorState, all: &AllGroups) -> EvidenceReport {
+    fn evidence(
+        &self,
+        plan: &Plan,
+        state: &MonitorState,
+        all: &AllGroups,
+        by_test: &[TestEvidence],
+    ) -> EvidenceReport {
         let streams = || tests_of(&state.streams);
         let largest = streams().map(|tests| tests.largest_martingale).fold(0.0, f64::max);
-        let test = |one: TestEvidence| TestReport {
+        let test = |one: &TestEvidence| TestReport {
             test: one.test,
             subject: subject(plan, one.test, one.subject),
             more: one.is_greater,
@@ -138,7 +145,7 @@ impl Monitor {
             alarm: all.alarm.map(|alarm| alarm.at),
             probability_of_ever: (streams().count() as f64 * (-largest).exp()).min(1.0),
             groups: groups(state),
-            tests: by_test(plan, state).into_iter().map(test).collect(),
+            tests: by_test.iter().map(test).collect(),
         }
     }
 
@@ -213,10 +220,8 @@ fn groups(state: &MonitorState) -> u64 {
 
 /// What each test has come to in all streams.
 fn by_test(plan: &Plan, state: &MonitorState) -> Vec<TestEvidence> {
-    match by_test_together(tests_of(&state.streams), &plan.subjects) {
-        none if none.is_empty() => plan.start.by_test(&plan.subjects),
-        by_test => by_test,
-    }
+    by_test_together(tests_of(&state.streams), &plan.subjects)
+        .unwrap_or_else(|| plan.start.by_test(&plan.subjects))
 }
 
 fn unit(plan: &Plan, state: &MonitorState, last: &VecDeque<GroupNote>) -> UnitReport {
@@ -309,7 +314,13 @@ fn in_words(mut report: ExpectedAccuracyReport) -> ExpectedAccuracyReport {
 }
 
 /// Reasons, verdicts and the advice.
-fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState, all: &AllGroups) {
+fn conclude(
+    report: &mut MonitorReport,
+    plan: &Plan,
+    state: &MonitorState,
+    all: &AllGroups,
+    by_test: &[TestEvidence],
+) {
     let strange = report.classes.iter().filter(|one| one.recent.interval.low > plan.baseline.alpha);
     let strange: Vec<String> = strange.map(|one| one.class.clone()).collect();
     let reason = |raised: &Raised, stream: Option<&str>| Reason {
@@ -354,7 +365,6 @@ fn conclude(report: &mut MonitorReport, plan: &Plan, state: &MonitorState, all: 
     let status = |found: bool| if found { Status::Drifting } else { undecided };
     let found = |test: TestName| reasons.iter().any(|reason| reason.test == test);
     // Whichever test the alarm was raised by: pictures that have changed are found by their scores, too.
-    let by_test = by_test(plan, state);
     let mut of_properties = by_test.iter().filter(|one| one.test == TestName::Properties);
     let has_other_pictures = of_properties.any(|one| one.log_r >= plan.log_alarm_at);
     let of_picture =
